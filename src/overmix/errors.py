@@ -1,0 +1,67 @@
+"""The errors that overmix raises on purpose.
+
+Each one is a single line that names the field, the value and the remedy, and is raised before any work starts. The
+command line prints it without a traceback and exits with code 2.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class OvermixError(Exception):
+    """Base of every error that overmix raises on purpose."""
+
+
+class ConfigError(OvermixError, ValueError):
+    """A setting has a value that cannot work.
+
+    Args:
+        field: where the setting stands, as the user wrote it (``"data.train_size"``, ``"alpha"``).
+        value: the value found.
+        remedy: what to do, in the imperative.
+
+    Example:
+        >>> str(ConfigError("alpha", -1.0, "use a number >= 0"))
+        'alpha = -1.0: use a number >= 0'
+    """
+
+    def __init__(self, field: str, value: object, remedy: str) -> None:
+        super().__init__(f"{field} = {value!r}: {remedy}")
+        self.field, self.value, self.remedy = field, value, remedy
+
+
+class DataError(OvermixError, ValueError):
+    """Data that cannot be trained on, or a batch that cannot be mixed."""
+
+
+class RunDirectoryError(OvermixError):
+    """A run directory that cannot be used: locked, foreign, unwritable, or made on another machine."""
+
+
+class MissingExtraError(OvermixError, ImportError):
+    """A package that belongs to an extra is not installed.
+
+    Example:
+        >>> str(MissingExtraError("polars", "study"))
+        "polars is not installed: pip install 'overmix[study]'"
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed: pip install 'overmix[{extra}]'")
+        self.package, self.extra = package, extra
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a remedy that names the nearest known name, or lists them all.
+
+    Example:
+        >>> did_you_mean("Mixpu", ["Mixup", "NoMixup"])
+        'did you mean Mixup? known: Mixup, NoMixup'
+    """
+    known = sorted(known)
+    lowered = {k.lower(): k for k in known}
+    nearest = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
+    hint = f"did you mean {lowered[nearest[0]]}? " if nearest else ""
+    return f"{hint}known: {', '.join(known)}"
