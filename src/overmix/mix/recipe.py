@@ -1,0 +1,183 @@
+"""Recipe: pairing, coefficient, space and target, composed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from overmix.errors import DataError
+from overmix.mix.coefficient import Coefficient
+from overmix.mix.pairing import Pairing
+from overmix.mix.plan import MixPlan
+from overmix.mix.random import Streams, streams_from
+from overmix.mix.space import InputSpace, Space
+from overmix.mix.target import MixedTarget
+
+Need = Literal["features"]
+"""What a recipe must be given beyond the batch: ``"features"`` are representations of shape (B, D)."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The raw random numbers of one batch, drawn on the CPU before anything else is known.
+
+    Args:
+        pairing: raw numbers of the pairing.
+        coefficient: raw numbers of the coefficient.
+        space: raw numbers of the space, if it has any.
+    """
+
+    pairing: Tensor
+    coefficient: Tensor
+    space: Tensor | None = None
+
+    def to(self, device: torch.device | str) -> Draws:
+        """Return the draws on another device; the copy from the CPU does not wait for it."""
+        space = None if self.space is None else self.space.to(device, non_blocking=True)
+        return Draws(self.pairing.to(device, non_blocking=True), self.coefficient.to(device, non_blocking=True), space)
+
+
+class Recipe:
+    """A mixing method: who (pairing), how much (coefficient), where (space), and what the model should say (target).
+
+    A recipe has no state. Randomness comes from outside: from an address in :class:`Streams` when overmix drives the
+    loop, from a PyTorch generator when ``recipe(x, y)`` is called directly.
+
+    Args:
+        pairing: who is mixed with whom.
+        coefficient: how much of the sample itself stays.
+        space: where the mixing happens; the input by default.
+
+    Example:
+        >>> from overmix.mix import BetaCoefficient, RandomPairing
+        >>> recipe = Recipe(RandomPairing(), BetaCoefficient(alpha=0.4))
+        >>> x, y = torch.rand(6, 3), torch.arange(6)
+        >>> x_mixed, target = recipe(x, y, generator=torch.Generator().manual_seed(0))
+        >>> x_mixed.shape, target.a.tolist()
+        (torch.Size([6, 3]), [0, 1, 2, 3, 4, 5])
+    """
+
+    needs: frozenset[Need] = frozenset()
+
+    def __init__(self, pairing: Pairing, coefficient: Coefficient, space: Space | None = None) -> None:
+        self.pairing = pairing
+        self.coefficient = coefficient
+        self.space: Space = InputSpace() if space is None else space
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.pairing!r}, {self.coefficient!r}, {self.space!r})"
+
+    def draw(self, streams: Streams, batch_size: int, *, epoch: int = 0, step: int = 0) -> Draws:
+        """Return the raw numbers of the batch at one address, on the CPU.
+
+        Args:
+            streams: the random streams of the run.
+            batch_size: number of samples B.
+            epoch: zero-based epoch.
+            step: zero-based step within the epoch.
+        """
+        return Draws(
+            pairing=self.pairing.draw(streams.generator("pairing", epoch=epoch, step=step), batch_size),
+            coefficient=self.coefficient.draw(streams.generator("coefficient", epoch=epoch, step=step), batch_size),
+            space=self.space.draw(streams.generator("space", epoch=epoch, step=step), batch_size),
+        )
+
+    def plan(
+        self,
+        draws: Draws,
+        y: Tensor | None = None,
+        *,
+        sample_shape: tuple[int, ...] | None = None,
+        features: Tensor | None = None,
+    ) -> MixPlan:
+        """Turn raw numbers into a plan, on the device they lie on.
+
+        Args:
+            draws: what :meth:`draw` returned.
+            y: labels of the batch, for pairings that look at them.
+            sample_shape: shape of one sample, for spaces that look at it.
+            features: representations of shape (B, D), if the recipe needs them.
+        """
+        partner = self.pairing.partner(draws.pairing, y, features)
+        lam = self.coefficient.lam(draws.coefficient, partner, features)
+        return self.space.plan(draws.space, partner, lam, sample_shape)
+
+    def apply(self, plan: MixPlan, x: Any) -> Any:
+        """Return the mixed batch. Pure: ``x`` is not modified."""
+        return self.space.apply(plan, x)
+
+    def target(self, plan: MixPlan, y: Tensor) -> MixedTarget:
+        """Return the mixed target: both labels of each pair with their weight."""
+        return MixedTarget(y, y[plan.partner], plan.lam)
+
+    def mix(self, x: Any, y: Tensor, plan: MixPlan) -> tuple[Any, MixedTarget]:
+        """Return the mixed batch and its target for a plan that is already made."""
+        return self.apply(plan, x), self.target(plan, y)
+
+    def unmixed(self, x: Any, y: Tensor) -> tuple[Any, MixedTarget]:
+        """Return the batch and its own labels in the types that :meth:`mix` returns, with lam = 1."""
+        lam = torch.ones(y.shape[0], device=y.device)
+        return self.space.unmixed(x), MixedTarget(y, y, lam)
+
+    def objective(self, model: Callable[[Any], Tensor], x: Any, y: Tensor, plan: MixPlan) -> Tensor:
+        """Return the training loss of one batch: ``target.cross_entropy(model(apply(plan, x)))``.
+
+        Args:
+            model: maps a batch to logits of shape (B, C).
+            x: the clean batch.
+            y: its labels.
+            plan: the plan to apply.
+        """
+        x_mixed, target = self.mix(x, y, plan)
+        return target.cross_entropy(model(x_mixed))
+
+    def __call__(self, x: Any, y: Tensor, generator: torch.Generator | None = None) -> tuple[Any, MixedTarget]:
+        """Mix one batch.
+
+        Args:
+            x: the batch, a tensor of shape (B, ...) or a tuple, list or dictionary of such tensors; any floating dtype,
+                or uint8 (returned as float32).
+            y: the labels, shape (B, ...): class indices, soft or multi-label rows, regression values.
+            generator: the PyTorch generator that randomness comes from; by default PyTorch's own, so that
+                ``torch.manual_seed`` makes it repeat.
+
+        Returns:
+            The mixed batch and its :class:`MixedTarget`.
+
+        Raises:
+            DataError: if ``x`` and ``y`` cannot be mixed; the message says why.
+        """
+        check_batch(x, y)
+        draws = self.draw(streams_from(generator), y.shape[0]).to(y.device)
+        return self.mix(x, y, self.plan(draws, y, sample_shape=sample_shape(x)))
+
+
+def first_tensor(x: Any) -> Tensor | None:
+    """Return the first tensor in ``x``, or ``None`` if there is none."""
+    if isinstance(x, Tensor):
+        return x
+    values = x.values() if isinstance(x, dict) else x if isinstance(x, list | tuple) else ()
+    return next((tensor for value in values if (tensor := first_tensor(value)) is not None), None)
+
+
+def sample_shape(x: Any) -> tuple[int, ...]:
+    """Return the shape of one sample, taken from the first tensor in ``x``."""
+    tensor = first_tensor(x)
+    return () if tensor is None else tuple(tensor.shape[1:])
+
+
+def check_batch(x: Any, y: object) -> None:
+    """Refuse a batch that cannot be mixed.
+
+    Raises:
+        DataError: if ``y`` is not a tensor with a batch dimension, or ``x`` has another number of samples.
+    """
+    if not isinstance(y, Tensor) or y.dim() == 0:
+        raise DataError(f"y must be a tensor of shape (B, ...), not {type(y).__name__}: give one label per sample")
+    tensor = first_tensor(x)
+    if tensor is not None and (tensor.dim() == 0 or tensor.shape[0] != y.shape[0]):
+        raise DataError(f"x has shape {tuple(tensor.shape)} but y has {tuple(y.shape)}: give one label per sample")

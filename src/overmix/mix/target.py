@@ -1,0 +1,199 @@
+"""The target of a mixed batch: both sides kept whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from overmix._typing import Float, Int, Shaped
+from overmix.errors import ConfigError, DataError
+
+IGNORE_INDEX = -100
+"""The class index that counts for nothing, as in PyTorch's losses."""
+
+
+def mixed_cross_entropy(
+    logits: Float[Tensor, "*stack batch classes"],
+    a: Int[Tensor, "*stack batch"],
+    b: Int[Tensor, "*stack batch"],
+    lam: Float[Tensor, "*stack batch"],
+) -> Float[Tensor, "*stack batch"]:
+    """Per sample, ``-lam * log p[a] - (1 - lam) * log p[b]`` with ``p = softmax(logits)``.
+
+    One log-softmax and two gathers: no dense target is built.
+
+    Args:
+        logits: shape (..., B, C).
+        a: the samples' own classes, shape (..., B), int64.
+        b: the partners' classes, shape (..., B), int64.
+        lam: weight of ``a``, shape (..., B).
+
+    Returns:
+        The loss of each sample, shape (..., B).
+
+    Example:
+        >>> logits = torch.zeros(1, 4)
+        >>> mixed_cross_entropy(logits, torch.tensor([0]), torch.tensor([2]), torch.tensor([0.3]))   # log 4
+        tensor([1.3863])
+    """
+    log_p = F.log_softmax(logits, dim=-1)
+    own = log_p.gather(-1, a.unsqueeze(-1)).squeeze(-1)
+    other = log_p.gather(-1, b.unsqueeze(-1)).squeeze(-1)
+    return -torch.lerp(other, own, lam.to(own.dtype))
+
+
+@dataclass(frozen=True)
+class MixedTarget:
+    """The pair ``(a, b)`` with weight ``lam`` on ``a``.
+
+    Mixing labels is left to the loss, so that nothing is lost: class indices stay indices, soft labels, multi-label
+    rows, regression values stay what they are.
+
+    Args:
+        a: labels of the samples themselves, shape (B, ...).
+        b: labels of their partners, same shape.
+        lam: weight of ``a``, shape (B,).
+
+    Example:
+        >>> target = MixedTarget(torch.tensor([0]), torch.tensor([1]), torch.tensor([0.75]))
+        >>> target.soft(num_classes=3)
+        tensor([[0.7500, 0.2500, 0.0000]])
+    """
+
+    a: Shaped[Tensor, "batch *label"]
+    b: Shaped[Tensor, "batch *label"]
+    lam: Float[Tensor, " batch"]
+
+    def cross_entropy(
+        self,
+        logits: Float[Tensor, "batch classes *position"],
+        weight: Float[Tensor, " classes"] | None = None,
+        ignore_index: int = IGNORE_INDEX,
+    ) -> Float[Tensor, ""]:
+        """Mean over samples of ``lam * CE(logits, a) + (1 - lam) * CE(logits, b)``.
+
+        With class weights w, or with ignored labels (weight 0), the mean is weighted as PyTorch's is:
+        ``sum(lam w[a] CE(a) + (1 - lam) w[b] CE(b)) / sum(lam w[a] + (1 - lam) w[b])``.
+
+        Args:
+            logits: shape (B, C), or (B, C, ...) with labels of shape (B, ...).
+            weight: class weights, shape (C,).
+            ignore_index: a side with this class index does not count; with every label ignored the loss is 0.
+
+        Returns:
+            A scalar that requires grad if the logits do.
+
+        Raises:
+            DataError: if the labels are neither class indices of shape (B, ...) nor soft rows of shape (B, C, ...).
+        """
+        if self.a.is_floating_point():
+            return self._soft_cross_entropy(logits, weight)
+        if self.a.shape != logits.shape[:1] + logits.shape[2:]:
+            raise DataError(
+                f"cross_entropy: logits of shape {tuple(logits.shape)} need class indices of shape "
+                f"{tuple(logits.shape[:1] + logits.shape[2:])}, but y has {tuple(self.a.shape)}"
+            )
+        a, b = self.a.long(), self.b.long()
+        lam = _like(self.lam, a).to(logits.dtype)
+        log_p = F.log_softmax(logits, dim=1)
+        share_a, share_b = lam * (a != ignore_index), (1 - lam) * (b != ignore_index)
+        # An ignored index may lie outside of 0..C-1; it gathers class 0 with weight 0.
+        a, b = a.masked_fill(a == ignore_index, 0), b.masked_fill(b == ignore_index, 0)
+        if weight is not None:
+            weight = weight.to(logits.dtype)
+            share_a, share_b = share_a * weight[a], share_b * weight[b]
+        loss = share_a * log_p.gather(1, a.unsqueeze(1)).squeeze(1)
+        loss = loss + share_b * log_p.gather(1, b.unsqueeze(1)).squeeze(1)
+        total = (share_a + share_b).sum()
+        return -loss.sum() / total.clamp_min(torch.finfo(logits.dtype).tiny)
+
+    def _soft_cross_entropy(self, logits: Tensor, weight: Tensor | None) -> Tensor:
+        if self.a.shape != logits.shape:
+            raise DataError(
+                f"cross_entropy: soft labels must have the logits' shape {tuple(logits.shape)}, "
+                f"but y has {tuple(self.a.shape)}; for regression use .loss(criterion, output)"
+            )
+        soft = torch.lerp(self.b, self.a, _like(self.lam, self.a).to(self.a.dtype))
+        return F.cross_entropy(logits, soft.to(logits.dtype), weight=weight)
+
+    def loss(self, criterion: Callable[[Tensor, Tensor], Tensor], output: Tensor) -> Float[Tensor, ""]:
+        """Mean over samples of ``lam * criterion(output, a) + (1 - lam) * criterion(output, b)``.
+
+        Args:
+            criterion: a function of (output, label) that returns one value per sample, shape (B, ...), such as
+                ``torch.nn.BCEWithLogitsLoss(reduction="none")``.
+            output: what the model returned.
+
+        Returns:
+            A scalar: the mean over samples, after the mean over what else the criterion returns per sample.
+
+        Raises:
+            ConfigError: if the criterion reduces. The mean of the losses times the mean of lam is not the mean of their
+                products, and the mistake is silent.
+
+        Example:
+            >>> target = MixedTarget(torch.tensor([0.0]), torch.tensor([1.0]), torch.tensor([0.25]))
+            >>> target.loss(torch.nn.MSELoss(reduction="none"), torch.tensor([1.0]))
+            tensor(0.2500)
+        """
+        batch_size = self.lam.shape[0]
+        sides = []
+        for label in (self.a, self.b):
+            value = criterion(output, label)
+            if value.dim() == 0 or value.shape[0] != batch_size:
+                raise ConfigError(
+                    "criterion",
+                    tuple(value.shape),
+                    f"return one loss per sample, shape ({batch_size}, ...): use reduction='none'",
+                )
+            sides.append(value.flatten(1).mean(1) if value.dim() > 1 else value)
+        return torch.lerp(sides[1], sides[0], self.lam.to(sides[0].dtype)).mean()
+
+    def soft(self, num_classes: int | None = None) -> Float[Tensor, "batch *row"]:
+        """``lam * a + (1 - lam) * b`` as a dense target, with class indices turned into one-hot rows first.
+
+        Args:
+            num_classes: C, needed for class indices.
+
+        Returns:
+            Shape (B, C) for class indices of shape (B,); the labels' own shape for floating-point labels.
+
+        Raises:
+            ConfigError: if class indices come without ``num_classes``, or one of them is not below it.
+        """
+        a, b = self.a, self.b
+        if not a.is_floating_point():
+            if num_classes is None:
+                raise ConfigError("num_classes", None, "give the number of classes: the labels are class indices")
+            highest = int(torch.maximum(a.max(), b.max())) if a.numel() else -1
+            if highest >= num_classes:
+                raise ConfigError("num_classes", num_classes, f"use at least {highest + 1}: that label occurs")
+            a, b = (F.one_hot(side.long(), num_classes).to(self.lam.dtype) for side in (a, b))
+        return torch.lerp(b, a, _like(self.lam, a).to(a.dtype))
+
+    def accuracy(self, logits: Float[Tensor, "batch classes"]) -> Float[Tensor, ""]:
+        """Mean of ``lam * [prediction == a] + (1 - lam) * [prediction == b]``, the share of label mass predicted.
+
+        It is at most E max(lam, 1 - lam), not 1: a training accuracy under Mixup looks low by construction.
+
+        Args:
+            logits: shape (B, C).
+        """
+        prediction = logits.argmax(dim=1)
+        hits = torch.lerp(_hit(prediction, self.b), _hit(prediction, self.a), self.lam.to(torch.float32))
+        return hits.mean()
+
+
+def _hit(prediction: Tensor, label: Tensor) -> Tensor:
+    """Return 1.0 where the prediction is the label (for soft rows, their heaviest class), else 0.0."""
+    index = label.argmax(dim=1) if label.is_floating_point() else label
+    return (prediction == index).to(torch.float32)
+
+
+def _like(lam: Tensor, label: Tensor) -> Tensor:
+    """Return lam of shape (B,) with trailing ones, so that it broadcasts over a label of shape (B, ...)."""
+    return lam.view(-1, *[1] * (label.dim() - 1))
