@@ -1,3 +1,13 @@
-"""overmix: the instrument for over-training with Mixup."""
+"""overmix: the instrument for over-training with Mixup.
+
+It mixes, shows whether and when a training over-trains, explains why, and switches Mixup off at the right moment.
+"""
+
+from overmix import recipes
+from overmix.mix import MixedTarget, MixPlan, Recipe
+from overmix.recipes import Mixup, NoMixup
+from overmix.switch import Epochs, always, never, off_at
 
 __version__ = "0.1.0"
+
+__all__ = ["Epochs", "MixPlan", "MixedTarget", "Mixup", "NoMixup", "Recipe", "always", "never", "off_at", "recipes"]

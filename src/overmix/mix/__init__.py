@@ -3,7 +3,7 @@
 from overmix.mix.coefficient import BetaCoefficient, Coefficient, FixedCoefficient, Per
 from overmix.mix.pairing import Pairing, RandomPairing, SelfPairing
 from overmix.mix.plan import MixPlan
-from overmix.mix.random import Stream, Streams, streams_from
+from overmix.mix.random import Stream, StreamCursor, Streams, StreamSource, streams_from
 from overmix.mix.recipe import Draws, Recipe, check_batch, sample_shape
 from overmix.mix.space import InputSpace, Space, lerp_with_partner
 from overmix.mix.target import IGNORE_INDEX, MixedTarget, mixed_cross_entropy
@@ -24,6 +24,8 @@ __all__ = [
     "SelfPairing",
     "Space",
     "Stream",
+    "StreamCursor",
+    "StreamSource",
     "Streams",
     "check_batch",
     "lerp_with_partner",

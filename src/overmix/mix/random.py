@@ -9,8 +9,8 @@ can be switched off without shifting a single later draw.
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import torch
@@ -22,7 +22,16 @@ Stream = Literal[
 ]
 """What a number is used for. Each use has a stream of its own, so that changing one leaves the others alone."""
 
+_EMPTY_BUFFER = np.zeros(4, dtype=np.uint64)
 _STREAM_NUMBER = {name: number for number, name in enumerate(get_args(Stream))}
+
+
+class StreamSource(Protocol):
+    """Anything that gives the generator at an address: :class:`Streams`, or a :class:`StreamCursor` over them."""
+
+    def generator(self, stream: Stream, *, epoch: int = 0, step: int = 0) -> np.random.Generator:
+        """Return the generator at one address."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -49,16 +58,16 @@ class Streams:
     rank: int = 0
 
     def __post_init__(self) -> None:
-        for field, bits in (("study_seed", 64), ("replica_seed", 64), ("rank", 32)):
-            value = getattr(self, field)
+        for name, bits in (("study_seed", 64), ("replica_seed", 64), ("rank", 32)):
+            value = getattr(self, name)
             try:
                 # A numpy integer is welcome; a bool or a float is a mistake.
                 number = -1 if isinstance(value, bool) else operator.index(value)
             except TypeError:
                 number = -1
             if not 0 <= number < 2**bits:
-                raise ConfigError(field, value, f"use an integer in [0, 2**{bits})")
-            object.__setattr__(self, field, number)
+                raise ConfigError(name, value, f"use an integer in [0, 2**{bits})")
+            object.__setattr__(self, name, number)
 
     def generator(self, stream: Stream, *, epoch: int = 0, step: int = 0) -> np.random.Generator:
         """Return the generator at one address.
@@ -71,10 +80,14 @@ class Streams:
         Returns:
             A fresh NumPy generator. Two calls with the same address return the same numbers.
         """
+        return np.random.Generator(np.random.Philox(key=self._key(), counter=self._counter(stream, epoch, step)))
+
+    def _key(self) -> np.ndarray[Any, np.dtype[np.uint64]]:
+        return np.array([self.study_seed, self.replica_seed], dtype=np.uint64)
+
+    def _counter(self, stream: Stream, epoch: int, step: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
         # The lowest counter word is left to Philox itself: 2**64 blocks per address before two addresses could meet.
-        counter = np.array([0, step, epoch, self.rank << 32 | _STREAM_NUMBER[stream]], dtype=np.uint64)
-        key = np.array([self.study_seed, self.replica_seed], dtype=np.uint64)
-        return np.random.Generator(np.random.Philox(key=key, counter=counter))
+        return np.array([0, step, epoch, self.rank << 32 | _STREAM_NUMBER[stream]], dtype=np.uint64)
 
     def torch_seed(self, stream: Stream, *, epoch: int = 0, step: int = 0) -> int:
         """Return a seed in [0, 2**63) for code that only knows PyTorch's generator, such as weight initialisation."""
@@ -83,6 +96,38 @@ class Streams:
     def for_rank(self, rank: int) -> Streams:
         """Return the same streams for another process of a distributed run."""
         return replace(self, rank=rank)
+
+
+@dataclass(frozen=True)
+class StreamCursor:
+    """The same numbers as :class:`Streams`, faster: one generator that is moved from address to address.
+
+    For inner loops that use each generator before they ask for the next: a generator that this class returned changes
+    when the next one is asked for.
+
+    Example:
+        >>> streams = Streams(0, 3)
+        >>> a = StreamCursor(streams).generator("pairing", epoch=5).random()
+        >>> a == streams.generator("pairing", epoch=5).random()
+        True
+    """
+
+    streams: Streams
+    _rng: np.random.Generator = field(
+        default_factory=lambda: np.random.Generator(np.random.Philox(key=0)), repr=False, compare=False
+    )
+
+    def generator(self, stream: Stream, *, epoch: int = 0, step: int = 0) -> np.random.Generator:
+        """Return the generator at one address, valid until the next call."""
+        self._rng.bit_generator.state = {
+            "bit_generator": "Philox",
+            "state": {"counter": self.streams._counter(stream, epoch, step), "key": self.streams._key()},
+            "buffer": _EMPTY_BUFFER,
+            "buffer_pos": 4,
+            "has_uint32": 0,
+            "uinteger": 0,
+        }
+        return self._rng
 
 
 def streams_from(generator: torch.Generator | None = None) -> Streams:

@@ -13,7 +13,7 @@ from overmix.errors import DataError
 from overmix.mix.coefficient import Coefficient
 from overmix.mix.pairing import Pairing
 from overmix.mix.plan import MixPlan
-from overmix.mix.random import Streams, streams_from
+from overmix.mix.random import StreamSource, streams_from
 from overmix.mix.space import InputSpace, Space
 from overmix.mix.target import MixedTarget
 
@@ -71,7 +71,7 @@ class Recipe:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.pairing!r}, {self.coefficient!r}, {self.space!r})"
 
-    def draw(self, streams: Streams, batch_size: int, *, epoch: int = 0, step: int = 0) -> Draws:
+    def draw(self, streams: StreamSource, batch_size: int, *, epoch: int = 0, step: int = 0) -> Draws:
         """Return the raw numbers of the batch at one address, on the CPU.
 
         Args:

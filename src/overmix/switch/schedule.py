@@ -1,0 +1,151 @@
+"""Schedules: when to mix, fixed before the training starts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from overmix.errors import ConfigError, did_you_mean
+from overmix.mix import StreamSource
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands.
+
+    Args:
+        epoch: zero-based epoch.
+        epochs: length of the training in epochs.
+        step: zero-based step within the epoch.
+    """
+
+    epoch: int
+    epochs: int
+    step: int = 0
+
+
+class Schedule(Protocol):
+    """A pure function of progress."""
+
+    def probability(self, progress: Progress) -> float:
+        """Return the probability, in [0, 1], that the batch at this point is mixed."""
+        ...
+
+
+@dataclass(frozen=True)
+class Always:
+    """Mix every batch.
+
+    Example:
+        >>> always().probability(Progress(epoch=0, epochs=10))
+        1.0
+    """
+
+    def probability(self, progress: Progress) -> float:
+        """Return 1."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class Never:
+    """Mix no batch."""
+
+    def probability(self, progress: Progress) -> float:
+        """Return 0."""
+        return 0.0
+
+
+@dataclass(frozen=True)
+class OffAt:
+    """Mix until a point, then never again.
+
+    Args:
+        when: an integer is the number of epochs that are mixed (``128``: epochs 0 to 127 are, epoch 128 is the first
+            one that is not); a float in [0, 1] is that share of all epochs, rounded down.
+
+    Raises:
+        ConfigError: for a negative number, or a float outside of [0, 1].
+
+    Example:
+        >>> [OffAt(2).probability(Progress(epoch, epochs=4)) for epoch in range(4)]
+        [1.0, 1.0, 0.0, 0.0]
+        >>> OffAt(0.33).epoch(240)
+        79
+    """
+
+    when: int | float
+
+    def __post_init__(self) -> None:
+        number = isinstance(self.when, int | float) and not isinstance(self.when, bool)
+        if not number or math.isnan(self.when) or self.when < 0:
+            raise ConfigError("off_at", self.when, "use a number of epochs (128) or a share of all epochs (0.5)")
+        if isinstance(self.when, float) and self.when > 1:
+            raise ConfigError("off_at", self.when, f"a share lies in [0, 1]; for epochs write {round(self.when)}")
+
+    def epoch(self, epochs: int) -> int:
+        """Return the first epoch that is not mixed, in a training of ``epochs`` epochs."""
+        return int(self.when * epochs) if isinstance(self.when, float) else self.when
+
+    def probability(self, progress: Progress) -> float:
+        """Return 1 before the switch, 0 from then on."""
+        return 1.0 if progress.epoch < self.epoch(progress.epochs) else 0.0
+
+
+def always() -> Always:
+    """Mix every batch, the whole training long."""
+    return Always()
+
+
+def never() -> Never:
+    """Mix no batch: plain training."""
+    return Never()
+
+
+def off_at(when: int | float) -> OffAt:
+    """Mix until an epoch (an integer) or a share of the training (a float in [0, 1]), then never again."""
+    return OffAt(when)
+
+
+_NAMED: dict[str, Callable[[], Schedule]] = {"always": always, "never": never}
+_WITH_VALUE: dict[str, Callable[[Any], Schedule]] = {"off_at": off_at}
+
+
+def make_schedule(specification: str | Mapping[str, Any]) -> Schedule:
+    """Return the schedule that a study file names: ``"always"``, ``"never"`` or ``{"off_at": 128}``.
+
+    Raises:
+        ConfigError: for an unknown name, with the nearest known one, or a value that cannot work.
+
+    Example:
+        >>> make_schedule({"off_at": 128})
+        OffAt(when=128)
+    """
+    known = [*_NAMED, *_WITH_VALUE]
+    if isinstance(specification, str) and specification in _NAMED:
+        return _NAMED[specification]()
+    if isinstance(specification, Mapping) and len(specification) == 1:
+        name, value = next(iter(specification.items()))
+        if name in _WITH_VALUE:
+            return _WITH_VALUE[name](value)
+        raise ConfigError("schedule", name, did_you_mean(str(name), known))
+    if isinstance(specification, str) and specification in _WITH_VALUE:
+        raise ConfigError("schedule", specification, f"give it a value: {{{specification}: 128}}")
+    if isinstance(specification, str):
+        raise ConfigError("schedule", specification, did_you_mean(specification, known))
+    raise ConfigError("schedule", specification, f"use one of: {', '.join(_NAMED)}, {{off_at: 128}}, {{off_at: 0.5}}")
+
+
+def mixes(schedule: Schedule, progress: Progress, streams: StreamSource) -> bool:
+    """Return whether the batch at this point is mixed.
+
+    The one place where this is decided, for studies and for users' own loops. A probability between 0 and 1 is settled
+    by a number from the ``gate`` stream at the batch's own address.
+    """
+    probability = schedule.probability(progress)
+    if probability <= 0:
+        return False
+    if probability >= 1:
+        return True
+    return bool(streams.generator("gate", epoch=progress.epoch, step=progress.step).random() < probability)
