@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ Per = Literal["batch", "sample"]
 """Whether a batch shares one coefficient or every sample has its own."""
 
 
+@runtime_checkable
 class Coefficient(Protocol):
     """The law of lam, the weight of the sample itself: raw numbers first, lam once the pairs are known."""
 

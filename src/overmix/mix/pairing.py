@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from overmix._typing import Int
 
 
+@runtime_checkable
 class Pairing(Protocol):
     """Draws raw numbers first, without seeing the batch, and turns them into partners afterwards."""
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import torch
+from torch.utils.data import get_worker_info
 
 from overmix.errors import ConfigError
 
@@ -26,6 +27,7 @@ _EMPTY_BUFFER = np.zeros(4, dtype=np.uint64)
 _STREAM_NUMBER = {name: number for number, name in enumerate(get_args(Stream))}
 
 
+@runtime_checkable
 class StreamSource(Protocol):
     """Anything that gives the generator at an address: :class:`Streams`, or a :class:`StreamCursor` over them."""
 
@@ -137,7 +139,8 @@ def streams_from(generator: torch.Generator | None = None) -> Streams:
     not repeat each other's plans.
 
     Args:
-        generator: a CPU or CUDA generator; ``None`` means PyTorch's default CPU generator.
+        generator: a CPU or CUDA generator; ``None`` means PyTorch's default CPU generator. Inside a DataLoader worker
+            the worker's own seed is added, since every worker, in every epoch, may hold the same copy of it.
 
     Example:
         >>> g = torch.Generator().manual_seed(1)
@@ -146,4 +149,7 @@ def streams_from(generator: torch.Generator | None = None) -> Streams:
     """
     device = generator.device if generator is not None else torch.device("cpu")
     study, replica = torch.randint(2**63 - 1, (2,), generator=generator, device=device).tolist()
+    worker = get_worker_info()
+    if generator is not None and worker is not None:
+        replica = (replica + worker.seed) % 2**64
     return Streams(study_seed=study, replica_seed=replica)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from overmix.errors import DataError
 from overmix.mix.plan import MixPlan
 
 
+@runtime_checkable
 class Space(Protocol):
     """Where samples are mixed. Every method is a pure function; the batch is never modified."""
 
