@@ -1,1 +1,26 @@
-"""TODO."""
+"""The engine: many training runs as one, on data that lies on the device."""
+
+from overmix.train.engine import StackResult, StackTraining
+from overmix.train.evaluation import METRICS, SPLITS, evaluation_epochs
+from overmix.train.lr_schedule import LRSchedule
+from overmix.train.optimizer import SGD
+from overmix.train.plan import Replica
+from overmix.train.resident import Normalization, ResidentData
+from overmix.train.stacked_model import Execution, ModelFactory, StackedModel, choose_execution
+
+__all__ = [
+    "METRICS",
+    "SGD",
+    "SPLITS",
+    "Execution",
+    "LRSchedule",
+    "ModelFactory",
+    "Normalization",
+    "Replica",
+    "ResidentData",
+    "StackResult",
+    "StackTraining",
+    "StackedModel",
+    "choose_execution",
+    "evaluation_epochs",
+]

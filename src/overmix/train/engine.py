@@ -1,0 +1,242 @@
+"""The engine: trains a stack of replicas as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from overmix._typing import Float, UInt8
+from overmix.errors import ConfigError, OvermixError
+from overmix.mix import mixed_cross_entropy
+from overmix.train.evaluation import METRICS, Evaluator, evaluation_epochs
+from overmix.train.optimizer import SGD
+from overmix.train.plan import EpochPlan, Planner, Replica
+from overmix.train.resident import Normalization, ResidentData, gather
+from overmix.train.stacked_model import Execution, ModelFactory, StackedModel
+
+
+@dataclass(frozen=True)
+class StackResult:
+    """What a trained stack leaves behind.
+
+    Args:
+        epochs: the 1-based epochs after which it was looked at, shape (T,).
+        metrics: per name of :data:`METRICS`, shape (R, T); NaN for a split that does not exist.
+        mix_loss: mean training loss as it was optimised, over the epoch, shape (R, T).
+        mixing: share of the epoch's batches that were mixed, shape (R, T).
+        lr: learning rate of the epoch's last step, shape (R, T).
+        wrong: misclassified test samples, one bit each, packed along the last axis, shape (R, T, ceil(M / 8)).
+        n_test: M.
+        steps_per_epoch: S.
+    """
+
+    epochs: np.ndarray
+    metrics: Mapping[str, Float[np.ndarray, "replicas evaluations"]]
+    mix_loss: Float[np.ndarray, "replicas evaluations"]
+    mixing: Float[np.ndarray, "replicas evaluations"]
+    lr: Float[np.ndarray, "replicas evaluations"]
+    wrong: UInt8[np.ndarray, "replicas evaluations bytes"]
+    n_test: int
+    steps_per_epoch: int
+
+    @property
+    def diverged(self) -> np.ndarray:
+        """Which replicas ended with a loss that is not finite, shape (R,), bool."""
+        finite: np.ndarray = np.isfinite(self.mix_loss[:, -1] + self.metrics["test_cross_entropy"][:, -1])
+        return ~finite
+
+
+class StackTraining:
+    """One training of a stack, a pure function of its arguments: it can stop after any step and go on later.
+
+    Args:
+        factory: builds one model that maps (B, ...) to logits (B, C).
+        data: the pool and the test set, on the device.
+        replicas: the runs; all have training subsets of one size, and validation splits of one size.
+        normalization: of each replica.
+        optimizer: shared by the stack.
+        epochs: length of the training, >= 1.
+        batch_size: at most the size of the training subset.
+        execution: whether the replicas are stacked or looped over.
+
+    Raises:
+        ConfigError: if the sizes do not fit.
+    """
+
+    def __init__(
+        self,
+        factory: ModelFactory,
+        data: ResidentData,
+        replicas: Sequence[Replica],
+        normalization: Normalization,
+        optimizer: SGD,
+        epochs: int,
+        batch_size: int,
+        execution: Execution,
+    ) -> None:
+        _check(replicas, epochs, batch_size)
+        device = data.y.device
+        self.data, self.normalization, self.optimizer, self.epochs = data, normalization, optimizer, epochs
+        seeds = [replica.streams.torch_seed("init") for replica in replicas]
+        self.model = StackedModel(factory, seeds, device, execution)
+        self.velocities = optimizer.init(self.model.trainable)
+        self.planner = Planner(replicas, data.y.cpu(), tuple(data.x.shape[1:]), epochs, batch_size, device)
+        self.evaluator = Evaluator(
+            data,
+            normalization,
+            torch.as_tensor(np.stack([r.train_index for r in replicas]), device=device),
+            torch.as_tensor(np.stack([r.val_index for r in replicas]), device=device),
+        )
+        self._lr = _lr_table(replicas, epochs, self.steps_per_epoch, device)
+        decay = torch.tensor([replica.weight_decay for replica in replicas], device=device)
+        self._weight_decay = decay if any(replica.weight_decay for replica in replicas) else None
+        self.epoch, self.step = 0, 0
+        self._allocate(len(replicas), device)
+
+    def _allocate(self, n_replicas: int, device: torch.device) -> None:
+        self.evaluation_epochs = evaluation_epochs(self.epochs)
+        count = len(self.evaluation_epochs)
+        self._loss_sum = torch.zeros(n_replicas, device=device)
+        self._metrics = torch.full((count, len(METRICS), n_replicas), torch.nan, device=device)
+        self._mix_loss = torch.full((count, n_replicas), torch.nan, device=device)
+        self._wrong = torch.zeros((count, n_replicas, len(self.data.y_test)), dtype=torch.bool, device=device)
+        self._mixing = torch.zeros((count, n_replicas), dtype=torch.float64)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in one epoch."""
+        return self.planner.steps_per_epoch
+
+    @property
+    def done(self) -> bool:
+        """Whether every epoch is trained."""
+        return self.epoch == self.epochs
+
+    def train(self, after_step: Callable[[StackTraining], None] | None = None) -> StackResult:
+        """Train to the end.
+
+        Args:
+            after_step: called after every step with this object, whose :meth:`state_dict` may then be saved; to stop,
+                let it raise.
+        """
+        notify = after_step or (lambda _: None)
+        self.model.train()
+        while not self.done:
+            plan = self.planner.epoch(self.epoch)
+            while self.step < self.steps_per_epoch:
+                self._train_step(plan, self.step)
+                self.step += 1
+                if self.step < self.steps_per_epoch:
+                    notify(self)
+            self._end_epoch(plan)
+            notify(self)
+        return self.result()
+
+    def _train_step(self, plan: EpochPlan, step: int) -> None:
+        x = gather(self.data.x, plan.index[step])
+        lam = plan.lam[step]
+        if plan.mixed_steps[step]:
+            # Partners first, moved towards x in place: where lam is 1 the result is x bit for bit.
+            weight = lam.view(*lam.shape, *[1] * (x.dim() - 2))
+            x = gather(self.data.x, plan.partner[step]).lerp_(x, weight)
+        x = self.normalization.apply_(x)
+        if self.model.uses_dropout:
+            self.model.set_dropout_keys(plan.dropout_keys[step])
+        logits = self.model(x, plan.seeds[step])
+        a, b = self.data.y[plan.index[step]], self.data.y[plan.partner[step]]
+        # One mean per replica; their sum gives each replica the gradient of its own loss.
+        loss = mixed_cross_entropy(logits, a, b, lam).mean(dim=-1)
+        gradients = list(torch.autograd.grad(loss.sum(), self.model.trainable))
+        lr = self._lr[self.epoch * self.steps_per_epoch + step]
+        self.optimizer.step(self.model.trainable, gradients, self.velocities, lr, self._weight_decay)
+        self._loss_sum += loss.detach()
+
+    def _end_epoch(self, plan: EpochPlan) -> None:
+        self.epoch, self.step = self.epoch + 1, 0
+        at = int(np.searchsorted(self.evaluation_epochs, self.epoch))
+        if self.evaluation_epochs[at] == self.epoch:
+            metrics, wrong = self.evaluator(self.model)
+            self._metrics[at] = metrics
+            self._wrong[at] = wrong
+            self._mix_loss[at] = self._loss_sum / self.steps_per_epoch
+            self._mixing[at] = torch.from_numpy(plan.mixing)
+        self._loss_sum.zero_()
+
+    def latest(self) -> dict[str, Float[np.ndarray, " replicas"]]:
+        """Return the newest look at each metric, shape (R,); waits for the device. Empty before the first look."""
+        at = int(np.searchsorted(self.evaluation_epochs, self.epoch, side="right")) - 1
+        if at < 0:
+            return {}
+        return dict(zip(METRICS, self._metrics[at].cpu().numpy(), strict=True))
+
+    def result(self) -> StackResult:
+        """Return what was seen so far, on the host."""
+        metrics = self._metrics.permute(1, 2, 0).cpu().numpy()
+        last_step = self.evaluation_epochs * self.steps_per_epoch - 1
+        return StackResult(
+            epochs=self.evaluation_epochs,
+            metrics=dict(zip(METRICS, metrics, strict=True)),
+            mix_loss=self._mix_loss.T.cpu().numpy(),
+            mixing=self._mixing.T.numpy(),
+            lr=self._lr[torch.from_numpy(last_step).to(self._lr.device)].T.cpu().numpy(),
+            wrong=np.packbits(self._wrong.permute(1, 0, 2).cpu().numpy(), axis=-1),
+            n_test=len(self.data.y_test),
+            steps_per_epoch=self.steps_per_epoch,
+        )
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Every tensor that training changes, by name."""
+        own = {
+            "loss_sum": self._loss_sum,
+            "metrics": self._metrics,
+            "mix_loss": self._mix_loss,
+            "wrong": self._wrong,
+            "mixing": self._mixing,
+        }
+        parameters = {f"parameter.{name}": p.detach() for name, p in self.model.parameters.items()}
+        buffers = {f"buffer.{name}": b for name, b in self.model.buffers.items()}
+        velocities = {f"velocity.{i}": v for i, v in enumerate(self.velocities)}
+        return {**own, **parameters, **buffers, **velocities}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the state after the last step, as copies on the CPU. No random state: plans have addresses."""
+        tensors = {name: tensor.cpu().clone() for name, tensor in self._tensors().items()}
+        return {**tensors, "progress": torch.tensor([self.epoch, self.step])}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to a saved state.
+
+        Raises:
+            OvermixError: if the state is of another stack.
+        """
+        own = self._tensors()
+        for name, tensor in own.items():
+            if name not in state or state[name].shape != tensor.shape:
+                found = tuple(state[name].shape) if name in state else None
+                raise OvermixError(
+                    f"state: {name} has shape {found}, not {tuple(tensor.shape)}: it is of another study"
+                )
+        for name, tensor in own.items():
+            tensor.copy_(state[name])
+        self.epoch, self.step = (int(value) for value in state["progress"])
+
+
+def _check(replicas: Sequence[Replica], epochs: int, batch_size: int) -> None:
+    if epochs < 1:
+        raise ConfigError("train.epochs", epochs, "use an integer >= 1")
+    sizes = {(len(replica.train_index), len(replica.val_index)) for replica in replicas}
+    if len(sizes) != 1:
+        raise ConfigError("replicas", sorted(sizes), "give all replicas of a stack subsets of one size")
+    train_size = sizes.pop()[0]
+    if not 1 <= batch_size <= train_size:
+        raise ConfigError("train.batch_size", batch_size, f"use 1 to {train_size}, the size of the training subset")
+
+
+def _lr_table(replicas: Sequence[Replica], epochs: int, steps_per_epoch: int, device: torch.device) -> Tensor:
+    """Return the learning rate of every step and replica, shape (epochs * S, R)."""
+    columns = [replica.lr * replica.lr_schedule.factors(epochs, steps_per_epoch) for replica in replicas]
+    return torch.as_tensor(np.stack(columns, axis=1), dtype=torch.float32, device=device)

@@ -1,0 +1,127 @@
+"""The plan of one epoch: which samples, mixed with which, how much, for every step and replica."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from overmix._typing import Float, Int
+from overmix.mix import MixPlan, Recipe, StreamCursor, Streams
+from overmix.switch import Progress, Schedule, mixes
+from overmix.train.lr_schedule import LRSchedule
+
+
+@dataclass(frozen=True)
+class Replica:
+    """One training run: everything that may differ between the runs of a stack.
+
+    Args:
+        streams: where its random numbers come from.
+        recipe: how it mixes.
+        schedule: when it mixes.
+        train_index: its training subset, indices into the pool, shape (n,), int64.
+        val_index: its validation split, shape (v,), perhaps empty.
+        lr: learning rate.
+        lr_schedule: the factor on it.
+        weight_decay: coefficient of the squared norm's gradient.
+    """
+
+    streams: Streams
+    recipe: Recipe
+    schedule: Schedule
+    train_index: Int[np.ndarray, " train"]
+    val_index: Int[np.ndarray, " val"]
+    lr: float
+    lr_schedule: LRSchedule
+    weight_decay: float
+
+
+@dataclass(frozen=True)
+class EpochPlan:
+    """One epoch of a stack, on the device.
+
+    Args:
+        index: samples of each step, indices into the pool, shape (S, R, B).
+        partner: their partners' indices into the pool, same shape.
+        lam: weight of the samples themselves, same shape.
+        dropout_keys: shape (S, R), int64.
+        seeds: the same numbers on the host, for modules with randomness of their own.
+        mixed_steps: per step whether any replica mixes; known on the host, so that a step that mixes nothing gathers
+            no partners.
+        mixing: share of the steps that each replica mixes, shape (R,), on the host.
+    """
+
+    index: Int[Tensor, "steps replicas batch"]
+    partner: Int[Tensor, "steps replicas batch"]
+    lam: Float[Tensor, "steps replicas batch"]
+    dropout_keys: Int[Tensor, "steps replicas"]
+    seeds: Int[np.ndarray, "steps replicas"]
+    mixed_steps: tuple[bool, ...]
+    mixing: Float[np.ndarray, " replicas"]
+
+
+class Planner:
+    """Plans epochs for a stack of replicas, on the CPU, from addressed random numbers.
+
+    Args:
+        replicas: the runs of the stack.
+        y: classes of the whole pool, shape (N,), on the CPU, for pairings that look at labels.
+        sample_shape: shape of one sample.
+        epochs: length of the training.
+        batch_size: B.
+        device: where the plans are sent, in one copy per epoch.
+    """
+
+    def __init__(
+        self,
+        replicas: Sequence[Replica],
+        y: Int[Tensor, " pool"],
+        sample_shape: tuple[int, ...],
+        epochs: int,
+        batch_size: int,
+        device: torch.device,
+    ) -> None:
+        self.replicas = replicas
+        self.cursors = [StreamCursor(replica.streams) for replica in replicas]
+        self.y, self.sample_shape, self.device = y, sample_shape, device
+        self.epochs, self.batch_size = epochs, batch_size
+        # The last, incomplete batch is dropped: batches of one size stack, and BatchNorm never sees a lone sample.
+        self.steps_per_epoch = len(replicas[0].train_index) // batch_size
+
+    def epoch(self, epoch: int) -> EpochPlan:
+        """Return the plan of a zero-based epoch."""
+        steps, batch = self.steps_per_epoch, self.batch_size
+        shape = (steps, len(self.replicas), batch)
+        index = torch.empty(shape, dtype=torch.int64)
+        partner = torch.empty(shape, dtype=torch.int64)
+        lam = torch.ones(shape)
+        seeds = np.empty(shape[:2], dtype=np.int64)
+        mixed = np.zeros(shape[:2], dtype=bool)
+        for r, (replica, cursor) in enumerate(zip(self.replicas, self.cursors, strict=True)):
+            order = cursor.generator("order", epoch=epoch).permutation(replica.train_index)[: steps * batch]
+            index[:, r] = torch.from_numpy(order.reshape(steps, batch))
+            partner[:, r] = index[:, r]
+            seeds[:, r] = cursor.generator("dropout", epoch=epoch).integers(2**63, size=steps)
+            for step in range(steps):
+                if mixes(replica.schedule, Progress(epoch, self.epochs, step), cursor):
+                    plan = self._batch_plan(replica, cursor, index[step, r], epoch, step)
+                    partner[step, r] = index[step, r][plan.partner]
+                    lam[step, r] = plan.lam
+                    mixed[step, r] = True
+        return EpochPlan(
+            index=index.to(self.device, non_blocking=True),
+            partner=partner.to(self.device, non_blocking=True),
+            lam=lam.to(self.device, non_blocking=True),
+            dropout_keys=torch.from_numpy(seeds).to(self.device, non_blocking=True),
+            seeds=seeds,
+            mixed_steps=tuple(bool(step.any()) for step in mixed),
+            mixing=mixed.mean(axis=0),
+        )
+
+    def _batch_plan(self, replica: Replica, cursor: StreamCursor, index: Tensor, epoch: int, step: int) -> MixPlan:
+        draws = replica.recipe.draw(cursor, self.batch_size, epoch=epoch, step=step)
+        return replica.recipe.plan(draws, self.y[index], sample_shape=self.sample_shape)

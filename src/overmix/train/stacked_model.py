@@ -1,0 +1,148 @@
+"""A stack of models of one shape, whose parameters carry a leading replica dimension."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from overmix._typing import Float, Shaped
+from overmix.train.dropout import KeyedDropout, key_dropout
+
+ModelFactory = Callable[[], nn.Module]
+"""Builds a freshly initialised model."""
+
+Execution = Literal["stacked", "looped"]
+"""``"stacked"``: one call of torch.func.vmap serves all replicas. ``"looped"``: one call per replica."""
+
+
+def build_model(factory: ModelFactory, seed: int) -> nn.Module:
+    """Return a model initialised under a forked generator: equal for equal seeds, and the caller's state is kept."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return key_dropout(factory())
+
+
+def choose_execution(factory: ModelFactory, sample: Tensor, device: torch.device) -> Execution:
+    """Return how a stack of such models is best run; a function of the model and the device alone, never of timing.
+
+    Convolutions are looped on the CPU, where stacking them is slower. A model that ``torch.func.vmap`` refuses
+    (recurrent layers, randomness of its own, control flow on data) is looped everywhere.
+
+    Args:
+        factory: builds the model.
+        sample: a small batch of shape (B, ...) with B >= 2.
+        device: where the training will run.
+    """
+    model = build_model(factory, seed=0)
+    convolutions = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    if device.type == "cpu" and any(isinstance(module, convolutions) for module in model.modules()):
+        return "looped"
+    try:
+        pair = StackedModel(factory, seeds=[0, 1], device=torch.device("cpu"), execution="stacked")
+        logits = pair(sample.cpu().expand(2, *sample.shape))
+        torch.autograd.grad(logits.sum(), pair.trainable)
+    except (RuntimeError, ValueError, TypeError, NotImplementedError):
+        # Whatever the reason, the loop runs any module, and shows the module's own error if it has one.
+        return "looped"
+    return "stacked"
+
+
+@contextmanager
+def _seeded(seed: int | None, device: torch.device) -> Iterator[None]:
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
+        torch.manual_seed(seed)
+        yield
+
+
+class StackedModel:
+    """R models with parameters of shape (R, ...), called on R batches at once.
+
+    Args:
+        factory: builds one model.
+        seeds: seed of each replica's initialisation; its length is R.
+        device: where the parameters live. Initialisation is on the CPU, so that it is the same for every device.
+        execution: see :data:`Execution`.
+    """
+
+    def __init__(self, factory: ModelFactory, seeds: Sequence[int], device: torch.device, execution: Execution) -> None:
+        models = [build_model(factory, seed) for seed in seeds]
+        self.execution = execution
+        self.parameters = {
+            name: torch.stack([dict(m.named_parameters())[name].detach() for m in models]).to(device)
+            for name, _ in models[0].named_parameters()
+        }
+        self.buffers = {
+            name: torch.stack([dict(m.named_buffers())[name] for m in models]).to(device)
+            for name, _ in models[0].named_buffers()
+        }
+        for name, parameter in models[0].named_parameters():
+            self.parameters[name].requires_grad_(parameter.requires_grad)
+        self._base = copy.deepcopy(models[0]).to(device)
+        self._dropouts = {
+            f"{name}.key" if name else "key": module
+            for name, module in self._base.named_modules()
+            if isinstance(module, KeyedDropout)
+        }
+        self.n_replicas = len(models)
+
+    @property
+    def trainable(self) -> list[Tensor]:
+        """The parameters that are trained, each of shape (R, ...)."""
+        return [p for p in self.parameters.values() if p.requires_grad]
+
+    @property
+    def uses_dropout(self) -> bool:
+        """Whether :meth:`set_dropout_keys` has an effect."""
+        return bool(self._dropouts)
+
+    def set_dropout_keys(self, keys: Tensor) -> None:
+        """Set the dropout keys of the next step, shape (R,), int64."""
+        for name in self._dropouts:
+            self.buffers[name].copy_(keys)
+
+    def train(self) -> None:
+        """Switch all replicas to training mode."""
+        self._base.train()
+
+    def eval(self) -> None:
+        """Switch all replicas to evaluation mode."""
+        self._base.eval()
+
+    def __call__(
+        self, x: Shaped[Tensor, "replicas batch *sample"], seeds: Sequence[int] | np.ndarray | None = None
+    ) -> Float[Tensor, "replicas batch *output"]:
+        """Return the output of replica r on batch r, shape (R, B, ...). BatchNorm's buffers are updated in place.
+
+        Args:
+            x: one batch per replica, shape (R, B, ...).
+            seeds: one per replica, for modules that draw from PyTorch's generator by themselves; such modules are
+                always looped over. The caller's generator is left as it was.
+        """
+        if self.execution == "stacked":
+            output: Tensor = vmap(self._call_one)(self.parameters, self.buffers, x)
+            return output
+        # unbind, not indexing: its backward is one stack instead of R full-size sums.
+        parameters = {name: p.unbind(0) for name, p in self.parameters.items()}
+        outputs = []
+        for r in range(self.n_replicas):
+            own_parameters = {name: p[r] for name, p in parameters.items()}
+            own_buffers = {name: b[r] for name, b in self.buffers.items()}
+            with _seeded(None if seeds is None else int(seeds[r]), x.device):
+                outputs.append(self._call_one(own_parameters, own_buffers, x[r]))
+        return torch.stack(outputs)
+
+    def _call_one(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Tensor:
+        for layer in self._dropouts.values():
+            layer.calls = 0
+        output: Tensor = functional_call(self._base, (parameters, buffers), (x,))
+        return output
