@@ -13,6 +13,9 @@ from torch import Tensor
 from overmix._typing import Float
 from overmix.errors import ConfigError
 
+_HALVES = 1e15
+"""Above this alpha the law's standard deviation is below float32's resolution at 1/2, and NumPy's sampler overflows."""
+
 Per = Literal["batch", "sample"]
 """Whether a batch shares one coefficient or every sample has its own."""
 
@@ -70,7 +73,7 @@ class BetaCoefficient:
         """Return lam, shape (B,), float32; with ``per="batch"`` all entries are equal."""
         if self.alpha == 0:
             return torch.ones(batch_size)
-        if math.isinf(self.alpha):
+        if self.alpha > _HALVES:
             return torch.full((batch_size,), 0.5)
         lam = rng.beta(self.alpha, self.alpha, size=1 if self.per == "batch" else batch_size)
         return torch.from_numpy(np.broadcast_to(lam.astype(np.float32), (batch_size,)).copy())
