@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from overmix.diagnose import Diagnosis, more_seeds
+from overmix.diagnose.diagnosis import check_mode, practical_size, verdict_of
+from overmix.errors import ConfigError
+
+UNDECIDED = Diagnosis(
+    verdict="undecided",
+    turning_epoch=128,
+    turning_epoch_ci=(64.0, 256.0),
+    lowest=0.07,
+    lowest_ci=(0.06, 0.08),
+    final=0.083,
+    final_ci=(0.07, 0.09),
+    depth=0.013,
+    depth_ci=(0.003, 0.023),
+    delta=0.005,
+    n_seeds=8,
+    n_samples=1000,
+    seed_share=1.0,
+)
+
+
+@pytest.mark.parametrize(
+    ("ci", "verdict"),
+    [
+        ((0.0051, 0.1), "u-shaped"),
+        ((0.005, 0.1), "undecided"),
+        ((-0.1, 0.005), "undecided"),
+        ((-0.1, 0.0049), "monotone"),
+        ((0.001, 0.002), "monotone"),
+    ],
+)
+def test_verdict_holds_the_interval_against_delta(ci: tuple[float, float], verdict: str) -> None:
+    assert verdict_of(ci, 0.005) == verdict
+
+
+def test_practical_size_of_errors_has_a_floor() -> None:
+    assert practical_size(0.01, metric="error") == 0.005
+    assert practical_size(0.01, metric="loss") == pytest.approx(0.0005)
+    assert practical_size(-2.0, metric="log-likelihood") == pytest.approx(0.1)
+
+
+def test_more_seeds_follow_from_the_square_root_law() -> None:
+    # Half-width 0.010 must become the gap 0.008: (10 / 8)² · 8 seeds = 12.5.
+    assert more_seeds(UNDECIDED) == 5
+    assert more_seeds(replace(UNDECIDED, depth=0.001, depth_ci=(-0.007, 0.009))) == 8 * 4 - 8
+
+
+@pytest.mark.parametrize(
+    "untold",
+    [
+        {"seed_share": 0.2},  # the test samples alone keep the interval wider than the gap
+        {"depth": 0.0051},  # the depth is at delta: hundreds of seeds
+        {"depth": 0.005},
+        {"seed_share": None},
+        {"depth_ci": None},
+    ],
+)
+def test_more_seeds_cannot_always_be_told(untold: dict[str, float]) -> None:
+    assert more_seeds(replace(UNDECIDED, **untold)) is None
+
+
+def test_few_seeds_need_five_and_decided_ones_none() -> None:
+    assert more_seeds(replace(UNDECIDED, n_seeds=1)) == 4
+    assert more_seeds(replace(UNDECIDED, n_seeds=4)) == 1
+    assert more_seeds(replace(UNDECIDED, verdict="monotone")) == 0
+
+
+def test_advice_says_what_was_seen_and_what_to_do() -> None:
+    assert replace(UNDECIDED, verdict="u-shaped").advice.startswith(
+        "Over-trains: best near epoch 128 (64–256), 1.3 points worse at the end"
+    )
+    assert replace(UNDECIDED, verdict="u-shaped", turning_epoch_ci=None, metric="loss").advice.startswith(
+        "Over-trains: best near epoch 128, 0.013 worse at the end"
+    )
+    assert "within 0.5 points" in replace(UNDECIDED, verdict="monotone").advice
+    assert "about 5 more seeds would tell" in UNDECIDED.advice
+    assert "more seeds alone would not tell" in replace(UNDECIDED, seed_share=0.1).advice
+
+
+def test_dictionary_is_json_and_keeps_every_attribute() -> None:
+    found = json.loads(json.dumps(UNDECIDED.to_dict()))
+    assert found["depth_ci"] == [0.003, 0.023]
+    assert found["verdict"] == "undecided"
+    assert found["advice"] == UNDECIDED.advice
+    assert set(Diagnosis.__dataclass_fields__) < set(found)
+
+
+def test_intervals_of_a_single_run_can_be_dropped() -> None:
+    single = replace(UNDECIDED, n_seeds=1, method="curve")
+    assert single.to_dict()["depth_ci"] is not None
+    assert single.to_dict(single_run="null")["depth_ci"] is None
+    assert UNDECIDED.to_dict(single_run="null")["depth_ci"] is not None
+
+
+def test_mode_is_min_or_max() -> None:
+    check_mode("min")
+    with pytest.raises(ConfigError, match="mode = 'lower'"):
+        check_mode("lower")
