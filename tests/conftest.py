@@ -12,8 +12,7 @@ torch.set_num_threads(1)
 hypothesis.settings.register_profile("overmix", deadline=None)
 hypothesis.settings.load_profile("overmix")
 
-# Rooms whose shapes are checked.
-CHECKED = ["overmix.mix", "overmix.recipes"]
+CHECKED = ["overmix"]
 SHAPED = ("Bool[", "Float[", "Int[", "Shaped[", "UInt8[")
 
 
