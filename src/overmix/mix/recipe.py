@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -111,7 +111,13 @@ class Recipe:
         return self.space.apply(plan, x)
 
     def target(self, plan: MixPlan, y: Tensor) -> MixedTarget:
-        """Return the mixed target: both labels of each pair with their weight."""
+        """Return the mixed target: both labels of each pair with their weight.
+
+        Raises:
+            DataError: if the plan is for another batch size.
+        """
+        if y.shape[0] != plan.batch_size:
+            raise DataError(f"y has shape {tuple(y.shape)}, but the plan is for a batch of {plan.batch_size} samples")
         return MixedTarget(y, y[plan.partner], plan.lam)
 
     def mix(self, x: Any, y: Tensor, plan: MixPlan) -> tuple[Any, MixedTarget]:
@@ -160,7 +166,7 @@ def first_tensor(x: Any) -> Tensor | None:
     """Return the first tensor in ``x``, or ``None`` if there is none."""
     if isinstance(x, Tensor):
         return x
-    values = x.values() if isinstance(x, dict) else x if isinstance(x, list | tuple) else ()
+    values = x.values() if isinstance(x, Mapping) else x if isinstance(x, list | tuple) else ()
     return next((tensor for value in values if (tensor := first_tensor(value)) is not None), None)
 
 
@@ -174,10 +180,13 @@ def check_batch(x: Any, y: object) -> None:
     """Refuse a batch that cannot be mixed.
 
     Raises:
-        DataError: if ``y`` is not a tensor with a batch dimension, or ``x`` has another number of samples.
+        DataError: if ``y`` is not a tensor with a batch dimension, or ``x`` has another number of samples, or lies on
+            another device.
     """
     if not isinstance(y, Tensor) or y.dim() == 0:
         raise DataError(f"y must be a tensor of shape (B, ...), not {type(y).__name__}: give one label per sample")
     tensor = first_tensor(x)
     if tensor is not None and (tensor.dim() == 0 or tensor.shape[0] != y.shape[0]):
         raise DataError(f"x has shape {tuple(tensor.shape)} but y has {tuple(y.shape)}: give one label per sample")
+    if tensor is not None and tensor.device != y.device:
+        raise DataError(f"x is on {tensor.device} but y is on {y.device}: move both to one device")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -44,7 +44,8 @@ def lerp_with_partner(x: Tensor, partner: Tensor, lam: Tensor) -> Tensor:
         lam: shape (B,), the weight of ``x`` itself.
 
     Returns:
-        A new tensor with the shape of ``x``; where lam is 1 it equals ``x`` bit for bit.
+        A new tensor with the shape and the memory format of ``x``. Where lam is 1 it equals ``x`` exactly, if ``x`` is
+        finite.
 
     Raises:
         DataError: for integers other than uint8, which stand for something (tokens, counts) that cannot be averaged,
@@ -58,9 +59,11 @@ def lerp_with_partner(x: Tensor, partner: Tensor, lam: Tensor) -> Tensor:
     if x.dim() == 0 or x.shape[0] != partner.shape[0]:
         raise DataError(f"x has shape {tuple(x.shape)}, but the plan is for a batch of {partner.shape[0]} samples")
     x = as_mixable(x)
-    # The partners are gathered first and moved towards x in place: torch's lerp(a, b, w) puts the weight w on b.
     weight = lam.to(x.dtype).view(-1, *[1] * (x.dim() - 1))
-    return x.index_select(0, partner).lerp_(x, weight)
+    # index_select is the faster gather, but would lose another memory format, such as channels last.
+    partners = x.index_select(0, partner) if x.is_contiguous() else x[partner]
+    # The partners are moved towards x in place: torch's lerp(a, b, w) puts the weight w on b.
+    return partners.lerp_(x, weight)
 
 
 def as_mixable(x: Tensor) -> Tensor:
@@ -79,14 +82,14 @@ def as_mixable(x: Tensor) -> Tensor:
 
 
 def map_tensors(function: Callable[[Tensor], Tensor], x: Any) -> Any:
-    """Return ``function`` of a tensor, or of every tensor in a tuple, named tuple, list or dictionary.
+    """Return ``function`` of a tensor, or of every tensor in a tuple, named tuple, list or mapping.
 
     Raises:
         DataError: if something else is found.
     """
     if isinstance(x, Tensor):
         return function(x)
-    if isinstance(x, dict):
+    if isinstance(x, Mapping):
         return {key: map_tensors(function, value) for key, value in x.items()}
     if isinstance(x, tuple) and hasattr(x, "_fields"):
         return type(x)(*(map_tensors(function, value) for value in x))

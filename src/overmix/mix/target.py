@@ -68,6 +68,15 @@ class MixedTarget:
     b: Shaped[Tensor, "batch *label"]
     lam: Float[Tensor, " batch"]
 
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> MixedTarget:
+        """Return the target on another device, for batches that were mixed in a DataLoader worker."""
+        a, b, lam = (side.to(device, non_blocking=non_blocking) for side in (self.a, self.b, self.lam))
+        return MixedTarget(a, b, lam)
+
+    def pin_memory(self) -> MixedTarget:
+        """Return the target in page-locked memory; a DataLoader with ``pin_memory=True`` calls this."""
+        return MixedTarget(self.a.pin_memory(), self.b.pin_memory(), self.lam.pin_memory())
+
     def cross_entropy(
         self,
         logits: Float[Tensor, "batch classes *position"],
@@ -79,13 +88,15 @@ class MixedTarget:
         With class weights w, or with ignored labels (weight 0), the mean is weighted as PyTorch's is:
         ``sum(lam w[a] CE(a) + (1 - lam) w[b] CE(b)) / sum(lam w[a] + (1 - lam) w[b])``.
 
+        For soft labels it is PyTorch's cross-entropy of their mixture, whose mean is over samples even with weights.
+
         Args:
             logits: shape (B, C), or (B, C, ...) with labels of shape (B, ...).
             weight: class weights, shape (C,).
             ignore_index: a side with this class index does not count; with every label ignored the loss is 0.
 
         Returns:
-            A scalar that requires grad if the logits do.
+            A scalar in the logits' dtype.
 
         Raises:
             DataError: if the labels are neither class indices of shape (B, ...) nor soft rows of shape (B, C, ...).
@@ -98,18 +109,21 @@ class MixedTarget:
                 f"{tuple(logits.shape[:1] + logits.shape[2:])}, but y has {tuple(self.a.shape)}"
             )
         a, b = self.a.long(), self.b.long()
-        lam = _like(self.lam, a).to(logits.dtype)
+        # Sums over a dense prediction overflow in half precision: as PyTorch's own loss, add up in float32 at least.
+        dtype = torch.promote_types(logits.dtype, torch.float32)
+        lam = _like(self.lam, a).to(dtype)
         log_p = F.log_softmax(logits, dim=1)
         share_a, share_b = lam * (a != ignore_index), (1 - lam) * (b != ignore_index)
         # An ignored index may lie outside of 0..C-1; it gathers class 0 with weight 0.
         a, b = a.masked_fill(a == ignore_index, 0), b.masked_fill(b == ignore_index, 0)
         if weight is not None:
-            weight = weight.to(logits.dtype)
+            weight = weight.to(dtype)
             share_a, share_b = share_a * weight[a], share_b * weight[b]
         loss = share_a * log_p.gather(1, a.unsqueeze(1)).squeeze(1)
         loss = loss + share_b * log_p.gather(1, b.unsqueeze(1)).squeeze(1)
         total = (share_a + share_b).sum()
-        return -loss.sum() / total.clamp_min(torch.finfo(logits.dtype).tiny)
+        mean: Tensor = -loss.sum() / total.clamp_min(torch.finfo(dtype).tiny)
+        return mean.to(logits.dtype)
 
     def _soft_cross_entropy(self, logits: Tensor, weight: Tensor | None) -> Tensor:
         if self.a.shape != logits.shape:
@@ -134,6 +148,8 @@ class MixedTarget:
         Raises:
             ConfigError: if the criterion reduces. The mean of the losses times the mean of lam is not the mean of their
                 products, and the mistake is silent.
+            DataError: if output and labels have shapes (B, 1) and (B,), which elementwise criteria broadcast to all
+                pairs, (B, B).
 
         Example:
             >>> target = MixedTarget(torch.tensor([0.0]), torch.tensor([1.0]), torch.tensor([0.25]))
@@ -141,6 +157,7 @@ class MixedTarget:
             tensor(0.2500)
         """
         batch_size = self.lam.shape[0]
+        column_against_none = {tuple(output.shape), tuple(self.a.shape)} == {(batch_size, 1), (batch_size,)}
         sides = []
         for label in (self.a, self.b):
             value = criterion(output, label)
@@ -149,6 +166,11 @@ class MixedTarget:
                     "criterion",
                     tuple(value.shape),
                     f"return one loss per sample, shape ({batch_size}, ...): use reduction='none'",
+                )
+            if column_against_none and value.shape == (batch_size, batch_size):
+                raise DataError(
+                    f"output has shape {tuple(output.shape)} but y has {tuple(label.shape)}, and the criterion "
+                    "broadcast them to all pairs: squeeze or unsqueeze one of them"
                 )
             sides.append(value.flatten(1).mean(1) if value.dim() > 1 else value)
         return torch.lerp(sides[1], sides[0], self.lam.to(sides[0].dtype)).mean()
@@ -160,32 +182,36 @@ class MixedTarget:
             num_classes: C, needed for class indices.
 
         Returns:
-            Shape (B, C) for class indices of shape (B,); the labels' own shape for floating-point labels.
+            Shape (B, C, ...) for class indices of shape (B, ...); the labels' own shape for floating-point labels.
 
         Raises:
             ConfigError: if class indices come without ``num_classes``, or one of them is not below it.
+            DataError: if a class index is negative, such as an ignored one.
         """
         a, b = self.a, self.b
         if not a.is_floating_point():
             if num_classes is None:
                 raise ConfigError("num_classes", None, "give the number of classes: the labels are class indices")
-            highest = int(torch.maximum(a.max(), b.max())) if a.numel() else -1
+            lowest, highest = (int(bound) for bound in torch.stack([a, b]).long().aminmax()) if a.numel() else (0, -1)
+            if lowest < 0:
+                raise DataError(f"soft: y holds the class index {lowest}: an ignored label has no row")
             if highest >= num_classes:
-                raise ConfigError("num_classes", num_classes, f"use at least {highest + 1}: that label occurs")
-            a, b = (F.one_hot(side.long(), num_classes).to(self.lam.dtype) for side in (a, b))
+                raise ConfigError("num_classes", num_classes, f"use at least {highest + 1}: label {highest} occurs")
+            a, b = (F.one_hot(side.long(), num_classes).movedim(-1, 1).to(self.lam.dtype) for side in (a, b))
         return torch.lerp(b, a, _like(self.lam, a).to(a.dtype))
 
-    def accuracy(self, logits: Float[Tensor, "batch classes"]) -> Float[Tensor, ""]:
+    def accuracy(self, logits: Float[Tensor, "batch classes *position"]) -> Float[Tensor, ""]:
         """Mean of ``lam * [prediction == a] + (1 - lam) * [prediction == b]``, the share of label mass predicted.
 
-        It is at most E max(lam, 1 - lam), not 1: a training accuracy under Mixup looks low by construction.
+        It is at most the mean of max(lam, 1 - lam) where the two labels differ: a training accuracy under Mixup looks
+        low by construction. Soft rows count as their heaviest class.
 
         Args:
-            logits: shape (B, C).
+            logits: shape (B, C), or (B, C, ...) with labels of shape (B, ...).
         """
         prediction = logits.argmax(dim=1)
-        hits = torch.lerp(_hit(prediction, self.b), _hit(prediction, self.a), self.lam.to(torch.float32))
-        return hits.mean()
+        hit_a, hit_b = _hit(prediction, self.a), _hit(prediction, self.b)
+        return torch.lerp(hit_b, hit_a, _like(self.lam, hit_a).to(torch.float32)).mean()
 
 
 def _hit(prediction: Tensor, label: Tensor) -> Tensor:

@@ -1,0 +1,271 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from overmix.errors import ConfigError, DataError
+from overmix.mix import IGNORE_INDEX, MixedTarget, mixed_cross_entropy
+
+seeds = st.integers(0, 2**31)
+batch_sizes = st.integers(1, 9)
+places = st.sampled_from([(), (3,), (2, 5)])
+
+
+def random_target(seed, batch_size, num_classes, place=(), dtype=torch.float64):
+    g = torch.Generator().manual_seed(seed)
+    a, b = torch.randint(num_classes, (2, batch_size, *place), generator=g)
+    logits = 3 * torch.randn(batch_size, num_classes, *place, generator=g, dtype=dtype)
+    return MixedTarget(a, b, torch.rand(batch_size, generator=g)), logits
+
+
+def like(lam, tensor):
+    return lam.double().view(-1, *[1] * (tensor.dim() - 1))
+
+
+@given(seeds, batch_sizes, st.integers(1, 6), places)
+def test_cross_entropy_is_that_of_the_dense_soft_label(seed, batch_size, num_classes, place):
+    target, logits = random_target(seed, batch_size, num_classes, place)
+    dense = target.soft(num_classes)
+    assert dense.shape == logits.shape
+    # The dense label is float32, as lam is.
+    torch.testing.assert_close(target.cross_entropy(logits), F.cross_entropy(logits, dense.double()), atol=0, rtol=1e-6)
+
+
+@given(seeds, batch_sizes, st.integers(1, 6), places, st.booleans())
+def test_cross_entropy_with_weights_and_ignored_labels_is_a_weighted_mean_of_pytorchs(
+    seed, batch_size, num_classes, place, weighted
+):
+    target, logits = random_target(seed, batch_size, num_classes, place)
+    g = torch.Generator().manual_seed(seed + 1)
+    drop = torch.rand(2, *target.a.shape, generator=g) < 0.3
+    a, b = target.a.masked_fill(drop[0], IGNORE_INDEX), target.b.masked_fill(drop[1], IGNORE_INDEX)
+    weight = torch.rand(num_classes, generator=g, dtype=torch.float64) + 0.1 if weighted else None
+    losses = [F.cross_entropy(logits, side, weight, reduction="none") for side in (a, b)]
+    ones = torch.ones(num_classes, dtype=torch.float64) if weight is None else weight
+    shares = [torch.where(side == IGNORE_INDEX, 0.0, ones[side.clamp_min(0)]) for side in (a, b)]
+    lam = like(target.lam, a)
+    total = (lam * shares[0] + (1 - lam) * shares[1]).sum()
+    expected = (lam * losses[0] + (1 - lam) * losses[1]).sum() / total if total else torch.zeros(()).double()
+    found = MixedTarget(a, b, target.lam).cross_entropy(logits, weight=weight)
+    torch.testing.assert_close(found, expected, atol=1e-14, rtol=1e-12)
+
+
+@given(seeds, batch_sizes, st.integers(2, 5), st.integers(-300, 300))
+def test_any_index_can_be_the_ignored_one(seed, batch_size, num_classes, ignored):
+    target, logits = random_target(seed, batch_size, num_classes)
+    own = target.a.clone()
+    own[0] = ignored
+    found = MixedTarget(own, own, target.lam).cross_entropy(logits, ignore_index=ignored)
+    expected = F.cross_entropy(logits, own, ignore_index=ignored)
+    torch.testing.assert_close(found, torch.nan_to_num(expected), atol=1e-14, rtol=1e-12)
+
+
+def test_with_every_label_ignored_the_loss_and_its_gradient_are_zero():
+    logits = torch.randn(3, 4, requires_grad=True)
+    ignored = torch.full((3,), IGNORE_INDEX)
+    loss = MixedTarget(ignored, ignored, torch.rand(3)).cross_entropy(logits)
+    loss.backward()
+    assert loss.item() == 0
+    assert (logits.grad == 0).all()
+
+
+@given(seeds, batch_sizes, st.integers(1, 6))
+def test_gradients_are_those_of_the_dense_soft_label(seed, batch_size, num_classes):
+    target, logits = random_target(seed, batch_size, num_classes)
+    logits.requires_grad_()
+    (sparse,) = torch.autograd.grad(target.cross_entropy(logits), logits)
+    (dense,) = torch.autograd.grad(F.cross_entropy(logits, target.soft(num_classes).double()), logits)
+    torch.testing.assert_close(sparse, dense, atol=1e-7, rtol=0)
+
+
+@given(seeds, batch_sizes, st.integers(1, 6))
+def test_per_sample_cross_entropy_averages_to_the_targets(seed, batch_size, num_classes):
+    target, logits = random_target(seed, batch_size, num_classes)
+    per_sample = mixed_cross_entropy(logits, target.a, target.b, target.lam)
+    assert per_sample.shape == (batch_size,)
+    torch.testing.assert_close(per_sample.mean(), target.cross_entropy(logits), atol=1e-14, rtol=1e-12)
+
+
+def test_per_sample_cross_entropy_of_a_stack_is_that_of_its_parts():
+    g = torch.Generator().manual_seed(0)
+    logits, lam = torch.randn(3, 5, 4, generator=g), torch.rand(3, 5, generator=g)
+    a, b = torch.randint(4, (2, 3, 5), generator=g)
+    stacked = mixed_cross_entropy(logits, a, b, lam)
+    looped = torch.stack([mixed_cross_entropy(*parts) for parts in zip(logits, a, b, lam, strict=True)])
+    assert torch.equal(stacked, looped)
+
+
+class Calls(TorchDispatchMode):
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.names.append(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+def test_cross_entropy_takes_one_log_softmax_and_builds_no_dense_target():
+    target, logits = random_target(0, batch_size=64, num_classes=1000)
+    for call in (target.cross_entropy, lambda z: mixed_cross_entropy(z, target.a, target.b, target.lam)):
+        with Calls() as calls:
+            call(logits)
+        assert calls.names.count("_log_softmax") == 1
+        assert not {"one_hot", "scatter", "scatter_"} & set(calls.names)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_neither_overflows_nor_drifts_on_dense_predictions(dtype):
+    # 160,000 positions: their number is beyond float16, and their sum beyond what bfloat16 can add up.
+    target, logits = random_target(0, batch_size=4, num_classes=5, place=(200, 200), dtype=torch.float32)
+    loss = target.cross_entropy(logits.to(dtype))
+    assert loss.dtype == dtype
+    torch.testing.assert_close(loss.float(), target.cross_entropy(logits), atol=0, rtol=torch.finfo(dtype).eps * 4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("label", [torch.int64, torch.int32, torch.uint8, torch.bool])
+def test_losses_keep_the_logits_dtype_for_every_kind_of_class_index(dtype, label):
+    side = torch.tensor([0, 1, 1]).to(label)
+    target = MixedTarget(side, side.flip(0), torch.tensor([0.25, 0.5, 1.0]))
+    logits = torch.tensor([[1.0, 2.0], [0.5, -1.0], [0.0, 3.0]], dtype=dtype)
+    assert target.cross_entropy(logits).dtype == dtype
+    assert target.soft(2).tolist() == [[0.25, 0.75], [0.0, 1.0], [0.0, 1.0]]
+
+
+@given(seeds, batch_sizes, st.integers(1, 6), places)
+def test_soft_rows_of_class_indices_are_exactly_lam_and_one_minus_lam(seed, batch_size, num_classes, place):
+    target, _ = random_target(seed, batch_size, num_classes, place)
+    rows = target.soft(num_classes).movedim(1, -1)
+    lam = target.lam.view(-1, *[1] * len(place)).expand(target.a.shape)
+    same = target.a == target.b
+    at_a = rows.gather(-1, target.a.unsqueeze(-1)).squeeze(-1)
+    at_b = rows.gather(-1, target.b.unsqueeze(-1)).squeeze(-1)
+    torch.testing.assert_close(at_a, torch.where(same, 1.0, lam), atol=1e-7, rtol=0)
+    torch.testing.assert_close(at_b, torch.where(same, 1.0, 1 - lam), atol=1e-7, rtol=0)
+    torch.testing.assert_close(rows.sum(-1), torch.ones_like(lam), atol=1e-6, rtol=0)
+    assert ((rows != 0).sum(-1) <= 2).all()
+
+
+@given(seeds, batch_sizes, st.sampled_from([(), (1,), (4,), (2, 3)]))
+def test_soft_labels_and_regression_values_are_mixed_linearly(seed, batch_size, place):
+    g = torch.Generator().manual_seed(seed)
+    a, b = torch.randn(2, batch_size, *place, generator=g)
+    lam = torch.rand(batch_size, generator=g)
+    weight = lam.view(-1, *[1] * len(place))
+    torch.testing.assert_close(MixedTarget(a, b, lam).soft(), weight * a + (1 - weight) * b)
+
+
+def test_one_sided_targets_keep_their_labels_bit_for_bit():
+    a, b = torch.randn(2, 5, 3)
+    assert torch.equal(MixedTarget(a, b, torch.ones(5)).soft(), a)
+    assert torch.equal(MixedTarget(a, b, torch.zeros(5)).soft(), b)
+
+
+def test_soft_rows_train_as_pytorchs_dense_targets_do_and_may_be_weighted():
+    rows = torch.eye(3)[torch.tensor([0, 2, 1, 1])] * 0.9 + 0.1 / 3
+    target = MixedTarget(rows, rows.flip(0), torch.tensor([0.3, 0.6, 0.9, 1.0]))
+    logits, weight = torch.randn(4, 3), torch.tensor([1.0, 2.0, 0.5])
+    assert target.cross_entropy(logits) == F.cross_entropy(logits, target.soft())
+    assert target.cross_entropy(logits, weight=weight) == F.cross_entropy(logits, target.soft(), weight=weight)
+
+
+@pytest.mark.parametrize(
+    "shapes", [((4,), (4, 3, 2)), ((4, 2), (4, 3)), ((3,), (4, 3)), ((4, 1), (4, 3))], ids=lambda s: f"{s[0]}-{s[1]}"
+)
+def test_class_indices_that_do_not_fit_the_logits_are_refused(shapes):
+    label, logits = shapes
+    y = torch.zeros(label, dtype=torch.int64)
+    with pytest.raises(DataError, match="need class indices of shape"):
+        MixedTarget(y, y, torch.ones(label[0])).cross_entropy(torch.zeros(logits))
+
+
+def test_regression_values_are_not_taken_for_classes():
+    y = torch.tensor([0.5, 1.5])
+    with pytest.raises(DataError, match=r"for regression use \.loss"):
+        MixedTarget(y, y, torch.ones(2)).cross_entropy(torch.zeros(2, 3))
+
+
+CRITERIA = {
+    "cross-entropy": (F.cross_entropy, lambda n: torch.randn(n, 3), lambda n: torch.randint(3, (n,))),
+    "mean squared error": (F.mse_loss, lambda n: torch.randn(n, 2), lambda n: torch.randn(n, 2)),
+    "mean absolute error": (F.l1_loss, lambda n: torch.randn(n), lambda n: torch.randn(n)),
+    "multi-label": (
+        F.binary_cross_entropy_with_logits,
+        lambda n: torch.randn(n, 4),
+        lambda n: torch.randint(2, (n, 4)).float(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CRITERIA)
+@pytest.mark.parametrize("batch_size", [1, 5])
+def test_loss_is_the_mean_of_per_sample_mixtures_of_the_two_losses(name, batch_size):
+    torch.manual_seed(0)
+    criterion, outputs, labels = CRITERIA[name]
+    output, a, b, lam = outputs(batch_size), labels(batch_size), labels(batch_size), torch.rand(batch_size)
+    found = MixedTarget(a, b, lam).loss(lambda out, y: criterion(out, y, reduction="none"), output)
+    terms = []
+    for i in range(batch_size):
+        own, other = (criterion(output[i : i + 1], side[i : i + 1]) for side in (a, b))
+        terms.append(lam[i] * own + (1 - lam[i]) * other)
+    torch.testing.assert_close(found, torch.stack(terms).mean())
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_criterion_that_reduces_is_refused(reduction, batch_size):
+    target = MixedTarget(torch.zeros(batch_size), torch.ones(batch_size), torch.rand(batch_size))
+    with pytest.raises(ConfigError, match=r"^criterion = \(\): return one loss per sample.*reduction='none'"):
+        target.loss(torch.nn.MSELoss(reduction=reduction), torch.zeros(batch_size))
+
+
+def test_a_criterion_that_reduces_over_the_batch_only_is_refused():
+    target = MixedTarget(torch.zeros(4, 3), torch.ones(4, 3), torch.rand(4))
+    with pytest.raises(ConfigError, match="return one loss per sample"):
+        target.loss(lambda output, y: (output - y).square().mean(0), torch.zeros(4, 3))
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+@pytest.mark.parametrize(("output", "label"), [((4, 1), (4,)), ((4,), (4, 1))])
+def test_a_column_against_no_column_is_not_broadcast_to_all_pairs(output, label):
+    target = MixedTarget(torch.zeros(label), torch.ones(label), torch.rand(4))
+    with pytest.raises(DataError, match="broadcast them to all pairs"):
+        target.loss(torch.nn.MSELoss(reduction="none"), torch.zeros(output))
+    careful = target.loss(lambda out, y: (out.reshape(4) - y.reshape(4)).square(), torch.zeros(output))
+    torch.testing.assert_close(careful, (1 - target.lam).mean())
+
+
+def test_accuracy_is_the_share_of_label_mass_that_was_predicted():
+    logits = torch.eye(3)[torch.tensor([0, 1, 2, 2])]
+    a, b = torch.tensor([0, 0, 2, 0]), torch.tensor([1, 1, 2, 1])
+    lam = torch.tensor([0.75, 0.75, 0.5, 0.5])
+    assert MixedTarget(a, b, lam).accuracy(logits) == (0.75 + 0.25 + 1 + 0) / 4
+    rows = MixedTarget(torch.eye(3)[a], torch.eye(3)[b], lam)
+    assert rows.accuracy(logits) == MixedTarget(a, b, lam).accuracy(logits)
+
+
+def test_accuracy_of_dense_predictions_weights_samples_and_not_positions():
+    # As many samples as positions: a lam that broadcasts over the wrong dimension would go unnoticed by its shape.
+    logits = torch.zeros(2, 3, 2)
+    logits[:, 0] = 1
+    a, b = torch.zeros(2, 2, dtype=torch.int64), torch.ones(2, 2, dtype=torch.int64)
+    b[1, 1] = 0
+    assert MixedTarget(a, b, torch.tensor([1.0, 0.5])).accuracy(logits) == (1 + 1 + 0.5 + 1) / 4
+
+
+def test_dense_targets_name_what_is_missing_or_out_of_range():
+    target = MixedTarget(torch.tensor([0, 3]), torch.tensor([1, 2]), torch.ones(2))
+    with pytest.raises(ConfigError, match=r"^num_classes = None"):
+        target.soft()
+    with pytest.raises(ConfigError, match=r"^num_classes = 3: use at least 4: label 3 occurs"):
+        target.soft(3)
+    with pytest.raises(DataError, match=f"class index {IGNORE_INDEX}"):
+        MixedTarget(torch.tensor([0, IGNORE_INDEX]), torch.tensor([0, 1]), torch.ones(2)).soft(3)
+
+
+def test_targets_move_between_devices():
+    target = MixedTarget(torch.tensor([0]), torch.tensor([1]), torch.ones(1)).to("meta")
+    assert {side.device.type for side in (target.a, target.b, target.lam)} == {"meta"}
