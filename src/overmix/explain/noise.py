@@ -130,7 +130,7 @@ def measure_mixtures(
     partner: Tensor,
     lam: Tensor,
     index: Tensor | None,
-    law: str,
+    law: LabelLaw,
     chunk_size: int,
 ) -> LabelNoise:
     """Measure with a teacher that may depend on the mixture: it is given the inputs and the slice of mixtures they are.
@@ -163,7 +163,7 @@ def _measure_chunk(
     index: Tensor,
     partner: Tensor,
     lam: Tensor,
-    law: str,
+    law: LabelLaw,
     rows: slice,
 ) -> dict[str, Tensor]:
     dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()

@@ -115,7 +115,7 @@ def noise_by_class_pair(
 
 def _group_means(
     noise: LabelNoise,
-    quantity: str,
+    quantity: Quantity,
     group: Int[np.ndarray, " mixtures"],
     num_groups: int,
     draws: int,
