@@ -34,6 +34,11 @@ def _shift_right(z: Tensor, bits: int) -> Tensor:
     return (z >> bits) & ((1 << (64 - bits)) - 1)
 
 
+def _int64(number: int) -> int:
+    """Wrap a Python integer around as int64 arithmetic does; PyTorch refuses one that does not fit."""
+    return (number + 2**63) % 2**64 - 2**63
+
+
 class KeyedDropout(nn.Module):
     """``x * mask / (1 - p)`` with ``mask ~ Bernoulli(1 - p)`` drawn from the buffer ``key``.
 
@@ -62,23 +67,31 @@ class KeyedDropout(nn.Module):
         for size in shape:
             count *= size
         self.calls += 1
-        key = self.key ^ (self.layer * _MIX_1) ^ (self.calls * _MIX_2)
+        key = self.key ^ _int64(self.layer * _MIX_1) ^ _int64(self.calls * _MIX_2)
         keep = uniform_at(key, count).view(shape) >= self.p
         return x * keep.to(x.dtype) / (1 - self.p) if self.p < 1 else x * 0
 
 
-_CHANNEL_DROPOUT = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+_CHANNELS = {nn.Dropout: False, nn.Dropout1d: True, nn.Dropout2d: True, nn.Dropout3d: True}
 
 
 def key_dropout(model: nn.Module) -> nn.Module:
-    """Replace each of the model's dropout layers by a :class:`KeyedDropout`, in place, and return the model."""
-    return _replace(model, [0])
+    """Replace each of the model's dropout layers by a :class:`KeyedDropout`, in place, and return the model.
+
+    A layer that the model holds under several names stays one layer. A subclass of a dropout layer may do something
+    else, and is left alone.
+    """
+    return _replace(model, {})
 
 
-def _replace(module: nn.Module, counter: list[int]) -> nn.Module:
-    if isinstance(module, nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.Dropout3d):
-        counter[0] += 1
-        return KeyedDropout(module.p, isinstance(module, _CHANNEL_DROPOUT), counter[0])
-    for name, child in module.named_children():
-        setattr(module, name, _replace(child, counter))
+def _replace(module: nn.Module, done: dict[nn.Module, KeyedDropout]) -> nn.Module:
+    if module in done:
+        return done[module]
+    if isinstance(module, nn.modules.dropout._DropoutNd) and type(module) in _CHANNELS:
+        done[module] = KeyedDropout(module.p, _CHANNELS[type(module)], len(done) + 1)
+        return done[module]
+    # Not named_children(), which names a shared layer only once.
+    for name, child in module._modules.items():
+        if child is not None:
+            setattr(module, name, _replace(child, done))
     return module

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
@@ -25,7 +24,8 @@ Execution = Literal["stacked", "looped"]
 def build_model(factory: ModelFactory, seed: int) -> nn.Module:
     """Return a model initialised under a forked generator: equal for equal seeds, and the caller's state is kept."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # Not torch.manual_seed, which would seed the caller's GPUs too.
+        torch.default_generator.manual_seed(seed)
         return key_dropout(factory())
 
 
@@ -46,20 +46,20 @@ def choose_execution(factory: ModelFactory, sample: Tensor, device: torch.device
         return "looped"
     try:
         pair = StackedModel(factory, seeds=[0, 1], device=torch.device("cpu"), execution="stacked")
-        logits = pair(sample.cpu().expand(2, *sample.shape))
-        torch.autograd.grad(logits.sum(), pair.trainable)
-    except (RuntimeError, ValueError, TypeError, NotImplementedError):
+        pair.train()
+        logits = pair(sample.cpu().float().expand(2, *sample.shape))
+        torch.autograd.grad(logits.sum(), pair.trainable, allow_unused=True)
+    except Exception:
         # Whatever the reason, the loop runs any module, and shows the module's own error if it has one.
         return "looped"
     return "stacked"
 
 
 @contextmanager
-def _seeded(seed: int | None, device: torch.device) -> Iterator[None]:
-    if seed is None:
-        yield
-        return
-    with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    # torch.manual_seed seeds every GPU, so every GPU's state is put back.
+    gpus = range(torch.cuda.device_count()) if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=gpus):
         torch.manual_seed(seed)
         yield
 
@@ -87,13 +87,14 @@ class StackedModel:
         }
         for name, parameter in models[0].named_parameters():
             self.parameters[name].requires_grad_(parameter.requires_grad)
-        self._base = copy.deepcopy(models[0]).to(device)
+        self._base = models[0].to(device)
         self._dropouts = {
             f"{name}.key" if name else "key": module
             for name, module in self._base.named_modules()
             if isinstance(module, KeyedDropout)
         }
         self.n_replicas = len(models)
+        self._init_seeds = seeds
 
     @property
     def trainable(self) -> list[Tensor]:
@@ -125,24 +126,39 @@ class StackedModel:
 
         Args:
             x: one batch per replica, shape (R, B, ...).
-            seeds: one per replica, for modules that draw from PyTorch's generator by themselves; such modules are
-                always looped over. The caller's generator is left as it was.
+            seeds: one per replica, for modules that draw from PyTorch's generator by themselves, by default the seeds
+                of the initialisation; such modules are always looped over. The caller's generator is left as it was.
         """
         if self.execution == "stacked":
-            output: Tensor = vmap(self._call_one)(self.parameters, self.buffers, x)
-            return output
+            output, buffers = vmap(self._call_one)(self.parameters, self.buffers, x)
+            self._keep(buffers)
+            stacked: Tensor = output
+            return stacked
         # unbind, not indexing: its backward is one stack instead of R full-size sums.
         parameters = {name: p.unbind(0) for name, p in self.parameters.items()}
         outputs = []
+        seeds = self._init_seeds if seeds is None else seeds
         for r in range(self.n_replicas):
             own_parameters = {name: p[r] for name, p in parameters.items()}
             own_buffers = {name: b[r] for name, b in self.buffers.items()}
-            with _seeded(None if seeds is None else int(seeds[r]), x.device):
-                outputs.append(self._call_one(own_parameters, own_buffers, x[r]))
+            with _seeded(int(seeds[r]), x.device):
+                output, buffers = self._call_one(own_parameters, own_buffers, x[r])
+            outputs.append(output)
+            self._keep(buffers, r)
         return torch.stack(outputs)
 
-    def _call_one(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Tensor:
+    def _call_one(
+        self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the output, and the buffers that the model replaced (``self.mean = ...``) instead of updating."""
         for layer in self._dropouts.values():
             layer.calls = 0
-        output: Tensor = functional_call(self._base, (parameters, buffers), (x,))
-        return output
+        # One dictionary, not a tuple of two: functional_call writes replaced buffers back into it.
+        tensors = {**parameters, **buffers}
+        output: Tensor = functional_call(self._base, tensors, (x,))
+        return output, {name: tensors[name] for name, b in buffers.items() if tensors[name] is not b}
+
+    @torch.no_grad()
+    def _keep(self, replaced: dict[str, Tensor], r: int | slice = slice(None)) -> None:
+        for name, buffer in replaced.items():
+            self.buffers[name][r].copy_(buffer)
