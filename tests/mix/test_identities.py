@@ -66,7 +66,7 @@ def softplus(u):
 
 @given(st.integers(0, 2**31), st.floats(0, 1))
 def test_mixup_loss_of_logistic_regression_is_interpolated_loss_minus_jensen_gap_plus_label_term(seed, lam):
-    # With u = theta.x and h = softplus:  l(u', y') = lam l_i + (1 - lam) l_j - G + lam (1 - lam) (y_i - y_j) (u_i - u_j).
+    # u = theta.x, h = softplus:  l(mixed) = lam l_i + (1 - lam) l_j - G + lam (1 - lam) (y_i - y_j) (u_i - u_j).
     x, y, theta = problem(seed, n=2)
     lam_batch = torch.full((2,), lam, dtype=torch.float64)
     logit = lerp_with_partner(x, torch.tensor([1, 0]), lam_batch) @ theta
