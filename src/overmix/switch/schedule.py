@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from overmix.errors import ConfigError, did_you_mean
 from overmix.mix import StreamSource
@@ -26,6 +26,7 @@ class Progress:
     step: int = 0
 
 
+@runtime_checkable
 class Schedule(Protocol):
     """A pure function of progress."""
 
@@ -79,18 +80,28 @@ class OffAt:
 
     def __post_init__(self) -> None:
         number = isinstance(self.when, int | float) and not isinstance(self.when, bool)
-        if not number or math.isnan(self.when) or self.when < 0:
+        if not number or not 0 <= self.when < math.inf:
             raise ConfigError("off_at", self.when, "use a number of epochs (128) or a share of all epochs (0.5)")
         if isinstance(self.when, float) and self.when > 1:
             raise ConfigError("off_at", self.when, f"a share lies in [0, 1]; for epochs write {round(self.when)}")
 
     def epoch(self, epochs: int) -> int:
         """Return the first epoch that is not mixed, in a training of ``epochs`` epochs."""
-        return int(self.when * epochs) if isinstance(self.when, float) else self.when
+        return epochs_in(self.when, epochs) if isinstance(self.when, float) else self.when
 
     def probability(self, progress: Progress) -> float:
         """Return 1 before the switch, 0 from then on."""
         return 1.0 if progress.epoch < self.epoch(progress.epochs) else 0.0
+
+
+def epochs_in(share: float, epochs: int) -> int:
+    """Return how many whole epochs a share of the training has; 0.29 of 100 are 29, though 0.29 * 100 < 29 in floats.
+
+    Example:
+        >>> epochs_in(0.29, epochs=100), epochs_in(0.33, epochs=240)
+        (29, 79)
+    """
+    return math.floor(round(share * epochs, 6))
 
 
 def always() -> Always:
@@ -129,6 +140,8 @@ def make_schedule(specification: str | Mapping[str, Any]) -> Schedule:
         name, value = next(iter(specification.items()))
         if name in _WITH_VALUE:
             return _WITH_VALUE[name](value)
+        if name in _NAMED:
+            raise ConfigError("schedule", specification, f"write {name} alone: it takes no value")
         raise ConfigError("schedule", name, did_you_mean(str(name), known))
     if isinstance(specification, str) and specification in _WITH_VALUE:
         raise ConfigError("schedule", specification, f"give it a value: {{{specification}: 128}}")

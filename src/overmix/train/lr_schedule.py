@@ -10,6 +10,7 @@ import numpy as np
 
 from overmix._typing import Float
 from overmix.errors import ConfigError, did_you_mean
+from overmix.switch import epochs_in
 
 LRScheduleName = Literal["constant", "multistep", "cosine"]
 
@@ -25,7 +26,8 @@ class LRSchedule:
 
     Args:
         name: ``"constant"``, ``"multistep"`` or ``"cosine"``.
-        milestones: for ``multistep``, increasing: integers are epochs, floats in (0, 1) shares of the training.
+        milestones: for ``multistep``: integers are epochs, floats in (0, 1) shares of the training, rounded down to
+            whole epochs.
         gamma: for ``multistep``, the factor at each milestone, in (0, 1].
         warmup: number of epochs of the warm-up; may be a fraction of an epoch.
 
@@ -50,7 +52,7 @@ class LRSchedule:
         if not (math.isfinite(self.warmup) and self.warmup >= 0):
             raise ConfigError("lr_schedule.warmup", self.warmup, "use a number of epochs >= 0")
         for milestone in self.milestones:
-            if milestone <= 0 or (isinstance(milestone, float) and milestone >= 1):
+            if not milestone > 0 or (isinstance(milestone, float) and milestone >= 1):
                 raise ConfigError(
                     "lr_schedule.milestones", milestone, "use epochs (integers >= 1) or shares of the training (0.5)"
                 )
@@ -69,7 +71,7 @@ class LRSchedule:
         self, step: np.ndarray[Any, Any], warmup: int, total: int, epochs: int, steps_per_epoch: int
     ) -> np.ndarray[Any, Any]:
         if self.name == "multistep":
-            marks = [(int(m * epochs) if isinstance(m, float) else m) * steps_per_epoch for m in self.milestones]
+            marks = [(epochs_in(m, epochs) if isinstance(m, float) else m) * steps_per_epoch for m in self.milestones]
             return self.gamma ** np.searchsorted(np.sort(marks), step, side="right").astype(float)
         if self.name == "cosine":
             done = np.clip((step - warmup) / max(1, total - warmup), 0, 1)
