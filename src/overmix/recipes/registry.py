@@ -29,6 +29,19 @@ class RecipeEntry:
     source: str
     defaults: Mapping[str, Any]
 
+    def describe(self) -> dict[str, Any]:
+        """Return name, parameters, source and the choices of the recipe with its default values, for listings."""
+        recipe = self.recipe(**self.defaults)
+        return {
+            "name": self.name,
+            "parameters": dict(self.defaults),
+            "summary": self.summary,
+            "pairing": repr(recipe.pairing),
+            "coefficient": repr(recipe.coefficient),
+            "space": repr(recipe.space),
+            "source": self.source,
+        }
+
     @property
     def summary(self) -> str:
         """First line of the docstring: the method's equation."""

@@ -1,1 +1,22 @@
-"""TODO."""
+"""Controlled studies: conditions compared over many seeds, resumable, the same bytes whatever the number of workers."""
+
+from overmix.study.executor import StudyInterrupted
+from overmix.study.result import StudyResult, load_result
+from overmix.study.run import Outlook, Prepared, prepare, run_study
+from overmix.study.spec import StudySpec, parse_study, read_study, resolved
+from overmix.study.worker import Progress
+
+__all__ = [
+    "Outlook",
+    "Prepared",
+    "Progress",
+    "StudyInterrupted",
+    "StudyResult",
+    "StudySpec",
+    "load_result",
+    "parse_study",
+    "prepare",
+    "read_study",
+    "resolved",
+    "run_study",
+]

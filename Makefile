@@ -1,0 +1,49 @@
+# make demo and make test set everything up by themselves: a virtual environment in the checkout, installation, the job.
+PYTHON ?= python3
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check docs clean
+
+help:
+	@echo "make demo   train the demo (about two minutes) and write overmix-demo/report.html"
+	@echo "make test   run the tests"
+	@echo "make check  lint, types, import rules, doctests"
+	@echo "make docs   build the documentation into site/"
+
+demo: $(VENV)/.study-installed
+	$(VENV)/bin/overmix demo
+
+test: $(VENV)/.dev-installed
+	$(VENV)/bin/python -m pytest -n auto -m "not browser"
+
+check: $(VENV)/.dev-installed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/python -m pytest -q --doctest-modules src/overmix
+
+docs: $(VENV)/.docs-installed
+	$(VENV)/bin/mkdocs build --strict
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit("overmix needs Python 3.10 or newer; name one: make PYTHON=python3.11") if sys.version_info < (3, 10) else 0'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.study-installed: $(VENV)/.created pyproject.toml constraints.txt
+	$(PIP) -e '.[study]'
+	@touch $@
+
+$(VENV)/.dev-installed: $(VENV)/.study-installed
+	$(PIP) -e '.[dev]'
+	@touch $@
+
+$(VENV)/.docs-installed: $(VENV)/.dev-installed
+	$(PIP) -e '.[dev,docs]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) site dist overmix-demo

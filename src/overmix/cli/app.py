@@ -1,0 +1,179 @@
+"""Commands and their options. Heavy imports wait until a command needs them, so that ``--help`` is instant."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from overmix import __version__
+from overmix.errors import OvermixError
+
+USAGE_ERROR, INTERRUPTED = 2, 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="The instrument for over-training with Mixup: mix, show, explain, switch off.",
+    epilog="Start with **overmix demo**. Exit codes: 0 done, 2 something to mend in what was given, 130 Ctrl-C.",
+)
+
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run directory; gone on with if it holds this study.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; the results do not depend on it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; errors that the user can mend are one line on stderr."""
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        app(args=list(arguments), prog_name="overmix")
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else USAGE_ERROR
+    except KeyboardInterrupt:
+        errors.print("overmix: stopped")
+        return INTERRUPTED
+    except OvermixError as error:
+        from overmix.study import StudyInterrupted
+
+        if isinstance(error, StudyInterrupted):
+            errors.print(f"overmix: {escape(str(error))}; go on with the same command:")
+            errors.print(f"    overmix {escape(shlex.join(arguments))}")
+            return INTERRUPTED
+        errors.print(f"[bold red]overmix:[/] {escape(str(error))}")
+        return USAGE_ERROR
+    except BrokenPipeError:
+        # The reader of our output has gone (head, a pager); that is its right.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+) -> None:
+    if version:
+        print(f"overmix {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    out: Out = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A few seconds instead of two minutes; shows no U.")] = False,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the U-shaped curve of Mixup, and the cure, on real images of digits (about two minutes).
+
+    Trains ERM, Mixup, and Mixup switched to ERM, over 16 seeds, and writes a page to look at.
+    """
+    from importlib.resources import as_file, files
+
+    from overmix.study import read_study
+
+    name = "tiny" if quick else "demo"
+    with as_file(files("overmix.study") / "studies" / f"{name}.yaml") as path:
+        spec = read_study(path)
+    _run_and_report(spec, out or Path("overmix-demo-quick" if quick else "overmix-demo"), workers, as_json=as_json)
+
+
+@app.command("run")
+def run_command(
+    spec: Annotated[Path, typer.Argument(help="Study file (YAML).")],
+    out: Out = None,
+    workers: Workers = None,
+    allow_code: Annotated[
+        bool, typer.Option("--allow-code", help="Let the study name models by import path (runs their code).")
+    ] = False,
+    other_machine: Annotated[
+        bool, typer.Option("--other-machine", help="Go on with a run directory of another machine or version.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a study, or what is still missing of it, and write its page.
+
+    A study file can be as short as this:
+
+        data: digits
+        train: {epochs: 200}
+        seeds: 5
+    """
+    from overmix.study import read_study
+
+    study = read_study(spec, allow_code=allow_code)
+    folder = out or Path("runs") / spec.stem
+    _run_and_report(study, folder, workers, as_json=as_json, allow_code=allow_code, other_machine=other_machine)
+
+
+@app.command()
+def report(directory: Annotated[Path, typer.Argument(help="A finished run directory.")]) -> None:
+    """Write the page and the figures of a finished run directory again."""
+    from overmix.report import write_report
+    from overmix.study import load_result
+
+    write_report(load_result(directory), directory)
+    print(directory / "report.html")
+
+
+@app.command()
+def recipes(as_json: AsJson = False) -> None:
+    """List the mixing methods, with their parameters and sources."""
+    from overmix.cli.tables import recipe_table
+    from overmix.recipes import registered
+
+    entries = list(registered().values())
+    if as_json:
+        _print_json([entry.describe() for entry in entries])
+        return
+    Console().print(recipe_table(entries))
+
+
+def _run_and_report(
+    spec: Any,
+    out: Path,
+    workers: int | None,
+    *,
+    as_json: bool,
+    allow_code: bool = False,
+    other_machine: bool = False,
+) -> None:
+    from overmix.cli.progress import StudyProgress
+    from overmix.cli.tables import summary_table
+    from overmix.report import write_report
+    from overmix.study import load_result, run_study
+
+    if workers is not None:
+        spec = spec.model_copy(update={"executor": spec.executor.model_copy(update={"workers": workers})})
+    # With --json standard output belongs to the script that reads it.
+    console = Console(stderr=as_json)
+    with StudyProgress(console, spec.name, out) as progress:
+        summary = run_study(
+            spec,
+            out,
+            allow_code=allow_code,
+            other_machine=other_machine,
+            on_start=progress.start,
+            tell=progress.tell,
+        )
+    files = write_report(load_result(out), out)
+    if as_json:
+        _print_json(summary)
+        return
+    console.print(summary_table(summary))
+    console.print(f"[bold]{escape(summary['advice']['sentence'])}[/]")
+    console.print(f"Page: {escape(str(files.page))}", highlight=False, soft_wrap=True)
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, indent=2, ensure_ascii=False))

@@ -1,0 +1,103 @@
+"""Live progress of a study."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from overmix.study import Outlook
+from overmix.study import Progress as StackProgress
+
+_PLAIN_SECONDS = 15.0
+
+
+class StudyProgress:
+    """Shows epochs done, time left and the newest test errors; one line now and then where there is no terminal.
+
+    Args:
+        console: where to show it.
+        name: of the study.
+        out: its run directory.
+    """
+
+    def __init__(self, console: Console, name: str, out: Path) -> None:
+        self._console, self._name, self._out = console, name, out
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=None),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=console,
+            expand=True,
+        )
+        self._live = Live(console=console, refresh_per_second=4, transient=True)
+        self._done: dict[str, int] = {}
+        self._state: dict[str, StackProgress] = {}
+        self._task = self._bar.add_task(Text(name).plain, total=None)
+        self._said = time.monotonic()
+
+    def __enter__(self) -> StudyProgress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def start(self, outlook: Outlook) -> None:
+        """Say what there is to do, and begin to show it."""
+        finished = len(outlook.tasks) - len(outlook.missing)
+        runs = sum(len(task.cells) for task in outlook.tasks)
+        note = f", {finished} of {len(outlook.tasks)} stacks are finished already" if finished else ""
+        self._console.print(
+            f"{self._name}: {runs} runs in {len(outlook.tasks)} stacks, {outlook.workers} workers{note}; "
+            f"results go to {self._out}",
+            markup=False,
+            highlight=False,
+        )
+        self._bar.update(self._task, total=sum(self._work(task.cells) for task in outlook.missing))
+        if outlook.missing and self._console.is_terminal:
+            self._live.start()
+
+    def tell(self, progress: StackProgress) -> None:
+        """Take in what a worker says."""
+        # The first message of a resumed stack is where it goes on from: that part was not done in this session.
+        self._done[progress.stack] = progress.epoch * progress.replicas
+        self._state[progress.stack] = progress
+        self._bar.update(self._task, completed=sum(self._done.values()))
+        if self._console.is_terminal:
+            self._live.update(Group(self._bar, self._errors()))
+        elif time.monotonic() - self._said > _PLAIN_SECONDS:
+            self._said = time.monotonic()
+            task = self._bar.tasks[self._task]
+            left = f", about {task.time_remaining:.0f} s left" if task.time_remaining is not None else ""
+            self._console.print(f"{task.percentage:3.0f} %{left}", highlight=False)
+
+    @staticmethod
+    def _work(cells: tuple[object, ...]) -> int:
+        return sum(cell.content["train"]["epochs"] for cell in cells)  # type: ignore[attr-defined]
+
+    def _errors(self) -> Table:
+        """Return the newest mean test error of every condition that is being trained, or was."""
+        table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style="dim")
+        for title in ("condition", "runs", "epoch", "test error"):
+            table.add_column(title, justify="left" if title == "condition" else "right")
+        gathered: dict[str, list[tuple[int, int, float]]] = {}
+        for state in self._state.values():
+            share = state.replicas // max(1, len(state.test_error))
+            for condition, error in state.test_error.items():
+                gathered.setdefault(condition, []).append((share, state.epoch, error))
+        for condition, rows in gathered.items():
+            runs = sum(share for share, _, _ in rows)
+            mean = sum(share * error for share, _, error in rows) / runs
+            table.add_row(Text(condition), str(runs), str(min(epoch for _, epoch, _ in rows)), f"{100 * mean:.1f} %")
+        return table

@@ -1,0 +1,126 @@
+"""Cells and stacks: what a study expands to, and which cells are trained together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from overmix.study.spec import ConditionSpec, StudySpec, condition_parts
+from overmix.train import Execution
+
+_CONTENT_VERSION = 1
+"""Raised when the engine would give other numbers for the same content: old results are then not reused."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One condition with one seed.
+
+    Args:
+        condition: name of the condition.
+        seed: replica seed.
+        content: everything that the numbers depend on, as plain JSON values.
+    """
+
+    condition: str
+    seed: int
+    content: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """Hash of the content: the same cell has the same id in every study."""
+        return digest(self.content)
+
+    @property
+    def shape_key(self) -> str:
+        """Cells with one shape key can share a stack: all but recipe, schedule, seed and per-replica rates agrees."""
+        train = self.content["train"]
+        shape = {
+            "data": self.content["data"],
+            "model": self.content["model"],
+            "epochs": train["epochs"],
+            "batch_size": train["batch_size"],
+            "optimizer": {k: v for k, v in train["optimizer"].items() if k not in ("lr", "weight_decay")},
+        }
+        return digest(shape)
+
+
+@dataclass(frozen=True)
+class StackTask:
+    """Cells that are trained as one stack.
+
+    Args:
+        cells: at least one.
+        execution: stacked or looped.
+        device: where it runs.
+    """
+
+    cells: tuple[Cell, ...]
+    execution: Execution
+    device: str
+
+    @property
+    def id(self) -> str:
+        """Hash of what the stack's numbers depend on: its cells, their order, execution and device."""
+        return digest([[cell.id for cell in self.cells], self.execution, self.device])
+
+
+def digest(content: Any) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of the content's canonical JSON."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def expand(spec: StudySpec) -> list[Cell]:
+    """Return the cells of a study, condition by condition, seeds in the order given."""
+    return [
+        Cell(name, seed, _content(spec, condition, seed))
+        for name, condition in zip(spec.condition_names, spec.compare, strict=True)
+        for seed in spec.seed_list
+    ]
+
+
+def _content(spec: StudySpec, condition: ConditionSpec, seed: int) -> dict[str, Any]:
+    data, model, train = condition_parts(spec, condition)
+    return {
+        "version": _CONTENT_VERSION,
+        "data": data.model_dump(mode="json"),
+        "model": model.model_dump(mode="json"),
+        "train": train.model_dump(mode="json"),
+        "recipe": {condition.recipe_name: condition.recipe_parameters},
+        "schedule": condition.schedule,
+        "seed": seed,
+    }
+
+
+def stack_size(execution: Execution, device: str) -> int:
+    """Return how many replicas share a stack.
+
+    Eight on the CPU: the batched products are long enough by then, and the stack's weights, gradients and velocities
+    still fit the caches. A GPU wants more work per kernel.
+    """
+    if execution == "looped":
+        return 1
+    return 8 if device == "cpu" else 32
+
+
+def layout(cells: Sequence[Cell], executions: dict[str, Execution], device: str) -> list[StackTask]:
+    """Return the stacks of a study; a function of the study alone, so that its bytes do not depend on the workers.
+
+    Args:
+        cells: all cells of the study, finished or not.
+        executions: per shape key, stacked or looped.
+        device: where the study runs.
+    """
+    tasks = []
+    for key in dict.fromkeys(cell.shape_key for cell in cells):
+        group = [cell for cell in cells if cell.shape_key == key]
+        size = stack_size(executions[key], device)
+        tasks += [
+            StackTask(tuple(group[start : start + size]), executions[key], device)
+            for start in range(0, len(group), size)
+        ]
+    return tasks

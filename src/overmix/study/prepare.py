@@ -1,0 +1,122 @@
+"""From a stack's description to something that trains."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from overmix.mix import Streams
+from overmix.recipes import make_recipe
+from overmix.study.cells import Cell, StackTask
+from overmix.study.data import Dataset, load_dataset, normalization_stats, split_indices
+from overmix.study.models import build_model
+from overmix.study.spec import DataSpec, ModelSpec, TrainSpec
+from overmix.switch import make_schedule
+from overmix.train import (
+    SGD,
+    Execution,
+    ModelFactory,
+    Normalization,
+    Replica,
+    ResidentData,
+    StackTraining,
+    choose_execution,
+)
+
+
+def open_dataset(content: Mapping[str, Any]) -> Dataset:
+    """Return the data set that a cell's content names."""
+    spec = DataSpec.model_validate(content)
+    return load_dataset(spec.name, **spec.options)
+
+
+def replica_of(cell: Cell, dataset: Dataset) -> Replica:
+    """Return the training run that a cell stands for, its samples drawn.
+
+    Raises:
+        ConfigError: if the data set does not have the samples asked for.
+    """
+    data, train = (
+        DataSpec.model_validate(cell.content["data"]),
+        TrainSpec.model_validate(cell.content["train"]),
+    )
+    streams = Streams(replica_seed=cell.seed)
+    train_index, val_index = split_indices(
+        dataset.y.numpy(),
+        train_size=data.train_size,
+        val_size=data.val_size,
+        balanced=data.balanced,
+        subset_rng=streams.generator("subset"),
+        val_rng=streams.generator("validation"),
+        num_classes=dataset.num_classes,
+    )
+    name, parameters = next(iter(cell.content["recipe"].items()))
+    return Replica(
+        streams=streams,
+        recipe=make_recipe(name, **parameters),
+        schedule=make_schedule(cell.content["schedule"]),
+        train_index=train_index,
+        val_index=val_index,
+        lr=train.optimizer.lr,
+        lr_schedule=train.lr_schedule.build(),
+        weight_decay=train.optimizer.weight_decay,
+    )
+
+
+def model_factory(cell: Cell, dataset: Dataset, *, allow_code: bool) -> ModelFactory:
+    """Return a function that builds the cell's model, freshly initialised."""
+    spec = ModelSpec.model_validate(cell.content["model"])
+    return partial(
+        build_model,
+        spec.name,
+        sample_shape=tuple(dataset.x.shape[1:]),
+        num_classes=dataset.num_classes,
+        allow_code=allow_code,
+        **spec.options,
+    )
+
+
+def execution_of(cell: Cell, dataset: Dataset, device: str, *, allow_code: bool) -> Execution:
+    """Return whether stacks of the cell's shape are stacked or looped."""
+    sample = dataset.x[:4].to(torch.float32)
+    return choose_execution(model_factory(cell, dataset, allow_code=allow_code), sample, torch.device(device))
+
+
+def training_of(task: StackTask, dataset: Dataset, *, allow_code: bool) -> StackTraining:
+    """Return the training of a stack, ready to start or to load a checkpoint."""
+    device = torch.device(task.device)
+    first = task.cells[0]
+    train = TrainSpec.model_validate(first.content["train"])
+    replicas = [replica_of(cell, dataset) for cell in task.cells]
+    resident = ResidentData(dataset.x, dataset.y, dataset.x_test, dataset.y_test, dataset.num_classes)
+    return StackTraining(
+        factory=model_factory(first, dataset, allow_code=allow_code),
+        data=resident.to(device),
+        replicas=replicas,
+        normalization=_normalization(dataset, replicas, device),
+        optimizer=SGD(train.optimizer.momentum, train.optimizer.nesterov),
+        epochs=train.epochs,
+        batch_size=train.batch_size,
+        execution=task.execution,
+    )
+
+
+def _normalization(dataset: Dataset, replicas: list[Replica], device: torch.device) -> Normalization:
+    stats = [normalization_stats(dataset.x[torch.from_numpy(replica.train_index)]) for replica in replicas]
+    return Normalization(
+        mean=torch.stack([mean for mean, _ in stats]).to(device), std=torch.stack([std for _, std in stats]).to(device)
+    )
+
+
+def data_digest(dataset: Dataset) -> str:
+    """Return a hash of the arrays: a file that changed under a run directory is another study."""
+    sha = hashlib.sha256()
+    for tensor in (dataset.x, dataset.y, dataset.x_test, dataset.y_test):
+        sha.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+        sha.update(np.ascontiguousarray(tensor.numpy()).data)
+    return sha.hexdigest()[:16]

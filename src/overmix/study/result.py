@@ -1,0 +1,121 @@
+"""The result of a study: curves, canonical and complete, read back from the stacks."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from overmix.errors import RunDirectoryError
+from overmix.study.cells import StackTask
+from overmix.study.checkpoint import load_tensors
+from overmix.study.directory import RunDirectory
+from overmix.study.files import read_json, write_bytes, write_json
+from overmix.study.spec import StudySpec
+from overmix.study.summary import CellResult, summarise
+from overmix.train import METRICS
+
+_COLUMNS = ("condition", "seed", "epoch", "step", "mixing", "lr", "mix_loss", *METRICS)
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """A finished study, as it lies in its run directory.
+
+    Args:
+        spec: the resolved study.
+        summary: the content of ``summary.json``.
+        curves: one row per condition, seed and evaluated epoch.
+        floor: per condition that mixes to the end, the lowest training loss that any model can reach.
+    """
+
+    spec: dict[str, Any]
+    summary: dict[str, Any]
+    curves: pl.DataFrame
+    floor: dict[str, float]
+
+    @property
+    def bands(self) -> None:
+        """Intervals of the curves: none of our own, the report computes them over seeds."""
+        return None
+
+
+def load_result(path: Path) -> StudyResult:
+    """Read a finished run directory.
+
+    Raises:
+        RunDirectoryError: if it is none, or not finished.
+    """
+    directory = RunDirectory(path)
+    content = directory.read()
+    if not (directory.summary_file.exists() and directory.curves_file.exists()):
+        raise RunDirectoryError(f"{path}: the study is not finished: run the same 'overmix run' again to go on")
+    summary = read_json(directory.summary_file)
+    return StudyResult(content["study"], summary, pl.read_parquet(directory.curves_file), summary["floor"])
+
+
+def write_results(
+    spec: StudySpec, tasks: Sequence[StackTask], directory: RunDirectory, marks: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Gather the finished stacks into ``curves.parquet`` and ``summary.json``, and return the summary."""
+    cells = [cell for task in tasks for cell in _read_stack(task, directory)]
+    rank = {name: number for number, name in enumerate(spec.condition_names)}
+    cells.sort(key=lambda cell: (rank[cell.condition], cell.seed))
+    write_bytes(directory.curves_file, _parquet(_curves(cells, rank)))
+    summary = summarise(spec, cells, marks)
+    write_json(directory.summary_file, summary)
+    return summary
+
+
+def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
+    saved = load_tensors(directory.result_file(task))
+    if saved is None:
+        raise RunDirectoryError(f"{directory.result_file(task)}: it is missing or damaged: delete it and run again")
+    tensors, header = {name: tensor.numpy() for name, tensor in saved[0].items()}, saved[1]
+    return [
+        CellResult(
+            condition=cell.condition,
+            seed=cell.seed,
+            content=cell.content,
+            epochs=tensors["epochs"],
+            values={name: tensors[name][r] for name in ("mixing", "lr", "mix_loss", *METRICS)},
+            wrong=np.unpackbits(tensors["wrong"][r], axis=-1, count=header["n_test"]),
+            class_counts=header["class_counts"][r],
+            steps_per_epoch=header["steps_per_epoch"],
+            seconds=header["seconds"] / len(task.cells),
+        )
+        for r, cell in enumerate(task.cells)
+    ]
+
+
+def _curves(cells: Sequence[CellResult], rank: Mapping[str, int]) -> pl.DataFrame:
+    frames = [
+        pl.DataFrame(
+            {
+                "condition": [cell.condition] * len(cell.epochs),
+                "seed": [cell.seed] * len(cell.epochs),
+                "epoch": cell.epochs.astype(np.int64),
+                "step": cell.epochs.astype(np.int64) * cell.steps_per_epoch,
+                # A split that does not exist is null, not NaN: NaN is what a diverged run says.
+                **{
+                    name: [None] * len(values) if name.startswith("val_") and not cell.has_validation else values
+                    for name, values in cell.values.items()
+                },
+            },
+            schema_overrides={"seed": pl.Int64, **dict.fromkeys(_COLUMNS[4:], pl.Float64)},
+        )
+        for cell in cells
+    ]
+    return pl.concat(frames).select(_COLUMNS).rechunk()
+
+
+def _parquet(curves: pl.DataFrame) -> bytes:
+    """Return the bytes of the file; fixed settings, so that equal curves are equal bytes."""
+    buffer = io.BytesIO()
+    curves.write_parquet(buffer, compression="zstd", compression_level=3, statistics=True, row_group_size=1 << 20)
+    return buffer.getvalue()

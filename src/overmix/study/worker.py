@@ -1,0 +1,186 @@
+"""A worker: trains one stack at a time, saves as it goes, and can be killed at any moment."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from overmix.study.cells import StackTask, digest
+from overmix.study.checkpoint import load_tensors, save_tensors
+from overmix.study.data import Dataset
+from overmix.study.directory import RunDirectory
+from overmix.study.fingerprint import THREADS
+from overmix.study.prepare import open_dataset, training_of
+from overmix.train import METRICS, StackResult, StackTraining
+
+CHECKPOINT_SECONDS = 10.0
+"""How much work a killed process may lose, roughly."""
+
+_PROGRESS_SECONDS = 0.5
+
+
+class Interrupted(Exception):
+    """The user asked to stop; the state is saved."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a worker tells while it trains.
+
+    Args:
+        stack: id of the stack.
+        epoch: epochs done.
+        epochs: epochs in all.
+        replicas: runs in the stack.
+        test_error: newest mean test error of each condition in the stack.
+    """
+
+    stack: str
+    epoch: int
+    epochs: int
+    replicas: int
+    test_error: dict[str, float] = field(default_factory=dict)
+
+
+def set_up_process() -> None:
+    """Make this process a worker: one thread, no denormal numbers, memory that stays.
+
+    Denormals slow long trainings down once gradients have become tiny. glibc by default gives large blocks back to the
+    system at once, and asking for them again costs more than the arithmetic of a small model's step.
+    """
+    torch.set_num_threads(THREADS)
+    torch.set_flush_denormal(True)
+    if os.name == "posix":
+        try:
+            mallopt = ctypes.CDLL(None).mallopt
+        except (OSError, AttributeError):
+            return  # another C library; nothing is lost but some speed
+        mmap_threshold, trim_threshold = -3, -1
+        mallopt(mmap_threshold, 1 << 30)
+        mallopt(trim_threshold, 2**31 - 1)
+
+
+class StackRunner:
+    """Trains stacks of one study, keeping the data between them.
+
+    Args:
+        directory: where results and checkpoints go.
+        allow_code: whether models may come from an import path.
+        tell: called with a :class:`Progress` now and then.
+        should_stop: asked after every step; when it says yes, the state is saved and :class:`Interrupted` raised.
+    """
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        *,
+        allow_code: bool,
+        tell: Callable[[Progress], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self.directory, self.allow_code = directory, allow_code
+        self.tell, self.should_stop = tell, should_stop
+        self._datasets: dict[str, Dataset] = {}
+
+    def run(self, task: StackTask) -> None:
+        """Train a stack from its last checkpoint, if it has one, and write its result."""
+        training = training_of(task, self._dataset(task), allow_code=self.allow_code)
+        spent = self._restore(task, training)
+        watch = _Watch(self, task, training, spent)
+        result = training.train(after_step=watch)
+        save_tensors(
+            self.directory.result_file(task),
+            result_tensors(result),
+            {
+                "stack": task.id,
+                "cells": [cell.id for cell in task.cells],
+                "seconds": round(watch.spent(), 3),
+                "steps_per_epoch": result.steps_per_epoch,
+                "n_test": result.n_test,
+                "class_counts": class_counts(training),
+            },
+        )
+        self.directory.checkpoint_file(task).unlink(missing_ok=True)
+
+    def save(self, task: StackTask, training: StackTraining, seconds: float) -> None:
+        """Write a checkpoint."""
+        header = {"stack": task.id, "seconds": seconds}
+        save_tensors(self.directory.checkpoint_file(task), training.state_dict(), header)
+
+    def _restore(self, task: StackTask, training: StackTraining) -> float:
+        saved = load_tensors(self.directory.checkpoint_file(task))
+        if saved is None or saved[1].get("stack") != task.id:
+            return 0.0
+        training.load_state_dict(saved[0])
+        return float(saved[1]["seconds"])
+
+    def _dataset(self, task: StackTask) -> Dataset:
+        # How many samples are drawn does not change the pool that they are drawn from.
+        content = task.cells[0].content["data"]
+        key = digest({k: v for k, v in content.items() if k not in ("train_size", "val_size", "balanced")})
+        if key not in self._datasets:
+            self._datasets = {key: open_dataset(content)}
+        return self._datasets[key]
+
+
+class _Watch:
+    """Looks at the clock after every step."""
+
+    def __init__(self, runner: StackRunner, task: StackTask, training: StackTraining, spent: float) -> None:
+        self.runner, self.task = runner, task
+        self._begin = time.monotonic() - spent
+        self._saved = self._told = time.monotonic()
+        self._tell(training)
+
+    def spent(self) -> float:
+        """Seconds of work in this stack, those before an interruption included."""
+        return time.monotonic() - self._begin
+
+    def __call__(self, training: StackTraining) -> None:
+        now = time.monotonic()
+        if self.runner.should_stop():
+            self.runner.save(self.task, training, self.spent())
+            raise Interrupted
+        if now - self._saved > CHECKPOINT_SECONDS and not training.done:
+            self.runner.save(self.task, training, self.spent())
+            self._saved = time.monotonic()
+        if now - self._told > _PROGRESS_SECONDS or training.done:
+            self._tell(training)
+            self._told = now
+
+    def _tell(self, training: StackTraining) -> None:
+        errors = training.latest().get("test_error")
+        by_condition: dict[str, list[float]] = {}
+        if errors is not None:
+            for cell, error in zip(self.task.cells, errors, strict=True):
+                by_condition.setdefault(cell.condition, []).append(float(error))
+        means = {name: float(np.mean(values)) for name, values in by_condition.items()}
+        self.runner.tell(Progress(self.task.id, training.epoch, training.epochs, len(self.task.cells), means))
+
+
+def class_counts(training: StackTraining) -> list[list[int]]:
+    """Return how many training samples of each class every replica has."""
+    y, num_classes = training.planner.y.numpy(), training.data.num_classes
+    return [
+        np.bincount(y[replica.train_index], minlength=num_classes).tolist() for replica in training.planner.replicas
+    ]
+
+
+def result_tensors(result: StackResult) -> dict[str, torch.Tensor]:
+    """Return a stack's result as named tensors, ready for a file."""
+    arrays: dict[str, Any] = {
+        "epochs": result.epochs,
+        "mix_loss": result.mix_loss,
+        "mixing": result.mixing,
+        "lr": result.lr,
+        "wrong": result.wrong,
+        **{name: result.metrics[name] for name in METRICS},
+    }
+    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
