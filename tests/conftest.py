@@ -4,9 +4,11 @@ import sys
 import types
 
 import hypothesis
+import pytest
 import torch
 from beartype import beartype
 from jaxtyping import install_import_hook
+from torch.utils._python_dispatch import TorchDispatchMode
 
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("overmix", deadline=None)
@@ -29,3 +31,20 @@ _module = types.ModuleType("overmix_shape_checker")
 _module.check_shapes = check_shapes
 sys.modules[_module.__name__] = _module
 install_import_hook(CHECKED, f"{_module.__name__}.check_shapes")
+
+
+class NoHostSync(TorchDispatchMode):
+    """Fails on operations that wait for the device: their result's value or shape must be known on the host."""
+
+    WAITING = ("_local_scalar_dense", "nonzero", "equal", "masked_select", "_unique", "unique", "repeat_interleave")
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func._schema.name.split("::")[-1]
+        if name.rstrip("0123456789") in self.WAITING:
+            raise AssertionError(f"{name} waits for the device")
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def no_host_sync() -> NoHostSync:
+    return NoHostSync()

@@ -62,6 +62,7 @@ def sums(
         >>> finish(sums(logits, torch.tensor([0, 0]))[0]).error
         tensor(0.5000)
     """
+    y = y.long()  # gather takes no other integers
     log_p = F.log_softmax(logits.float(), dim=-1)
     p = log_p.exp()
     own = log_p.gather(-1, y.unsqueeze(-1)).squeeze(-1)

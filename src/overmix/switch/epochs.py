@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import torch
 import torch.distributed as dist
 from torch import Tensor
 
@@ -52,12 +54,12 @@ class Epoch:
         step: batches mixed so far in this epoch; after resuming inside an epoch, the number of batches to skip.
     """
 
-    def __init__(self, run: Epochs, index: int, step: int = 0) -> None:
+    def __init__(self, run: Epochs, index: int, step: int = 0, mixed: int = 0) -> None:
         self.index = index
         self.kind: Kind = "train"
         self.step = step
         self._run = run
-        self._mixed = 0
+        self._mixed = mixed
         self._sums: scores.ScoreSums | None = None
 
     def mix(self, x: Any, y: Tensor) -> tuple[Any, MixedTarget]:
@@ -95,19 +97,26 @@ class Epoch:
             labels: classes, shape (N,).
 
         Raises:
-            DataError: if the shapes do not fit.
+            DataError: if the shapes do not fit, there are no samples, or the labels are no class indices.
         """
         if logits.dim() != 2 or labels.shape != logits.shape[:1]:
             raise DataError(
                 f"observe: logits of shape {tuple(logits.shape)} and labels of shape {tuple(labels.shape)}: "
                 "give (N, C) and (N,)"
             )
-        chunk, _ = scores.sums(logits.detach(), labels)
+        if not labels.numel():
+            raise DataError("observe: no samples: give at least one")
+        if labels.is_floating_point() or labels.dtype == torch.bool:
+            raise DataError(f"observe: labels have dtype {labels.dtype}: give class indices, integers")
+        chunk, _ = scores.sums(logits.detach(), labels.to(logits.device).long())
         self._sums = chunk if self._sums is None else scores.add(self._sums, chunk)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state for resuming inside this epoch, after the batches mixed so far."""
-        return {**self._run.state_dict(), "epoch": self.index, "step": self.step}
+        """Return the state for resuming inside this epoch, after the batches mixed so far.
+
+        What was observed in this epoch is not in it: the resumed epoch observes anew.
+        """
+        return self._run._state((self.index, self.step, self._mixed), self._run._past)
 
     def _observation(self) -> Observation | None:
         if self._sums is None:
@@ -160,29 +169,37 @@ class Epochs:
         if not isinstance(mix, Recipe):
             raise ConfigError("mix", mix, "give a recipe, such as overmix.Mixup(alpha=1.0)")
         schedule = always() if switch is None else switch
-        if not callable(getattr(schedule, "probability", None)):
+        if not isinstance(schedule, Schedule) or isinstance(schedule, type):
             raise ConfigError("switch", switch, "give a schedule, such as overmix.off_at(0.5)")
         self.epochs = epochs
         self.recipe = mix
         self.switch: Schedule = schedule
-        self.streams = Streams(replica_seed=seed, rank=_rank() if rank is None else rank)
+        self.streams = _streams(seed, _rank() if rank is None else rank)
+        self._asks_for_rank = rank is None
         self._past: list[Observation] = []
         self._current: Epoch | None = None
-        self._next = (0, 0)
+        self._next = (0, 0, 0)
 
     def __len__(self) -> int:
         """Number of epochs of the whole training."""
         return self.epochs
 
     def __iter__(self) -> Iterator[Epoch]:
-        """Yield the epochs that are still to be trained."""
+        """Yield the epochs that are still to be trained; one whose body ends early counts as trained."""
+        if self._asks_for_rank:
+            # Again, since the process group may be younger than this object.
+            self.streams = self.streams.for_rank(_rank())
         while self._next[0] < self.epochs:
-            index, step = self._next
-            self._current = Epoch(self, index, step)
+            self._close()
+            self._current = Epoch(self, *self._next)
             # Moved on before the body runs: a state saved at the end of the body counts this epoch as done.
-            self._next = (index + 1, 0)
+            self._next = (self._next[0] + 1, 0, 0)
             yield self._current
-            self._past, self._current = self.history, None
+        self._close()
+
+    def _close(self) -> None:
+        """Write down what the last epoch observed, also if its body was left by ``break``."""
+        self._past, self._current = self.history, None
 
     @property
     def history(self) -> list[Observation]:
@@ -195,13 +212,17 @@ class Epochs:
 
         Save it at the end of the loop's body. To save inside an epoch use :meth:`Epoch.state_dict`.
         """
-        epoch, step = self._next
+        return self._state(self._next, self.history)
+
+    def _state(self, at: tuple[int, int, int], seen: Sequence[Observation]) -> dict[str, Any]:
+        epoch, step, mixed = at
         return {
             "version": _STATE_VERSION,
             "run": self._identity(),
             "epoch": epoch,
             "step": step,
-            "history": [asdict(seen) for seen in self.history],
+            "mixed": mixed,
+            "history": [asdict(observation) for observation in seen],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -216,17 +237,31 @@ class Epochs:
         for field, value in self._identity().items():
             if state["run"].get(field) != value:
                 raise ConfigError(field, value, f"the saved run has {state['run'].get(field)!r}: use the same settings")
-        self._next, self._current = (int(state["epoch"]), int(state["step"])), None
+        self._next, self._current = (int(state["epoch"]), int(state["step"]), int(state["mixed"])), None
         self._past = [Observation(**seen) for seen in state["history"]]
 
     def _identity(self) -> dict[str, Any]:
         """Return the settings that a resumed run must share; the rank may differ, since all ranks share one file."""
         return {
             "epochs": self.epochs,
-            "mix": repr(self.recipe),
-            "switch": repr(self.switch),
+            "mix": _named(self.recipe),
+            "switch": _named(self.switch),
             "seed": self.streams.replica_seed,
         }
+
+
+def _streams(seed: int, rank: int) -> Streams:
+    try:
+        return Streams(replica_seed=seed, rank=rank)
+    except ConfigError as error:
+        if error.field != "replica_seed":
+            raise
+        raise ConfigError("seed", seed, "use an integer in [0, 2**64)") from None  # the name that the user wrote
+
+
+def _named(part: object) -> str:
+    """Return its repr without addresses in memory, which a user's class may show and another process has others of."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(part))
 
 
 def _rank() -> int:
