@@ -39,7 +39,7 @@ class DataSpec(BaseModel):
         None, description="training samples drawn per seed: a number, a share in (0, 1), or null for all that is left"
     )
     val_size: int = Field(0, ge=0, description="samples held out of the training data for decisions")
-    balanced: bool = Field(True, description="as many training samples of each class")
+    balanced: bool = Field(False, description="draw as many training samples of each class")
 
     @property
     def options(self) -> dict[str, Any]:
