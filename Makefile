@@ -26,7 +26,7 @@ check: $(VENV)/.dev-installed
 	$(VENV)/bin/python -m pytest -q --doctest-modules src/overmix
 
 docs: $(VENV)/.docs-installed
-	$(VENV)/bin/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict -q
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit("overmix needs Python 3.10 or newer; name one: make PYTHON=python3.11") if sys.version_info < (3, 10) else 0'

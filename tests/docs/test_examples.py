@@ -1,0 +1,45 @@
+"""Every Python block of README and docs runs."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from overmix.study import parse_study
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(language: str) -> list[Any]:
+    return [
+        pytest.param(match[2], id=f"{page.relative_to(ROOT)}:{page.read_text()[: match.start()].count(chr(10)) + 1}")
+        for page in PAGES
+        for match in BLOCK.finditer(page.read_text(encoding="utf-8"))
+        if match[1] == language
+    ]
+
+
+@pytest.fixture
+def readers_own():
+    """What a reader has at hand when a block begins in the middle: a model, data, an optimizer."""
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    x, y = torch.rand(48, 1, 8, 8), torch.randint(10, (48,))
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=16)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    return {"model": model, "loader": loader, "optimizer": optimizer, "x_val": x, "y_val": y}
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_python_blocks_run(code, readers_own):
+    exec(compile(code, "<block>", "exec"), {"__name__": "__example__", **readers_own})
+
+
+@pytest.mark.parametrize("code", blocks("yaml"))
+def test_yaml_blocks_are_studies(code):
+    parse_study(yaml.safe_load(code))

@@ -1,0 +1,34 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from overmix.errors import OvermixError
+from overmix.experiments.readme import numbers, with_numbers
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_readme_shows_the_numbers_of_the_committed_result():
+    summary = json.loads((ROOT / "results" / "demo.json").read_text(encoding="utf-8"))
+    assert numbers(summary) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_committed_demo_shows_the_u_and_the_cure():
+    summary = json.loads((ROOT / "results" / "demo.json").read_text(encoding="utf-8"))
+    rows = {row["role"]: row for row in summary["conditions"]}
+    assert rows["mixup"]["verdict"] == "u-shaped"
+    assert rows["mixup"]["depth_ci"][0] > 0.005
+    assert rows["erm"]["verdict"] != "u-shaped"
+    switched = rows["switched"]["name"]
+    for pair in summary["comparisons"]:
+        if switched in (pair["a"], pair["b"]):
+            sign = 1 if pair["a"] == switched else -1
+            low, high = sorted(sign * bound for bound in pair["ci"])
+            assert high < 0, f"{pair} does not favour the switch"
+            assert low < high
+
+
+def test_a_document_without_markers_is_refused():
+    with pytest.raises(OvermixError, match="markers"):
+        with_numbers("no markers here", {})
