@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from overmix.errors import ConfigError
-from overmix.mix import BetaCoefficient, FixedCoefficient, Streams
+from overmix.mix import BetaCoefficient, FixedCoefficient, SideInfo, Streams
 
 
 def lams(alpha, per, batches, batch_size):
@@ -108,4 +108,4 @@ def test_fixed_coefficient_outside_of_the_unit_interval_is_refused(value):
 def test_lam_does_not_depend_on_the_pair():
     drawn = torch.tensor([0.2, 0.7])
     for law in (BetaCoefficient(), FixedCoefficient(0.5)):
-        assert law.lam(drawn, torch.tensor([1, 0]), None) is drawn
+        assert law.lam(drawn, torch.tensor([1, 0]), SideInfo()) is drawn

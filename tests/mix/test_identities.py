@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 from scipy.special import beta as beta_function
 from scipy.special import roots_jacobi
 
-from overmix.mix import MixedTarget, lerp_with_partner
+from overmix.mix import InputSpace, MixedTarget, MixPlan
+
+
+def mixed(x, partner, lam):
+    return InputSpace().apply(MixPlan(partner, lam), x)
 
 
 def moments_of_beta(p, q, nodes=64):
@@ -26,7 +30,7 @@ def mean_mixup_loss(lams, weights, x, y, theta, one_sided):
         partner = (torch.arange(n) + shift) % n
         for lam, weight in zip(lams, weights, strict=True):
             lam_batch = torch.full((n,), float(lam), dtype=torch.float64)
-            logit = lerp_with_partner(x, partner, lam_batch) @ theta
+            logit = mixed(x, partner, lam_batch) @ theta
             logits = torch.stack([torch.zeros_like(logit), logit], dim=1)
             target = MixedTarget(y, y if one_sided else y[partner], lam_batch)
             total = total + weight * target.cross_entropy(logits)
@@ -69,7 +73,7 @@ def test_mixup_loss_of_logistic_regression_is_interpolated_loss_minus_jensen_gap
     # u = theta.x, h = softplus:  l(mixed) = lam l_i + (1 - lam) l_j - G + lam (1 - lam) (y_i - y_j) (u_i - u_j).
     x, y, theta = problem(seed, n=2)
     lam_batch = torch.full((2,), lam, dtype=torch.float64)
-    logit = lerp_with_partner(x, torch.tensor([1, 0]), lam_batch) @ theta
+    logit = mixed(x, torch.tensor([1, 0]), lam_batch) @ theta
     target = MixedTarget(y, y.flip(0), lam_batch)
     y_soft = target.soft(2)[:, 1]
     found = F.binary_cross_entropy_with_logits(logit, y_soft, reduction="none").numpy()
@@ -93,7 +97,7 @@ def test_pairs_of_one_class_never_lose_more_than_their_interpolated_losses(seed,
         logit = batch @ theta
         return F.softplus(-logit)
 
-    mixed = losses(lerp_with_partner(x, partner, lam_batch))
+    loss = losses(mixed(x, partner, lam_batch))
     interpolated = lam * losses(x) + (1 - lam) * losses(x)[partner]
-    assert (mixed <= interpolated + 1e-12).all()
+    assert (loss <= interpolated + 1e-12).all()
     assert (MixedTarget(y, y[partner], lam_batch).soft(2)[:, 1] == 1).all()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from overmix.mix import RandomPairing, SelfPairing, Streams
+from overmix.mix import RandomPairing, SelfPairing, SideInfo, Streams
 
 
 def permutations(batch_size, count):
@@ -15,7 +15,7 @@ def permutations(batch_size, count):
     pairing = RandomPairing()
     for step in range(count):
         drawn = pairing.draw(streams.generator("pairing", step=step), batch_size)
-        yield pairing.partner(drawn, None, None)
+        yield pairing.partner(drawn, SideInfo())
 
 
 @pytest.mark.parametrize("batch_size", [2, 3, 4])
@@ -48,4 +48,4 @@ def test_partners_are_a_permutation_for_odd_and_even_batches(batch_size):
 def test_self_pairing_pairs_everyone_with_themselves(batch_size):
     pairing = SelfPairing()
     drawn = pairing.draw(np.random.default_rng(0), batch_size)
-    assert pairing.partner(drawn, None, None).tolist() == list(range(batch_size))
+    assert pairing.partner(drawn, SideInfo()).tolist() == list(range(batch_size))

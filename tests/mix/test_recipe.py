@@ -4,8 +4,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from overmix.errors import DataError
-from overmix.mix import BetaCoefficient, Draws, FixedCoefficient, MixPlan, RandomPairing, Recipe, Streams, check_batch
+from overmix.errors import ConfigError, DataError
+from overmix.mix import (
+    BetaCoefficient,
+    Draws,
+    FixedCoefficient,
+    HiddenSpace,
+    MixPlan,
+    RandomPairing,
+    Recipe,
+    Streams,
+    check_batch,
+)
 
 
 def mixup(alpha=1.0, per="batch"):
@@ -139,3 +149,38 @@ def test_a_plan_of_another_batch_size_is_refused():
         mixup().target(MixPlan.identity(5), y)
     with pytest.raises(DataError, match="the plan is for a batch of 5"):
         mixup().apply(MixPlan.identity(5), x)
+
+
+def test_side_information_that_is_needed_is_asked_for_by_name():
+    class NeedsDomain(Recipe):
+        asks = frozenset({"domain"})
+
+    recipe = NeedsDomain(RandomPairing(), FixedCoefficient(0.5))
+    x, y = readable_batch(4)
+    assert recipe.needs == {"domain"}
+    with pytest.raises(DataError, match=r"^NeedsDomain needs domain, .* of shape \(B,\): give it as domain="):
+        recipe(x, y)
+    recipe(x, y, domain=torch.zeros(4, dtype=torch.int64))
+
+
+def test_a_recipe_that_mixes_inside_the_model_cannot_mix_a_batch_alone():
+    recipe = Recipe(RandomPairing(), FixedCoefficient(0.5), HiddenSpace(("0",)))
+    x, y = readable_batch(4)
+    for call in (lambda: recipe(x, y), lambda: recipe.mix(x, y, MixPlan.identity(4))):
+        with pytest.raises(ConfigError, match=r"mixes inside the model: use recipe.objective\(model, x, y, plan\)"):
+            call()
+
+
+def test_stacked_draws_give_the_plans_of_each():
+    recipe = mixup(per="sample")
+    draws = [recipe.draw(Streams(0, r), 5) for r in range(3)]
+    stacked = recipe.plan(Draws.stack(draws))
+    for r, drawn in enumerate(draws):
+        alone = recipe.plan(drawn)
+        assert torch.equal(stacked.partner[r], alone.partner)
+        assert torch.equal(stacked.lam[r], alone.lam)
+
+
+def test_draws_of_another_recipe_are_refused():
+    with pytest.raises(DataError, match="these draws are of another recipe"):
+        mixup().plan(Draws())

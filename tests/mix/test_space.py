@@ -7,10 +7,14 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from overmix.errors import DataError
-from overmix.mix import InputSpace, MixPlan, lerp_with_partner
+from overmix.mix import InputSpace, MixPlan, gather_partners
 
 FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 LAYOUTS = [(), (5,), (7, 3), (3, 4, 4), (2, 3, 4, 4), (0,)]
+
+
+def mix(x, partner, lam):
+    return InputSpace().apply(MixPlan(partner, lam), x)
 
 
 def random_plan(batch_size, seed=0):
@@ -37,20 +41,20 @@ def test_lam_one_is_the_identity_and_lam_zero_the_partner_exactly(batch_size, la
     g = torch.Generator().manual_seed(seed)
     x = (1e4 * torch.randn(batch_size, *layout, generator=g)).to(dtype)
     partner = torch.randperm(batch_size, generator=g)
-    assert torch.equal(lerp_with_partner(x, partner, torch.ones(batch_size)), x)
-    assert torch.equal(lerp_with_partner(x, partner, torch.zeros(batch_size)), x[partner])
+    assert torch.equal(mix(x, partner, torch.ones(batch_size)), x)
+    assert torch.equal(mix(x, partner, torch.zeros(batch_size)), x[partner])
 
 
 @given(st.integers(1, 9), st.integers(0, 2**31))
 def test_a_sample_that_is_its_own_partner_stays_itself_exactly(batch_size, seed):
     g = torch.Generator().manual_seed(seed)
     x, lam = torch.randn(batch_size, 6, generator=g), torch.rand(batch_size, generator=g)
-    assert torch.equal(lerp_with_partner(x, torch.arange(batch_size), lam), x)
+    assert torch.equal(mix(x, torch.arange(batch_size), lam), x)
 
 
 def test_the_weight_belongs_to_the_sample_itself():
     x = torch.tensor([[0.0], [1.0], [10.0]])
-    mixed = lerp_with_partner(x, torch.tensor([1, 2, 0]), torch.tensor([0.75, 0.5, 1.0]))
+    mixed = mix(x, torch.tensor([1, 2, 0]), torch.tensor([0.75, 0.5, 1.0]))
     assert mixed.flatten().tolist() == [0.25, 5.5, 10.0]
 
 
@@ -84,7 +88,7 @@ def test_numbers_without_an_average_are_refused_with_a_remedy(dtype):
     x = torch.zeros(2, 3).to(dtype)
     plan = random_plan(2)
     for call in (lambda: InputSpace().apply(plan, x), lambda: InputSpace().unmixed(x)):
-        with pytest.raises(DataError, match=rf"x has dtype {dtype}.*mix floats or uint8 images"):
+        with pytest.raises(DataError, match=rf"x has dtype {dtype}, .*: give floats or uint8 images"):
             call()
 
 
@@ -185,3 +189,27 @@ def test_mixing_allocates_the_mixture_and_nothing_else_of_the_batches_size(memor
         InputSpace().apply(plan, x)
     batch = x.untyped_storage().nbytes()
     assert [size for size in memory.sizes if size > batch // 16] == [batch]
+
+
+@given(st.integers(1, 4), st.integers(1, 6), st.sampled_from(LAYOUTS[:4]), st.integers(0, 2**31))
+def test_a_stack_of_batches_is_mixed_as_each_alone(replicas, batch_size, layout, seed):
+    plans = [random_plan(batch_size, seed + r) for r in range(replicas)]
+    x = torch.randn(replicas, batch_size, *layout, generator=torch.Generator().manual_seed(seed))
+    looped = torch.stack([InputSpace().apply(plan, batch) for plan, batch in zip(plans, x, strict=True)])
+    assert torch.equal(InputSpace().apply(MixPlan.stack(plans), x), looped)
+
+
+def test_partners_may_come_from_elsewhere_and_are_combined_without_a_copy():
+    plan = random_plan(4)
+    x, partners = torch.randn(2, 4, 3)
+    expected = plan.lam[:, None] * x + (1 - plan.lam[:, None]) * partners
+    mixed = InputSpace().combine(plan, x, partners)
+    torch.testing.assert_close(mixed, expected)
+    assert mixed.data_ptr() == partners.data_ptr()
+
+
+def test_gathered_partners_are_the_batch_in_the_plans_order():
+    x = torch.arange(12.0).view(2, 3, 2)
+    assert gather_partners(x[0], torch.tensor([2, 0, 0])).tolist() == [[4, 5], [0, 1], [0, 1]]
+    stacked = gather_partners(x, torch.tensor([[2, 0, 0], [1, 1, 2]]))
+    assert stacked.tolist() == [[[4, 5], [0, 1], [0, 1]], [[8, 9], [8, 9], [10, 11]]]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from overmix._typing import Float
 from overmix.errors import ConfigError
+from overmix.mix.side import Need, SideInfo
 
 _HALVES = 1e15
 """Above this alpha the law's standard deviation is below float32's resolution at 1/2, and NumPy's sampler overflows."""
@@ -24,23 +25,28 @@ Per = Literal["batch", "sample"]
 class Coefficient(Protocol):
     """The law of lam, the weight of the sample itself: raw numbers first, lam once the pairs are known."""
 
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What :meth:`lam` must be told; nothing by default."""
+        return frozenset()
+
     def draw(self, rng: np.random.Generator, batch_size: int) -> Tensor:
         """Return the raw numbers of one batch, on the CPU."""
         ...
 
-    def lam(self, drawn: Tensor, partner: Tensor, features: Tensor | None) -> Float[Tensor, " batch"]:
+    def lam(self, drawn: Tensor, partner: Tensor, side: SideInfo) -> Float[Tensor, "*stack batch"]:
         """Return lam of each sample, shape (B,), float32 in [0, 1], on the device of ``drawn``.
 
         Args:
-            drawn: what :meth:`draw` returned, perhaps moved to another device.
+            drawn: what :meth:`draw` returned, perhaps moved to another device, perhaps stacked over replicas.
             partner: each sample's partner, shape (B,), for coefficients that look at the pair.
-            features: representations of shape (B, D), for coefficients that look at them.
+            side: what is known of the batch.
         """
         ...
 
 
 @dataclass(frozen=True)
-class BetaCoefficient:
+class BetaCoefficient(Coefficient):
     """lam ~ Beta(alpha, alpha).
 
     ``alpha=0`` is the limit without mixing (lam = 1, where the law would put half its mass on 0 and half on 1, which
@@ -78,13 +84,13 @@ class BetaCoefficient:
         lam = rng.beta(self.alpha, self.alpha, size=1 if self.per == "batch" else batch_size)
         return torch.from_numpy(np.broadcast_to(lam.astype(np.float32), (batch_size,)).copy())
 
-    def lam(self, drawn: Tensor, partner: Tensor, features: Tensor | None) -> Float[Tensor, " batch"]:
+    def lam(self, drawn: Tensor, partner: Tensor, side: SideInfo) -> Float[Tensor, "*stack batch"]:
         """Return lam as it was drawn: it does not depend on the pair."""
         return drawn
 
 
 @dataclass(frozen=True)
-class FixedCoefficient:
+class FixedCoefficient(Coefficient):
     """lam is the same number always.
 
     Args:
@@ -109,6 +115,6 @@ class FixedCoefficient:
         """Return the same number for every sample, shape (B,), float32."""
         return torch.full((batch_size,), float(self.value))
 
-    def lam(self, drawn: Tensor, partner: Tensor, features: Tensor | None) -> Float[Tensor, " batch"]:
+    def lam(self, drawn: Tensor, partner: Tensor, side: SideInfo) -> Float[Tensor, "*stack batch"]:
         """Return lam as it was drawn: it does not depend on the pair."""
         return drawn

@@ -19,9 +19,22 @@ from torch.utils.data import get_worker_info
 from overmix.errors import ConfigError
 
 Stream = Literal[
-    "subset", "validation", "init", "order", "gate", "pairing", "coefficient", "space", "augmentation", "dropout"
+    "subset",
+    "validation",
+    "init",
+    "order",
+    "gate",
+    "pairing",
+    "coefficient",
+    "space",
+    "augmentation",
+    "dropout",
+    "choice",
 ]
-"""What a number is used for. Each use has a stream of its own, so that changing one leaves the others alone."""
+"""What a number is used for. Each use has a stream of its own, so that changing one leaves the others alone.
+
+The order is part of every address: new uses go to the end.
+"""
 
 _EMPTY_BUFFER = np.zeros(4, dtype=np.uint64)
 _STREAM_NUMBER = {name: number for number, name in enumerate(get_args(Stream))}

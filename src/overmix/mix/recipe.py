@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from overmix.errors import DataError
+from overmix.errors import ConfigError, DataError
 from overmix.mix.coefficient import Coefficient
+from overmix.mix.draws import Draws
 from overmix.mix.pairing import Pairing
 from overmix.mix.plan import MixPlan
 from overmix.mix.random import StreamSource, streams_from
-from overmix.mix.space import InputSpace, Space
+from overmix.mix.side import Need, SideInfo
+from overmix.mix.space import InputSpace, Space, first_tensor
 from overmix.mix.target import MixedTarget
-
-Need = Literal["features"]
-"""What a recipe must be given beyond the batch: ``"features"`` are representations of shape (B, D)."""
-
-
-@dataclass(frozen=True)
-class Draws:
-    """The raw random numbers of one batch, drawn on the CPU before anything else is known.
-
-    Args:
-        pairing: raw numbers of the pairing.
-        coefficient: raw numbers of the coefficient.
-        space: raw numbers of the space, if it has any.
-    """
-
-    pairing: Tensor
-    coefficient: Tensor
-    space: Tensor | None = None
-
-    def to(self, device: torch.device | str) -> Draws:
-        """Return the draws on another device; the copy from the CPU does not wait for it."""
-        space = None if self.space is None else self.space.to(device, non_blocking=True)
-        return Draws(self.pairing.to(device, non_blocking=True), self.coefficient.to(device, non_blocking=True), space)
 
 
 class Recipe:
@@ -61,7 +39,8 @@ class Recipe:
         (torch.Size([6, 3]), [0, 1, 2, 3, 4, 5])
     """
 
-    needs: frozenset[Need] = frozenset()
+    asks: ClassVar[frozenset[Need]] = frozenset()
+    """What the method itself needs, beyond what its pairing, coefficient and space need."""
 
     def __init__(self, pairing: Pairing, coefficient: Coefficient, space: Space | None = None) -> None:
         self.pairing = pairing
@@ -70,6 +49,11 @@ class Recipe:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.pairing!r}, {self.coefficient!r}, {self.space!r})"
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What it must be given, or asks of the training loop, beyond a batch; empty for methods such as Mixup."""
+        return self.asks | self.pairing.needs | self.coefficient.needs | self.space.needs
 
     def draw(self, streams: StreamSource, batch_size: int, *, epoch: int = 0, step: int = 0) -> Draws:
         """Return the raw numbers of the batch at one address, on the CPU.
@@ -93,17 +77,33 @@ class Recipe:
         *,
         sample_shape: tuple[int, ...] | None = None,
         features: Tensor | None = None,
+        domain: Tensor | None = None,
+        pool: Tensor | None = None,
     ) -> MixPlan:
-        """Turn raw numbers into a plan, on the device they lie on.
+        """Turn raw numbers into a plan, on the device they lie on. No value is copied to the host.
+
+        Stacked draws give a stacked plan: then all arguments begin with the number of replicas.
 
         Args:
             draws: what :meth:`draw` returned.
-            y: labels of the batch, for pairings that look at them.
+            y: labels of the batch, shape (B, ...), for pairings that look at them.
             sample_shape: shape of one sample, for spaces that look at it.
-            features: representations of shape (B, D), if the recipe needs them.
+            features: representations, shape (B, D), if the recipe needs them.
+            domain: where each sample comes from, shape (B,), if the recipe needs it.
+            pool: which samples may be mixed, shape (B,), if the recipe needs it.
+
+        Raises:
+            DataError: if something that the recipe needs is missing.
         """
-        partner = self.pairing.partner(draws.pairing, y, features)
-        lam = self.coefficient.lam(draws.coefficient, partner, features)
+        side = SideInfo(y, features, domain, pool)
+        side.require(self.needs, type(self).__name__)
+        return self._plan(draws, side, sample_shape)
+
+    def _plan(self, draws: Draws, side: SideInfo, sample_shape: tuple[int, ...] | None) -> MixPlan:
+        if draws.pairing is None or draws.coefficient is None:
+            raise DataError(f"{type(self).__name__}: these draws are of another recipe")
+        partner = self.pairing.partner(draws.pairing, side)
+        lam = self.coefficient.lam(draws.coefficient, partner, side)
         return self.space.plan(draws.space, partner, lam, sample_shape)
 
     def apply(self, plan: MixPlan, x: Any) -> Any:
@@ -118,10 +118,19 @@ class Recipe:
         """
         if y.shape[0] != plan.batch_size:
             raise DataError(f"y has shape {tuple(y.shape)}, but the plan is for a batch of {plan.batch_size} samples")
-        return MixedTarget(y, y[plan.partner], plan.lam)
+        return MixedTarget(*self.space.labels(plan, y))
 
     def mix(self, x: Any, y: Tensor, plan: MixPlan) -> tuple[Any, MixedTarget]:
-        """Return the mixed batch and its target for a plan that is already made."""
+        """Return the mixed batch and its target for a plan that is already made.
+
+        Raises:
+            DataError: if the plan is for another batch size, or ``x`` holds numbers that have no average.
+            ConfigError: if the recipe mixes inside of the model, which a batch alone cannot show.
+        """
+        if "hidden" in self.needs:
+            raise ConfigError(
+                "recipe", type(self).__name__, "it mixes inside the model: use recipe.objective(model, x, y, plan)"
+            )
         return self.apply(plan, x), self.target(plan, y)
 
     def unmixed(self, x: Any, y: Tensor) -> tuple[Any, MixedTarget]:
@@ -130,18 +139,42 @@ class Recipe:
         return self.space.unmixed(x), MixedTarget(y, y, lam)
 
     def objective(self, model: Callable[[Any], Tensor], x: Any, y: Tensor, plan: MixPlan) -> Tensor:
-        """Return the training loss of one batch: ``target.cross_entropy(model(apply(plan, x)))``.
+        """Return the training loss of one batch: ``mixed_loss(model, apply(plan, x), y, plan)``.
 
         Args:
-            model: maps a batch to logits of shape (B, C).
+            model: maps a batch to logits of shape (B, C); a module if the recipe mixes inside of it.
             x: the clean batch.
             y: its labels.
             plan: the plan to apply.
         """
-        x_mixed, target = self.mix(x, y, plan)
-        return target.cross_entropy(model(x_mixed))
+        return self.mixed_loss(model, self.apply(plan, x), y, plan)
 
-    def __call__(self, x: Any, y: Tensor, generator: torch.Generator | None = None) -> tuple[Any, MixedTarget]:
+    def mixed_loss(self, model: Callable[[Any], Tensor], x_mixed: Any, y: Tensor, plan: MixPlan) -> Tensor:
+        """Return the training loss of a batch that is already mixed: ``target(plan, y).cross_entropy(model(x_mixed))``.
+
+        A method with a loss of its own says so here. Nothing in it depends on values, so that ``torch.func.vmap`` maps
+        it over a stack of replicas.
+
+        Args:
+            model: see :meth:`objective`.
+            x_mixed: what :meth:`apply` returned.
+            y: the labels of the clean batch.
+            plan: the plan that was applied.
+        """
+        with self.space.inside(model, plan):
+            output = model(x_mixed)
+        return self.target(plan, y).cross_entropy(output)
+
+    def __call__(
+        self,
+        x: Any,
+        y: Tensor,
+        generator: torch.Generator | None = None,
+        *,
+        features: Tensor | None = None,
+        domain: Tensor | None = None,
+        pool: Tensor | None = None,
+    ) -> tuple[Any, MixedTarget]:
         """Mix one batch.
 
         Args:
@@ -150,24 +183,21 @@ class Recipe:
             y: the labels, shape (B, ...): class indices, soft or multi-label rows, regression values.
             generator: the PyTorch generator that randomness comes from; by default PyTorch's own, so that
                 ``torch.manual_seed`` makes it repeat.
+            features: see :meth:`plan`.
+            domain: see :meth:`plan`.
+            pool: see :meth:`plan`.
 
         Returns:
             The mixed batch and its :class:`MixedTarget`.
 
         Raises:
             DataError: if ``x`` and ``y`` cannot be mixed; the message says why.
+            ConfigError: if the recipe mixes inside of the model.
         """
         check_batch(x, y)
         draws = self.draw(streams_from(generator), y.shape[0]).to(y.device)
-        return self.mix(x, y, self.plan(draws, y, sample_shape=sample_shape(x)))
-
-
-def first_tensor(x: Any) -> Tensor | None:
-    """Return the first tensor in ``x``, or ``None`` if there is none."""
-    if isinstance(x, Tensor):
-        return x
-    values = x.values() if isinstance(x, Mapping) else x if isinstance(x, list | tuple) else ()
-    return next((tensor for value in values if (tensor := first_tensor(value)) is not None), None)
+        plan = self.plan(draws, y, sample_shape=sample_shape(x), features=features, domain=domain, pool=pool)
+        return self.mix(x, y, plan)
 
 
 def sample_shape(x: Any) -> tuple[int, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,75 +12,130 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from overmix._typing import Float, Int, Shaped
 from overmix.errors import DataError
 from overmix.mix.plan import MixPlan
+from overmix.mix.side import Need
 
 
 @runtime_checkable
 class Space(Protocol):
-    """Where samples are mixed. Every method is a pure function; the batch is never modified."""
+    """Where samples are mixed. Every method is a pure function; the batch is never modified.
+
+    A space of one's own says at least how a sample and its partner :meth:`combine`.
+    """
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What it asks of the training loop; nothing by default."""
+        return frozenset()
 
     def draw(self, rng: np.random.Generator, batch_size: int) -> Tensor | None:
         """Return the raw numbers of one batch on the CPU (a box's place, a layer), or ``None`` if there are none."""
-        ...
+        return None
 
     def plan(self, drawn: Tensor | None, partner: Tensor, lam: Tensor, sample_shape: tuple[int, ...] | None) -> MixPlan:
         """Return the plan that will be applied, with lam corrected to what is really mixed (a clipped box's area)."""
+        return MixPlan(partner, lam)
+
+    def combine(
+        self,
+        plan: MixPlan,
+        x: Float[Tensor, "*stack batch *sample"],
+        partners: Float[Tensor, "*stack batch *sample"],
+    ) -> Float[Tensor, "*stack batch *sample"]:
+        """Return the mixture of samples and their partners, shape (..., B, ...), out of place for ``x``.
+
+        Args:
+            plan: its ``partner`` is not looked at.
+            x: the samples; the leading dimensions are the plan's.
+            partners: their partners, as :func:`gather_partners` returns them. May be overwritten, to save memory.
+        """
         ...
 
     def apply(self, plan: MixPlan, x: Any) -> Any:
-        """Return the mixed batch."""
-        ...
+        """Return the mixed batch: a tensor, or a tuple, list or mapping of tensors that are mixed by the same plan.
+
+        Raises:
+            DataError: for numbers that have no average, and for a batch whose size is not the plan's.
+        """
+
+        def mixed(tensor: Tensor) -> Tensor:
+            floating = as_mixable(tensor)
+            return self.combine(plan, floating, gather_partners(floating, plan.partner))
+
+        return map_tensors(mixed, x)
+
+    def inside(self, model: Callable[..., Any], plan: MixPlan) -> AbstractContextManager[None]:
+        """Return a context in which the model mixes its hidden states, for spaces that lie inside of it."""
+        return nullcontext()
+
+    def labels(self, plan: MixPlan, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the labels of both sides, shape (B, ...) each, and the weight of the first, shape (B,)."""
+        return y, y[plan.partner], plan.lam
 
     def unmixed(self, x: Any) -> Any:
-        """Return the batch as it is, in the dtype that :meth:`apply` would have returned."""
-        ...
+        """Return the batch as it is; uint8 becomes float32, so that a model sees one dtype all along."""
+        return map_tensors(as_mixable, x)
 
 
-def lerp_with_partner(x: Tensor, partner: Tensor, lam: Tensor) -> Tensor:
-    """``lam * x + (1 - lam) * x[partner]`` with one temporary of the batch's size.
-
-    Args:
-        x: shape (B, ...), any floating dtype, or uint8, which is returned as float32 in [0, 255].
-        partner: shape (B,), int64.
-        lam: shape (B,), the weight of ``x`` itself.
-
-    Returns:
-        A new tensor with the shape and the memory format of ``x``. Where lam is 1 it equals ``x`` exactly, if ``x`` is
-        finite.
-
-    Raises:
-        DataError: for integers other than uint8, which stand for something (tokens, counts) that cannot be averaged,
-            and for a batch whose size is not the plan's.
+@dataclass(frozen=True)
+class InputSpace(Space):
+    """Mixes inputs of any layout linearly: ``lam * x + (1 - lam) * x[partner]``.
 
     Example:
         >>> x = torch.tensor([[0.0], [1.0]])
-        >>> lerp_with_partner(x, torch.tensor([1, 0]), torch.tensor([0.75, 0.75])).flatten()
+        >>> plan = MixPlan(torch.tensor([1, 0]), torch.tensor([0.75, 0.75]))
+        >>> InputSpace().apply(plan, x).flatten()
         tensor([0.2500, 0.7500])
     """
-    if x.dim() == 0 or x.shape[0] != partner.shape[0]:
-        raise DataError(f"x has shape {tuple(x.shape)}, but the plan is for a batch of {partner.shape[0]} samples")
-    x = as_mixable(x)
-    weight = lam.to(x.dtype).view(-1, *[1] * (x.dim() - 1))
+
+    def combine(self, plan: MixPlan, x: Tensor, partners: Tensor) -> Tensor:
+        """Return ``lam * x + (1 - lam) * partners``; where lam is 1 it equals ``x`` exactly, if all is finite."""
+        # The partners are moved towards x in place: torch's lerp(a, b, w) puts the weight w on b.
+        return partners.lerp_(x, weight_like(plan.lam, x))
+
+
+def weight_like(lam: Float[Tensor, "*stack batch"], x: Float[Tensor, "*stack batch *sample"]) -> Float[Tensor, "..."]:
+    """Return lam in the dtype of ``x`` and with trailing ones, so that it broadcasts over each sample."""
+    return lam.to(x.dtype).view(*lam.shape, *[1] * (x.dim() - lam.dim()))
+
+
+def gather_partners(
+    x: Shaped[Tensor, "*stack batch *sample"], partner: Int[Tensor, "*stack batch"]
+) -> Shaped[Tensor, "*stack batch *sample"]:
+    """Return ``x[partner]`` as a new tensor of the same memory format.
+
+    Args:
+        x: shape (B, ...), or (R, B, ...) for a stack of batches.
+        partner: shape (B,) or (R, B), int64, indices into the own batch.
+
+    Raises:
+        DataError: if the leading dimensions of ``x`` are not the plan's.
+    """
+    if x.shape[: partner.dim()] != partner.shape:
+        sizes = " x ".join(str(size) for size in partner.shape)
+        raise DataError(f"x has shape {tuple(x.shape)}, but the plan is for a batch of {sizes} samples")
+    if partner.dim() > 1:
+        batch_size = partner.shape[-1]
+        offset = batch_size * torch.arange(math.prod(partner.shape[:-1]), device=partner.device)
+        flat_partner = (partner.flatten(0, -2) + offset.unsqueeze(-1)).flatten()
+        return gather_partners(x.flatten(0, partner.dim() - 1), flat_partner).reshape(x.shape)
     # index_select is the faster gather, but would lose another memory format, such as channels last.
-    partners = x.index_select(0, partner) if x.is_contiguous() else x[partner]
-    # The partners are moved towards x in place: torch's lerp(a, b, w) puts the weight w on b.
-    return partners.lerp_(x, weight)
+    return x.index_select(0, partner) if x.is_contiguous() else x[partner]
 
 
 def as_mixable(x: Tensor) -> Tensor:
     """Return ``x`` in a dtype that can be averaged: floats as they are, uint8 images as float32 in [0, 255].
 
     Raises:
-        DataError: for other integers, which stand for something (tokens, counts) that has no average.
+        DataError: for other numbers; integers stand for something (tokens, counts) that has no average.
     """
     if x.is_floating_point():
         return x
     if x.dtype == torch.uint8:
         return x.to(torch.float32)
-    raise DataError(
-        f"x has dtype {x.dtype}, which has no average: mix floats or uint8 images; for tokens mix their embeddings"
-    )
+    raise DataError(f"x has dtype {x.dtype}, which is not mixed: give floats or uint8 images; for tokens, embeddings")
 
 
 def map_tensors(function: Callable[[Tensor], Tensor], x: Any) -> Any:
@@ -98,26 +155,9 @@ def map_tensors(function: Callable[[Tensor], Tensor], x: Any) -> Any:
     raise DataError(f"x holds a {type(x).__name__}: give a tensor, or a tuple, list or dictionary of tensors")
 
 
-@dataclass(frozen=True)
-class InputSpace:
-    """Mixes inputs linearly: ``lam * x + (1 - lam) * x[partner]``.
-
-    Works on a tensor of any layout (B, ...) and on tuples, lists and dictionaries of such tensors, all mixed by the
-    same plan.
-    """
-
-    def draw(self, rng: np.random.Generator, batch_size: int) -> Tensor | None:
-        """Return ``None``: nothing about the place is random."""
-        return None
-
-    def plan(self, drawn: Tensor | None, partner: Tensor, lam: Tensor, sample_shape: tuple[int, ...] | None) -> MixPlan:
-        """Return the plan with lam as it is."""
-        return MixPlan(partner, lam)
-
-    def apply(self, plan: MixPlan, x: Any) -> Any:
-        """Return the mixed batch; see :func:`lerp_with_partner` for dtypes and errors."""
-        return map_tensors(lambda tensor: lerp_with_partner(tensor, plan.partner, plan.lam), x)
-
-    def unmixed(self, x: Any) -> Any:
-        """Return the batch as it is; uint8 becomes float32, so that a model sees one dtype all along."""
-        return map_tensors(as_mixable, x)
+def first_tensor(x: Any) -> Tensor | None:
+    """Return the first tensor in ``x``, or ``None`` if there is none."""
+    if isinstance(x, Tensor):
+        return x
+    values = x.values() if isinstance(x, Mapping) else x if isinstance(x, list | tuple) else ()
+    return next((tensor for value in values if (tensor := first_tensor(value)) is not None), None)

@@ -1,0 +1,49 @@
+"""The raw random numbers of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The raw random numbers of one batch, drawn on the CPU before anything else is known.
+
+    Args:
+        pairing: raw numbers of the pairing.
+        coefficient: raw numbers of the coefficient.
+        space: raw numbers of the space, if it has any.
+        choice: which method is used, shape (B,), int64, where there is a choice.
+        parts: the draws of each of these methods.
+    """
+
+    pairing: Tensor | None = None
+    coefficient: Tensor | None = None
+    space: Tensor | None = None
+    choice: Tensor | None = None
+    parts: tuple[Draws, ...] = ()
+
+    @classmethod
+    def stack(cls, draws: Sequence[Draws]) -> Draws:
+        """Return the draws of several replicas, all of one method, as one whose shapes begin with their number."""
+        return _combine(lambda *tensors: torch.stack(tensors), *draws)
+
+    def to(self, device: torch.device | str) -> Draws:
+        """Return the draws on another device; the copy from the CPU does not wait for it."""
+        return _combine(lambda tensor: tensor.to(device, non_blocking=True), self)
+
+
+def _combine(function: Callable[..., Tensor], *draws: Draws) -> Draws:
+    """Return the draws whose tensors are the function of the given draws' tensors."""
+
+    def of(name: str) -> Any:
+        tensors = [getattr(draw, name) for draw in draws]
+        return None if tensors[0] is None else function(*tensors)
+
+    parts = tuple(_combine(function, *group) for group in zip(*(draw.parts for draw in draws), strict=True))
+    return Draws(of("pairing"), of("coefficient"), of("space"), of("choice"), parts)

@@ -1,0 +1,137 @@
+"""Patch space: a part of the sample is cut out and filled with the same part of its partner."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from overmix._typing import Bool, Int
+from overmix.errors import ConfigError, DataError
+from overmix.mix.coefficient import Per
+from overmix.mix.plan import MixPlan
+from overmix.mix.space import Space
+
+Axes = Literal[1, 2]
+"""How many trailing axes are cut: one for signals, two for images."""
+
+
+@dataclass(frozen=True)
+class PatchSpace(Space):
+    """``x' = M * x_i + (1 - M) * x_j`` where the mask M is 0 in one box and 1 outside of it.
+
+    The box has a uniform centre and the side ratio ``(1 - lam)**(1 / axes)``, and is clipped at the border; lam then
+    becomes exactly the share of the sample that is its own. Labels that have positions, such as classes of shape
+    (B, H, W), are cut as their image is.
+
+    Args:
+        per: ``"batch"`` draws one place for the whole batch, ``"sample"`` one for each sample.
+        axes: 2 cuts a box from the last two axes, 1 an interval from the last; ``None`` cuts two if the sample has two
+            that are longer than 1, otherwise one.
+
+    Raises:
+        ConfigError: if ``per`` or ``axes`` is none of these.
+
+    Example:
+        >>> x = torch.tensor([[0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
+        >>> box = torch.tensor([[0, 1, 1, 3], [0, 2, 1, 4]])
+        >>> PatchSpace().apply(MixPlan(torch.tensor([1, 0]), torch.full((2,), 0.5), box, grid=(4,)), x)
+        tensor([[0., 1., 1., 0.],
+                [1., 1., 0., 0.]])
+    """
+
+    per: Per = "batch"
+    axes: Axes | None = None
+
+    def __post_init__(self) -> None:
+        if self.per not in ("batch", "sample"):
+            raise ConfigError("per", self.per, "use 'batch' (one box for all) or 'sample' (one box each)")
+        if self.axes not in (None, 1, 2):
+            raise ConfigError("axes", self.axes, "use 1 for signals, 2 for images, or None to go by the sample's shape")
+
+    def draw(self, rng: np.random.Generator, batch_size: int) -> Tensor:
+        """Return the centre of each box as shares of the two axes, shape (B, 2), float32 in [0, 1)."""
+        centre = rng.random((1 if self.per == "batch" else batch_size, 2), dtype=np.float32)
+        return torch.from_numpy(np.broadcast_to(centre, (batch_size, 2)).copy())
+
+    def plan(self, drawn: Tensor | None, partner: Tensor, lam: Tensor, sample_shape: tuple[int, ...] | None) -> MixPlan:
+        """Return the plan with its box, and with lam as the share that lies outside of it.
+
+        Raises:
+            DataError: if the sample has no axis to cut.
+        """
+        if drawn is None or not sample_shape:
+            raise DataError(f"CutMix cuts the axes of a sample, but its shape is {sample_shape}: give sample_shape=")
+        axes = self.axes or _axes_of(sample_shape)
+        if len(sample_shape) < axes:
+            raise DataError(f"CutMix cuts {axes} axes, but a sample has shape {sample_shape}: use axes=1")
+        grid = tuple(sample_shape[-axes:])
+        ratio = (1 - lam) if axes == 1 else (1 - lam).sqrt()
+        left, right = _interval(drawn[..., 1], ratio, grid[-1])
+        top, bottom = torch.zeros_like(left), torch.ones_like(left)
+        if axes == 2:
+            top, bottom = _interval(drawn[..., 0], ratio, grid[0])
+        area = (bottom - top) * (right - left)
+        # An empty box has many places; it is put into the corner, so that equal plans look equal.
+        box = torch.stack([top, left, bottom, right], dim=-1) * (area > 0).unsqueeze(-1)
+        # The number of own pixels is an integer, so that the share is rounded only once.
+        size = math.prod(grid)
+        return MixPlan(partner, (size - area).to(lam.dtype) / size, box, grid)
+
+    def combine(self, plan: MixPlan, x: Tensor, partners: Tensor) -> Tensor:
+        """Return the samples with their partners' values inside of the box: each value is exactly one of the two.
+
+        Raises:
+            DataError: if the axes that the box lies in have other sizes than the plan's.
+        """
+        return torch.where(_inside_box(plan, x, "x"), partners, x)
+
+    def labels(self, plan: MixPlan, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return both sides' labels and the own share; labels with positions are cut, so that one side says it all.
+
+        Raises:
+            DataError: if labels have other positions than the samples.
+        """
+        # Floating-point labels have a row of classes before their positions.
+        if y.dim() < (3 if y.is_floating_point() else 2):
+            return Space.labels(self, plan, y)
+        cut = torch.where(_inside_box(plan, y, "y"), y[plan.partner], y)
+        return cut, cut, torch.ones_like(plan.lam)
+
+
+def _inside_box(plan: MixPlan, x: Tensor, name: str) -> Bool[Tensor, "..."]:
+    """Return which values come from the partner, in a shape that broadcasts over ``x``."""
+    if plan.box is None or plan.grid is None:
+        raise DataError("plan: it has no box: it is the plan of another recipe")
+    axes = len(plan.grid)
+    lead = plan.partner.dim()
+    if x.shape[lead:][-axes:] != plan.grid:
+        raise DataError(f"{name} has shape {tuple(x.shape)}, but the plan's box lies in axes of sizes {plan.grid}")
+    top, left, bottom, right = plan.box.unbind(-1)
+    inside = _between(left, right, plan.grid[-1])
+    if axes == 2:
+        inside = _between(top, bottom, plan.grid[0]).unsqueeze(-1) & inside.unsqueeze(-2)
+    return inside.view(*inside.shape[:lead], *[1] * (x.dim() - lead - axes), *plan.grid)
+
+
+def _axes_of(sample_shape: tuple[int, ...]) -> Axes:
+    return 2 if len(sample_shape) >= 2 and min(sample_shape[-2:]) > 1 else 1
+
+
+def _interval(centre: Tensor, ratio: Tensor, size: int) -> tuple[Int[Tensor, "..."], Int[Tensor, "..."]]:
+    """Return the bounds of an interval of about ``ratio * size``, clipped to [0, size].
+
+    Half of it, rounded down, lies on each side of a uniform whole number, as in the authors' code.
+    """
+    middle = (centre * size).long()
+    half = (0.5 * ratio * size).long()
+    return (middle - half).clamp(0, size), (middle + half).clamp(0, size)
+
+
+def _between(low: Tensor, high: Tensor, size: int) -> Bool[Tensor, "*batch size"]:
+    at = torch.arange(size, device=low.device)
+    return (at >= low.unsqueeze(-1)) & (at < high.unsqueeze(-1))

@@ -1,0 +1,53 @@
+"""What a recipe may need to know of a batch beyond its samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from overmix._typing import Bool, Float, Int, Shaped
+from overmix.errors import DataError
+
+Need = Literal["features", "domain", "pool", "hidden", "clean", "views"]
+"""What a recipe must be given, or asks of the training loop, beyond a batch ``(x, y)``.
+
+- ``"features"``, ``"domain"``, ``"pool"``: side information, see :class:`SideInfo`.
+- ``"hidden"``: it mixes inside the model, so the loop must call ``recipe.objective``.
+- ``"clean"``: its mixed batch also holds clean samples, and is larger than the batch.
+- ``"views"``: y holds the other view of each sample, not a label; the loss compares all pairs.
+"""
+
+_MEANING = {
+    "features": "representations of shape (B, D)",
+    "domain": "the domain of each sample, integers of shape (B,)",
+    "pool": "which samples may be mixed, booleans of shape (B,)",
+}
+
+
+@dataclass(frozen=True)
+class SideInfo:
+    """What is known of a batch when its pairs are made. Leading dimensions of a stack come before the batch.
+
+    Args:
+        y: labels, shape (B, ...).
+        features: representations, shape (B, D).
+        domain: where each sample comes from, shape (B,).
+        pool: which samples may be mixed, shape (B,).
+    """
+
+    y: Shaped[Tensor, "*label"] | None = None
+    features: Float[Tensor, "*stack batch dim"] | None = None
+    domain: Int[Tensor, "*stack batch"] | None = None
+    pool: Bool[Tensor, "*stack batch"] | None = None
+
+    def require(self, needs: frozenset[Need], who: str) -> None:
+        """Refuse to go on without what is needed.
+
+        Raises:
+            DataError: if something in ``needs`` is missing; the message says what it is.
+        """
+        for need, meaning in _MEANING.items():
+            if need in needs and getattr(self, need) is None:
+                raise DataError(f"{who} needs {need}, {meaning}: give it as {need}=")
