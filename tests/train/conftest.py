@@ -90,6 +90,10 @@ def shared_dropout():
     return nn.Sequential(nn.Linear(FEATURES, 8), drop, nn.Linear(8, 8), drop, nn.Linear(8, CLASSES))
 
 
+def batch_norm_dropout():
+    return nn.Sequential(nn.Linear(FEATURES, 8), nn.BatchNorm1d(8), nn.Dropout(0.3), nn.Linear(8, CLASSES))
+
+
 def convnet():
     return nn.Sequential(
         nn.Unflatten(1, (1, 2, 3)), nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(24, CLASSES)
@@ -119,6 +123,7 @@ MODELS = {
     "dropout": dropout,
     "dropout_twice": DropoutTwice,
     "shared_dropout": shared_dropout,
+    "batch_norm_dropout": batch_norm_dropout,
     "convnet": convnet,
     "convnet_dropout2d": convnet_dropout2d,
     "tied": tied,

@@ -1,11 +1,12 @@
 """The engine: many training runs as one, on data that lies on the device."""
 
-from overmix.train.engine import StackResult, StackTraining
+from overmix.train.engine import StackTraining
 from overmix.train.evaluation import METRICS, SPLITS, evaluation_epochs
 from overmix.train.lr_schedule import LRSchedule
 from overmix.train.optimizer import SGD
 from overmix.train.plan import Replica
 from overmix.train.resident import Normalization, ResidentData
+from overmix.train.result import StackResult, diverged
 from overmix.train.stacked_model import Execution, ModelFactory, StackedModel, choose_execution
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "StackTraining",
     "StackedModel",
     "choose_execution",
+    "diverged",
     "evaluation_epochs",
 ]

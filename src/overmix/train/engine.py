@@ -3,51 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from overmix._typing import Float, UInt8
-from overmix.errors import ConfigError, OvermixError
-from overmix.mix import mixed_cross_entropy
+from overmix._typing import Float
+from overmix.errors import ConfigError, DataError, OvermixError
+from overmix.mix import InputSpace, Recipe, mixed_cross_entropy
 from overmix.train.evaluation import METRICS, Evaluator, evaluation_epochs
 from overmix.train.optimizer import SGD
 from overmix.train.plan import EpochPlan, Planner, Replica
 from overmix.train.resident import Normalization, ResidentData, gather
+from overmix.train.result import StackResult
 from overmix.train.stacked_model import Execution, ModelFactory, StackedModel
-
-
-@dataclass(frozen=True)
-class StackResult:
-    """What a trained stack leaves behind.
-
-    Args:
-        epochs: the 1-based epochs after which it was looked at, shape (T,).
-        metrics: per name of :data:`METRICS`, shape (R, T); NaN for a split that does not exist.
-        mix_loss: mean training loss as it was optimised, over the epoch, shape (R, T).
-        mixing: share of the epoch's batches that were mixed, shape (R, T).
-        lr: learning rate of the epoch's last step, shape (R, T).
-        wrong: misclassified test samples, one bit each, packed along the last axis, shape (R, T, ceil(M / 8)).
-        n_test: M.
-        steps_per_epoch: S.
-    """
-
-    epochs: np.ndarray
-    metrics: Mapping[str, Float[np.ndarray, "replicas evaluations"]]
-    mix_loss: Float[np.ndarray, "replicas evaluations"]
-    mixing: Float[np.ndarray, "replicas evaluations"]
-    lr: Float[np.ndarray, "replicas evaluations"]
-    wrong: UInt8[np.ndarray, "replicas evaluations bytes"]
-    n_test: int
-    steps_per_epoch: int
-
-    @property
-    def diverged(self) -> np.ndarray:
-        """Which replicas ended with a loss that is not finite, shape (R,), bool."""
-        finite: np.ndarray = np.isfinite(self.mix_loss[:, -1] + self.metrics["test_cross_entropy"][:, -1])
-        return ~finite
 
 
 class StackTraining:
@@ -79,6 +48,7 @@ class StackTraining:
         execution: Execution,
     ) -> None:
         _check(replicas, epochs, batch_size)
+        _check_normalization(normalization, len(replicas), data.x.dim())
         device = data.y.device
         self.data, self.normalization, self.optimizer, self.epochs = data, normalization, optimizer, epochs
         seeds = [replica.streams.torch_seed("init") for replica in replicas]
@@ -92,7 +62,7 @@ class StackTraining:
             torch.as_tensor(np.stack([r.val_index for r in replicas]), device=device),
         )
         self._lr = _lr_table(replicas, epochs, self.steps_per_epoch, device)
-        decay = torch.tensor([replica.weight_decay for replica in replicas], device=device)
+        decay = torch.tensor([float(replica.weight_decay) for replica in replicas], device=device)
         self._weight_decay = decay if any(replica.weight_decay for replica in replicas) else None
         self.epoch, self.step = 0, 0
         self._allocate(len(replicas), device)
@@ -150,9 +120,16 @@ class StackTraining:
         a, b = self.data.y[plan.index[step]], self.data.y[plan.partner[step]]
         # One mean per replica; their sum gives each replica the gradient of its own loss.
         loss = mixed_cross_entropy(logits, a, b, lam).mean(dim=-1)
-        gradients = list(torch.autograd.grad(loss.sum(), self.model.trainable))
+        gradients = torch.autograd.grad(loss.sum(), self.model.trainable, allow_unused=True)
+        # A parameter that took no part is left alone, weight decay included, as torch.optim does.
+        used = [
+            (parameter, gradient, velocity)
+            for parameter, gradient, velocity in zip(self.model.trainable, gradients, self.velocities, strict=True)
+            if gradient is not None
+        ]
+        parameters, own_gradients, velocities = (list(column) for column in zip(*used, strict=True))
         lr = self._lr[self.epoch * self.steps_per_epoch + step]
-        self.optimizer.step(self.model.trainable, gradients, self.velocities, lr, self._weight_decay)
+        self.optimizer.step(parameters, own_gradients, velocities, lr, self._weight_decay)
         self._loss_sum += loss.detach()
 
     def _end_epoch(self, plan: EpochPlan) -> None:
@@ -174,16 +151,16 @@ class StackTraining:
         return dict(zip(METRICS, self._metrics[at].cpu().numpy(), strict=True))
 
     def result(self) -> StackResult:
-        """Return what was seen so far, on the host."""
-        metrics = self._metrics.permute(1, 2, 0).cpu().numpy()
+        """Return what was seen so far, as copies on the host."""
+        metrics = _on_host(self._metrics.permute(1, 2, 0))
         last_step = self.evaluation_epochs * self.steps_per_epoch - 1
         return StackResult(
             epochs=self.evaluation_epochs,
             metrics=dict(zip(METRICS, metrics, strict=True)),
-            mix_loss=self._mix_loss.T.cpu().numpy(),
-            mixing=self._mixing.T.numpy(),
-            lr=self._lr[torch.from_numpy(last_step).to(self._lr.device)].T.cpu().numpy(),
-            wrong=np.packbits(self._wrong.permute(1, 0, 2).cpu().numpy(), axis=-1),
+            mix_loss=_on_host(self._mix_loss.T),
+            mixing=_on_host(self._mixing.T),
+            lr=_on_host(self._lr[torch.from_numpy(last_step).to(self._lr.device)].T),
+            wrong=np.packbits(_on_host(self._wrong.permute(1, 0, 2)), axis=-1),
             n_test=len(self.data.y_test),
             steps_per_epoch=self.steps_per_epoch,
         )
@@ -234,6 +211,33 @@ def _check(replicas: Sequence[Replica], epochs: int, batch_size: int) -> None:
     train_size = sizes.pop()[0]
     if not 1 <= batch_size <= train_size:
         raise ConfigError("train.batch_size", batch_size, f"use 1 to {train_size}, the size of the training subset")
+    for replica in replicas:
+        _check_recipe(replica.recipe)
+
+
+def _check_recipe(recipe: Recipe) -> None:
+    """Refuse what the engine, which mixes inputs linearly and takes the cross-entropy, would silently do otherwise."""
+    own = [
+        name
+        for name in ("apply", "target", "mix", "unmixed", "objective")
+        if getattr(type(recipe), name) is not getattr(Recipe, name)
+    ]
+    if own or recipe.needs or type(recipe.space) is not InputSpace:
+        raise ConfigError("recipe", recipe, "train it in a loop of your own: the engine mixes inputs linearly only")
+
+
+def _check_normalization(normalization: Normalization, n_replicas: int, sample_dim: int) -> None:
+    shape = tuple(normalization.mean.shape)
+    if len(shape) != sample_dim or shape[0] != n_replicas or normalization.std.shape != shape:
+        raise DataError(
+            f"normalization: shape {shape}: give statistics of {n_replicas} replicas with {sample_dim - 1} more "
+            "dimensions, those of a sample"
+        )
+
+
+def _on_host(tensor: Tensor) -> np.ndarray:
+    """Return a copy: on the CPU, .numpy() alone would go on changing with the training."""
+    return tensor.cpu().numpy().copy()
 
 
 def _lr_table(replicas: Sequence[Replica], epochs: int, steps_per_epoch: int, device: torch.device) -> Tensor:
