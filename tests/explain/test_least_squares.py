@@ -85,8 +85,12 @@ def test_numbers_that_are_not_finite_are_located(bad):
 
 
 def test_overflow_is_reported_before_the_decomposition():
+    ones, huge = np.ones((2, 2)), np.full(2, 1e200)
+    for arrays in ({"features": 1e200 * ones, "targets": ones[0]}, {"features": ones, "targets": huge}):
+        with pytest.raises(DataError, match="scale them down"):
+            least_squares(**arrays)
     with pytest.raises(DataError, match="scale them down"):
-        least_squares(np.full((2, 2), 1e200), np.ones(2))
+        least_squares(ones, ones[0], noise=huge)
 
 
 def test_misfitting_arrays_are_refused():

@@ -118,11 +118,11 @@ def least_squares_from_chunks(chunks: Iterable[Chunk]) -> LeastSquares:
             gram += phi.T @ phi
             moments += phi.T @ labels
             mean_square += float(labels[:, 0] @ labels[:, 0])
-        noise_peak = max(noise_peak, float(np.max(np.abs(labels[:, 1]))) ** 2)
+            noise_peak = max(noise_peak, float(np.max(labels[:, 1] ** 2)))
         m += len(phi)
     if m == 0:
         raise DataError("no samples given: least squares needs at least one")
-    if not (np.isfinite(gram).all() and np.isfinite(moments).all() and np.isfinite(mean_square)):
+    if not (np.isfinite(gram).all() and np.isfinite(moments).all() and np.isfinite([mean_square, noise_peak]).all()):
         raise DataError("features or targets overflow when squared: scale them down")
     gram /= m
     eigenvalues, basis = eigh(gram, overwrite_a=True, check_finite=False, driver="evd")

@@ -2,7 +2,8 @@
 
 n samples make up to n^2 mixtures, but there are only n samples: an interval that treats the mixtures as independent is
 far too narrow. Here the *samples* are resampled, and a mixture counts as often as both of its samples were drawn
-together.
+together. What is particular to one mixture is then counted up to three times, so that with few mixtures per sample the
+intervals are on the wide side; with many they are not. The teacher's own errors are in no interval.
 """
 
 from __future__ import annotations

@@ -58,6 +58,8 @@ def mode_stopping_times(
     """
     check_init_std(init_std)
     check_rate(problem.eigenvalues, eta, rule)
+    if kind not in ("bound", "exact"):
+        raise ConfigError("kind", kind, "use bound or exact")
     rate = eta * problem.eigenvalues
     if rule == "descent" and np.max(rate) > 1:
         raise ConfigError("eta", eta, f"use at most 1 / mu_max = {1 / problem.eigenvalues[-1]:.6g}, or the flow")
@@ -69,10 +71,8 @@ def mode_stopping_times(
             exponent = -np.log(_best_decay(problem.clean_solution, problem.noise_solution, init_std))
         time = exponent / (rate if rule == "flow" else -np.log1p(-rate))
     # A mode without noise never turns, not even if there was nothing to learn (0 / 0).
-    never = problem.null | (
-        problem.noise_solution == 0 if kind == "exact" else np.full(len(rate), problem.noise_peak == 0)
-    )
-    time = np.where(never, np.inf, time)
+    quiet = problem.noise_solution == 0 if kind == "exact" else np.full(len(rate), problem.noise_peak == 0)
+    time = np.where(problem.null | quiet, np.inf, time)
     return np.asarray(time if rule == "flow" else np.round(time))
 
 
