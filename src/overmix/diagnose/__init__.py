@@ -1,13 +1,18 @@
 """Did it over-train? Turning epoch, depth and a verdict with an interval, as pure functions of arrays."""
 
+from overmix.diagnose.advice import Advice, Evidence, Role, advise
 from overmix.diagnose.compare import Comparison, holm, paired_difference, paired_values
 from overmix.diagnose.diagnosis import Diagnosis, more_seeds
 from overmix.diagnose.ensemble import diagnose_ensemble
 from overmix.diagnose.turning import smooth, turning_epoch
 
 __all__ = [
+    "Advice",
     "Comparison",
     "Diagnosis",
+    "Evidence",
+    "Role",
+    "advise",
     "diagnose_ensemble",
     "holm",
     "more_seeds",

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
+from overmix.diagnose import Role
 from overmix.recipes import NoMixup, make_recipe
 from overmix.study.spec import ConditionSpec, StudySpec, condition_parts
 from overmix.switch import Always, Never, OffAt, make_schedule
-
-Role = Literal["erm", "mixup", "switched", "other"]
 
 
 def role_of(condition: ConditionSpec, spec: StudySpec) -> Role:

@@ -11,11 +11,20 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from overmix.diagnose import Comparison, diagnose_ensemble, holm, paired_difference
+from overmix.diagnose import (
+    Comparison,
+    Diagnosis,
+    Evidence,
+    Role,
+    advise,
+    diagnose_ensemble,
+    holm,
+    paired_difference,
+)
 from overmix.explain.floor import loss_floor
-from overmix.mix import BetaCoefficient
+from overmix.mix import BetaCoefficient, InputSpace
 from overmix.recipes import make_recipe
-from overmix.study.roles import Role, role_of, switch_epoch_of
+from overmix.study.roles import role_of, switch_epoch_of
 from overmix.study.spec import ConditionSpec, StudySpec
 
 SCHEMA_VERSION = 1
@@ -84,15 +93,17 @@ def summarise(spec: StudySpec, cells: Sequence[CellResult], marks: Mapping[str, 
         Condition(entry, name, role_of(entry, spec), [cell for cell in cells if cell.condition == name])
         for entry, name in zip(spec.compare, spec.condition_names, strict=True)
     ]
-    rows = [_row(condition) for condition in conditions]
-    comparisons = _comparisons(conditions)
+    diagnoses = {condition.name: _diagnose(condition.alive) for condition in conditions}
+    rows = [_row(condition, diagnoses[condition.name]) for condition in conditions]
+    comparisons = _compare(conditions)
     finals = {row["name"]: row["final_error"] for row in rows if row["final_error"] is not None}
     return {
         "schema_version": SCHEMA_VERSION,
         "name": spec.name,
         "metric": "error",
         "conditions": rows,
-        "comparisons": comparisons,
+        "comparisons": _comparison_rows(comparisons),
+        "advice": _advice(conditions, diagnoses, comparisons),
         "best": min(finals, key=finals.__getitem__) if finals else None,
         "floor": _floors(conditions),
         "epochs": max(condition.epochs for condition in conditions),
@@ -102,7 +113,7 @@ def summarise(spec: StudySpec, cells: Sequence[CellResult], marks: Mapping[str, 
     }
 
 
-def _row(condition: Condition) -> dict[str, Any]:
+def _row(condition: Condition, diagnosis: Diagnosis | None) -> dict[str, Any]:
     alive = condition.alive
     row: dict[str, Any] = {
         "name": condition.name,
@@ -114,19 +125,22 @@ def _row(condition: Condition) -> dict[str, Any]:
         "seconds": round(float(np.mean([cell.seconds for cell in condition.cells])), 2),
         **_final_scores(alive),
     }
-    return row | _diagnosis(alive)
+    return row | _diagnosis_row(diagnosis)
 
 
-def _diagnosis(alive: Sequence[CellResult]) -> dict[str, Any]:
+def _diagnose(alive: Sequence[CellResult]) -> Diagnosis | None:
+    return diagnose_ensemble(alive[0].epochs, np.stack([cell.wrong for cell in alive])) if alive else None
+
+
+def _diagnosis_row(diagnosis: Diagnosis | None) -> dict[str, Any]:
     keys = ("final_error", "final_error_ci", "lowest_error", "lowest_error_ci", "turning_epoch", "turning_epoch_ci",
-            "depth", "depth_ci", "delta")  # fmt: skip
-    if not alive:
+            "depth", "depth_ci", "delta", "method")  # fmt: skip
+    if diagnosis is None:
         return dict.fromkeys(keys) | {"verdict": "undecided", "advice": "Every run diverged: lower the learning rate."}
-    found = diagnose_ensemble(alive[0].epochs, np.stack([cell.wrong for cell in alive]))
-    plain = found.to_dict(single_run="null")
+    plain = diagnosis.to_dict(single_run="null")
     for name in ("final", "lowest"):
         plain[f"{name}_error"], plain[f"{name}_error_ci"] = plain[name], plain[f"{name}_ci"]
-    return {key: plain[key] for key in (*keys, "verdict", "method", "advice")}
+    return {key: plain[key] for key in (*keys, "verdict", "advice")}
 
 
 def _final_scores(alive: Sequence[CellResult]) -> dict[str, Any]:
@@ -146,19 +160,27 @@ def _t_interval(values: np.ndarray, level: float = 0.95) -> list[float] | None:
     return [float(values.mean()) - half, float(values.mean()) + half]
 
 
-def _comparisons(conditions: Sequence[Condition]) -> list[dict[str, Any]]:
+def _compare(conditions: Sequence[Condition]) -> dict[tuple[str, str], Comparison]:
     """Compare every pair that was tested on the same samples, on the seeds that both have."""
-    found: list[tuple[str, str, Comparison]] = []
+    found = {}
     for b, a in combinations(conditions, 2):
         by_seed = {cell.seed: cell for cell in b.alive}
         twins = [(cell, by_seed[cell.seed]) for cell in a.alive if cell.seed in by_seed]
-        if not twins or twins[0][0].content["data"]["name"] != twins[0][1].content["data"]["name"]:
+        if not twins or _test_set(twins[0][0]) != _test_set(twins[0][1]):
             continue
         wrong_a = np.stack([cell.wrong[-1] for cell, _ in twins])
         wrong_b = np.stack([cell.wrong[-1] for _, cell in twins])
-        if wrong_a.shape == wrong_b.shape:
-            found.append((a.name, b.name, paired_difference(wrong_a, wrong_b)))
-    corrected = holm([comparison.p_value for _, _, comparison in found])
+        found[a.name, b.name] = paired_difference(wrong_a, wrong_b)
+    return found
+
+
+def _test_set(cell: CellResult) -> dict[str, Any]:
+    """Return what decides the test samples; how many training samples are drawn does not."""
+    return {k: v for k, v in cell.content["data"].items() if k not in ("train_size", "val_size", "balanced")}
+
+
+def _comparison_rows(comparisons: Mapping[tuple[str, str], Comparison]) -> list[dict[str, Any]]:
+    corrected = holm([comparison.p_value for comparison in comparisons.values()])
     return [
         {
             "a": a,
@@ -169,8 +191,41 @@ def _comparisons(conditions: Sequence[Condition]) -> list[dict[str, Any]]:
             "p_value": comparison.p_value,
             "p_holm": p,
         }
-        for (a, b, comparison), p in zip(found, corrected, strict=True)
+        for ((a, b), comparison), p in zip(comparisons.items(), corrected, strict=True)
     ]
+
+
+def _advice(
+    conditions: Sequence[Condition],
+    diagnoses: Mapping[str, Diagnosis | None],
+    comparisons: Mapping[tuple[str, str], Comparison],
+) -> dict[str, Any]:
+    """Return the study's advice, and the line of code that follows it."""
+    evidence = [
+        Evidence(
+            condition.name,
+            condition.role,
+            switch_epoch_of(condition.spec, condition.epochs) if condition.role == "switched" else None,
+            diagnoses[condition.name],
+        )
+        for condition in conditions
+    ]
+    advice = advise(evidence, comparisons)
+    mixing = next((c for c in conditions if c.name == advice.condition and c.role != "erm"), None)
+    mixing = mixing or next((c for c in conditions if c.role in ("mixup", "switched")), None)
+    code = None
+    if mixing is not None and advice.kind != "undecided":
+        code = _code(mixing, advice.kind, advice.switch_epoch)
+    return advice.to_dict() | {"code": code}
+
+
+def _code(mixing: Condition, kind: str, switch_epoch: int | None) -> str:
+    """Return the line for a user's own loop."""
+    name, parameters = mixing.spec.recipe_name, mixing.spec.recipe_parameters
+    arguments = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
+    recipe = "overmix.recipes.NoMixup()" if kind == "no-mixup" else f"overmix.recipes.{name}({arguments})"
+    switch = f", switch=overmix.off_at({switch_epoch})" if kind == "switch" else ""
+    return f"run = overmix.Epochs({mixing.epochs}, mix={recipe}{switch})"
 
 
 def _floors(conditions: Sequence[Condition]) -> dict[str, float]:
@@ -178,7 +233,8 @@ def _floors(conditions: Sequence[Condition]) -> dict[str, float]:
     floors = {}
     for condition in conditions:
         recipe = make_recipe(condition.spec.recipe_name, **condition.spec.recipe_parameters)
-        if condition.role != "mixup" or not isinstance(recipe.coefficient, BetaCoefficient):
+        plain = isinstance(recipe.coefficient, BetaCoefficient) and isinstance(recipe.space, InputSpace)
+        if condition.role != "mixup" or not plain:
             continue
         train = condition.cells[0].content["train"]
         floors[condition.name] = float(
