@@ -8,27 +8,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from overmix._typing import Int, Shaped
 from overmix.errors import DataError
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A pool of samples and a test set.
+    """A pool, which training subsets and validation splits are drawn from, and a test set.
 
     Args:
         name: of the data set.
-        x: the pool, shape (n, ...), uint8 or float32.
-        y: its classes, shape (n,), int64 in 0..C-1.
-        x_test: shape (m, ...), the pool's dtype.
-        y_test: shape (m,), int64.
+        x: the pool, uint8 or float32. Values are as they were stored: each replica normalises them with the
+            statistics of its own training subset.
+        y: its classes, int64 in 0..C-1.
+        x_test: of the pool's dtype.
+        y_test: int64.
         num_classes: C.
     """
 
     name: str
-    x: Tensor
-    y: Tensor
-    x_test: Tensor
-    y_test: Tensor
+    x: Shaped[Tensor, "pool *sample"]
+    y: Int[Tensor, " pool"]
+    x_test: Shaped[Tensor, "test *sample"]
+    y_test: Int[Tensor, " test"]
     num_classes: int
 
 
@@ -46,66 +48,34 @@ def dataset_of(
     )
 
 
-def validate_arrays(x: np.ndarray, y: np.ndarray, field: str = "data") -> tuple[np.ndarray, np.ndarray, int]:
-    """Check a user's arrays and bring them into the dtypes that training uses.
+def image_dataset(
+    name: str,
+    folder: object,
+    train: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    num_classes: int,
+) -> Dataset:
+    """Return images that were read from files as a data set.
 
     Args:
-        x: shape (n, ...), at least two dimensions: uint8 is kept, other numbers become float32.
-        y: classes, shape (n,), integers 0..C-1, every one of them present.
-        field: what errors call the arrays, as the user knows them.
-
-    Returns:
-        x, y as int64, and C.
+        name: of the data set.
+        folder: where the files are, for errors.
+        train: images (n, channels, height, width), uint8, and labels (n,).
+        test: the same for testing.
+        num_classes: C.
 
     Raises:
-        DataError: for empty, ragged, non-finite or mismatched arrays, or labels that are no classes.
-
-    Example:
-        >>> x, y, num_classes = validate_arrays(np.zeros((3, 2)), np.array([0, 1, 1]))
-        >>> x.dtype, num_classes
-        (dtype('float32'), 2)
+        DataError: if there are no images, images and labels differ in number, or a label is not in 0..C-1.
     """
-    return _samples(x, field), *_classes(x, y, field)
-
-
-def _samples(x: np.ndarray, field: str) -> np.ndarray:
-    if x.dtype.kind not in "buif":
-        raise DataError(f"{field}: x has dtype {x.dtype}: give numbers in a rectangular array")
-    if x.ndim < 2:
-        raise DataError(
-            f"{field}: x has shape {x.shape}: give (samples, features) or (samples, channels, height, width)"
-        )
-    if x.size == 0:
-        raise DataError(f"{field}: x has shape {x.shape}: give at least one sample with at least one value")
-    if x.dtype == np.uint8:
-        return x
-    with np.errstate(over="ignore"):
-        as_float = x.astype(np.float32)
-    bad = ~np.isfinite(as_float)
-    if bad.any():
-        first = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise DataError(f"{field}: x has {bad.sum()} values that are not finite, the first at {first}: clean them")
-    return as_float
-
-
-def _classes(x: np.ndarray, y: np.ndarray, field: str) -> tuple[np.ndarray, int]:
-    if y.dtype.kind not in "iu":
-        remedy = "convert them: y.astype(np.int64)" if y.dtype.kind in "fb" else "number the classes from 0"
-        raise DataError(f"{field}: y has dtype {y.dtype}, but labels are integers 0..C-1: {remedy}")
-    if y.ndim != 1 or len(y) != len(x):
-        raise DataError(f"{field}: y has shape {y.shape} and x {x.shape}: give one label per sample")
-    if y.min() < 0:
-        raise DataError(f"{field}: y has the label {y.min()}: number the classes from 0")
-    num_classes = int(y.max()) + 1
-    if num_classes > len(y):
-        raise DataError(
-            f"{field}: y has the label {num_classes - 1} but only {len(y)} samples: number the classes from 0"
-        )
-    missing = np.flatnonzero(np.bincount(y, minlength=num_classes) == 0)
-    if len(missing):
-        raise DataError(
-            f"{field}: y goes up to {num_classes - 1} but has no label {missing[0]}: number the classes 0..C-1"
-        )
-    if num_classes < 2:
-        raise DataError(f"{field}: y has a single class: give at least two")
-    return y.astype(np.int64), num_classes
+    for part, (images, labels) in {"training": train, "test": test}.items():
+        if not len(images) or len(images) != len(labels):
+            raise DataError(
+                f"data.path {folder}: {len(images)} {part} images and {len(labels)} labels do not belong together: "
+                "fetch the files again"
+            )
+        if not 0 <= labels.min() <= labels.max() < num_classes:
+            unknown = labels.min() if labels.min() < 0 else labels.max()
+            raise DataError(
+                f"data.path {folder}: the {part} label {unknown} is not in 0..{num_classes - 1}: fetch the files again"
+            )
+    return dataset_of(name, *train, *test, num_classes)

@@ -12,6 +12,7 @@ from overmix.study.data.digits import digits
 from overmix.study.data.fashion_mnist import fashion_mnist
 from overmix.study.data.mnist1d import mnist1d
 from overmix.study.data.npz import npz
+from overmix.study.options import check_option_values
 
 _DATASETS: dict[str, Callable[..., Dataset]] = {
     "digits": digits,
@@ -44,17 +45,16 @@ def load_dataset(name: str, **options: Any) -> Dataset:
         **options: of the data set.
 
     Raises:
-        ConfigError: for an unknown name or option, with the nearest known one.
+        ConfigError: for an unknown name or option, with the nearest known one, or a value that cannot work.
         DataError: for data that cannot be trained on.
+        MissingExtraError: if the data set needs a package that is not installed.
+
+    Example:
+        >>> dataset = load_dataset("digits")
+        >>> dataset.x.shape, dataset.x.dtype, len(dataset.y_test)
+        (torch.Size([797, 1, 8, 8]), torch.uint8, 1000)
     """
-    known = dataset_options(name)
-    for option, value in options.items():
-        if option not in known:
-            remedy = did_you_mean(option, known) if known else f"{name} takes no options"
-            raise ConfigError(f"data.{option}", value, f"unknown key, {remedy}")
-        if not isinstance(value, type(known[option])):
-            kind = type(known[option]).__name__
-            raise ConfigError(f"data.{option}", value, f"give a {kind}")
+    check_option_values("data", name, options, dataset_options(name))
     return _dataset(name)(**options)
 
 

@@ -8,9 +8,11 @@ from overmix.errors import ConfigError
 
 
 def convnet(*, sample_shape: tuple[int, ...], num_classes: int, width: int = 32, batch_norm: bool = False) -> nn.Module:
-    """Return three strided 3-tap convolutions with ReLU, a mean over positions, and a linear layer.
+    """Return three convolutions with ReLU, the mean over all positions, and a linear layer.
 
-    For images (channels, height, width) and for sequences (channels, length).
+    For images (channels, height, width) and sequences (channels, length). The kernels span three positions; each
+    convolution halves the resolution, except that the first keeps it where a side has fewer than 16 positions, since
+    nothing would be left of images of 8 by 8 pixels. The initialisation is PyTorch's default.
 
     Args:
         sample_shape: shape of one sample.
@@ -25,7 +27,8 @@ def convnet(*, sample_shape: tuple[int, ...], num_classes: int, width: int = 32,
         raise ConfigError(
             "model.name",
             "convnet",
-            f"samples have shape {sample_shape}, no (channels, ...): use mlp for flat features",
+            f"it needs samples (channels, length) or (channels, height, width), these have shape {sample_shape}: use "
+            "mlp, or reshape them",
         )
     if width < 1:
         raise ConfigError("model.width", width, "use a number of channels >= 1")
@@ -33,11 +36,9 @@ def convnet(*, sample_shape: tuple[int, ...], num_classes: int, width: int = 32,
     convolution = nn.Conv2d if is_image else nn.Conv1d
     normalization = nn.BatchNorm2d if is_image else nn.BatchNorm1d
     layers: list[nn.Module] = []
-    channels = sample_shape[0]
-    for number, units in enumerate((width, 2 * width, 2 * width)):
-        # Digits of 8 by 8 pixels would be gone after three strides of two; the first keeps the size.
-        stride = 1 if number == 0 and min(sample_shape[1:]) < 16 else 2
-        layers.append(convolution(channels, units, 3, stride=stride, padding=1))
+    channels, first_stride = sample_shape[0], 1 if min(sample_shape[1:]) < 16 else 2
+    for units, stride in ((width, first_stride), (2 * width, 2), (2 * width, 2)):
+        layers.append(convolution(channels, units, kernel_size=3, stride=stride, padding=1))
         if batch_norm:
             layers.append(normalization(units))
         layers.append(nn.ReLU())

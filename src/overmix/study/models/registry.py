@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +10,9 @@ from torch import nn
 
 from overmix.errors import ConfigError, did_you_mean
 from overmix.study.models.convnet import convnet
+from overmix.study.models.import_path import call_factory
 from overmix.study.models.mlp import mlp
+from overmix.study.options import check_option_values
 
 _MODELS: dict[str, Callable[..., nn.Module]] = {"convnet": convnet, "mlp": mlp}
 _GIVEN = ("sample_shape", "num_classes")
@@ -24,6 +25,9 @@ def model_names() -> list[str]:
 
 def model_options(name: str) -> dict[str, Any]:
     """Return the options that a registered model takes, with their defaults.
+
+    Raises:
+        ConfigError: for an unknown name.
 
     Example:
         >>> model_options("convnet")
@@ -52,39 +56,27 @@ def build_model(
 ) -> nn.Module:
     """Return a freshly initialised model that maps (B, *sample_shape) to logits (B, num_classes).
 
+    Initial weights are drawn from PyTorch's default generator.
+
     Args:
-        name: a registered name, or ``module:factory``; the factory is called with ``sample_shape``, ``num_classes`` and
-            the options as keywords.
+        name: one of :func:`model_names`, or ``module:factory``; the factory is called with ``sample_shape``,
+            ``num_classes`` and the options as keywords.
         sample_shape: shape of one sample.
         num_classes: C.
         allow_code: whether import paths may be used.
         **options: of the model.
 
     Raises:
-        ConfigError: if there is no such model, it does not take the options, or is no module.
+        ConfigError: if there is no such model, it does not take the options, or does not work on such samples.
+
+    Example:
+        >>> import torch
+        >>> model = build_model("mlp", sample_shape=(1, 8, 8), num_classes=10)
+        >>> model(torch.zeros(4, 1, 8, 8)).shape
+        torch.Size([4, 10])
     """
     check_model_name(name, allow_code=allow_code)
-    factory = _imported(name) if ":" in name else _MODELS[name]
-    try:
-        inspect.signature(factory).bind(sample_shape=sample_shape, num_classes=num_classes, **options)
-    except TypeError as error:
-        raise ConfigError("model.name", name, f"it cannot be called with these options ({error})") from None
-    model = factory(sample_shape=sample_shape, num_classes=num_classes, **options)
-    if not isinstance(model, nn.Module):
-        raise ConfigError("model.name", name, f"it returned a {type(model).__name__}, not a torch.nn.Module")
-    return model
-
-
-def _imported(path: str) -> Callable[..., Any]:
-    module_name, _, attribute = path.partition(":")
-    try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, ValueError) as error:
-        raise ConfigError(
-            "model.name", path, f"the module cannot be imported ({error}): is it on PYTHONPATH?"
-        ) from None
-    except AttributeError:
-        raise ConfigError("model.name", path, f"{module_name} has no {attribute}") from None
-    if not callable(found):
-        raise ConfigError("model.name", path, f"{attribute} is not a function that builds a model")
-    return found  # type: ignore[no-any-return]
+    if ":" in name:
+        return call_factory(name, sample_shape=sample_shape, num_classes=num_classes, options=options)
+    check_option_values("model", name, options, model_options(name))
+    return _MODELS[name](sample_shape=sample_shape, num_classes=num_classes, **options)
