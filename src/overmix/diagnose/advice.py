@@ -44,8 +44,8 @@ class Advice:
         sentence: the same for people.
         condition: name of the condition that is recommended, if one is.
         switch_epoch: where to switch.
-        safe: epochs between which a switch is about as good.
-        safe_basis: ``"tested"`` if several switches were, ``"turning"`` if it is the interval of the turning epoch.
+        safe: epochs between which every tested switch is about as good; ``None`` unless several were tested.
+        turning: interval of the turning epoch of Mixup's own curve, if it over-trains.
         gain_over_erm: final error of ERM minus that of the recommended condition, a fraction.
         gain_ci: its interval.
     """
@@ -55,7 +55,7 @@ class Advice:
     condition: str | None = None
     switch_epoch: int | None = None
     safe: Interval | None = None
-    safe_basis: Literal["tested", "turning"] | None = None
+    turning: Interval | None = None
     gain_over_erm: float | None = None
     gain_ci: Interval | None = None
 
@@ -88,8 +88,8 @@ def advise(evidence: Sequence[Evidence], comparisons: Mapping[tuple[str, str], C
         ...     {("switched", "ERM"): Comparison(-0.012, (-0.019, -0.006), 0.0004, 16),
         ...      ("switched", "Mixup"): Comparison(-0.035, (-0.045, -0.027), 1e-9, 16),
         ...      ("Mixup", "ERM"): Comparison(0.023, (0.014, 0.033), 1e-5, 16)})
-        >>> found.kind, found.switch_epoch, found.safe_basis
-        ('switch', 128, 'turning')
+        >>> found.kind, found.switch_epoch, found.turning
+        ('switch', 128, (64, 128))
     """
     study = _Study([e for e in evidence if e.diagnosis is not None], comparisons)
     if not study.mixing:
@@ -177,44 +177,44 @@ def _delta(e: Evidence) -> float:
 
 
 def _switch(study: _Study) -> Advice:
-    best = study.best_switched
-    safe, basis = _safe_range(study, best)
-    over = study.mixup is not None and study.mixup.diagnosis is not None and study.mixup.diagnosis.verdict == "u-shaped"
-    subject = "Mixup over-trains: switch it off" if over else "Switch Mixup off"
+    best, safe, turning = study.best_switched, _safe_range(study), _turning(study.mixup)
+    around = ""
+    if safe is not None:
+        around = f" (safe {safe[0]:g}–{safe[1]:g})" if safe[0] < safe[1] else " (no other switch tested is as good)"
+    elif turning is not None:
+        around = f" (its own curve turns between {turning[0]:g} and {turning[1]:g})"
+    subject = "Mixup over-trains: switch it off" if turning is not None else "Switch Mixup off"
     return Advice(
         "switch",
-        f"{subject} at epoch {best.switch_epoch}{_safe_words(safe, basis)}.",
+        f"{subject} at epoch {best.switch_epoch}{around}.",
         condition=best.name,
         switch_epoch=best.switch_epoch,
         safe=safe,
-        safe_basis=basis,
+        turning=turning,
         **study.gain(best),
     )
 
 
-def _safe_range(study: _Study, best: Evidence) -> tuple[Interval | None, Literal["tested", "turning"] | None]:
-    """Return the tested switches around the best one that end within delta of it, or the turning epoch's interval."""
-    if len(study.switched) > 1:
-        tested = sorted(study.switched, key=lambda e: e.switch_epoch or 0)
-        good = [_final(e) <= _final(best) + _delta(best) for e in tested]
-        low = high = tested.index(best)
-        while low > 0 and good[low - 1]:
-            low -= 1
-        while high + 1 < len(tested) and good[high + 1]:
-            high += 1
-        return (float(tested[low].switch_epoch or 0), float(tested[high].switch_epoch or 0)), "tested"
-    turning = study.mixup.diagnosis if study.mixup is not None else None
-    if turning is None or turning.verdict != "u-shaped" or turning.turning_epoch_ci is None:
-        return None, None
-    return turning.turning_epoch_ci, "turning"
+def _safe_range(study: _Study) -> Interval | None:
+    """Return the tested switches around the best one that end within delta of it."""
+    if len(study.switched) < 2:
+        return None
+    best = study.best_switched
+    tested = sorted(study.switched, key=lambda e: e.switch_epoch or 0)
+    good = [_final(e) <= _final(best) + _delta(best) for e in tested]
+    low = high = tested.index(best)
+    while low > 0 and good[low - 1]:
+        low -= 1
+    while high + 1 < len(tested) and good[high + 1]:
+        high += 1
+    return float(tested[low].switch_epoch or 0), float(tested[high].switch_epoch or 0)
 
 
-def _safe_words(safe: Interval | None, basis: str | None) -> str:
-    if safe is None:
-        return ""
-    if basis == "tested":
-        return f" (safe {safe[0]:g}–{safe[1]:g})" if safe[0] != safe[1] else " (no other tested switch is as good)"
-    return f" (the one switch tested; Mixup's own curve turns between {safe[0]:g} and {safe[1]:g})"
+def _turning(mixup: Evidence | None) -> Interval | None:
+    """Return the interval of the epoch at which Mixup's own curve turns, if it does."""
+    if mixup is None or mixup.diagnosis is None or mixup.diagnosis.verdict != "u-shaped":
+        return None
+    return mixup.diagnosis.turning_epoch_ci
 
 
 def _without_erm(study: _Study) -> Advice:
@@ -234,8 +234,7 @@ def _untested_switch(mixup: Evidence, caveat: str, **gain: Any) -> Advice:
         "switch",
         f"Mixup over-trains from epoch {turn} on{between}: switch it off near there; {caveat}.",
         switch_epoch=turn,
-        safe=ci,
-        safe_basis=None if ci is None else "turning",
+        turning=ci,
         **gain,
     )
 

@@ -1,0 +1,171 @@
+import json
+
+import pytest
+
+from overmix.diagnose import Comparison, Diagnosis, Evidence, advise
+
+N = 16
+
+
+def diagnosis(final, verdict="monotone", turning=900):
+    ci = (turning * 0.7, turning * 1.4) if verdict == "u-shaped" else None
+    return Diagnosis(
+        verdict=verdict,
+        turning_epoch=turning,
+        turning_epoch_ci=ci,
+        lowest=final,
+        lowest_ci=None,
+        final=final,
+        final_ci=None,
+        depth=0.0,
+        depth_ci=None,
+        delta=0.005,
+        n_seeds=N,
+        n_samples=1000,
+    )
+
+
+def erm(final=0.072):
+    return Evidence("ERM", "erm", None, diagnosis(final))
+
+
+def mixup(final=0.095, verdict="u-shaped", turning=80):
+    return Evidence("Mixup", "mixup", None, diagnosis(final, verdict, turning))
+
+
+def switched(final, epoch=128):
+    return Evidence(f"@{epoch}", "switched", epoch, diagnosis(final))
+
+
+def compared(evidence, half_width=0.003):
+    """All pairwise differences, as precise as asked."""
+    out = {}
+    for i, b in enumerate(evidence):
+        for a in evidence[i + 1 :]:
+            d = a.diagnosis.final - b.diagnosis.final
+            out[a.name, b.name] = Comparison(d, (d - half_width, d + half_width), 0.01, N)
+    return out
+
+
+def advice(*evidence, half_width=0.003):
+    return advise(list(evidence), compared(evidence, half_width))
+
+
+def test_a_switch_that_beats_both_is_recommended_with_its_gain():
+    found = advice(erm(), mixup(), switched(0.060))
+    assert (found.kind, found.condition, found.switch_epoch) == ("switch", "@128", 128)
+    assert found.gain_over_erm == pytest.approx(0.012)
+    assert found.gain_ci == pytest.approx((0.009, 0.015))
+    assert found.safe is None
+    assert found.turning == pytest.approx((56, 112))
+    assert "over-trains" in found.sentence
+    assert "128" in found.sentence
+
+
+def test_the_safe_range_is_the_tested_switches_around_the_best_within_delta():
+    tested = [
+        switched(0.071, 16),
+        switched(0.064, 64),
+        switched(0.060, 128),
+        switched(0.063, 256),
+        switched(0.070, 512),
+    ]
+    found = advice(erm(), mixup(), *tested)
+    assert found.safe == (64, 256)
+    assert "safe 64–256" in found.sentence
+
+
+def test_a_good_switch_beyond_a_bad_one_is_not_in_the_safe_range():
+    found = advice(erm(), mixup(), switched(0.061, 16), switched(0.070, 64), switched(0.060, 128))
+    assert found.safe == (128, 128)
+    assert "no other switch tested is as good" in found.sentence
+
+
+def test_mixup_that_gains_nothing_in_any_form_is_advised_against():
+    found = advice(erm(0.213), mixup(0.243), switched(0.2135))
+    assert found.kind == "no-mixup"
+    assert found.condition == "ERM"
+
+
+def test_a_gain_that_may_be_large_or_nothing_is_undecided_and_says_how_many_seeds():
+    found = advice(erm(0.072), mixup(), switched(0.066), half_width=0.008)
+    assert found.kind == "undecided"
+    # 16 seeds give half a width of 0.008; 16 (0.008 / 0.006)^2 = 28.4 would exclude 0.
+    assert "about 13 more seeds" in found.sentence
+
+
+def test_a_hopeless_comparison_promises_nothing():
+    found = advice(erm(0.072), mixup(0.0719, "monotone"), half_width=0.01)
+    assert found.kind == "undecided"
+    assert "hardly" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"), [("monotone", "does not over-train"), ("undecided", "whether it over-trains is undecided")]
+)
+def test_mixup_that_helps_to_the_end_is_kept(verdict, words):
+    found = advice(erm(0.08), mixup(0.06, verdict), switched(0.066))
+    assert found.kind == "keep-mixup"
+    assert words in found.sentence
+
+
+def test_mixup_is_kept_where_no_switch_beats_it_by_what_matters():
+    found = advice(erm(0.08), mixup(0.0602, "monotone"), switched(0.060))
+    assert found.kind == "keep-mixup"
+
+
+def test_whether_to_switch_is_undecided_where_the_switch_may_matter():
+    found = advice(erm(0.08), mixup(0.066, "undecided"), switched(0.060), half_width=0.007)
+    assert found.kind == "undecided"
+    assert "switch" in found.sentence
+
+
+def test_an_untested_switch_is_called_untested():
+    found = advice(erm(0.08), mixup(0.07))
+    assert (found.kind, found.switch_epoch) == ("switch", 80)
+    assert "no switch was tested" in found.sentence
+
+
+def test_without_erm_the_turn_is_reported_but_no_gain():
+    found = advice(mixup(0.09))
+    assert found.kind == "switch"
+    assert found.gain_over_erm is None
+    assert "not tested" in found.sentence
+
+
+def test_without_erm_and_without_a_turn_nothing_is_decided():
+    assert advice(mixup(0.09, "monotone")).kind == "undecided"
+
+
+def test_a_switch_below_mixup_alone_is_enough_where_erm_was_not_trained():
+    assert advice(mixup(0.09), switched(0.06)).kind == "switch"
+
+
+def test_nothing_that_mixes_is_undecided():
+    assert advice(erm()).kind == "undecided"
+    assert advise([], {}).kind == "undecided"
+
+
+def test_diverged_conditions_are_left_out():
+    dead = Evidence("@64", "switched", 64, None)
+    assert advise([erm(), dead], {}).kind == "undecided"
+
+
+def test_one_seed_is_never_enough():
+    evidence = [erm(), mixup(0.05, "monotone")]
+    single = {("Mixup", "ERM"): Comparison(-0.022, None, None, 1)}
+    found = advise(evidence, single)
+    assert found.kind == "undecided"
+    assert "five" in found.sentence
+
+
+def test_the_order_of_a_pair_does_not_matter():
+    evidence = [erm(), mixup(), switched(0.060)]
+    pairs = compared(evidence)
+    turned = {(b, a): Comparison(-c.difference, (-c.ci[1], -c.ci[0]), c.p_value, c.n) for (a, b), c in pairs.items()}
+    assert advise(evidence, pairs) == advise(evidence, turned)
+
+
+def test_it_is_plain_json():
+    plain = advice(erm(), mixup(), switched(0.060)).to_dict()
+    assert json.loads(json.dumps(plain)) == plain
