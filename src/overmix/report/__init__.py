@@ -1,1 +1,8 @@
-"""TODO."""
+"""Show me: charts, and one self-contained page, of a finished study."""
+
+from overmix.report.charts import Chart
+from overmix.report.figures import readme_figure
+from overmix.report.reading import Report, read
+from overmix.report.writing import ReportFiles, write_report
+
+__all__ = ["Chart", "Report", "ReportFiles", "read", "readme_figure", "write_report"]

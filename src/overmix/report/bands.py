@@ -1,0 +1,71 @@
+r"""From one row per (condition, seed, epoch) to a mean and an interval per (condition, epoch).
+
+    mean ± t_{n−1, 97.5 %} · s / √n
+
+over the n seeds of a condition, where s is their standard deviation (n − 1 in the denominator). This interval says how
+well the mean over seeds is known *on this test set*; a study that also resamples test samples hands over its own bands.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+from scipy.stats import t as student_t
+
+METRICS = (
+    "mix_loss",
+    *(f"{split}_{name}" for split in ("test", "val", "train") for name in ("error", "cross_entropy", "brier", "ece")),
+)
+_KEYS = ("condition", "seed", "epoch")
+
+
+def diverged_replicas(curves: pl.DataFrame) -> pl.DataFrame:
+    """Return the (condition, seed) pairs whose training loss or test scores end as NaN or infinity.
+
+    A null is a value that was never measured and no sign of divergence.
+    """
+    watched = [c for c in METRICS if c in curves.columns and (c == "mix_loss" or c.startswith("test_"))]
+    broken = pl.any_horizontal([pl.col(c).is_finite().not_().fill_null(False) for c in watched])
+    last = curves.sort("epoch").group_by("condition", "seed", maintain_order=True).last()
+    return last.filter(broken).select("condition", "seed").sort("condition", "seed")
+
+
+def t_bands(curves: pl.DataFrame) -> pl.DataFrame:
+    """Return mean and 95 % t-interval over seeds as rows (condition, epoch, metric, mean, lo, hi).
+
+    A replica that diverged is left out at every epoch, so that a curve is the mean of the same seeds throughout.
+    ``lo`` and ``hi`` are null where fewer than two seeds remain.
+
+    Example:
+        >>> curves = pl.DataFrame({"condition": "ERM", "seed": [0, 1], "epoch": 1, "test_error": [0.1, 0.2]})
+        >>> t_bands(curves).select("metric", "mean").rows()
+        [('test_error', 0.15000000000000002)]
+    """
+    metrics = [m for m in METRICS if m in curves.columns]
+    kept = curves.join(diverged_replicas(curves), on=["condition", "seed"], how="anti")
+    tall = kept.select(*_KEYS, *metrics).unpivot(metrics, index=list(_KEYS), variable_name="metric")
+    tall = tall.filter(pl.col("value").is_finite())  # a null is not finite either
+    if tall.is_empty():
+        schema = {"condition": pl.String, "epoch": pl.Int64, "metric": pl.String}
+        return pl.DataFrame(schema=schema | dict.fromkeys(("mean", "lo", "hi"), pl.Float64))
+    grouped = tall.group_by("condition", "epoch", "metric", maintain_order=True).agg(
+        mean=pl.col("value").mean(), sd=pl.col("value").std(ddof=1), n=pl.len()
+    )
+    sizes = grouped["n"].unique().to_list()
+    quantile = {n: float(student_t.ppf(0.975, n - 1)) for n in sizes if n > 1}
+    factor = pl.col("n").replace_strict(quantile, default=None, return_dtype=pl.Float64)
+    half = factor * pl.col("sd") / pl.col("n").sqrt()
+    return grouped.with_columns(lo=pl.col("mean") - half, hi=pl.col("mean") + half).drop("sd", "n")
+
+
+def complete_bands(given: pl.DataFrame | None, curves: pl.DataFrame) -> tuple[pl.DataFrame, frozenset[str]]:
+    """Join the study's own bands with t-intervals for the metrics it has none for.
+
+    Returns:
+        All bands, and the names of the metrics whose bands are the study's own.
+    """
+    computed = t_bands(curves)
+    if given is None or given.is_empty():
+        return computed, frozenset()
+    own = frozenset(given["metric"].unique().to_list())
+    columns = [pl.col(name).cast(dtype) for name, dtype in computed.schema.items()]
+    return pl.concat([given.select(columns), computed.filter(~pl.col("metric").is_in(list(own)))]), own

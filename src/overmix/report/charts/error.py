@@ -1,0 +1,133 @@
+"""Test error against epoch, with the turning point below and the switch above: the picture that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from overmix.report.charts.chart import Chart
+from overmix.report.charts.curve import curve_chart
+from overmix.report.charts.layers import ONLY_SHOWN, Layer, haloed, quantitative
+from overmix.report.charts.lines import Line
+from overmix.report.metrics import error_metric
+from overmix.report.reading import Condition, Report
+
+MAX_NOTES = 4  # more turning points or switches are drawn without words
+_ROW = 16  # pixels between the lines of notes
+
+
+def error_chart(report: Report, *, size: tuple[int, int] = (760, 380)) -> Chart | None:
+    """Draw test error against epoch, with turning points, switches and the safe range to switch in."""
+    turning = [c for c in report.conditions if _turns(c)]
+    switched = [c for c in report.conditions if c.switch_epoch is not None and c.switch_epoch <= report.epochs]
+    safe = _within(report)
+    about = "Share of test samples predicted wrongly."
+    if 0 < len(turning) <= MAX_NOTES:
+        about += " A dotted line leads from a curve's turning point down to its epoch; the bar is the epoch's interval."
+    if any(c.verdict == "undecided" for c in turning):
+        about += " A hollow turning point means undecided."
+    if switched:
+        about += " Triangles on top show where mixing was switched off."
+    if safe:
+        about += " The grey bar on top is the range in which switching is safe."
+
+    def extra(lines: Sequence[Line]) -> list[Layer]:
+        names = {line.name for line in lines}
+        layers = _safe_range(*safe) if safe else []
+        for row, c in enumerate(turning):
+            layers += _turning_point(c, row, len(turning)) if c.name in names else []
+        return [*layers, *_switches([c for c in switched if c.name in names])]
+
+    return curve_chart(
+        report,
+        error_metric(report.digits),
+        name="test-error",
+        title="Test error",
+        about=about,
+        size=size,
+        extra=extra,
+    )
+
+
+def _turns(c: Condition) -> bool:
+    return c.verdict in ("u-shaped", "undecided") and c.turning_epoch.value is not None and c.lowest.value is not None
+
+
+def _within(report: Report) -> tuple[float, float] | None:
+    """Return the safe range as far as it lies within the study's epochs."""
+    if report.advice.safe is None or report.advice.safe[0] >= report.epochs:
+        return None
+    lo, hi = report.advice.safe
+    return max(lo, 1.0), min(hi, float(report.epochs))
+
+
+def _turning_point(c: Condition, row: int, rows: int) -> list[Layer]:
+    """Draw one turning point: a dot on the curve, a leader to the axis, and there the epoch with its interval."""
+    at = c.turning_epoch
+    datum = {
+        "condition": c.name,
+        "epoch": at.value,
+        "from": at.lo,
+        "to": at.hi,
+        "error": 100 * (c.lowest.value or 0.0),
+        "text": f"turns at epoch {at.value:,.0f}",
+    }
+    data = {"values": [datum]}
+    shown = [ONLY_SHOWN]
+    x = quantitative("epoch")
+    y = quantitative("error")
+    base = {"value": {"expr": f"height - {2 + _ROW * row}"}}
+    style = "dot" if c.verdict == "u-shaped" else "ring"
+    layers: list[Layer] = [{"mark": {"type": "point", "style": style, "size": 80, "clip": True}, "encoding": {"y": y}}]
+    if rows <= MAX_NOTES:
+        leader = {"y": y, "y2": {"value": "height"}}
+        layers.insert(0, {"mark": {"type": "rule", "style": "leader", "clip": True}, "encoding": leader})
+        layers += _note(x, {"value": {"expr": f"height - {14 + _ROW * row}"}}, at.value or 1.0)
+    if rows <= MAX_NOTES and at.lo is not None and at.hi is not None:
+        span = {"x": quantitative("from"), "x2": {"field": "to"}, "y": base}
+        layers.append({"mark": {"type": "rule", "style": "whisker", "strokeWidth": 4, "clip": True}, "encoding": span})
+    return [{"data": data, "transform": shown, **layer} for layer in layers]
+
+
+def _note(x: Layer, y: Layer, epoch: float) -> list[Layer]:
+    """Write text beside an epoch, on the side that has room."""
+    left = f"width - scale('x', {epoch}) < min(120, scale('x', {epoch}))"
+    mark = {
+        "type": "text",
+        "style": "note",
+        "align": {"expr": f"{left} ? 'right' : 'left'"},
+        "dx": {"expr": f"{left} ? -7 : 7"},
+    }
+    return haloed({"mark": mark, "encoding": {"x": x, "y": y, "text": {"field": "text", "type": "nominal"}}})
+
+
+def _switches(switched: Sequence[Condition]) -> list[Layer]:
+    """Draw, on the frame's upper edge, a triangle for each condition that was switched."""
+    layers: list[Layer] = []
+    top = {"value": 3}
+    for row, c in enumerate(switched):
+        epoch = c.switch_epoch or 1.0
+        x = quantitative("epoch")
+        layer = {
+            "data": {"values": [{"condition": c.name, "epoch": epoch, "text": f"switched off at {epoch:,.0f}"}]},
+            "transform": [ONLY_SHOWN],
+        }
+        mark = {"type": "point", "style": "dot", "shape": "triangle-down", "size": 90}
+        layers.append({**layer, "mark": mark, "encoding": {"x": x, "y": top}})
+        if len(switched) <= MAX_NOTES:
+            layers += [layer | note for note in _note(x, {"value": 17 + _ROW * row}, epoch)]
+    return layers
+
+
+def _safe_range(lo: float, hi: float) -> list[Layer]:
+    data = {"values": [{"from": lo, "to": hi, "text": f"safe to switch {lo:,.0f}–{hi:,.0f}"}]}
+    y = {"value": 3}
+    bar = {
+        "data": data,
+        "mark": {"type": "rule", "style": "bar", "clip": True},
+        "encoding": {"x": quantitative("from"), "x2": {"field": "to"}, "y": y, "color": None},
+    }
+    right = f"width - scale('x', {hi}) > min(125, scale('x', {lo}))"
+    x = {"value": {"expr": f"{right} ? scale('x', {hi}) + 6 : scale('x', {lo}) - 6"}}
+    mark = {"type": "text", "style": "plain", "align": {"expr": f"{right} ? 'left' : 'right'"}}
+    text = {"field": "text", "type": "nominal"}
+    return [bar, *haloed({"data": data, "mark": mark, "encoding": {"x": x, "y": y, "color": None, "text": text}})]

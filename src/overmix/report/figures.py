@@ -1,0 +1,41 @@
+"""Charts as picture files, rendered offline from the same specification that the page uses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import vl_convert
+
+from overmix.report.charts import Chart, error_chart
+from overmix.report.look import LIGHT, chart_config
+from overmix.report.reading import Report, StudyLike, read
+
+
+def light(chart: Chart, report: Report) -> dict[str, Any]:
+    """Return a chart's specification with the light theme on paper."""
+    return {**chart.spec, "config": chart_config(LIGHT, [c.stroke for c in report.conditions])}
+
+
+def to_svg(spec: Mapping[str, Any]) -> str:
+    """Render a specification as SVG."""
+    return str(vl_convert.vegalite_to_svg(json.dumps(spec)))
+
+
+def to_png(svg: str, scale: float = 2.0) -> bytes:
+    """Turn an SVG into a PNG with ``scale`` pixels per CSS pixel."""
+    return bytes(vl_convert.svg_to_png(svg, scale=scale))
+
+
+def readme_figure(result: StudyLike) -> bytes:
+    """Return the one picture of a study, test error against epoch, as PNG at the size of a README.
+
+    Raises:
+        ValueError: the study has no test error to draw.
+    """
+    report = read(result)
+    chart = error_chart(report, size=(620, 340))
+    if chart is None:
+        raise ValueError("the study has no test error to draw")
+    return to_png(to_svg(light(chart, report)))

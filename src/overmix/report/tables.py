@@ -1,0 +1,163 @@
+"""The page's tables, as rows of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from overmix.report.metrics import TEST_BRIER, TEST_CROSS_ENTROPY, TEST_ECE, error_metric
+from overmix.report.numbers import NONE, count, duration, percent, percent_range, points, points_range, probability
+from overmix.report.reading import Condition, Estimate, Report
+
+VERDICTS = {"u-shaped": "U-shaped", "monotone": "monotone", "undecided": "undecided"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; ``columns`` are headings, the first cell of a row names it."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One row of the verdict's instrument panel; positions are percent of the panel's scale."""
+
+    condition: Condition
+    final: str
+    interval: str
+    lowest: str
+    shape: str
+    depth: str
+    note: str
+    best: bool
+    at: float | None
+    lo: float | None
+    hi: float | None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Final errors on one scale, whose ends are ``low`` and ``high``."""
+
+    readings: Sequence[Reading]
+    low: str
+    high: str
+
+
+def panel(report: Report) -> Panel:
+    """Return the final errors of all conditions, with their places on a common scale."""
+    bounds = [x for c in report.conditions for x in (c.final.value, c.final.lo, c.final.hi) if x is not None]
+    low, high = (min(bounds), max(bounds)) if bounds else (0.0, 1.0)
+    pad = max(0.12 * (high - low), 1e-4)
+    low, high = max(0.0, low - pad), high + pad
+    readings = [_reading(c, report, low, high) for c in report.conditions]
+    return Panel(readings, percent(low, report.digits), percent(high, report.digits))
+
+
+def _reading(c: Condition, report: Report, low: float, high: float) -> Reading:
+    def place(x: float | None) -> float | None:
+        return None if x is None else round(100 * (x - low) / (high - low), 2)
+
+    lowest = percent(c.lowest.value, report.digits)
+    if c.lowest.value is not None and c.turning_epoch.value is not None:
+        lowest += f" at epoch {count(c.turning_epoch.value)}"
+    return Reading(
+        condition=c,
+        final=percent(c.final.value, report.digits),
+        interval=percent_range(c.final.lo, c.final.hi, report.digits),
+        lowest=lowest,
+        shape=VERDICTS.get(c.verdict or "", c.verdict or NONE),
+        depth=_points(c.depth),
+        note=f"{c.n_diverged} of {c.n_seeds} replicas diverged" if c.n_diverged else "",
+        best=c.name == report.best,
+        at=place(c.final.value),
+        lo=place(c.final.lo),
+        hi=place(c.final.hi),
+    )
+
+
+def _points(x: Estimate) -> str:
+    interval = points_range(x.lo, x.hi)
+    return points(x.value) if interval == NONE else f"{points(x.value)} ({interval})"
+
+
+def shape_rows(report: Report) -> list[list[str]]:
+    """Return lowest error, depth, practical size and shape of each curve."""
+    return [[r.condition.name, r.lowest, r.depth, points(r.condition.delta), r.shape] for r in panel(report).readings]
+
+
+def price_table(report: Report) -> Table:
+    """Return what each condition costs: error, calibration, losses, steps."""
+    error = error_metric(report.digits)
+    base = next((c.steps for c in report.conditions if c.role == "erm" and c.steps), None)
+    rows = []
+    for c in report.conditions:
+        cells = [
+            metric.with_interval(x.value, x.lo, x.hi)
+            for metric, x in (
+                (error, c.final),
+                (TEST_ECE, c.ece),
+                (TEST_CROSS_ENTROPY, c.cross_entropy),
+                (TEST_BRIER, c.brier),
+            )
+        ]
+        rows.append([c.name, *cells, _steps(c.steps, base), duration(c.seconds)])
+    columns = ["Condition", "Test error", "Calibration error", "Cross-entropy", "Brier score", "Steps", "Time per run"]
+    if all(c.seconds is None for c in report.conditions):
+        rows, columns = [row[:-1] for row in rows], columns[:-1]
+    return Table("At the last epoch, on the test set; 95 % intervals in brackets", columns, rows)
+
+
+def _steps(steps: float | None, base: float | None) -> str:
+    if steps is None or base is None or steps == base:
+        return count(steps)
+    return f"{count(steps)} ({steps / base:.2f} × ERM)"
+
+
+def comparison_table(report: Report) -> Table:
+    """Return the paired differences of final errors."""
+    rows = [
+        [
+            x.a,
+            x.b,
+            points(x.difference.value),
+            points_range(x.difference.lo, x.difference.hi),
+            probability(x.p_holm),
+            count(x.n),
+        ]
+        for x in report.comparisons
+    ]
+    columns = ["a", "b", "a − b, points", "95 % interval", "p (Holm)", "n"]
+    return Table("Differences of final errors, paired over seeds; negative: a has the lower error", columns, rows)
+
+
+def seed_table(report: Report) -> Table:
+    """Return each seed's final and lowest test error under each condition."""
+    diverged = set(report.diverged)
+    cells: dict[tuple[str, int], str] = {}
+    for (name, seed), rows in report.curves.group_by("condition", "seed", maintain_order=True):
+        key = (str(name), int(seed))
+        cells[key] = "diverged" if key in diverged else _seed_cell(rows, report.digits)
+    seeds = sorted({seed for _, seed in cells})
+    names = [c.name for c in report.conditions]
+    table = [[str(seed), *(cells.get((name, seed), NONE) for name in names)] for seed in seeds]
+    return Table("Final test error per seed, and the lowest with its epoch", ["Seed", *names], table)
+
+
+def _seed_cell(rows: pl.DataFrame, digits: int) -> str:
+    measured = rows.filter(pl.col("test_error").is_finite()).sort("epoch")
+    if measured.is_empty():
+        return NONE
+    final = measured.row(-1, named=True)["test_error"]
+    lowest = measured.sort("test_error", "epoch").row(0, named=True)
+    return f"{percent(final, digits)} ({percent(lowest['test_error'], digits)} at {count(lowest['epoch'])})"
+
+
+def versions(report: Report) -> str:
+    """Return what the numbers were made with, as one line."""
+    return " · ".join(f"{name} {version}" for name, version in (report.summary.get("versions") or {}).items())

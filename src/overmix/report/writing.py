@@ -1,0 +1,56 @@
+"""From a finished study to files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from overmix.errors import RunDirectoryError
+from overmix.report.figures import light, to_png, to_svg
+from overmix.report.page import render, sections
+from overmix.report.reading import StudyLike, read
+from overmix.study.files import write_bytes
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """What a report consists of: the page, and its figures (a PNG and an SVG each)."""
+
+    page: Path
+    figures: tuple[Path, ...]
+
+
+def write_report(result: StudyLike, out: Path) -> ReportFiles:
+    """Write ``report.html`` and ``figures/*.png|svg`` of a finished study into a folder.
+
+    The page is self-contained: it works without network and without the figures beside it. Each file is written whole
+    or not at all, the page last.
+
+    Args:
+        result: the study's result.
+        out: the folder, made if missing.
+
+    Raises:
+        RunDirectoryError: the folder cannot be written to.
+    """
+    report = read(result)
+    parts = sections(report)
+    figures: list[Path] = []
+    still: dict[str, str] = {}
+    for chart in (chart for part in parts for chart in part.charts):
+        svg = to_svg(light(chart, report))
+        still = still or {chart.name: svg}  # the first chart is the one that decides
+        stem = out / "figures" / chart.name
+        figures.append(_write(stem.with_suffix(".png"), to_png(svg)))
+        figures.append(_write(stem.with_suffix(".svg"), svg.encode()))
+    page = _write(out / "report.html", render(report, parts, still).encode())
+    return ReportFiles(page, tuple(figures))
+
+
+def _write(path: Path, content: bytes) -> Path:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunDirectoryError(f"{path.parent}: it cannot be made ({error.strerror}): choose another folder") from None
+    write_bytes(path, content)
+    return path

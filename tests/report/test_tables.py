@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from overmix.report import tables
+from overmix.report.reading import read
+
+Make = Callable[..., Any]
+
+
+def test_panel_puts_conditions_on_one_scale(make_result: Make) -> None:
+    result = make_result(seeds=16)
+    panel = tables.panel(read(result))
+    finals = [row["final_error"] for row in result.summary["conditions"]]
+    places = [r.at for r in panel.readings]
+    for i in range(2):
+        slope = (places[i + 1] - places[i]) / (finals[i + 1] - finals[i])
+        assert slope == pytest.approx((places[2] - places[0]) / (finals[2] - finals[0]), rel=1e-3)
+    assert all(0 <= r.lo <= r.at <= r.hi <= 100 for r in panel.readings)
+    assert [r.best for r in panel.readings] == [False, False, True]
+
+
+def test_panel_of_a_diverged_condition_has_dashes(odd_result: Any) -> None:
+    report = read(odd_result)
+    for reading in tables.panel(report).readings:
+        assert (reading.at is None) == (reading.condition.final.value is None)
+
+
+def test_seed_table_holds_final_and_lowest(make_result: Make) -> None:
+    result = make_result(seeds=3, epochs=50)
+    table = tables.seed_table(read(result))
+    assert [row[0] for row in table.rows] == ["0", "1", "2"]
+    mine = result.curves.filter((result.curves["condition"] == "Mixup") & (result.curves["seed"] == 1)).sort("epoch")
+    final, low = 100 * mine["test_error"][-1], 100 * mine["test_error"].min()
+    epoch = mine["epoch"][mine["test_error"].arg_min()]
+    assert table.rows[1][2] == f"{final:.1f}\u00a0% ({low:.1f}\u00a0% at {epoch})"
+
+
+def test_seed_table_names_diverged_replicas(make_result: Make, odd_result: Any) -> None:
+    report = read(odd_result)
+    cells = [cell for row in tables.seed_table(report).rows for cell in row]
+    assert cells.count("diverged") == len(report.diverged)
+
+
+def test_longer_training_is_told_from_erm(make_result: Make) -> None:
+    result = make_result(seeds=2, epochs=20)
+    result.summary["conditions"][1]["steps"] = 90
+    steps = [row[-2] for row in tables.price_table(read(result)).rows]
+    assert steps == ["60", "90 (1.50 × ERM)", "60"]
+
+
+def test_time_is_left_out_where_unknown(make_result: Make) -> None:
+    result = make_result(seeds=2, epochs=20)
+    for row in result.summary["conditions"]:
+        del row["seconds"]
+    table = tables.price_table(read(result))
+    assert table.columns[-1] == "Steps"
+    assert all(len(row) == len(table.columns) for row in table.rows)
+
+
+def test_comparisons_keep_the_sign(make_result: Make) -> None:
+    result = make_result(seeds=16)
+    a, b, difference, *_ = tables.comparison_table(read(result)).rows[0]
+    finals = {row["name"]: row["final_error"] for row in result.summary["conditions"]}
+    assert difference == f"{100 * (finals[a] - finals[b]):.2f}".replace("-", "\u2212")
