@@ -8,6 +8,7 @@ from overmix.errors import ConfigError, DataError, OvermixError
 from overmix.mix import BetaCoefficient, FixedCoefficient, InputSpace, RandomPairing, Recipe
 from overmix.switch import Epochs
 from overmix.train import METRICS, SGD, LRSchedule, Normalization
+from overmix.train.dropout import KeyedDropout
 from overmix.train.plan import Planner
 from overmix.train.stacked_model import build_model
 
@@ -160,6 +161,7 @@ def plain_run(own, run, r, name, models):
         nesterov=own.optimizer.nesterov,
         weight_decay=run.weight_decay,
     )
+    dropouts = [module for module in model.modules() if isinstance(module, KeyedDropout)]
     factors = run.lr_schedule.factors(own.epochs, own.steps_per_epoch)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factors[min(step, len(factors) - 1)])
     x, y = standardised(own, r), F.one_hot(own.data.y, own.data.num_classes).float()
@@ -168,6 +170,8 @@ def plain_run(own, run, r, name, models):
     for epoch in range(own.epochs):
         plan, total = planner.epoch(epoch), 0.0
         for step in range(own.steps_per_epoch):
+            for layer in dropouts:
+                layer.key, layer.calls = plan.dropout_keys[step, 0], 0
             i, j, lam = plan.index[step, 0], plan.partner[step, 0], plan.lam[step, 0, :, None]
             loss = F.cross_entropy(model(lam * x[i] + (1 - lam) * x[j]), lam * y[i] + (1 - lam) * y[j])
             optimizer.zero_grad()
@@ -180,10 +184,10 @@ def plain_run(own, run, r, name, models):
 
 
 @pytest.mark.parametrize("execution", EXECUTIONS)
-@pytest.mark.parametrize("name", ["mlp", "batch_norm", "convnet"])
+@pytest.mark.parametrize("name", ["mlp", "batch_norm", "dropout", "convnet"])
 @pytest.mark.parametrize("optimizer", [SGD(0.0), SGD(0.9, nesterov=True)], ids=["plain", "nesterov"])
 def test_the_engine_trains_as_a_plain_loop_does(replica, training, models, name, execution, optimizer):
-    runs = mixed_runs(replica, weight_decay=5e-3, lr_schedule=LRSchedule("multistep", milestones=(2,)))
+    runs = mixed_runs(replica, weight_decay=5e-3, lr_schedule=LRSchedule("cosine", warmup=1.5))
     own = training(runs, models[name], execution, optimizer=optimizer)
     result = own.train()
     for r, run in enumerate(runs):
