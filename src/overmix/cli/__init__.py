@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 
 from overmix.errors import MissingExtraError
 
+_STUDY_MODULES = {
+    "altair": "altair",
+    "jinja2": "jinja2",
+    "polars": "polars",
+    "pydantic": "pydantic",
+    "rich": "rich",
+    "safetensors": "safetensors",
+    "sklearn": "scikit-learn",
+    "typer": "typer",
+    "vl_convert": "vl-convert-python",
+    "yaml": "PyYAML",
+}
+"""Modules of the extra ``study``, and the packages that they come in."""
+
 
 def main() -> None:
     """Run the command line; the entry point ``overmix``."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows no arrows gets question marks, not a traceback.
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         from overmix.cli.app import run
+
+        code = run(sys.argv[1:])
     except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if module not in _STUDY_MODULES:
+            raise
         # Only the core is installed: say what is missing instead of showing a traceback.
-        print(f"overmix: {MissingExtraError(error.name or 'a package', 'study')}", file=sys.stderr)
-        sys.exit(2)
-    sys.exit(run(sys.argv[1:]))
+        print(f"overmix: {MissingExtraError(_STUDY_MODULES[module], 'study')}", file=sys.stderr)
+        code = 2
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output has gone (head, a pager); that is its right.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)

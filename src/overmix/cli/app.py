@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from overmix import __version__
 from overmix.errors import OvermixError
@@ -35,27 +34,34 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts ins
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; errors that the user can mend are one line on stderr."""
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         app(args=list(arguments), prog_name="overmix")
     except SystemExit as left:
-        return left.code if isinstance(left.code, int) else USAGE_ERROR
-    except KeyboardInterrupt:
-        errors.print("overmix: stopped")
-        return INTERRUPTED
+        code = left.code if isinstance(left.code, int) else 0 if left.code is None else USAGE_ERROR
+        if code == INTERRUPTED:
+            _say_how_to_go_on("stopped", arguments)
+        return code
     except OvermixError as error:
         from overmix.study import StudyInterrupted
 
         if isinstance(error, StudyInterrupted):
-            errors.print(f"overmix: {escape(str(error))}; go on with the same command:")
-            errors.print(f"    overmix {escape(shlex.join(arguments))}")
+            _say_how_to_go_on(str(error), arguments)
             return INTERRUPTED
-        errors.print(f"[bold red]overmix:[/] {escape(str(error))}")
+        _say(str(error), style="bold red")
         return USAGE_ERROR
-    except BrokenPipeError:
-        # The reader of our output has gone (head, a pager); that is its right.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _say_how_to_go_on(what: str, arguments: Sequence[str]) -> None:
+    goes_on = bool(arguments) and arguments[0] in ("demo", "run")
+    _say(f"{what}; go on with the same command:\n    overmix {shlex.join(arguments)}" if goes_on else what)
+
+
+def _say(message: str, style: str = "") -> None:
+    """Print on stderr, as it is: no markup, no line breaks of our own."""
+    Console(stderr=True, highlight=False, soft_wrap=True, emoji=False).print(
+        Text.assemble(("overmix:", style), " ", message)
+    )
 
 
 @app.callback(invoke_without_command=True)
@@ -136,7 +142,7 @@ def recipes(as_json: AsJson = False) -> None:
     if as_json:
         _print_json([entry.describe() for entry in entries])
         return
-    Console().print(recipe_table(entries))
+    Console(emoji=False).print(recipe_table(entries))
 
 
 def _run_and_report(
@@ -156,7 +162,7 @@ def _run_and_report(
     if workers is not None:
         spec = spec.model_copy(update={"executor": spec.executor.model_copy(update={"workers": workers})})
     # With --json standard output belongs to the script that reads it.
-    console = Console(stderr=as_json)
+    console = Console(stderr=as_json, emoji=False)
     with StudyProgress(console, spec.name, out) as progress:
         summary = run_study(
             spec,

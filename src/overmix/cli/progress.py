@@ -14,6 +14,7 @@ from rich.text import Text
 
 from overmix.study import Outlook
 from overmix.study import Progress as StackProgress
+from overmix.study.cells import StackTask
 
 _PLAIN_SECONDS = 15.0
 
@@ -40,7 +41,9 @@ class StudyProgress:
             expand=True,
         )
         self._live = Live(console=console, refresh_per_second=4, transient=True)
+        self._begin: dict[str, int] = {}
         self._done: dict[str, int] = {}
+        self._total = 0
         self._state: dict[str, StackProgress] = {}
         self._task = self._bar.add_task(Text(name).plain, total=None)
         self._said = time.monotonic()
@@ -57,23 +60,28 @@ class StudyProgress:
         """Say what there is to do, and begin to show it."""
         finished = len(outlook.tasks) - len(outlook.missing)
         runs = sum(len(task.cells) for task in outlook.tasks)
-        note = f", {finished} of {len(outlook.tasks)} stacks are finished already" if finished else ""
+        note = f", {finished} of them finished already" if finished else ""
         self._console.print(
-            f"{self._name}: {runs} runs in {len(outlook.tasks)} stacks, {outlook.workers} workers{note}; "
-            f"results go to {self._out}",
+            f"{self._name}: {_count(runs, 'run')} in {_count(len(outlook.tasks), 'stack')}{note}, "
+            f"{_count(outlook.workers, 'worker')}; results go to {self._out}",
             markup=False,
             highlight=False,
         )
-        self._bar.update(self._task, total=sum(self._work(task.cells) for task in outlook.missing))
+        self._total = sum(_epochs(task) for task in outlook.missing)
+        self._bar.update(self._task, total=self._total)
         if outlook.missing and self._console.is_terminal:
             self._live.start()
 
     def tell(self, progress: StackProgress) -> None:
         """Take in what a worker says."""
-        # The first message of a resumed stack is where it goes on from: that part was not done in this session.
-        self._done[progress.stack] = progress.epoch * progress.replicas
+        # The first message of a resumed stack is where it goes on from: that part is not work of this session.
+        begin = self._begin.setdefault(progress.stack, progress.epoch)
+        replicas = sum(progress.runs.values())
+        self._done[progress.stack] = (progress.epoch - begin) * replicas
+        if progress.stack not in self._state:
+            self._total -= begin * replicas
         self._state[progress.stack] = progress
-        self._bar.update(self._task, completed=sum(self._done.values()))
+        self._bar.update(self._task, completed=sum(self._done.values()), total=self._total)
         if self._console.is_terminal:
             self._live.update(Group(self._bar, self._errors()))
         elif time.monotonic() - self._said > _PLAIN_SECONDS:
@@ -82,10 +90,6 @@ class StudyProgress:
             left = f", about {task.time_remaining:.0f} s left" if task.time_remaining is not None else ""
             self._console.print(f"{task.percentage:3.0f} %{left}", highlight=False)
 
-    @staticmethod
-    def _work(cells: tuple[object, ...]) -> int:
-        return sum(cell.content["train"]["epochs"] for cell in cells)  # type: ignore[attr-defined]
-
     def _errors(self) -> Table:
         """Return the newest mean test error of every condition that is being trained, or was."""
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style="dim")
@@ -93,11 +97,19 @@ class StudyProgress:
             table.add_column(title, justify="left" if title == "condition" else "right")
         gathered: dict[str, list[tuple[int, int, float]]] = {}
         for state in self._state.values():
-            share = state.replicas // max(1, len(state.test_error))
             for condition, error in state.test_error.items():
-                gathered.setdefault(condition, []).append((share, state.epoch, error))
+                gathered.setdefault(condition, []).append((state.runs[condition], state.epoch, error))
         for condition, rows in gathered.items():
             runs = sum(share for share, _, _ in rows)
             mean = sum(share * error for share, _, error in rows) / runs
             table.add_row(Text(condition), str(runs), str(min(epoch for _, epoch, _ in rows)), f"{100 * mean:.1f} %")
         return table
+
+
+def _epochs(task: StackTask) -> int:
+    """Return the epochs of all runs of a stack together."""
+    return sum(int(cell.content["train"]["epochs"]) for cell in task.cells)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"

@@ -1,9 +1,11 @@
 """Controlled studies: conditions compared over many seeds, resumable, the same bytes whatever the number of workers."""
 
 from overmix.study.executor import StudyInterrupted
+from overmix.study.parse import parse_study, read_study
+from overmix.study.prepared import Prepared, prepare
 from overmix.study.result import StudyResult, load_result
-from overmix.study.run import Outlook, Prepared, prepare, run_study
-from overmix.study.spec import StudySpec, parse_study, read_study, resolved
+from overmix.study.run import Outlook, run_study
+from overmix.study.spec import StudySpec, resolved
 from overmix.study.worker import Progress
 
 __all__ = [

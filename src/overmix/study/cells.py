@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from overmix.study.spec import ConditionSpec, StudySpec, condition_parts
+from overmix.recipes import registered
+from overmix.study.data import dataset_options
+from overmix.study.models import model_options
+from overmix.study.plain import digest, json_ready
+from overmix.study.spec import ConditionSpec, DataSpec, ModelSpec, StudySpec, condition_parts
 from overmix.train import Execution
 
 _CONTENT_VERSION = 1
@@ -22,7 +24,7 @@ class Cell:
     Args:
         condition: name of the condition.
         seed: replica seed.
-        content: everything that the numbers depend on, as plain JSON values.
+        content: everything that the numbers depend on, as plain values, every default written out.
     """
 
     condition: str
@@ -68,12 +70,6 @@ class StackTask:
         return digest([[cell.id for cell in self.cells], self.execution, self.device])
 
 
-def digest(content: Any) -> str:
-    """Return the first 16 hexadecimal digits of the SHA-256 of the content's canonical JSON."""
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
-
-
 def expand(spec: StudySpec) -> list[Cell]:
     """Return the cells of a study, condition by condition, seeds in the order given."""
     return [
@@ -85,15 +81,30 @@ def expand(spec: StudySpec) -> list[Cell]:
 
 def _content(spec: StudySpec, condition: ConditionSpec, seed: int) -> dict[str, Any]:
     data, model, train = condition_parts(spec, condition)
+    recipe = condition.recipe_name
     return {
         "version": _CONTENT_VERSION,
-        "data": data.model_dump(mode="json"),
-        "model": model.model_dump(mode="json"),
-        "train": train.model_dump(mode="json"),
-        "recipe": {condition.recipe_name: condition.recipe_parameters},
+        "data": _with_defaults(data, dataset_options(data.name)),
+        # The options of an import path are known to its own code alone.
+        "model": _with_defaults(model, {} if ":" in model.name else model_options(model.name)),
+        "train": json_ready(train.model_dump()),
+        "recipe": {recipe: _filled(condition.recipe_parameters, registered()[recipe].defaults)},
         "schedule": condition.schedule,
         "seed": seed,
     }
+
+
+def _with_defaults(part: DataSpec | ModelSpec, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    return {**part.model_dump(), **_filled(part.options, defaults)}
+
+
+def _filled(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with their defaults, so that what is written out and what is left out are the same cell."""
+    filled = {**defaults, **given}
+    for name, default in defaults.items():
+        if isinstance(default, float) and isinstance(filled[name], int):
+            filled[name] = float(filled[name])
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in filled.items()}
 
 
 def stack_size(execution: Execution, device: str) -> int:
@@ -110,6 +121,9 @@ def stack_size(execution: Execution, device: str) -> int:
 def layout(cells: Sequence[Cell], executions: dict[str, Execution], device: str) -> list[StackTask]:
     """Return the stacks of a study; a function of the study alone, so that its bytes do not depend on the workers.
 
+    Seeds are taken in blocks of a stack's size, and within a block condition by condition: with whole blocks, neither
+    more seeds nor more conditions change the stacks that were there before, so that they need not be trained again.
+
     Args:
         cells: all cells of the study, finished or not.
         executions: per shape key, stacked or looped.
@@ -117,10 +131,15 @@ def layout(cells: Sequence[Cell], executions: dict[str, Execution], device: str)
     """
     tasks = []
     for key in dict.fromkeys(cell.shape_key for cell in cells):
-        group = [cell for cell in cells if cell.shape_key == key]
         size = stack_size(executions[key], device)
+        group = _in_blocks([cell for cell in cells if cell.shape_key == key], size)
         tasks += [
             StackTask(tuple(group[start : start + size]), executions[key], device)
             for start in range(0, len(group), size)
         ]
     return tasks
+
+
+def _in_blocks(cells: Sequence[Cell], size: int) -> list[Cell]:
+    rank = {seed: number for number, seed in enumerate(dict.fromkeys(cell.seed for cell in cells))}
+    return sorted(cells, key=lambda cell: rank[cell.seed] // size)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from overmix.errors import RunDirectoryError
 from overmix.study.cells import StackTask
-from overmix.study.files import read_json, write_json
+from overmix.study.files import LOCK_NAME, is_temporary, read_json, remove_temporaries, write_json
 
 _FORMAT = 1
 _LEAST_FREE_BYTES = 64 << 20
@@ -22,8 +23,9 @@ _EXTENDABLE = ("seeds", "compare", "executor", "name")
 class RunDirectory:
     """Paths within a run directory.
 
-    Layout: ``study.json`` (the resolved study and the fingerprint), ``stacks/`` (results, one file per finished stack),
-    ``checkpoints/`` (unfinished stacks), ``curves.parquet``, ``summary.json``, ``report.html``, ``figures/``.
+    Layout: ``study.json`` (the resolved study and what its bytes depend on), ``stacks/`` (results, one file per
+    finished stack), ``checkpoints/`` (unfinished stacks), ``curves.parquet``, ``summary.json``, ``report.html``,
+    ``figures/``.
     """
 
     path: Path
@@ -62,19 +64,25 @@ class RunDirectory:
         Raises:
             RunDirectoryError: if it is a file, holds something else, cannot be written or is full.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise RunDirectoryError(f"{self.path}: it is a file: choose another --out")
-        if self.path.is_dir() and not self.study_file.exists() and self._foreign():
-            raise RunDirectoryError(f"{self.path}: it holds other files and no study: choose an empty --out")
         try:
+            if self.path.exists() and not self.path.is_dir():
+                raise RunDirectoryError(f"{self.path}: it is a file: choose another --out")
+            if self.path.is_dir() and not self.study_file.exists() and self._foreign():
+                raise RunDirectoryError(f"{self.path}: it holds other files and no study: choose an empty --out")
+            self._check_place()
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunDirectoryError(
-                f"{self.path}: no run directory can be made here ({error.strerror}): choose another --out"
+                f"{self.path}: no run directory can be made here ({error.strerror or error}): choose another --out"
             ) from None
-        if not os.access(self.path, os.W_OK | os.X_OK):
+
+    def _check_place(self) -> None:
+        """Refuse a place without permission or room, before anything is made there."""
+        place = self.path.absolute()
+        place = next(folder for folder in (place, *place.parents) if folder.exists())
+        if not os.access(place, os.W_OK | os.X_OK):
             raise RunDirectoryError(f"{self.path}: no permission to write: choose another --out")
-        free = shutil.disk_usage(self.path).free
+        free = shutil.disk_usage(place).free
         if free < _LEAST_FREE_BYTES:
             raise RunDirectoryError(
                 f"{self.path}: only {free >> 20} MiB are free: free at least {_LEAST_FREE_BYTES >> 20} MiB, or choose "
@@ -82,56 +90,106 @@ class RunDirectory:
             )
 
     def _foreign(self) -> list[str]:
-        return [entry.name for entry in self.path.iterdir() if entry.name != ".lock"]
+        """Return what is in the folder beside what a process leaves that was killed before it wrote ``study.json``."""
+        return [entry.name for entry in self.path.iterdir() if entry.name != LOCK_NAME and not is_temporary(entry)]
 
     def adopt(self, study: dict[str, Any], marks: dict[str, Any], *, other_machine: bool) -> None:
         """Check that the folder is new or belongs to this study and machine, and write ``study.json``.
 
         Args:
             study: the resolved study.
-            marks: the fingerprint, and the digest of the data.
+            marks: what its bytes depend on beyond itself: ``fingerprint``, and hashes of ``data`` and ``code`` by name.
             other_machine: go on although the fingerprint differs; the bytes of the result may then differ.
 
         Raises:
-            RunDirectoryError: if it belongs to another study, other data or another machine.
+            RunDirectoryError: if it belongs to another study, other data, other code or another machine.
         """
         if self.study_file.exists():
             before = self.read()
             self._check_same_study(before["study"], study)
-            self._check_same_marks(before["marks"], marks, other_machine=other_machine)
-        for folder in (self.path / "stacks", self.path / "checkpoints"):
-            folder.mkdir(exist_ok=True)
+            marks = self._merged_marks(before["marks"], marks, other_machine=other_machine)
         write_json(self.study_file, {"format": _FORMAT, "study": study, "marks": marks})
+        for name in ("stacks", "checkpoints"):
+            try:
+                (self.path / name).mkdir(exist_ok=True)
+            except OSError as error:
+                raise RunDirectoryError(
+                    f"{self.path / name}: it cannot be made ({error.strerror or error}): choose another --out"
+                ) from None
 
     def read(self) -> dict[str, Any]:
         """Return the content of ``study.json``.
 
         Raises:
-            RunDirectoryError: if there is none, or it is of another format.
+            RunDirectoryError: if there is none, or it is damaged or of another format.
         """
         if not self.study_file.exists():
             raise RunDirectoryError(f"{self.path}: it is no run directory (study.json is missing): name another folder")
-        content: dict[str, Any] = read_json(self.study_file)
-        if content.get("format") != _FORMAT:
-            raise RunDirectoryError(f"{self.study_file}: format {content.get('format')!r} is not {_FORMAT}: run anew")
+        content = read_json(self.study_file)
+        if not isinstance(content, dict) or content.get("format") != _FORMAT:
+            raise RunDirectoryError(f"{self.study_file}: it is not of format {_FORMAT}: choose another --out")
+        marks = content.get("marks")
+        parts = [content.get("study"), marks]
+        if isinstance(marks, dict):
+            parts += [marks.get(key) for key in ("fingerprint", "data", "code")]
+        if not all(isinstance(part, dict) for part in parts):
+            raise RunDirectoryError(f"{self.study_file}: parts of it are missing: choose another --out")
         return content
 
-    def _check_same_study(self, before: dict[str, Any], study: dict[str, Any]) -> None:
-        for key in study:
-            if key not in _EXTENDABLE and before.get(key) != study[key]:
-                raise RunDirectoryError(
-                    f"{self.path}: it holds another study ({key} was {before.get(key)!r}, now {study[key]!r}): "
-                    "choose another --out"
-                )
+    def tidy(self, tasks: Sequence[StackTask]) -> None:
+        """Delete what killed processes left behind: temporary files, and checkpoints of finished stacks.
 
-    def _check_same_marks(self, before: dict[str, Any], marks: dict[str, Any], *, other_machine: bool) -> None:
-        if before["data"] != marks["data"]:
-            raise RunDirectoryError(f"{self.path}: the data have changed since it was begun: choose another --out")
-        if other_machine:
-            return
-        for key, value in marks["fingerprint"].items():
-            if before["fingerprint"].get(key) != value:
-                raise RunDirectoryError(
-                    f"{self.path}: begun with {key} {before['fingerprint'].get(key)!r}, now {value!r}: "
-                    "choose another --out, or mix them knowingly with --other-machine"
-                )
+        Call it while the folder is locked.
+        """
+        for folder in (self.path, self.path / "stacks", self.path / "checkpoints"):
+            remove_temporaries(folder)
+        for task in tasks:
+            if self.result_file(task).exists():
+                self.checkpoint_file(task).unlink(missing_ok=True)
+
+    def _check_same_study(self, before: dict[str, Any], study: dict[str, Any]) -> None:
+        old_parts, new_parts = (
+            {key: value for key, value in content.items() if key not in _EXTENDABLE} for content in (before, study)
+        )
+        difference = _difference(old_parts, new_parts)
+        if difference is not None:
+            key, old, new = difference
+            raise RunDirectoryError(
+                f"{self.path}: it holds another study ({key} was {old!r}, now {new!r}): choose another --out"
+            )
+
+    def _merged_marks(self, before: dict[str, Any], marks: dict[str, Any], *, other_machine: bool) -> dict[str, Any]:
+        for kind, told in (("data", "the data"), ("code", "the code")):
+            for name, mark in marks[kind].items():
+                if before[kind].get(name, mark) != mark:
+                    raise RunDirectoryError(
+                        f"{self.path}: {told} of {name} changed since it was begun: choose another --out"
+                    )
+        difference = _difference(before["fingerprint"], marks["fingerprint"])
+        if difference is not None and not other_machine:
+            key, old, new = difference
+            raise RunDirectoryError(
+                f"{self.path}: begun with {key} {old!r}, now {new!r}: choose another --out, or mix them knowingly with "
+                "--other-machine"
+            )
+        # A run directory remembers every machine that it was worked on.
+        earlier = before.get("earlier_fingerprints", [])
+        return {
+            "fingerprint": marks["fingerprint"],
+            "data": {**before["data"], **marks["data"]},
+            "code": {**before["code"], **marks["code"]},
+            "earlier_fingerprints": [*earlier, before["fingerprint"]] if difference is not None else earlier,
+        }
+
+
+def _difference(before: Mapping[str, Any], now: Mapping[str, Any], inside: str = "") -> tuple[str, Any, Any] | None:
+    """Return the first key that differs, as a study file writes it, with both values."""
+    for key in dict.fromkeys([*now, *before]):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found = _difference(old, new, f"{inside}{key}.")
+            if found is not None:
+                return found
+        elif old != new:
+            return f"{inside}{key}", old, new
+    return None

@@ -1,24 +1,37 @@
-"""The local executor: worker processes that take stacks from a queue."""
+"""The local executor: worker processes that are handed one stack after another.
+
+Each worker has a line of its own to the parent. Nothing is shared, so that a worker which is killed, at whatever
+instruction, holds no lock that others wait for; and a line whose other end has gone is readable, so that each side
+learns of the other's death at once.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
-import queue
 import signal
+import threading
+import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.context import SpawnContext
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 from overmix.errors import OvermixError
 from overmix.study.cells import StackTask
 from overmix.study.directory import RunDirectory
-from overmix.study.worker import Interrupted, Progress, StackRunner, set_up_process
+from overmix.study.worker import CHECKPOINT_SECONDS, Interrupted, Progress, StackRunner, set_up_process
 
-_POLL_SECONDS = 0.2
+_LOOK_SECONDS = 0.1
+"""How often a worker looks whether it should stop."""
+
+_PATIENCE_SECONDS = 30.0
+"""How long a worker may take to save its state."""
 
 
 class StudyInterrupted(OvermixError):
@@ -37,6 +50,12 @@ class _Failed:
     details: str
 
 
+@dataclass(frozen=True)
+class _Worker:
+    process: BaseProcess
+    line: Connection
+
+
 def worker_count(asked: int | str, device: str) -> int:
     """Return the number of processes: as asked, or one per processor, or one for a GPU."""
     if isinstance(asked, int):
@@ -53,8 +72,9 @@ def run_local(
     workers: int,
     allow_code: bool,
     tell: Callable[[Progress], None],
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> None:
-    """Train stacks in worker processes, longest-first order kept as given.
+    """Train stacks in worker processes, in the order given.
 
     Args:
         tasks: the stacks that are still missing.
@@ -62,98 +82,178 @@ def run_local(
         workers: number of processes; the results do not depend on it.
         allow_code: whether models may come from an import path.
         tell: called in this process with each worker's progress.
+        checkpoint_seconds: time between two checkpoints of a stack.
 
     Raises:
         StudyInterrupted: after Ctrl-C, once every worker has saved its state.
-        OvermixError: if a worker fails or dies.
+        OvermixError: if a worker fails or dies; the others save their state first.
     """
-    if not tasks:
-        return
-    context = multiprocessing.get_context("spawn")
-    events: Any = context.Queue()
-    stop = context.Event()
-    todo: Any = context.Queue()
-    for task in tasks:
-        todo.put(task)
-    crew = _start(context, min(workers, len(tasks)), (todo, events, stop, directory.path, allow_code))
+    crew: list[_Worker] = []
+    interrupted = False
     try:
-        _listen(crew, events, len(tasks), tell)
+        for _ in range(min(workers, len(tasks))):
+            crew.append(_start(directory.path, allow_code, checkpoint_seconds))
+        _supervise(crew, deque(tasks), tell)
     except KeyboardInterrupt:
-        raise StudyInterrupted("stopped; what is finished is kept") from None
+        interrupted = True
     finally:
-        # Reached after success, Ctrl-C and failure alike: let every worker save its state before it goes.
-        stop.set()
-        for process in crew:
-            process.join(timeout=30)
-            if process.is_alive():
-                process.terminate()
-        for channel in (todo, events):
-            channel.cancel_join_thread()
-            channel.close()
+        # Reached after success, Ctrl-C and failure alike.
+        unsaved = _dismiss(crew)
+    if interrupted:
+        raise StudyInterrupted("; ".join(["stopped, what is finished is kept", *unsaved]))
 
 
-def _start(context: SpawnContext, count: int, arguments: tuple[Any, ...]) -> list[Any]:
-    # One thread each: libraries read these before they are told otherwise.
+def _supervise(crew: Sequence[_Worker], waiting: deque[StackTask], tell: Callable[[Progress], None]) -> None:
+    """Hand out the stacks and wait until all are finished."""
+    lines = {worker.line: worker for worker in crew}
+    missing = len(waiting)
+    for worker in crew:
+        _hand(worker, waiting.popleft())
+    while missing:
+        # The time-out is for Windows, where Ctrl-C does not end the waiting.
+        for line in wait(list(lines), timeout=1.0):
+            worker = lines[line]  # type: ignore[index]
+            try:
+                event = worker.line.recv()
+            except (EOFError, OSError):
+                _report_death(worker)
+            if isinstance(event, Progress):
+                tell(event)
+            elif isinstance(event, _Failed):
+                raise OvermixError(event.message if event.expected else f"{event.message}\n{event.details}")
+            else:
+                missing -= 1
+                if waiting:
+                    _hand(worker, waiting.popleft())
+
+
+def _hand(worker: _Worker, task: StackTask) -> None:
+    try:
+        worker.line.send(task)
+    except OSError:
+        _report_death(worker)
+
+
+def _report_death(worker: _Worker) -> NoReturn:
+    worker.process.join(timeout=_PATIENCE_SECONDS)
+    code = worker.process.exitcode
+    how = f"left with code {code}" if code is None or code >= 0 else f"was killed by signal {-code} (out of memory?)"
+    raise OvermixError(
+        f"a worker {how}: run the same command again to go on from the last checkpoints, perhaps with fewer --workers"
+    )
+
+
+def _dismiss(crew: Sequence[_Worker]) -> list[str]:
+    """Let every worker save its state and go, and return what went wrong with that."""
+    failures = []
+    for worker in crew:
+        with contextlib.suppress(OSError):
+            worker.line.send(None)
+    until = time.monotonic() + _PATIENCE_SECONDS
+    for worker in crew:
+        # What it still says is read, so that it does not wait for a reader.
+        with contextlib.suppress(EOFError, OSError):
+            while worker.line.poll(max(0.0, until - time.monotonic())):
+                event = worker.line.recv()
+                if isinstance(event, _Failed):
+                    failures.append(event.message)
+        worker.process.join(timeout=max(0.1, until - time.monotonic()))
+        if worker.process.is_alive():
+            worker.process.terminate()
+        worker.line.close()
+    return failures
+
+
+def _start(path: Path, allow_code: bool, checkpoint_seconds: float) -> _Worker:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs, path, allow_code, checkpoint_seconds), daemon=True)
+    with _one_thread_each(), _deaf_to_ctrl_c():
+        process.start()
+    # Only the worker may hold its end, or its death would not be noticed.
+    theirs.close()
+    return _Worker(process, ours)
+
+
+@contextlib.contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Set what numerical libraries read when they are loaded, before they are told otherwise."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(dict.fromkeys(names, "1"))
     try:
-        crew = [context.Process(target=_work, args=arguments, daemon=True) for _ in range(count)]
-        for process in crew:
-            process.start()
+        yield
     finally:
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name)
             else:
                 os.environ[name] = value
-    return crew
 
 
-def _listen(crew: Sequence[Any], events: Any, missing: int, tell: Callable[[Progress], None]) -> None:
-    while missing:
-        try:
-            event = events.get(timeout=_POLL_SECONDS)
-        except queue.Empty:
-            dead = [process for process in crew if process.exitcode not in (None, 0)]
-            if dead:
-                raise OvermixError(
-                    f"a worker died with exit code {dead[0].exitcode} (out of memory?): run the same command again to "
-                    "go on, perhaps with fewer workers"
-                ) from None
-            continue
-        if isinstance(event, Progress):
-            tell(event)
-        elif isinstance(event, _Finished):
-            missing -= 1
-        elif event.expected:
-            raise OvermixError(event.message)
-        else:
-            raise OvermixError(f"a worker failed: {event.message}\n{event.details}")
-
-
-def _work(todo: Any, events: Any, stop: Any, path: Path, allow_code: bool) -> None:
-    """Body of a worker process."""
-    # Ctrl-C reaches the whole process group; the parent decides, so that the state is saved first.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-
-    def should_stop() -> bool:
-        return stop.is_set() or (parent is not None and not parent.is_alive())
-
-    set_up_process()
-    runner = StackRunner(RunDirectory(path), allow_code=allow_code, tell=events.put, should_stop=should_stop)
-    try:
-        while not should_stop():
-            try:
-                task = todo.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                continue
-            runner.run(task)
-            events.put(_Finished(task.id))
-    except Interrupted:
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Let a process that is started now ignore Ctrl-C from its first instruction; the parent decides what it means."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
         return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _ParentLine:
+    """A worker's end of the line."""
+
+    def __init__(self, line: Connection) -> None:
+        self._line, self._looked = line, time.monotonic()
+
+    def tell(self, progress: Progress) -> None:
+        """Send progress; if nobody is there to hear it, :meth:`should_stop` will say so."""
+        with contextlib.suppress(OSError):
+            self._line.send(progress)
+
+    def should_stop(self) -> bool:
+        """Return whether the parent said stop, or is gone: nothing else arrives while a stack is trained."""
+        now = time.monotonic()
+        if now - self._looked < _LOOK_SECONDS:
+            return False
+        self._looked = now
+        try:
+            return self._line.poll()
+        except OSError:
+            return True
+
+
+def _work(line: Connection, path: Path, allow_code: bool, checkpoint_seconds: float) -> None:
+    """Body of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    set_up_process()
+    parent = _ParentLine(line)
+    runner = StackRunner(
+        RunDirectory(path),
+        allow_code=allow_code,
+        tell=parent.tell,
+        should_stop=parent.should_stop,
+        checkpoint_seconds=checkpoint_seconds,
+    )
+    try:
+        while (task := line.recv()) is not None:
+            line.send(_attempt(runner, task))
+    except (EOFError, ConnectionError, Interrupted):
+        return
+
+
+def _attempt(runner: StackRunner, task: StackTask) -> _Finished | _Failed:
+    try:
+        runner.run(task)
+    except Interrupted:
+        raise
     except OvermixError as error:
-        events.put(_Failed(str(error), expected=True, details=""))
+        return _Failed(str(error), expected=True, details="")
     except Exception as error:
-        events.put(_Failed(f"{type(error).__name__}: {error}", expected=False, details=traceback.format_exc()))
+        message = f"a worker failed with {type(error).__name__}: {error}"
+        return _Failed(message, expected=False, details=traceback.format_exc())
+    return _Finished(task.id)

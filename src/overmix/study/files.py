@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from overmix.errors import RunDirectoryError
+
+LOCK_NAME = ".lock"
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -21,22 +25,34 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         RunDirectoryError: if the folder is full or cannot be written; the old file is still there then.
     """
-    temporary = None
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False) as file:
-            temporary = Path(file.name)
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o644)
         temporary.replace(path)
-        _sync_folder(path.parent)
     except OSError as error:
-        if temporary is not None:
+        remedy = "free some space, or choose another folder" if error.errno in _FULL else "choose another folder"
+        raise RunDirectoryError(f"{path}: it cannot be written ({error.strerror or error}): {remedy}") from None
+    finally:
+        # Gone already, unless something went wrong; Ctrl-C counts.
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    _sync_folder(path.parent)
+
+
+def is_temporary(path: Path) -> bool:
+    """Return whether a file is what :func:`write_bytes` leaves behind if its process is killed."""
+    return path.name.startswith(".") and path.suffix == ".tmp"
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Delete what killed processes left behind; call it while the folder is locked."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if is_temporary(path):
             with contextlib.suppress(OSError):
-                temporary.unlink()
-        remedy = "free some space or choose another --out" if error.errno == 28 else "choose another --out"
-        raise RunDirectoryError(f"{path}: it cannot be written ({error.strerror}): {remedy}") from None
+                path.unlink()
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -53,7 +69,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunDirectoryError(f"{path}: it cannot be read ({error}): choose another --out") from None
+        raise RunDirectoryError(f"{path}: it cannot be read ({error}): choose another folder") from None
 
 
 @contextlib.contextmanager
@@ -61,18 +77,20 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold a folder for writing; the operating system lets go of it if the process dies.
 
     Raises:
-        RunDirectoryError: if another process holds it.
+        RunDirectoryError: if another process holds it, or it cannot be locked.
     """
-    path = folder / ".lock"
-    with path.open("a+") as file:
-        if not _try_lock(file.fileno()):
-            raise RunDirectoryError(
-                f"{folder}: another overmix process is writing here: wait for it, or choose another --out"
-            )
+    try:
+        file = (folder / LOCK_NAME).open("a+")
+    except OSError as error:
+        raise RunDirectoryError(
+            f"{folder}: it cannot be locked ({error.strerror or error}): choose another --out"
+        ) from None
+    with file:
+        _lock(file.fileno(), folder)
         yield
 
 
-def _try_lock(descriptor: int) -> bool:
+def _lock(descriptor: int, folder: Path) -> None:
     try:
         if os.name == "nt":
             import msvcrt
@@ -82,17 +100,24 @@ def _try_lock(descriptor: int) -> bool:
             import fcntl
 
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK):
+            message = "another overmix process is writing here: wait for it, or choose another --out"
+        else:
+            message = f"this file system cannot lock files ({error.strerror or error}): choose another --out"
+        raise RunDirectoryError(f"{folder}: {message}") from None
 
 
 def _sync_folder(folder: Path) -> None:
-    """Force the new name to the disk, where the system lets folders be opened."""
+    """Force the new name to the disk, where the system can do that for folders.
+
+    Where it cannot, a power failure may bring the old file back, whole.
+    """
     if os.name == "nt":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -15,6 +15,7 @@ from overmix.recipes import make_recipe
 from overmix.study.cells import Cell, StackTask
 from overmix.study.data import Dataset, load_dataset, normalization_stats, split_indices
 from overmix.study.models import build_model
+from overmix.study.plain import canonical
 from overmix.study.spec import DataSpec, ModelSpec, TrainSpec
 from overmix.switch import make_schedule
 from overmix.train import (
@@ -27,6 +28,12 @@ from overmix.train import (
     StackTraining,
     choose_execution,
 )
+
+
+def pool_key(content: Mapping[str, Any]) -> str:
+    """Return the data description of a cell without what is drawn from the pool: cells that share it share the pool."""
+    drawn = ("train_size", "val_size", "balanced")
+    return canonical({key: value for key, value in content.items() if key not in drawn})
 
 
 def open_dataset(content: Mapping[str, Any]) -> Dataset:

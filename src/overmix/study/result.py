@@ -53,10 +53,27 @@ def load_result(path: Path) -> StudyResult:
     """
     directory = RunDirectory(path)
     content = directory.read()
+    unfinished = RunDirectoryError(f"{path}: the study is not finished: run the same 'overmix run' again to go on")
     if not (directory.summary_file.exists() and directory.curves_file.exists()):
-        raise RunDirectoryError(f"{path}: the study is not finished: run the same 'overmix run' again to go on")
+        raise unfinished
     summary = read_json(directory.summary_file)
-    return StudyResult(content["study"], summary, pl.read_parquet(directory.curves_file), summary["floor"])
+    try:
+        curves = pl.read_parquet(directory.curves_file)
+        # A run directory that seeds or conditions are being added to still holds the results of the smaller study.
+        if not _is_complete(content["study"], summary, curves):
+            raise unfinished
+        return StudyResult(content["study"], summary, curves, summary["floor"])
+    except (OSError, KeyError, TypeError, pl.exceptions.PolarsError):
+        raise RunDirectoryError(f"{path}: its results are damaged: run the same 'overmix run' again") from None
+
+
+def _is_complete(study: Mapping[str, Any], summary: Mapping[str, Any], curves: pl.DataFrame) -> bool:
+    """Return whether curves and summary hold every condition and seed of the study, and no other."""
+    names, seeds = [entry["name"] for entry in study["compare"]], study["seeds"]
+    wanted = {(name, seed) for name in names for seed in seeds}
+    summarised = {row["name"]: row["n_seeds"] for row in summary["conditions"]}
+    found = set(curves.select("condition", "seed").unique().iter_rows())
+    return found == wanted and summarised == dict.fromkeys(names, len(seeds))
 
 
 def write_results(
@@ -73,7 +90,7 @@ def write_results(
 
 
 def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
-    saved = load_tensors(directory.result_file(task))
+    saved = load_tensors(directory.result_file(task), task.id)
     if saved is None:
         raise RunDirectoryError(f"{directory.result_file(task)}: it is missing or damaged: delete it and run again")
     tensors, header = {name: tensor.numpy() for name, tensor in saved[0].items()}, saved[1]

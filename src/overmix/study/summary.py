@@ -26,6 +26,7 @@ from overmix.mix import BetaCoefficient, InputSpace
 from overmix.recipes import make_recipe
 from overmix.study.roles import role_of, switch_epoch_of
 from overmix.study.spec import ConditionSpec, StudySpec
+from overmix.train import diverged
 
 SCHEMA_VERSION = 1
 
@@ -63,8 +64,8 @@ class CellResult:
 
     @property
     def diverged(self) -> bool:
-        """Whether it ended with a loss that is not finite."""
-        return not np.isfinite(self.values["mix_loss"][-1] + self.values["test_cross_entropy"][-1])
+        """Whether it ended with a loss that is not finite, or beyond all hope."""
+        return bool(diverged(self.values["mix_loss"][-1:], self.values["test_cross_entropy"][-1:])[0])
 
 
 @dataclass(frozen=True)
@@ -233,14 +234,16 @@ def _floors(conditions: Sequence[Condition]) -> dict[str, float]:
     floors = {}
     for condition in conditions:
         recipe = make_recipe(condition.spec.recipe_name, **condition.spec.recipe_parameters)
-        plain = isinstance(recipe.coefficient, BetaCoefficient) and isinstance(recipe.space, InputSpace)
-        if condition.role != "mixup" or not plain:
+        coefficient = recipe.coefficient
+        if condition.role != "mixup" or not isinstance(coefficient, BetaCoefficient):
+            continue
+        if not isinstance(recipe.space, InputSpace):
             continue
         train = condition.cells[0].content["train"]
         floors[condition.name] = float(
             np.mean(
                 [
-                    loss_floor(counts=cell.class_counts, alpha=recipe.coefficient.alpha, batch_size=train["batch_size"])
+                    loss_floor(counts=cell.class_counts, alpha=coefficient.alpha, batch_size=train["batch_size"])
                     for cell in condition.cells
                 ]
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +13,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from overmix.study.cells import StackTask, digest
+from overmix.study.cells import StackTask
 from overmix.study.checkpoint import load_tensors, save_tensors
 from overmix.study.data import Dataset
 from overmix.study.directory import RunDirectory
 from overmix.study.fingerprint import THREADS
-from overmix.study.prepare import open_dataset, training_of
+from overmix.study.prepare import open_dataset, pool_key, training_of
 from overmix.train import METRICS, StackResult, StackTraining
 
 CHECKPOINT_SECONDS = 10.0
@@ -38,14 +39,14 @@ class Progress:
         stack: id of the stack.
         epoch: epochs done.
         epochs: epochs in all.
-        replicas: runs in the stack.
+        runs: number of runs of each condition in the stack.
         test_error: newest mean test error of each condition in the stack.
     """
 
     stack: str
     epoch: int
     epochs: int
-    replicas: int
+    runs: dict[str, int]
     test_error: dict[str, float] = field(default_factory=dict)
 
 
@@ -75,6 +76,7 @@ class StackRunner:
         allow_code: whether models may come from an import path.
         tell: called with a :class:`Progress` now and then.
         should_stop: asked after every step; when it says yes, the state is saved and :class:`Interrupted` raised.
+        checkpoint_seconds: time between two checkpoints.
     """
 
     def __init__(
@@ -84,13 +86,20 @@ class StackRunner:
         allow_code: bool,
         tell: Callable[[Progress], None],
         should_stop: Callable[[], bool],
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
         self.directory, self.allow_code = directory, allow_code
         self.tell, self.should_stop = tell, should_stop
+        self.checkpoint_seconds = checkpoint_seconds
         self._datasets: dict[str, Dataset] = {}
 
     def run(self, task: StackTask) -> None:
-        """Train a stack from its last checkpoint, if it has one, and write its result."""
+        """Train a stack from its last checkpoint, if it has one, and write its result.
+
+        Raises:
+            Interrupted: if it should stop; a checkpoint is written then.
+            OvermixError: if the stack cannot be trained or its files not be written.
+        """
         training = training_of(task, self._dataset(task), allow_code=self.allow_code)
         spent = self._restore(task, training)
         watch = _Watch(self, task, training, spent)
@@ -115,16 +124,16 @@ class StackRunner:
         save_tensors(self.directory.checkpoint_file(task), training.state_dict(), header)
 
     def _restore(self, task: StackTask, training: StackTraining) -> float:
-        saved = load_tensors(self.directory.checkpoint_file(task))
-        if saved is None or saved[1].get("stack") != task.id:
+        saved = load_tensors(self.directory.checkpoint_file(task), task.id)
+        if saved is None:
             return 0.0
-        training.load_state_dict(saved[0])
-        return float(saved[1]["seconds"])
+        tensors, header = saved
+        training.load_state_dict(tensors)
+        return float(header["seconds"])
 
     def _dataset(self, task: StackTask) -> Dataset:
-        # How many samples are drawn does not change the pool that they are drawn from.
         content = task.cells[0].content["data"]
-        key = digest({k: v for k, v in content.items() if k not in ("train_size", "val_size", "balanced")})
+        key = pool_key(content)
         if key not in self._datasets:
             self._datasets = {key: open_dataset(content)}
         return self._datasets[key]
@@ -148,7 +157,7 @@ class _Watch:
         if self.runner.should_stop():
             self.runner.save(self.task, training, self.spent())
             raise Interrupted
-        if now - self._saved > CHECKPOINT_SECONDS and not training.done:
+        if now - self._saved > self.runner.checkpoint_seconds and not training.done:
             self.runner.save(self.task, training, self.spent())
             self._saved = time.monotonic()
         if now - self._told > _PROGRESS_SECONDS or training.done:
@@ -156,13 +165,13 @@ class _Watch:
             self._told = now
 
     def _tell(self, training: StackTraining) -> None:
-        errors = training.latest().get("test_error")
-        by_condition: dict[str, list[float]] = {}
-        if errors is not None:
-            for cell, error in zip(self.task.cells, errors, strict=True):
-                by_condition.setdefault(cell.condition, []).append(float(error))
-        means = {name: float(np.mean(values)) for name, values in by_condition.items()}
-        self.runner.tell(Progress(self.task.id, training.epoch, training.epochs, len(self.task.cells), means))
+        conditions = [cell.condition for cell in self.task.cells]
+        newest = training.latest()
+        means = {}
+        if newest:
+            errors = newest["test_error"]
+            means = {name: float(errors[[c == name for c in conditions]].mean()) for name in dict.fromkeys(conditions)}
+        self.runner.tell(Progress(self.task.id, training.epoch, training.epochs, dict(Counter(conditions)), means))
 
 
 def class_counts(training: StackTraining) -> list[list[int]]:
