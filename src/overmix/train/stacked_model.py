@@ -13,6 +13,7 @@ from torch.func import functional_call, vmap
 
 from overmix._typing import Float, Shaped
 from overmix.train.dropout import KeyedDropout, key_dropout
+from overmix.train.perceptron import perceptron, perceptron_layers
 
 ModelFactory = Callable[[], nn.Module]
 """Builds a freshly initialised model."""
@@ -95,6 +96,7 @@ class StackedModel:
             for name, module in self._base.named_modules()
             if isinstance(module, KeyedDropout)
         }
+        self._perceptron = perceptron_layers(self._base)
         self.n_replicas = len(models)
         self._init_seeds = seeds
 
@@ -131,6 +133,8 @@ class StackedModel:
             seeds: one per replica, for modules that draw from PyTorch's generator by themselves, by default the seeds
                 of the initialisation; such modules are always looped over. The caller's generator is left as it was.
         """
+        if self.execution == "stacked" and self._perceptron is not None:
+            return perceptron(x, [self.parameters[name] for name in self._perceptron])
         if self.execution == "stacked":
             output, buffers = vmap(self._call_one)(self.parameters, self.buffers, x)
             self._keep(buffers)
