@@ -1,8 +1,8 @@
 """A stack of multi-layer perceptrons as batched matrix products, without the detours of a general vmap.
 
 Under ``torch.func.vmap`` a linear layer becomes a product, a scaling and an addition, each a pass over memory, and
-every operator goes through Python. Perceptrons are what long studies are mostly made of, and small enough for that to matter.
-The gradient is that of the general path, written out.
+every operator goes through Python. Perceptrons are what long studies are mostly made of, and small enough for that to
+matter. The gradient is that of the general path, written out.
 """
 
 from __future__ import annotations
