@@ -36,7 +36,6 @@ Stream = Literal[
 The order is part of every address: new uses go to the end.
 """
 
-_EMPTY_BUFFER = np.zeros(4, dtype=np.uint64)
 _STREAM_NUMBER = {name: number for number, name in enumerate(get_args(Stream))}
 
 
@@ -131,17 +130,23 @@ class StreamCursor:
     _rng: np.random.Generator = field(
         default_factory=lambda: np.random.Generator(np.random.Philox(key=0)), repr=False, compare=False
     )
+    _state: dict[str, Any] = field(init=False, repr=False, compare=False)
 
-    def generator(self, stream: Stream, *, epoch: int = 0, step: int = 0) -> np.random.Generator:
-        """Return the generator at one address, valid until the next call."""
-        self._rng.bit_generator.state = {
+    def __post_init__(self) -> None:
+        state = {
             "bit_generator": "Philox",
-            "state": {"counter": self.streams._counter(stream, epoch, step), "key": self.streams._key()},
-            "buffer": _EMPTY_BUFFER,
-            "buffer_pos": 4,
+            "state": {"counter": np.zeros(4, dtype=np.uint64), "key": self.streams._key()},
+            "buffer": np.zeros(4, dtype=np.uint64),
+            "buffer_pos": 4,  # nothing is left in the buffer
             "has_uint32": 0,
             "uinteger": 0,
         }
+        object.__setattr__(self, "_state", state)
+
+    def generator(self, stream: Stream, *, epoch: int = 0, step: int = 0) -> np.random.Generator:
+        """Return the generator at one address, valid until the next call."""
+        self._state["state"]["counter"] = self.streams._counter(stream, epoch, step)
+        self._rng.bit_generator.state = self._state
         return self._rng
 
 

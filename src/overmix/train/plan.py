@@ -88,6 +88,7 @@ class Planner:
         self.replicas = replicas
         self.cursors = [StreamCursor(replica.streams) for replica in replicas]
         self.y, self.sample_shape, self.device = y, sample_shape, device
+        self._y = y.numpy()
         self.epochs, self.batch_size = epochs, batch_size
         # The last, incomplete batch is dropped: batches of one size stack, and BatchNorm never sees a lone sample.
         self.steps_per_epoch = len(replicas[0].train_index) // batch_size
@@ -96,32 +97,34 @@ class Planner:
         """Return the plan of a zero-based epoch."""
         steps, batch = self.steps_per_epoch, self.batch_size
         shape = (steps, len(self.replicas), batch)
-        index = torch.empty(shape, dtype=torch.int64)
-        partner = torch.empty(shape, dtype=torch.int64)
-        lam = torch.ones(shape)
+        # NumPy, not PyTorch: what is written here is small, and PyTorch's overhead per call would be most of the time.
+        index = np.empty(shape, dtype=np.int64)
+        partner = np.empty(shape, dtype=np.int64)
+        lam = np.ones(shape, dtype=np.float32)
         seeds = np.empty(shape[:2], dtype=np.int64)
         mixed = np.zeros(shape[:2], dtype=bool)
         for r, (replica, cursor) in enumerate(zip(self.replicas, self.cursors, strict=True)):
             order = cursor.generator("order", epoch=epoch).permutation(replica.train_index)[: steps * batch]
-            index[:, r] = torch.from_numpy(order.reshape(steps, batch))
-            partner[:, r] = index[:, r]
+            index[:, r] = partner[:, r] = order.reshape(steps, batch)
             seeds[:, r] = cursor.generator("dropout", epoch=epoch).integers(2**63, size=steps)
             for step in range(steps):
                 if mixes(replica.schedule, Progress(epoch, self.epochs, step), cursor):
                     plan = self._batch_plan(replica, cursor, index[step, r], epoch, step)
-                    partner[step, r] = index[step, r][plan.partner]
-                    lam[step, r] = plan.lam
+                    partner[step, r] = index[step, r][plan.partner.numpy()]
+                    lam[step, r] = plan.lam.numpy()
                     mixed[step, r] = True
         return EpochPlan(
-            index=index.to(self.device, non_blocking=True),
-            partner=partner.to(self.device, non_blocking=True),
-            lam=lam.to(self.device, non_blocking=True),
+            index=torch.from_numpy(index).to(self.device, non_blocking=True),
+            partner=torch.from_numpy(partner).to(self.device, non_blocking=True),
+            lam=torch.from_numpy(lam).to(self.device, non_blocking=True),
             dropout_keys=torch.from_numpy(seeds).to(self.device, non_blocking=True),
             seeds=seeds,
             mixed_steps=tuple(bool(step.any()) for step in mixed),
             mixing=mixed.mean(axis=0),
         )
 
-    def _batch_plan(self, replica: Replica, cursor: StreamCursor, index: Tensor, epoch: int, step: int) -> MixPlan:
+    def _batch_plan(
+        self, replica: Replica, cursor: StreamCursor, index: Int[np.ndarray, " batch"], epoch: int, step: int
+    ) -> MixPlan:
         draws = replica.recipe.draw(cursor, self.batch_size, epoch=epoch, step=step)
-        return replica.recipe.plan(draws, self.y[index], sample_shape=self.sample_shape)
+        return replica.recipe.plan(draws, torch.from_numpy(self._y[index]), sample_shape=self.sample_shape)
