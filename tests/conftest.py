@@ -4,6 +4,7 @@ import sys
 import types
 
 import hypothesis
+import jaxtyping
 import pytest
 import torch
 from beartype import beartype
@@ -48,3 +49,11 @@ class NoHostSync(TorchDispatchMode):
 @pytest.fixture
 def no_host_sync() -> NoHostSync:
     return NoHostSync()
+
+
+@pytest.fixture
+def unchecked_shapes():
+    """Leave shapes unchecked, for tests of the errors that users get, who run without these checks."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

@@ -1,4 +1,3 @@
-import jaxtyping
 import pytest
 import torch
 
@@ -13,13 +12,6 @@ def test_the_identity_plan_leaves_a_batch_as_it_is(batch_size):
     assert plan.batch_size == batch_size
     assert plan.partner.dtype == torch.int64
     assert torch.equal(InputSpace().apply(plan, x), x)
-
-
-@pytest.fixture
-def unchecked_shapes():
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.mark.usefixtures("unchecked_shapes")

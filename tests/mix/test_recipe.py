@@ -171,14 +171,27 @@ def test_a_recipe_that_mixes_inside_the_model_cannot_mix_a_batch_alone():
             call()
 
 
-def test_stacked_draws_give_the_plans_of_each():
+def test_plans_are_mapped_over_stacked_draws_by_vmap():
     recipe = mixup(per="sample")
     draws = [recipe.draw(Streams(0, r), 5) for r in range(3)]
-    stacked = recipe.plan(Draws.stack(draws))
+    stacked = torch.func.vmap(recipe.plan)(Draws.stack(draws))
     for r, drawn in enumerate(draws):
         alone = recipe.plan(drawn)
         assert torch.equal(stacked.partner[r], alone.partner)
         assert torch.equal(stacked.lam[r], alone.lam)
+
+
+def test_a_method_with_parts_of_its_own_is_no_composition():
+    class Own(Recipe):
+        def mixed_loss(self, model, x_mixed, y, plan):
+            return model(x_mixed).mean()
+
+    class Renamed(Recipe):
+        pass
+
+    assert mixup().is_composition
+    assert Renamed(RandomPairing(), FixedCoefficient(0.5)).is_composition
+    assert not Own(RandomPairing(), FixedCoefficient(0.5)).is_composition
 
 
 def test_draws_of_another_recipe_are_refused():

@@ -1,7 +1,10 @@
 """How samples are mixed: plans, random streams, pairing, coefficient, space, target, and their composition."""
 
 from overmix.mix.coefficient import BetaCoefficient, Coefficient, FixedCoefficient, Per
+from overmix.mix.coefficient_shapes import CoinCoefficient, FoldedCoefficient, GatedCoefficient
+from overmix.mix.contrastive import ContrastiveTarget, Direction, SoftClipTarget, cosine_annealed
 from overmix.mix.draws import Draws
+from overmix.mix.grouped import GroupPairing, LabelledPairing, permute_within
 from overmix.mix.hidden import HiddenSpace
 from overmix.mix.one_of import OneOfSpace
 from overmix.mix.pairing import Pairing, RandomPairing, SelfPairing
@@ -9,19 +12,30 @@ from overmix.mix.patch import Axes, PatchSpace
 from overmix.mix.plan import MixPlan
 from overmix.mix.random import Stream, StreamCursor, Streams, StreamSource, streams_from
 from overmix.mix.recipe import Recipe, check_batch, sample_shape
+from overmix.mix.selective import Relation, SelectivePairing
 from overmix.mix.side import Need, SideInfo
+from overmix.mix.similarity import SimilarityCoefficient
 from overmix.mix.space import InputSpace, Space, gather_partners
 from overmix.mix.target import IGNORE_INDEX, MixedTarget, mixed_cross_entropy
+from overmix.mix.weighted import KernelPairing, WeightedPairing
 
 __all__ = [
     "IGNORE_INDEX",
     "Axes",
     "BetaCoefficient",
     "Coefficient",
+    "CoinCoefficient",
+    "ContrastiveTarget",
+    "Direction",
     "Draws",
     "FixedCoefficient",
+    "FoldedCoefficient",
+    "GatedCoefficient",
+    "GroupPairing",
     "HiddenSpace",
     "InputSpace",
+    "KernelPairing",
+    "LabelledPairing",
     "MixPlan",
     "MixedTarget",
     "Need",
@@ -31,16 +45,23 @@ __all__ = [
     "Per",
     "RandomPairing",
     "Recipe",
+    "Relation",
+    "SelectivePairing",
     "SelfPairing",
     "SideInfo",
+    "SimilarityCoefficient",
+    "SoftClipTarget",
     "Space",
     "Stream",
     "StreamCursor",
     "StreamSource",
     "Streams",
+    "WeightedPairing",
     "check_batch",
+    "cosine_annealed",
     "gather_partners",
     "mixed_cross_entropy",
+    "permute_within",
     "sample_shape",
     "streams_from",
 ]

@@ -34,11 +34,11 @@ class Coefficient(Protocol):
         """Return the raw numbers of one batch, on the CPU."""
         ...
 
-    def lam(self, drawn: Tensor, partner: Tensor, side: SideInfo) -> Float[Tensor, "*stack batch"]:
+    def lam(self, drawn: Tensor, partner: Tensor, side: SideInfo) -> Float[Tensor, " batch"]:
         """Return lam of each sample, shape (B,), float32 in [0, 1], on the device of ``drawn``.
 
         Args:
-            drawn: what :meth:`draw` returned, perhaps moved to another device, perhaps stacked over replicas.
+            drawn: what :meth:`draw` returned, perhaps moved to another device.
             partner: each sample's partner, shape (B,), for coefficients that look at the pair.
             side: what is known of the batch.
         """
@@ -84,7 +84,7 @@ class BetaCoefficient(Coefficient):
         lam = rng.beta(self.alpha, self.alpha, size=1 if self.per == "batch" else batch_size)
         return torch.from_numpy(np.broadcast_to(lam.astype(np.float32), (batch_size,)).copy())
 
-    def lam(self, drawn: Tensor, partner: Tensor, side: SideInfo) -> Float[Tensor, "*stack batch"]:
+    def lam(self, drawn: Tensor, partner: Tensor, side: SideInfo) -> Float[Tensor, " batch"]:
         """Return lam as it was drawn: it does not depend on the pair."""
         return drawn
 
@@ -115,6 +115,6 @@ class FixedCoefficient(Coefficient):
         """Return the same number for every sample, shape (B,), float32."""
         return torch.full((batch_size,), float(self.value))
 
-    def lam(self, drawn: Tensor, partner: Tensor, side: SideInfo) -> Float[Tensor, "*stack batch"]:
+    def lam(self, drawn: Tensor, partner: Tensor, side: SideInfo) -> Float[Tensor, " batch"]:
         """Return lam as it was drawn: it does not depend on the pair."""
         return drawn

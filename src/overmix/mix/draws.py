@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,19 @@ class Draws:
     def to(self, device: torch.device | str) -> Draws:
         """Return the draws on another device; the copy from the CPU does not wait for it."""
         return _combine(lambda tensor: tensor.to(device, non_blocking=True), self)
+
+
+def _flatten(draws: Draws) -> tuple[list[Any], tuple[str, ...]]:
+    present = {name: value for name, value in vars(draws).items() if value is not None}
+    return list(present.values()), tuple(present)
+
+
+def _unflatten(leaves: Iterable[Any], names: tuple[str, ...]) -> Draws:
+    return Draws(**dict(zip(names, leaves, strict=True)))
+
+
+# So that torch.func.vmap maps a recipe's plan over stacked draws.
+pytree.register_pytree_node(Draws, _flatten, _unflatten, serialized_type_name="overmix.mix.Draws")
 
 
 def _combine(function: Callable[..., Tensor], *draws: Draws) -> Draws:

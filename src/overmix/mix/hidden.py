@@ -90,7 +90,7 @@ class HiddenSpace(Space):
             return hook
 
         hidden = [name for name in self.layers if name != INPUT]
-        layers = [_layer(model, name) for name in hidden]
+        layers = [find_layer(model, name) for name in hidden]
         with ExitStack() as hooks:
             for name, layer in zip(hidden, layers, strict=True):
                 hooks.callback(layer.register_forward_hook(hook_of(name)).remove)
@@ -111,7 +111,12 @@ class HiddenSpace(Space):
         return map_tensors(mixed, output)
 
 
-def _layer(model: Any, name: str) -> nn.Module:
+def find_layer(model: Any, name: str) -> nn.Module:
+    """Return the layer of that name.
+
+    Raises:
+        ConfigError: if there is none, with the nearest name that there is.
+    """
     try:
         layer: nn.Module = model.get_submodule(name)
     except AttributeError:

@@ -26,11 +26,11 @@ class Pairing(Protocol):
         """Return the raw numbers of one batch, on the CPU."""
         ...
 
-    def partner(self, drawn: Tensor, side: SideInfo) -> Int[Tensor, "*stack batch"]:
+    def partner(self, drawn: Tensor, side: SideInfo) -> Int[Tensor, " batch"]:
         """Return each sample's partner, shape (B,), int64, on the device of ``drawn``.
 
         Args:
-            drawn: what :meth:`draw` returned, perhaps moved to another device, perhaps stacked over replicas.
+            drawn: what :meth:`draw` returned, perhaps moved to another device.
             side: what is known of the batch.
         """
         ...
@@ -52,7 +52,7 @@ class RandomPairing(Pairing):
         """Return a permutation of 0..B-1, int64."""
         return torch.from_numpy(rng.permutation(batch_size))
 
-    def partner(self, drawn: Tensor, side: SideInfo) -> Int[Tensor, "*stack batch"]:
+    def partner(self, drawn: Tensor, side: SideInfo) -> Int[Tensor, " batch"]:
         """Return the permutation as it was drawn: it looks at nothing else."""
         return drawn
 
@@ -65,6 +65,6 @@ class SelfPairing(Pairing):
         """Return 0..B-1, int64."""
         return torch.arange(batch_size)
 
-    def partner(self, drawn: Tensor, side: SideInfo) -> Int[Tensor, "*stack batch"]:
+    def partner(self, drawn: Tensor, side: SideInfo) -> Int[Tensor, " batch"]:
         """Return 0..B-1."""
         return drawn

@@ -55,6 +55,16 @@ class Recipe:
         """What it must be given, or asks of the training loop, beyond a batch; empty for methods such as Mixup."""
         return self.asks | self.pairing.needs | self.coefficient.needs | self.space.needs
 
+    @property
+    def is_composition(self) -> bool:
+        """Whether nothing of the method lies outside of its pairing, coefficient and space.
+
+        Then ``space.combine`` mixes samples with partners from wherever they were gathered, and the loss is the
+        cross-entropy of both labels with their weights.
+        """
+        parts = ("apply", "target", "mix", "unmixed", "mixed_loss", "objective")
+        return all(getattr(type(self), part) is getattr(Recipe, part) for part in parts)
+
     def draw(self, streams: StreamSource, batch_size: int, *, epoch: int = 0, step: int = 0) -> Draws:
         """Return the raw numbers of the batch at one address, on the CPU.
 
@@ -78,24 +88,22 @@ class Recipe:
         sample_shape: tuple[int, ...] | None = None,
         features: Tensor | None = None,
         domain: Tensor | None = None,
-        pool: Tensor | None = None,
     ) -> MixPlan:
         """Turn raw numbers into a plan, on the device they lie on. No value is copied to the host.
 
-        Stacked draws give a stacked plan: then all arguments begin with the number of replicas.
+        ``torch.func.vmap`` maps it over stacked draws.
 
         Args:
             draws: what :meth:`draw` returned.
             y: labels of the batch, shape (B, ...), for pairings that look at them.
             sample_shape: shape of one sample, for spaces that look at it.
             features: representations, shape (B, D), if the recipe needs them.
-            domain: where each sample comes from, shape (B,), if the recipe needs it.
-            pool: which samples may be mixed, shape (B,), if the recipe needs it.
+            domain: where each sample comes from, integers of shape (B,), if the recipe needs it.
 
         Raises:
             DataError: if something that the recipe needs is missing.
         """
-        side = SideInfo(y, features, domain, pool)
+        side = SideInfo(y, features, domain)
         side.require(self.needs, type(self).__name__)
         return self._plan(draws, side, sample_shape)
 
@@ -173,7 +181,6 @@ class Recipe:
         *,
         features: Tensor | None = None,
         domain: Tensor | None = None,
-        pool: Tensor | None = None,
     ) -> tuple[Any, MixedTarget]:
         """Mix one batch.
 
@@ -185,7 +192,6 @@ class Recipe:
                 ``torch.manual_seed`` makes it repeat.
             features: see :meth:`plan`.
             domain: see :meth:`plan`.
-            pool: see :meth:`plan`.
 
         Returns:
             The mixed batch and its :class:`MixedTarget`.
@@ -196,7 +202,7 @@ class Recipe:
         """
         check_batch(x, y)
         draws = self.draw(streams_from(generator), y.shape[0]).to(y.device)
-        plan = self.plan(draws, y, sample_shape=sample_shape(x), features=features, domain=domain, pool=pool)
+        plan = self.plan(draws, y, sample_shape=sample_shape(x), features=features, domain=domain)
         return self.mix(x, y, plan)
 
 

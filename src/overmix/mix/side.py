@@ -7,13 +7,13 @@ from typing import Literal
 
 from torch import Tensor
 
-from overmix._typing import Bool, Float, Int, Shaped
+from overmix._typing import Float, Int, Shaped
 from overmix.errors import DataError
 
-Need = Literal["features", "domain", "pool", "hidden", "clean", "views"]
+Need = Literal["features", "domain", "hidden", "clean", "views"]
 """What a recipe must be given, or asks of the training loop, beyond a batch ``(x, y)``.
 
-- ``"features"``, ``"domain"``, ``"pool"``: side information, see :class:`SideInfo`.
+- ``"features"``, ``"domain"``: side information, see :class:`SideInfo`.
 - ``"hidden"``: it mixes inside the model, so the loop must call ``recipe.objective``.
 - ``"clean"``: its mixed batch also holds clean samples, and is larger than the batch.
 - ``"views"``: y holds the other view of each sample, not a label; the loss compares all pairs.
@@ -22,25 +22,22 @@ Need = Literal["features", "domain", "pool", "hidden", "clean", "views"]
 _MEANING = {
     "features": "representations of shape (B, D)",
     "domain": "the domain of each sample, integers of shape (B,)",
-    "pool": "which samples may be mixed, booleans of shape (B,)",
 }
 
 
 @dataclass(frozen=True)
 class SideInfo:
-    """What is known of a batch when its pairs are made. Leading dimensions of a stack come before the batch.
+    """What is known of a batch when its pairs are made.
 
     Args:
         y: labels, shape (B, ...).
         features: representations, shape (B, D).
         domain: where each sample comes from, shape (B,).
-        pool: which samples may be mixed, shape (B,).
     """
 
-    y: Shaped[Tensor, "*label"] | None = None
-    features: Float[Tensor, "*stack batch dim"] | None = None
-    domain: Int[Tensor, "*stack batch"] | None = None
-    pool: Bool[Tensor, "*stack batch"] | None = None
+    y: Shaped[Tensor, "batch *label"] | None = None
+    features: Float[Tensor, "batch dim"] | None = None
+    domain: Int[Tensor, " batch"] | None = None
 
     def require(self, needs: frozenset[Need], who: str) -> None:
         """Refuse to go on without what is needed.

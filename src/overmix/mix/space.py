@@ -138,21 +138,36 @@ def as_mixable(x: Tensor) -> Tensor:
     raise DataError(f"x has dtype {x.dtype}, which is not mixed: give floats or uint8 images; for tokens, embeddings")
 
 
-def map_tensors(function: Callable[[Tensor], Tensor], x: Any) -> Any:
+def map_tensors(function: Callable[..., Tensor], x: Any, *more: Any) -> Any:
     """Return ``function`` of a tensor, or of every tensor in a tuple, named tuple, list or mapping.
+
+    Args:
+        function: takes as many tensors as there are arguments after it.
+        x: a tensor, or a nest of tensors.
+        *more: further nests of the same form.
 
     Raises:
         DataError: if something else is found.
     """
     if isinstance(x, Tensor):
-        return function(x)
+        return function(x, *more)
     if isinstance(x, Mapping):
-        return {key: map_tensors(function, value) for key, value in x.items()}
-    if isinstance(x, tuple) and hasattr(x, "_fields"):
-        return type(x)(*(map_tensors(function, value) for value in x))
+        return {key: map_tensors(function, value, *(m[key] for m in more)) for key, value in x.items()}
     if isinstance(x, list | tuple):
-        return type(x)(map_tensors(function, value) for value in x)
+        values = (map_tensors(function, *group) for group in zip(x, *more, strict=True))
+        return type(x)(*values) if hasattr(x, "_fields") else type(x)(values)
     raise DataError(f"x holds a {type(x).__name__}: give a tensor, or a tuple, list or dictionary of tensors")
+
+
+def join_batches(first: Any, second: Any, batch_axis: int = 0) -> Any:
+    """Return one batch that holds the samples of two, tensor by tensor if they are nests.
+
+    Args:
+        first: the samples that come first.
+        second: the samples that come after them, in a nest of the same form.
+        batch_axis: the dimension of the samples: the number of leading dimensions of a stack.
+    """
+    return map_tensors(lambda a, b: torch.cat([a, b], dim=batch_axis), first, second)
 
 
 def first_tensor(x: Any) -> Tensor | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,9 @@ from torch import Tensor
 
 from overmix._typing import Float, Int, Shaped
 from overmix.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 IGNORE_INDEX = -100
 """The class index that counts for nothing, as in PyTorch's losses."""
@@ -68,14 +72,16 @@ class MixedTarget:
     b: Shaped[Tensor, "batch *label"]
     lam: Float[Tensor, " batch"]
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> MixedTarget:
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
         """Return the target on another device, for batches that were mixed in a DataLoader worker."""
-        a, b, lam = (side.to(device, non_blocking=non_blocking) for side in (self.a, self.b, self.lam))
-        return MixedTarget(a, b, lam)
+        return self._with(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
-    def pin_memory(self) -> MixedTarget:
+    def pin_memory(self) -> Self:
         """Return the target in page-locked memory; a DataLoader with ``pin_memory=True`` calls this."""
-        return MixedTarget(self.a.pin_memory(), self.b.pin_memory(), self.lam.pin_memory())
+        return self._with(Tensor.pin_memory)
+
+    def _with(self, function: Callable[[Tensor], Tensor]) -> Self:
+        return replace(self, **{k: function(v) for k, v in vars(self).items() if isinstance(v, Tensor)})
 
     def cross_entropy(
         self,
@@ -156,24 +162,7 @@ class MixedTarget:
             >>> target.loss(torch.nn.MSELoss(reduction="none"), torch.tensor([1.0]))
             tensor(0.2500)
         """
-        batch_size = self.lam.shape[0]
-        column_against_none = {tuple(output.shape), tuple(self.a.shape)} == {(batch_size, 1), (batch_size,)}
-        sides = []
-        for label in (self.a, self.b):
-            value = criterion(output, label)
-            if value.dim() == 0 or value.shape[0] != batch_size:
-                raise ConfigError(
-                    "criterion",
-                    tuple(value.shape),
-                    f"return one loss per sample, shape ({batch_size}, ...): use reduction='none'",
-                )
-            if column_against_none and value.shape == (batch_size, batch_size):
-                raise DataError(
-                    f"output has shape {tuple(output.shape)} but y has {tuple(label.shape)}, and the criterion "
-                    "broadcast them to all pairs: squeeze or unsqueeze one of them"
-                )
-            sides.append(value.flatten(1).mean(1) if value.dim() > 1 else value)
-        return torch.lerp(sides[1], sides[0], self.lam.to(sides[0].dtype)).mean()
+        return mixed_criterion(criterion, output, self.a, self.b, self.lam)
 
     def soft(self, num_classes: int | None = None) -> Float[Tensor, "batch *row"]:
         """``lam * a + (1 - lam) * b`` as a dense target, with class indices turned into one-hot rows first.
@@ -212,6 +201,43 @@ class MixedTarget:
         prediction = logits.argmax(dim=1)
         hit_a, hit_b = _hit(prediction, self.a), _hit(prediction, self.b)
         return torch.lerp(hit_b, hit_a, _like(self.lam, hit_a).to(torch.float32)).mean()
+
+
+def mixed_criterion(
+    criterion: Callable[..., Tensor], output: Any, a: Any, b: Any, lam: Float[Tensor, " batch"]
+) -> Float[Tensor, ""]:
+    """Mean over samples of ``lam * criterion(output, a) + (1 - lam) * criterion(output, b)``.
+
+    Args:
+        criterion: a function of output and labels that returns one value per sample, shape (B, ...).
+        output: what the model returned.
+        a: the samples' own labels: a tensor, or whatever the criterion takes.
+        b: the partners' labels.
+        lam: weight of ``a``, shape (B,).
+
+    Raises:
+        ConfigError: if the criterion reduces.
+        DataError: if it broadcasts (B, 1) against (B,).
+    """
+    batch_size = lam.shape[0]
+    shapes = [tuple(side.shape) for side in (output, a) if isinstance(side, Tensor)]
+    column_against_none = sorted(shapes) == [(batch_size,), (batch_size, 1)]
+    sides = []
+    for label in (a, b):
+        value = criterion(output, label)
+        if value.dim() == 0 or value.shape[0] != batch_size:
+            raise ConfigError(
+                "criterion",
+                tuple(value.shape),
+                f"return one loss per sample, shape ({batch_size}, ...): use reduction='none'",
+            )
+        if column_against_none and value.shape == (batch_size, batch_size):
+            raise DataError(
+                f"output has shape {shapes[0]} but y has {shapes[1]}, and the criterion broadcast them to all pairs: "
+                "squeeze or unsqueeze one of them"
+            )
+        sides.append(value.flatten(1).mean(1) if value.dim() > 1 else value)
+    return torch.lerp(sides[1], sides[0], lam.to(sides[0].dtype)).mean()
 
 
 def _hit(prediction: Tensor, label: Tensor) -> Tensor:

@@ -1,0 +1,180 @@
+"""Contrastive targets: every sample has to find its own view among those of the whole batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from overmix._typing import Float
+from overmix.errors import ConfigError, DataError
+from overmix.mix.plan import MixPlan
+from overmix.mix.target import IGNORE_INDEX, MixedTarget
+
+Direction = Literal["forward", "both"]
+"""Whether queries look for keys only, or keys for queries too."""
+
+
+@dataclass(frozen=True)
+class ContrastiveTarget(MixedTarget):
+    """The views that mixed samples belong to: row i has the mass ``lam_i`` on key i and ``1 - lam_i`` on its partner's.
+
+    The labels ``a`` and ``b`` are numbers of samples in the batch, so that what a :class:`MixedTarget` says about
+    classes holds for matches: ``soft(batch_size)`` is the matrix P of targets, whose rows sum to 1 also where a sample
+    is its own partner, and ``accuracy`` is the share of mass that was retrieved first.
+
+    Args:
+        keys: the unmixed other views, shape (B, D).
+        temperature: divides the cosine similarities, > 0.
+        direction: ``"forward"`` is the loss of the rows, ``"both"`` the mean of that and of the columns.
+    """
+
+    keys: Float[Tensor, "batch dim"]
+    temperature: float
+    direction: Direction
+
+    @classmethod
+    def of(cls, plan: MixPlan, keys: Tensor, temperature: float, direction: Direction) -> ContrastiveTarget:
+        """Return the target of a plan.
+
+        Raises:
+            DataError: if the keys are no rows of floating-point numbers, one for each sample.
+        """
+        check_views(keys, plan.batch_size)
+        return cls(plan.itself, plan.partner, plan.lam, keys, temperature, direction)
+
+    def cross_entropy(
+        self,
+        logits: Float[Tensor, "batch dim"],
+        weight: Float[Tensor, " classes"] | None = None,
+        ignore_index: int = IGNORE_INDEX,
+    ) -> Float[Tensor, ""]:
+        """``-mean_i sum_j P_ij log softmax(S)_ij``, with ``S = cos(queries, keys) / temperature``; or both directions.
+
+        The second direction is ``-mean_j sum_i P_ij log softmax(S^T)_ji``: its weights for one j sum to the mass of
+        column j, which is 1 on average but not each.
+
+        Args:
+            logits: what the model made of the mixed samples: queries of shape (B, D), of any length.
+            weight: not used; matches have no classes.
+            ignore_index: as for classes.
+
+        Raises:
+            ConfigError: if weights are given.
+        """
+        if weight is not None:
+            raise ConfigError("weight", weight, "leave it out: matches have no classes")
+        similarity = self.similarity(logits)
+        forwards = super().cross_entropy(similarity, ignore_index=ignore_index)
+        if self.direction == "forward":
+            return forwards
+        log_p = F.log_softmax(similarity.T, dim=-1)
+        own, other = log_p[self.a, self.a], log_p[self.b, self.a]
+        return (forwards - torch.lerp(other, own, self.lam.to(own.dtype)).mean()) / 2
+
+    def similarity(self, queries: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch batch"]:
+        """Return the cosine similarity of each query with each key over the temperature, shape (B, B)."""
+        return _cosines(queries, self.keys) / self.temperature
+
+    def accuracy(self, logits: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
+        """Return the mean target mass on the key that is nearest to each query, shape ()."""
+        return super().accuracy(self.similarity(logits))
+
+
+@dataclass(frozen=True)
+class SoftClipTarget(MixedTarget):
+    """Keys that resemble each other share the mass: ``P = softmax(cos(keys, keys) / temperature)`` by rows.
+
+    Args:
+        keys: the other views, shape (B, D).
+        temperature: of targets and predictions, > 0.
+    """
+
+    keys: Float[Tensor, "batch dim"]
+    temperature: float
+
+    @classmethod
+    def of(cls, plan: MixPlan, keys: Tensor, temperature: float) -> SoftClipTarget:
+        """Return the target of an unmixed batch."""
+        check_views(keys, plan.batch_size)
+        return cls(plan.itself, plan.itself, torch.ones_like(plan.lam), keys, temperature)
+
+    def cross_entropy(
+        self,
+        logits: Float[Tensor, "batch dim"],
+        weight: Float[Tensor, " classes"] | None = None,
+        ignore_index: int = IGNORE_INDEX,
+    ) -> Float[Tensor, ""]:
+        """``-1/2 mean_i sum_j P_ij (log softmax(S)_ij + log softmax(S^T)_ij)``, S = cos(queries, keys) / temperature.
+
+        It is at least the mean entropy of P, and equal to it where the queries are the keys.
+
+        Args:
+            logits: what the model made of the samples: queries of shape (B, D), of any length.
+            weight: not used; matches have no classes.
+            ignore_index: not used.
+
+        Raises:
+            ConfigError: if weights are given.
+        """
+        if weight is not None:
+            raise ConfigError("weight", weight, "leave it out: matches have no classes")
+        rows = F.softmax(_cosines(self.keys, self.keys) / self.temperature, dim=-1)
+        similarity = _cosines(logits, self.keys) / self.temperature
+        return (F.cross_entropy(similarity, rows) + F.cross_entropy(similarity.T, rows)) / 2
+
+    def accuracy(self, logits: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
+        """Return the share of queries whose nearest key is their own, shape ()."""
+        return super().accuracy(_cosines(logits, self.keys))
+
+
+def cosine_annealed(first: float, last: float, steps: int) -> list[float]:
+    """Return values from ``first`` to ``last`` along half a cosine, such as SoftCLIP's temperatures.
+
+    Args:
+        first: the first value.
+        last: the last value.
+        steps: how many, >= 1; a single one is ``first``.
+
+    Raises:
+        ConfigError: if there is no step.
+
+    Example:
+        >>> [round(t, 5) for t in cosine_annealed(0.004, 0.0075, steps=3)]
+        [0.004, 0.00575, 0.0075]
+    """
+    if steps < 1:
+        raise ConfigError("steps", steps, "use at least 1")
+    half_turn = torch.linspace(0, torch.pi, steps, dtype=torch.float64)
+    return (last + (first - last) * (1 + half_turn.cos()) / 2).tolist()
+
+
+def check_views(keys: Tensor, batch_size: int) -> None:
+    """Refuse what are no views, one row for each sample.
+
+    Raises:
+        DataError: if the keys are no floating-point rows.
+    """
+    if not keys.is_floating_point() or keys.dim() != 2 or keys.shape[0] != batch_size:
+        raise DataError(
+            f"y has dtype {keys.dtype} and shape {tuple(keys.shape)}, but must hold the other view of each sample: "
+            f"floating-point rows of shape ({batch_size}, D)"
+        )
+
+
+def check_temperature(value: object) -> None:
+    """Refuse what is no temperature.
+
+    Raises:
+        ConfigError: if it is not a positive number.
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 < value < float("inf"):  # type: ignore[operator]
+        raise ConfigError("temperature", value, "use a number > 0")
+
+
+def _cosines(queries: Tensor, keys: Tensor) -> Tensor:
+    return F.normalize(queries, dim=-1) @ F.normalize(keys.to(queries.dtype), dim=-1).T

@@ -1,0 +1,95 @@
+"""Pairing by weights: a partner is drawn from the batch with a probability that depends on the pair."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from overmix._typing import Float, Int
+from overmix.errors import ConfigError, DataError
+from overmix.mix.pairing import Pairing
+from overmix.mix.side import SideInfo
+
+
+class WeightedPairing(Pairing, Protocol):
+    """Draws sample i's partner j with probability proportional to a weight ``w[i, j]``, with replacement.
+
+    A sample whose weights are all 0 has no eligible partner: it stays itself, and the plan says so by
+    ``partner[i] == i``.
+    """
+
+    def weights(self, side: SideInfo) -> Float[Tensor, "batch batch"]:
+        """Return the weight of each partner for each sample, shape (B, B), >= 0, finite."""
+        ...
+
+    def draw(self, rng: np.random.Generator, batch_size: int) -> Tensor:
+        """Return a uniform number for each sample, shape (B,), float32 in [0, 1)."""
+        return torch.from_numpy(rng.random(batch_size, dtype=np.float32))
+
+    def partner(self, drawn: Tensor, side: SideInfo) -> Int[Tensor, " batch"]:
+        """Return the partner at which the cumulated weights of the sample's row pass the drawn share of their sum."""
+        return sample_rows(self.weights(side), drawn)
+
+
+def sample_rows(weights: Float[Tensor, "rows columns"], share: Float[Tensor, " rows"]) -> Int[Tensor, " rows"]:
+    """Return for each row the first column at which the cumulated weights pass ``share`` of their sum.
+
+    Args:
+        weights: shape (B, B), >= 0.
+        share: shape (B,), in [0, 1).
+
+    Returns:
+        Shape (B,), int64: a column of positive weight, or the row's own number if the row is 0.
+    """
+    passed = weights.cumsum(-1)
+    total = passed[:, -1:].contiguous()
+    found = torch.searchsorted(passed, share.to(total.dtype).unsqueeze(-1) * total, right=True)
+    # Rounding can carry a share of nearly 1 past the last column that has a weight.
+    last = torch.searchsorted(passed, total)
+    itself = torch.arange(weights.shape[0], device=weights.device)
+    return torch.where(total.squeeze(-1) > 0, torch.minimum(found, last).squeeze(-1), itself)
+
+
+@dataclass(frozen=True)
+class KernelPairing(WeightedPairing):
+    """``P(j | i)`` proportional to ``exp(-||y_i - y_j||**2 / (2 sigma**2))``: partners have similar labels.
+
+    A sample may be its own partner. ``sigma=inf`` draws partners uniformly, a small sigma among equal labels only.
+
+    Args:
+        sigma: width of the kernel, > 0, in the unit of the labels.
+
+    Raises:
+        ConfigError: if sigma is not a positive number.
+
+    Example:
+        >>> w = KernelPairing(sigma=1.0).weights(SideInfo(y=torch.tensor([0.0, 0.5, 1.0, 3.0])))
+        >>> (w / w.sum(1, keepdim=True))[0]
+        tensor([0.4000, 0.3530, 0.2426, 0.0044])
+    """
+
+    sigma: float = 1.0
+
+    def __post_init__(self) -> None:
+        number = isinstance(self.sigma, int | float) and not isinstance(self.sigma, bool)
+        if not number or math.isnan(self.sigma) or self.sigma <= 0:
+            raise ConfigError("sigma", self.sigma, "use a number > 0, in the unit of the labels")
+
+    def weights(self, side: SideInfo) -> Float[Tensor, "batch batch"]:
+        """Return the kernel of every pair of labels, shape (B, B).
+
+        Raises:
+            DataError: if the labels are no numbers that could be near to each other.
+        """
+        y = side.y
+        if y is None or not y.is_floating_point():
+            found = "missing" if y is None else f"of dtype {y.dtype}"
+            raise DataError(f"pairs are made by distance between labels, but y is {found}: give floating-point values")
+        rows = y.reshape(y.shape[0], -1) / self.sigma
+        distance = (rows.unsqueeze(0) - rows.unsqueeze(1)).square().sum(-1)
+        return torch.exp(-0.5 * distance).to(torch.float32)
