@@ -64,7 +64,7 @@ def test_stacked_draws_may_choose_differently():
     both = OneOf(Mixup(per="sample"), CutMix())
     draws = [both.draw(Streams(0, r), 6) for r in range(8)]
     assert len({int(d.choice[0]) for d in draws}) == 2
-    plan = both.plan(Draws.stack(draws), sample_shape=X.shape[1:])
+    plan = torch.func.vmap(lambda drawn: both.plan(drawn, sample_shape=X.shape[1:]))(Draws.stack(draws))
     mixed = both.apply(plan, X.expand(8, *X.shape))
     for r, drawn in enumerate(draws):
         alone = both.plan(drawn, sample_shape=X.shape[1:])

@@ -6,7 +6,10 @@ from overmix.mix import FixedCoefficient, Recipe, SelfPairing
 from overmix.recipes.registry import register
 
 
-@register(source="empirical risk minimisation: Vapnik, Principles of Risk Minimization for Learning Theory (1991)")
+@register(
+    source="empirical risk minimisation: Vapnik, Principles of Risk Minimization for Learning Theory (1991)",
+    target="the own label, cross-entropy",
+)
 class NoMixup(Recipe):
     """``x' = x_i``, ``y' = y_i``: plain training, the condition that everything is compared with.
 

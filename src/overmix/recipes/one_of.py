@@ -10,9 +10,6 @@ import torch
 from overmix.errors import ConfigError
 from overmix.mix import Draws, MixPlan, Need, OneOfSpace, Recipe, SideInfo, StreamSource
 
-_SHARED = ("apply", "mixed_loss", "objective", "target")
-"""What all recipes of a choice must have in common."""
-
 
 class OneOf(Recipe):
     """Each batch is mixed by one of several recipes, drawn with given probabilities.
@@ -41,7 +38,7 @@ class OneOf(Recipe):
         for recipe in recipes:
             if not isinstance(recipe, Recipe):
                 raise ConfigError("recipes", recipe, "give recipes, as in OneOf(Mixup(), CutMix())")
-            if any(getattr(type(recipe), part) is not getattr(Recipe, part) for part in _SHARED):
+            if not recipe.is_composition:
                 raise ConfigError("recipes", recipe, "leave it out: its objective is its own, and cannot be shared")
         given = _checked(probs, len(recipes))
         flat = [pair for recipe, p in zip(recipes, given, strict=True) for pair in _candidates(recipe, p)]

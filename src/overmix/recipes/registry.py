@@ -22,12 +22,16 @@ class RecipeEntry:
         recipe: the class.
         source: where the method comes from.
         defaults: its parameters with their default values.
+        target: what the model should say, and by which loss.
+        schedule: when the authors mix.
     """
 
     name: str
     recipe: type[Recipe]
     source: str
     defaults: Mapping[str, Any]
+    target: str
+    schedule: str
 
     def describe(self) -> dict[str, Any]:
         """Return name, parameters, source and the choices of the recipe with its default values, for listings."""
@@ -39,6 +43,9 @@ class RecipeEntry:
             "pairing": repr(recipe.pairing),
             "coefficient": repr(recipe.coefficient),
             "space": repr(recipe.space),
+            "target": self.target,
+            "schedule": self.schedule,
+            "needs": sorted(recipe.needs),
             "source": self.source,
         }
 
@@ -51,11 +58,15 @@ class RecipeEntry:
 _ENTRIES: dict[str, RecipeEntry] = {}
 
 
-def register(*, source: str) -> Callable[[R], R]:
+def register(
+    *, source: str, target: str = "both labels with their weights, cross-entropy", schedule: str = "every batch"
+) -> Callable[[R], R]:
     """Make a recipe usable by its class name in study files and on the command line.
 
     Args:
         source: the work that the method comes from, for the listing.
+        target: what the model should say, and by which loss, for the listing.
+        schedule: when the authors mix, for the listing.
 
     Raises:
         ConfigError: if the name is taken, or a parameter has no default.
@@ -80,7 +91,8 @@ def register(*, source: str) -> Callable[[R], R]:
         without = [p.name for p in parameters if p.default is inspect.Parameter.empty]
         if without:
             raise ConfigError("recipe", name, f"give a default to {', '.join(without)}")
-        _ENTRIES[name] = RecipeEntry(name, recipe, source, {p.name: p.default for p in parameters})
+        defaults = {p.name: p.default for p in parameters}
+        _ENTRIES[name] = RecipeEntry(name, recipe, source, defaults, target, schedule)
         return recipe
 
     return add

@@ -1,0 +1,47 @@
+"""C-Mixup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from overmix.mix import BetaCoefficient, KernelPairing, MixPlan, Per, Recipe
+from overmix.recipes.registry import register
+
+
+@register(
+    source="Yao, Wang, Zhang, Zou, Finn: C-Mixup: Improving Generalization in Regression (NeurIPS 2022)",
+    target="the mixed value, mean squared error",
+)
+class CMixup(Recipe):
+    """``x' = lam x_i + (1 - lam) x_j``, ``y'`` likewise, ``P(j | i) ~ exp(-||y_i - y_j||**2 / (2 sigma**2))``.
+
+    For regression: partners have similar labels. They come from the batch, and may be the sample itself.
+
+    Args:
+        alpha: concentration of the Beta law, >= 0; ``alpha=0`` mixes nothing.
+        sigma: width of the kernel, > 0, in the unit of the labels; ``sigma=inf`` draws partners uniformly.
+        per: ``"batch"`` draws one lam for the batch, ``"sample"`` one for each sample.
+
+    Raises:
+        ConfigError: if alpha is negative, or sigma not positive.
+
+    Example:
+        >>> import torch
+        >>> x, y = torch.rand(4, 3), torch.tensor([0.0, 0.1, 5.0, 5.1])
+        >>> x_mixed, target = CMixup(sigma=0.1)(x, y)
+        >>> bool(((target.a - target.b).abs() < 1).all())
+        True
+    """
+
+    def __init__(self, alpha: float = 2.0, sigma: float = 1.0, per: Per = "batch") -> None:
+        super().__init__(KernelPairing(sigma), BetaCoefficient(alpha, per))
+
+    def mixed_loss(self, model: Callable[[Any], Tensor], x_mixed: Any, y: Tensor, plan: MixPlan) -> Tensor:
+        """Return the mean squared error against the mixed value ``lam y_i + (1 - lam) y_j``."""
+        with self.space.inside(model, plan):
+            output = model(x_mixed)
+        return F.mse_loss(output.reshape(y.shape), self.target(plan, y).soft())

@@ -1,0 +1,121 @@
+"""RegMixup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from overmix._typing import Float
+from overmix.errors import ConfigError, DataError
+from overmix.mix import (
+    IGNORE_INDEX,
+    BetaCoefficient,
+    MixedTarget,
+    MixPlan,
+    Need,
+    Per,
+    RandomPairing,
+    Recipe,
+)
+from overmix.mix.space import join_batches
+from overmix.recipes.registry import register
+
+
+@dataclass(frozen=True)
+class CleanAndMixedTarget(MixedTarget):
+    """The target of a batch that holds the clean samples first and their mixtures after them.
+
+    Args:
+        eta: weight of the mixtures' loss, >= 0; that of the clean samples is 1.
+    """
+
+    eta: float = 1.0
+
+    def halves(self) -> tuple[MixedTarget, MixedTarget]:
+        """Return the targets of the clean samples and of the mixtures."""
+        size = self.lam.shape[0] // 2
+        clean = MixedTarget(self.a[:size], self.b[:size], self.lam[:size])
+        return clean, MixedTarget(self.a[size:], self.b[size:], self.lam[size:])
+
+    def cross_entropy(
+        self,
+        logits: Float[Tensor, "batch classes *position"],
+        weight: Float[Tensor, " classes"] | None = None,
+        ignore_index: int = IGNORE_INDEX,
+    ) -> Float[Tensor, ""]:
+        """``(CE(clean) + eta CE(mixed)) / (1 + eta)``.
+
+        Args:
+            logits: of clean samples and mixtures, shape (2 B, C), or (2 B, C, ...).
+            weight: class weights, shape (C,).
+            ignore_index: a side with this class index does not count.
+        """
+        return self._mean(lambda half, z: half.cross_entropy(z, weight, ignore_index), logits)
+
+    def loss(self, criterion: Callable[[Tensor, Tensor], Tensor], output: Tensor) -> Float[Tensor, ""]:
+        """Return the mean of the criterion on clean samples and mixtures, weighted 1 to eta.
+
+        Args:
+            criterion: see :meth:`MixedTarget.loss`.
+            output: what the model returned for clean samples and mixtures, shape (2 B, ...).
+        """
+        return self._mean(lambda half, out: half.loss(criterion, out), output)
+
+    def _mean(self, loss: Callable[[MixedTarget, Tensor], Tensor], output: Tensor) -> Tensor:
+        if output.shape[0] != self.lam.shape[0]:
+            raise DataError(
+                f"output has {output.shape[0]} rows, but the batch holds {self.lam.shape[0]}: "
+                "clean samples first, then their mixtures"
+            )
+        clean, mixed = (loss(half, out) for half, out in zip(self.halves(), output.chunk(2), strict=True))
+        return (clean + self.eta * mixed) / (1 + self.eta)
+
+
+@register(
+    source="Pinto, Yang, Lim, Torr, Dokania: RegMixup: Mixup as a Regularizer Can Surprisingly Improve Accuracy and "
+    "Out Distribution Robustness (NeurIPS 2022)",
+    target="clean labels, and both labels of each mixture: (CE(clean) + eta CE(mixed)) / (1 + eta)",
+)
+class RegMixup(Recipe):
+    """``loss = (CE(f(x), y) + eta CE(f(x'), y')) / (1 + eta)``, ``(x', y')`` as in Mixup, ``lam ~ Beta(alpha, alpha)``.
+
+    The mixed batch holds the clean samples first and their mixtures after them: it is twice as large.
+
+    Args:
+        alpha: concentration of the Beta law, >= 0; large values mix strongly, which is meant.
+        eta: weight of the mixtures, >= 0; 0 is plain training.
+        per: ``"batch"`` draws one lam for the batch, ``"sample"`` one for each sample.
+
+    Raises:
+        ConfigError: if alpha or eta is negative or not a number.
+
+    Example:
+        >>> x, y = torch.rand(4, 3), torch.tensor([0, 1, 1, 0])
+        >>> x_both, target = RegMixup()(x, y)
+        >>> model = torch.nn.Linear(3, 2)
+        >>> loss = target.cross_entropy(model(x_both))
+        >>> x_both.shape
+        torch.Size([8, 3])
+    """
+
+    asks: ClassVar[frozenset[Need]] = frozenset({"clean"})
+
+    def __init__(self, alpha: float = 20.0, eta: float = 1.0, per: Per = "batch") -> None:
+        super().__init__(RandomPairing(), BetaCoefficient(alpha, per))
+        if isinstance(eta, bool) or not isinstance(eta, int | float) or not 0 <= eta < float("inf"):
+            raise ConfigError("eta", eta, "use a number >= 0")
+        self.eta = float(eta)
+
+    def apply(self, plan: MixPlan, x: Any) -> Any:
+        """Return the clean samples, followed by their mixtures."""
+        return join_batches(self.space.unmixed(x), self.space.apply(plan, x), batch_axis=plan.lam.dim() - 1)
+
+    def target(self, plan: MixPlan, y: Tensor) -> MixedTarget:
+        """Return the labels of the clean samples, followed by those of the mixtures."""
+        mixed = super().target(plan, y)
+        lam = torch.cat([torch.ones_like(mixed.lam), mixed.lam])
+        return CleanAndMixedTarget(torch.cat([y, mixed.a]), torch.cat([y, mixed.b]), lam, self.eta)

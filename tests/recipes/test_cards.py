@@ -1,0 +1,46 @@
+"""Every recipe has a method card, whose table of defaults is true and whose example runs."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from overmix.recipes import registered, unregister
+
+CARDS = Path(__file__).parents[2] / "docs" / "recipes"
+
+
+@pytest.mark.parametrize("name", sorted(registered()))
+def test_the_card_names_all_parameters_with_their_defaults(name):
+    text = (CARDS / f"{name.lower()}.md").read_text()
+    assert text.startswith(f"# {name}\n")
+    rows = dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", text, flags=re.MULTILINE))
+    assert rows == {parameter: repr(default) for parameter, default in registered()[name].defaults.items()}
+    assert all(f"**{part}" in text for part in ("Source.", "Held to, by tests."))
+
+
+@pytest.mark.parametrize("name", sorted(registered()))
+def test_the_example_of_the_card_runs(name):
+    blocks = re.findall(r"```python\n(.*?)```", (CARDS / f"{name.lower()}.md").read_text(), flags=re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, f"{name}.md", "exec"), {})
+
+
+@pytest.mark.parametrize("page", ["oneof", "compose"])
+def test_the_examples_of_the_other_pages_run(page):
+    try:
+        for block in re.findall(r"```python\n(.*?)```", (CARDS / f"{page}.md").read_text(), flags=re.DOTALL):
+            exec(compile(block, f"{page}.md", "exec"), {"__name__": page})
+    finally:
+        unregister("CutFromOthers")
+
+
+def test_the_index_lists_every_card():
+    index = (CARDS / "index.md").read_text()
+    assert {name.lower() for name in registered()} <= set(re.findall(r"\]\((\w+)\.md\)", index))
+
+
+def test_there_is_no_card_without_a_recipe():
+    cards = {path.stem for path in CARDS.glob("*.md")} - {"index", "oneof", "compose"}
+    assert cards == {name.lower() for name in registered()}

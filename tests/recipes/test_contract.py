@@ -1,0 +1,354 @@
+"""What every registered recipe must do, over layouts, dtypes, batch sizes and kinds of labels.
+
+A new recipe is tested by being registered.
+"""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.func import functional_call, vmap
+
+from overmix.errors import DataError
+from overmix.mix import Draws, MixPlan, Streams, sample_shape
+from overmix.mix.space import first_tensor
+from overmix.recipes import make_recipe, registered
+
+NAMES = sorted(registered())
+CLASSES, WIDTH = 4, 6
+LAYOUTS = {"table": (6,), "sequence": (5, 6), "image": (3, 6, 6), "several inputs": None}
+DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.uint8]
+LABELS = ["classes", "rows", "values", "several values"]
+
+# Settings that make a recipe's own place exist in the models of these tests, and its mixing visible.
+PARAMETERS = {
+    "ManifoldMixup": {"layers": ("input", "body.0")},
+    "MixCo": {"probability": 1.0, "temperature": 0.1},
+    "BiMixCo": {"probability": 1.0, "temperature": 0.1},
+    "GroupedMixCo": {"probability": 1.0, "temperature": 0.1},
+    "SoftCLIP": {"temperature": 0.1},
+}
+# Which labels a recipe is for, if not for all of them.
+KINDS = {
+    "CMixup": {"values", "several values"},
+    "SelectiveMixup": {"classes"},
+    "LISA": {"classes"},
+    "ConfidentMixup": {"classes"},
+    "PromptMixup": {"classes"},
+}
+# Recipes whose samples are rows of features.
+ROWS_ONLY = {"PromptMixup"}
+# Recipes whose batch is the clean one.
+NEVER_MIX = {"NoMixup", "SoftCLIP"}
+
+
+def recipe_of(name):
+    return make_recipe(name, **PARAMETERS.get(name, {}))
+
+
+def samples(layout, batch_size, dtype, g):
+    def tensor(shape):
+        x = torch.rand(batch_size, *shape, generator=g) * 200
+        return x.to(dtype)
+
+    if layout == "several inputs":
+        return {"image": tensor((3, 6, 6)), "more": [tensor((2, 6, 6)), tensor((6, 6))]}
+    return tensor(LAYOUTS[layout])
+
+
+def labels(recipe, kind, batch_size, g):
+    if "views" in recipe.needs:
+        return torch.randn(batch_size, WIDTH, generator=g)
+    classes = torch.randint(CLASSES, (batch_size,), generator=g)
+    return {
+        "classes": classes,
+        "rows": F.one_hot(classes, CLASSES).float() * 0.9 + 0.1 / CLASSES,
+        "values": torch.randn(batch_size, generator=g),
+        "several values": torch.randn(batch_size, 3, generator=g),
+    }[kind]
+
+
+def kinds_of(name):
+    if "views" in recipe_of(name).needs:
+        return ["views"]
+    return [kind for kind in LABELS if kind in KINDS.get(name, LABELS)]
+
+
+def layouts_of(name):
+    return ["table"] if name in ROWS_ONLY else list(LAYOUTS)
+
+
+def side_information(batch_size, g):
+    return {
+        "features": torch.randn(batch_size, 4, generator=g),
+        "domain": torch.randint(2, (batch_size,), generator=g),
+    }
+
+
+def problem(name, layout="table", kind=None, batch_size=5, dtype=torch.float32, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    recipe = recipe_of(name)
+    kind = kinds_of(name)[0] if kind is None else kind
+    x, y = samples(layout, batch_size, dtype, g), labels(recipe, kind, batch_size, g)
+    side = side_information(batch_size, g)
+    draws = recipe.draw(Streams(seed, 1), batch_size, epoch=2, step=3)
+    return recipe, x, y, recipe.plan(draws, y, sample_shape=sample_shape(x), **side), draws, side
+
+
+def leaves(nest):
+    if isinstance(nest, torch.Tensor):
+        return [nest]
+    values = nest.values() if isinstance(nest, dict) else nest
+    return [leaf for value in values for leaf in leaves(value)]
+
+
+def assert_equal(one, other):
+    pairs = list(zip(leaves(one), leaves(other), strict=True))
+    assert pairs
+    for a, b in pairs:
+        assert a.dtype == b.dtype
+        assert torch.equal(a, b)
+
+
+def off(plan):
+    return plan.only_where(torch.zeros(plan.batch_size, dtype=torch.bool))
+
+
+every_recipe = pytest.mark.parametrize("name", NAMES)
+few = settings(max_examples=25)
+
+
+@st.composite
+def cases(draw, name):
+    return {
+        "layout": draw(st.sampled_from(layouts_of(name))),
+        "kind": draw(st.sampled_from(kinds_of(name))),
+        "batch_size": draw(st.sampled_from([1, 2, 3, 5, 8])),
+        "dtype": draw(st.sampled_from(DTYPES)),
+        "seed": draw(st.integers(0, 2**31)),
+    }
+
+
+@every_recipe
+@few
+@given(data=st.data())
+def test_the_batch_is_left_alone_and_the_mixture_has_its_device_dtype_and_form(name, data):
+    recipe, x, y, plan, _, _ = problem(name, **data.draw(cases(name)))
+    before = [leaf.clone() for leaf in leaves(x)]
+    y_before = y.clone()
+    mixed = recipe.apply(plan, x)
+    target = recipe.target(plan, y)
+    for leaf, result in zip(leaves(x), leaves(mixed), strict=True):
+        assert result.dtype == (torch.float32 if leaf.dtype == torch.uint8 else leaf.dtype)
+        assert result.device == leaf.device
+        assert result.shape[1:] == leaf.shape[1:]
+        assert len(result) == len(leaf) * (2 if "clean" in recipe.needs else 1)
+        assert result.untyped_storage().data_ptr() != leaf.untyped_storage().data_ptr() or name in NEVER_MIX
+    if name not in NEVER_MIX:
+        for result in leaves(mixed):
+            result.zero_()
+    assert all(torch.equal(leaf, was) for leaf, was in zip(leaves(x), before, strict=True))
+    assert torch.equal(y, y_before)
+    assert len(target.lam) == len(leaves(mixed)[0]) or "hidden" in recipe.needs
+
+
+@every_recipe
+@few
+@given(data=st.data())
+def test_lam_one_is_the_identity(name, data):
+    case = data.draw(cases(name))
+    recipe, x, y, plan, _, _ = problem(name, **case)
+    mixed = leaves(recipe.apply(off(plan), x))
+    unmixed = leaves(recipe.unmixed(x, y)[0])
+    for result, clean in zip(mixed, unmixed, strict=True):
+        if name == "PromptMixup":  # scaled to length 1 twice
+            torch.testing.assert_close(result, clean, atol=4 * torch.finfo(clean.dtype).eps, rtol=0)
+        else:
+            assert torch.equal(result[-len(clean) :], clean)
+    target = recipe.target(off(plan), y)
+    assert (target.lam == 1).all()
+    assert torch.equal(target.a, target.b)
+
+
+@every_recipe
+@few
+@given(data=st.data())
+def test_equal_plans_give_equal_results_and_equal_addresses_equal_plans(name, data):
+    case = data.draw(cases(name))
+    recipe, x, y, plan, _, _ = problem(name, **case)
+    _, _, _, again, _, _ = problem(name, **case)
+    assert torch.equal(plan.partner, again.partner)
+    assert torch.equal(plan.lam, again.lam)
+    assert_equal(recipe.apply(plan, x), recipe.apply(again, x))
+    assert torch.equal(recipe.target(plan, y).b, recipe.target(again, y).b)
+
+
+@every_recipe
+@few
+@given(data=st.data())
+def test_partners_are_in_the_batch_and_shares_are_shares(name, data):
+    case = data.draw(cases(name))
+    _, _, _, plan, _, _ = problem(name, **case)
+    assert plan.partner.shape == plan.lam.shape == (case["batch_size"],)
+    assert plan.partner.dtype == torch.int64
+    assert ((plan.partner >= 0) & (plan.partner < case["batch_size"])).all()
+    assert ((plan.lam >= 0) & (plan.lam <= 1)).all()
+    assert all(part.batch_size == case["batch_size"] for part in plan.parts)
+
+
+@every_recipe
+@few
+@given(data=st.data())
+def test_the_mass_of_the_target_is_conserved(name, data):
+    case = data.draw(cases(name))
+    recipe, _, y, plan, _, _ = problem(name, **case)
+    target = recipe.target(plan, y)
+    if "views" in recipe.needs:
+        rows = target.soft(case["batch_size"])
+    elif case["kind"] in ("classes", "rows"):
+        rows = target.soft(CLASSES if case["kind"] == "classes" else None)
+    else:
+        low, high = torch.minimum(target.a, target.b), torch.maximum(target.a, target.b)
+        assert ((target.soft() >= low - 1e-6) & (target.soft() <= high + 1e-6)).all()
+        return
+    torch.testing.assert_close(rows.sum(1), torch.ones(len(rows)), atol=1e-5, rtol=0)
+    assert (rows >= 0).all()
+
+
+@every_recipe
+@pytest.mark.parametrize("seed", range(3))
+def test_a_stack_of_replicas_is_planned_and_mixed_as_each_alone(name, seed):
+    for layout in layouts_of(name):
+        for kind in kinds_of(name):
+            problems = [problem(name, layout, kind, batch_size=5, seed=seed * 10 + r) for r in range(3)]
+            recipe = problems[0][0]
+            shape = sample_shape(problems[0][1])
+            draws = Draws.stack([p[4] for p in problems])
+            y = torch.stack([p[2] for p in problems])
+            features, domain = (torch.stack([p[5][need] for p in problems]) for need in ("features", "domain"))
+            plan = vmap(
+                lambda d, y, f, g, recipe=recipe, shape=shape: recipe.plan(
+                    d, y, sample_shape=shape, features=f, domain=g
+                )
+            )(draws, y, features, domain)
+            x = _stack([p[1] for p in problems])
+            mixed = recipe.apply(plan, x)
+            for r, (_, x_alone, _, plan_alone, _, _) in enumerate(problems):
+                assert torch.equal(plan.partner[r], plan_alone.partner)
+                torch.testing.assert_close(plan.lam[r], plan_alone.lam, atol=1e-6, rtol=0)
+                for whole, alone in zip(leaves(mixed), leaves(recipe.apply(plan_alone, x_alone)), strict=True):
+                    torch.testing.assert_close(whole[r], alone)
+
+
+def _stack(nests):
+    first = nests[0]
+    if isinstance(first, torch.Tensor):
+        return torch.stack(nests)
+    if isinstance(first, dict):
+        return {key: _stack([nest[key] for nest in nests]) for key in first}
+    return [_stack(list(group)) for group in zip(*nests, strict=True)]
+
+
+class Network(nn.Module):
+    """Maps rows to logits, values or queries."""
+
+    def __init__(self, outputs):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(6, 7), nn.Tanh())
+        self.head = nn.Linear(7, outputs)
+
+    def forward(self, x):
+        return self.head(self.body(x / 200)).squeeze(-1)
+
+
+class Bound:
+    """A module called with the parameters of one replica, as an engine does."""
+
+    def __init__(self, module, parameters):
+        self.module, self.parameters = module, parameters
+        self.get_submodule, self.named_modules = module.get_submodule, module.named_modules
+
+    def __call__(self, x):
+        return functional_call(self.module, self.parameters, (x,))
+
+
+def outputs_of(recipe, kind):
+    return {"views": WIDTH, "classes": CLASSES, "rows": CLASSES, "values": 1, "several values": 3}[kind]
+
+
+def trainable_kinds(name):
+    """Kinds of labels that the recipe's own loss is for."""
+    if name in ("CMixup", "LossMix"):
+        return ["values"]
+    return [kind for kind in kinds_of(name) if kind in ("classes", "rows", "views")]
+
+
+@every_recipe
+def test_the_objective_is_a_finite_scalar_that_trains_every_parameter_and_leaves_the_model_alone(name):
+    for kind in trainable_kinds(name):
+        recipe, x, y, plan, _, _ = problem(name, kind=kind, batch_size=8)
+        torch.manual_seed(0)
+        model = Network(outputs_of(recipe, kind))
+        loss = recipe.objective(model, x, y, plan)
+        assert loss.shape == ()
+        assert torch.isfinite(loss)
+        loss.backward()
+        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+        assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+@every_recipe
+def test_the_loss_of_a_stack_is_the_loss_of_each(name):
+    for kind in trainable_kinds(name):
+        problems = [problem(name, kind=kind, batch_size=5, seed=r) for r in range(3)]
+        recipe = problems[0][0]
+        models = []
+        for r in range(3):
+            torch.manual_seed(r)
+            models.append(Network(outputs_of(recipe, kind)))
+        parameters = {
+            key: torch.stack([dict(m.named_parameters())[key].detach() for m in models])
+            for key, _ in models[0].named_parameters()
+        }
+        plan = MixPlan.stack([p[3] for p in problems])
+        x, y = torch.stack([p[1] for p in problems]), torch.stack([p[2] for p in problems])
+
+        def loss(parameters, x, y, plan, recipe=recipe, base=models[0]):
+            return recipe.mixed_loss(Bound(base, parameters), x, y, plan)
+
+        stacked = vmap(loss)(parameters, recipe.apply(plan, x), y, plan)
+        looped = torch.stack([recipe.objective(m, p[1], p[2], p[3]) for m, p in zip(models, problems, strict=True)])
+        torch.testing.assert_close(stacked, looped.detach())
+
+
+@every_recipe
+def test_called_on_a_batch_it_is_seeded_by_a_generator(name):
+    recipe, x, y, _, _, side = problem(name, batch_size=8)
+    if "hidden" in recipe.needs:
+        return
+    calls = [recipe(x, y, generator=torch.Generator().manual_seed(seed), **side) for seed in (1, 1, 2, 3)]
+    assert_equal(calls[0][0], calls[1][0])
+    assert torch.equal(calls[0][1].lam, calls[1][1].lam)
+    if name not in NEVER_MIX:
+        assert any(not torch.equal(first_tensor(calls[0][0]), first_tensor(call[0])) for call in calls[2:])
+
+
+@every_recipe
+def test_what_it_needs_is_asked_for(name):
+    recipe, x, y, _, draws, side = problem(name)
+    for need in recipe.needs & side.keys():
+        rest = {key: value for key, value in side.items() if key != need}
+        with pytest.raises(DataError, match=rf"^{name} needs {need}"):
+            recipe.plan(draws, y, sample_shape=sample_shape(x), **rest)
+
+
+@every_recipe
+def test_it_says_what_it_is(name):
+    entry = registered()[name]
+    text = entry.describe()
+    assert {"pairing", "coefficient", "space", "target", "schedule", "source", "needs"} <= text.keys()
+    assert all(isinstance(text[key], str) and text[key] for key in ("pairing", "coefficient", "space", "target"))
+    assert entry.summary.startswith(("``", "MixCo in both", "BiMixCo with"))
+    assert text["parameters"].keys() == dict(entry.defaults).keys()
