@@ -58,11 +58,16 @@ def with_numbers(text: str, summary: Mapping[str, Any]) -> str:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+    return f"{_points(value)} %"
 
 
 def _interval(ci: list[float] | None) -> str:
-    return "" if ci is None else f"[{100 * ci[0]:.1f}, {100 * ci[1]:.1f}]"
+    return "" if ci is None else f"[{_points(ci[0])}, {_points(ci[1])}]"
+
+
+def _points(value: float) -> str:
+    """Return percent with one decimal; adding 0.0 turns a rounded -0.0 into 0.0."""
+    return f"{round(100 * value, 1) + 0.0:.1f}"
 
 
 def main() -> None:
