@@ -85,7 +85,8 @@ def _remedy(item: Mapping[str, Any], field: FieldInfo | None) -> str:
         return did_you_mean(value, choices) if isinstance(value, str) else f"use one of: {', '.join(choices)}"
     for name, sign in (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<=")):
         if name in limits:
-            return f"use a number {sign} {limits[name]:g}"
+            limit = float(limits[name])
+            return f"use a number {sign} {int(limit) if limit.is_integer() else limit}"
     if kind in ("int_type", "float_type") and _is_number(value):
         return "write it without quotes"
     message = str(item["msg"])
