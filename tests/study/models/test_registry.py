@@ -7,7 +7,13 @@ from torch.func import functional_call, stack_module_state, vmap
 from overmix.errors import ConfigError
 from overmix.study.models import build_model, check_model_name, model_names, model_options
 
-SMALL = {"mlp": {"hidden": [8]}, "convnet": {"width": 4}}
+SMALL = {
+    "mlp": {"hidden": [8]},
+    "convnet": {"width": 4},
+    "resnet18": {"width": 2},
+    "resnet34": {"width": 2},
+    "vgg16": {"width": 2},
+}
 
 
 @pytest.mark.parametrize("name", model_names())

@@ -39,13 +39,13 @@ def dataset_of(
 ) -> Dataset:
     """Return arrays that are known to be sound as a data set."""
     return Dataset(
-        name,
-        torch.from_numpy(np.ascontiguousarray(x)),
-        torch.from_numpy(np.ascontiguousarray(y, dtype=np.int64)),
-        torch.from_numpy(np.ascontiguousarray(x_test)),
-        torch.from_numpy(np.ascontiguousarray(y_test, dtype=np.int64)),
-        num_classes,
+        name, _tensor(x), _tensor(y, np.int64), _tensor(x_test), _tensor(y_test, np.int64), num_classes=num_classes
     )
+
+
+def _tensor(array: np.ndarray, dtype: type[np.generic] | None = None) -> Tensor:
+    # Memory that other code may read only, such as a file's content, must not become a tensor: those can be written to.
+    return torch.from_numpy(np.require(array, dtype, ["C_CONTIGUOUS", "WRITEABLE"]))
 
 
 def image_dataset(

@@ -7,18 +7,23 @@ from collections.abc import Callable
 from typing import Any
 
 from overmix.errors import ConfigError, did_you_mean
+from overmix.study.data.cifar import cifar10, cifar100
 from overmix.study.data.dataset import Dataset
 from overmix.study.data.digits import digits
 from overmix.study.data.fashion_mnist import fashion_mnist
 from overmix.study.data.mnist1d import mnist1d
 from overmix.study.data.npz import npz
+from overmix.study.data.svhn import svhn
 from overmix.study.options import check_option_values
 
 _DATASETS: dict[str, Callable[..., Dataset]] = {
+    "cifar10": cifar10,
+    "cifar100": cifar100,
     "digits": digits,
     "fashion_mnist": fashion_mnist,
     "mnist1d": mnist1d,
     "npz": npz,
+    "svhn": svhn,
 }
 
 
