@@ -166,6 +166,7 @@ def summarise(curves: pl.DataFrame, conditions: list[dict[str, Any]], *, seeds: 
         "advice": {
             "kind": "switch",
             "sentence": "Mixup over-trains: switch it off at epoch 128 (safe 64–256).",
+            "condition": best,
             "switch_epoch": 128,
             "safe": [64, 256],
             "gain_over_erm": gain,

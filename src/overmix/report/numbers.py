@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from decimal import ROUND_HALF_UP, Decimal
 
 NONE = "–"
 _NBSP = "\u00a0"
 
 
 def _fixed(x: float, digits: int) -> str:
-    text = f"{x:,.{digits}f}"
-    if float(text.replace(",", "")) == 0:
-        text = text.lstrip("-")
-    return text.replace("-", "\u2212")
+    # Means of one and the same data that were added up in another order must not round to two different numbers, as
+    # 5.9499999 and 5.9500001 would: so the noise of the arithmetic goes first, and a half then always goes up.
+    rounded = Decimal(f"{x:.9g}").quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return f"{abs(rounded) if rounded == 0 else rounded:,}".replace("-", "\u2212")
 
 
 def percent(x: float | None, digits: int = 1) -> str:

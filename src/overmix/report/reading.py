@@ -95,6 +95,7 @@ class Advice:
     switch_epoch: float | None = None
     safe: tuple[float, float] | None = None
     gain: Estimate = field(default_factory=Estimate)
+    condition: str | None = None
     code: str | None = None
 
 
@@ -192,6 +193,7 @@ def _advice(row: Mapping[str, Any]) -> Advice:
         switch_epoch=number_or_none(row.get("switch_epoch")),
         safe=_pair(row.get("safe")),
         gain=_estimate(row, "gain_over_erm", "gain_ci"),
+        condition=row.get("condition"),
         code=row.get("code") or None,
     )
 

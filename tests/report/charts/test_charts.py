@@ -13,6 +13,7 @@ import vl_convert
 
 from overmix.report.charts import Chart, error_chart
 from overmix.report.figures import light, to_svg
+from overmix.report.look import LIGHT
 from overmix.report.page import sections
 from overmix.report.reading import read
 
@@ -93,6 +94,14 @@ def test_turning_point_only_where_the_curve_turns(make_result: Make) -> None:
     for row in result.summary["conditions"]:
         row["verdict"] = "monotone"
     assert "turns at epoch" not in json.dumps(error_chart(read(result)).spec)
+
+
+def test_notes_in_ink_are_written(make_result: Make) -> None:
+    report = read(make_result(seeds=2))
+    for name, note in (("test-error", "safe to switch 64–256"), ("training-loss", "loss floor 0.45")):
+        chart = next(chart for chart in charts(make_result(seeds=2)) if chart.name == name)
+        written = re.findall(rf"<text[^>]*fill=\"([^\"]*)\"[^>]*>{note}<", to_svg(light(chart, report)))
+        assert written == [LIGHT.ink] * 2  # the note, and its rim
 
 
 def test_undecided_turning_point_is_hollow(make_result: Make) -> None:

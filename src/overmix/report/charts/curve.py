@@ -73,8 +73,7 @@ def curve_chart(
     if named:
         datasets["ends"] = end_rows(lines, metric, focused, whole, size[1])
         layers.append(end_layer())
-    _share_range(layers, focused, whole)
-    _color_conditions(layers, _color(report, lines, legend=not named))
+    color, y = _color(report, lines, legend=not named), _vertical(focused, whole)
     scales = _horizontal(report.epochs, first)
     spec = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
@@ -92,7 +91,7 @@ def curve_chart(
         "data": {"name": "curves"},
         "transform": [ONLY_SHOWN],
         "encoding": {"x": scales["log"]},
-        "layer": layers,
+        "layer": [_finished(layer, color, y) for layer in layers],
         "usermeta": {"overmix": {"x": scales, "subtitle": _made_of(lines)}},
     }
     caption = f"{about} {_beyond(lines, metric, focused)}".strip()
@@ -110,20 +109,20 @@ def _focused(lines: Sequence[Line], metric: Metric, reach: Sequence[float]) -> t
     return metric.scale * min([low, *reach]), metric.scale * max([high, *reach])
 
 
-def _share_range(layers: Sequence[Layer], focused: tuple[float, float], whole: tuple[float, float]) -> None:
-    """Give every layer's y the same range, which the parameter ``full`` widens to all of the data."""
+def _vertical(focused: tuple[float, float], whole: tuple[float, float]) -> Layer:
+    """Return a vertical range that the parameter ``full`` widens to all of the data."""
     bounds = [{"expr": f"full ? {short(w)} : {short(f)}"} for w, f in zip(whole, focused, strict=True)]
-    scale = {"domain": bounds, "nice": False, "zero": False}
-    for layer in layers:
-        if "field" in layer["encoding"].get("y", {}):
-            layer["encoding"]["y"] |= {"scale": scale, "axis": {"tickCount": 6}}
+    return {"scale": {"domain": bounds, "nice": False, "zero": False}, "axis": {"tickCount": 6}}
 
 
-def _color_conditions(layers: Sequence[Layer], color: Layer) -> None:
-    """Colour every layer by condition, but those that say ``None``: they are drawn in ink."""
-    for layer in layers:
-        if layer["encoding"].setdefault("color", color) is None:
-            del layer["encoding"]["color"]
+def _finished(layer: Layer, color: Layer, y: Layer) -> Layer:
+    """Give a layer what all share: the vertical range, and its condition's colour unless it is drawn in ink."""
+    encoding = {"color": color} | layer["encoding"]
+    if encoding["color"] is None:
+        del encoding["color"]
+    if "field" in encoding.get("y", {}):
+        encoding["y"] = encoding["y"] | y
+    return layer | {"encoding": encoding}
 
 
 def _horizontal(last: int, first: float) -> dict[str, Layer]:
@@ -171,7 +170,7 @@ def _beyond(lines: Sequence[Line], metric: Metric, frame: tuple[float, float]) -
     if above:
         return f"Above the frame: {', '.join(above)}; “whole curve” shows all."
     if any(metric.scale * float(line.mean.max()) > frame[1] for line in lines):
-        return "The descent from the untrained network leaves the frame; “whole curve” shows it."
+        return "Early epochs leave the frame; “whole curve” shows them."
     return ""
 
 

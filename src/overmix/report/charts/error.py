@@ -127,7 +127,7 @@ def _safe_range(lo: float, hi: float) -> list[Layer]:
         "encoding": {"x": quantitative("from"), "x2": {"field": "to"}, "y": y, "color": None},
     }
     right = f"width - scale('x', {hi}) > min(125, scale('x', {lo}))"
-    x = {"value": {"expr": f"{right} ? scale('x', {hi}) + 6 : scale('x', {lo}) - 6"}}
+    x = {"value": {"expr": f"{right} ? scale('x', {hi}) + 12 : scale('x', {lo}) - 12"}}
     mark = {"type": "text", "style": "plain", "align": {"expr": f"{right} ? 'left' : 'right'"}}
     text = {"field": "text", "type": "nominal"}
     return [bar, *haloed({"data": data, "mark": mark, "encoding": {"x": x, "y": y, "color": None, "text": text}})]
