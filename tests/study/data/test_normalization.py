@@ -7,7 +7,7 @@ from overmix.study.data import normalization_stats
 RNG = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("shape", [(50, 7), (50, 3, 40), (50, 3, 5, 6), (5000, 1, 2, 3), (1, 2)])
+@pytest.mark.parametrize("shape", [(50, 7), (50, 3, 40), (50, 3, 5, 6), (5000, 1, 10, 20), (3, 2, 400, 400), (1, 2)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_against_numpy(shape, dtype):
     x = RNG.integers(256, size=shape, dtype=np.uint8).astype(dtype)

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from overmix._typing import Float, Shaped
 
-_CHUNK = 2048
+_PART = 2**18
+"""Values per part: small enough for a processor's cache, which makes it several times faster than large parts."""
 
 
 def normalization_stats(
@@ -45,4 +46,5 @@ def normalization_stats(
 
 def _parts(x: Tensor) -> Iterator[Tensor]:
     """Yield float64 copies of a few samples at a time: a whole set of images would need eight times its memory."""
-    return (x[start : start + _CHUNK].to(torch.float64) for start in range(0, len(x), _CHUNK))
+    step = max(1, _PART // x[0].numel())
+    return (x[start : start + step].to(torch.float64) for start in range(0, len(x), step))
