@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from overmix.errors import ConfigError
-from overmix.mix.capture import captured
+from overmix.mix.capture import captured, replaced
 
 
 def network():
@@ -14,13 +14,11 @@ def hooks(model):
     return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
 
 
-def test_the_output_of_a_named_layer_is_collected_for_each_pass():
+def test_the_output_of_a_named_layer_is_collected():
     model, x = network(), torch.randn(5, 3)
     with captured(model, "1") as seen:
         model(x)
-        model(x[:2])
     assert torch.equal(seen[0], model[1](model[0](x)))
-    assert len(seen[1]) == 2
     assert seen[0].requires_grad
     assert hooks(model) == 0
 
@@ -30,6 +28,30 @@ def test_without_a_name_it_is_what_enters_the_last_linear_layer():
     with captured(model, None) as seen:
         model(x)
     assert torch.equal(seen[0], model[1](model[0](x)))
+    assert hooks(model) == 0
+
+
+@pytest.mark.parametrize("layer", [None, "1"])
+def test_samples_can_be_added_in_the_middle_of_the_model(layer):
+    model, x, more = network(), torch.randn(5, 3), torch.randn(2, 4)
+    with replaced(model, layer, lambda h: torch.cat([h, more])):
+        out = model(x)
+    assert torch.equal(out[:5], model(x))
+    assert torch.equal(out[5:], model[2:](more))
+    assert hooks(model) == 0
+
+
+@pytest.mark.parametrize("calls", [0, 2])
+def test_a_layer_that_is_not_called_exactly_once_is_refused(calls):
+    model = network()
+
+    def passes():
+        with captured(model, "1"):
+            for _ in range(calls):
+                model(torch.randn(5, 3))
+
+    with pytest.raises(ConfigError, match=f"this one was called {calls} times"):
+        passes()
     assert hooks(model) == 0
 
 

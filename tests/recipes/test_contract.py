@@ -14,7 +14,7 @@ from torch.func import functional_call, vmap
 from overmix.errors import DataError
 from overmix.mix import Draws, MixPlan, Streams, sample_shape
 from overmix.mix.space import first_tensor
-from overmix.recipes import make_recipe, registered
+from overmix.recipes import MultimodalOutput, make_recipe, registered
 
 NAMES = sorted(registered())
 CLASSES, WIDTH = 4, 6
@@ -37,11 +37,12 @@ KINDS = {
     "LISA": {"classes"},
     "ConfidentMixup": {"classes"},
     "PromptMixup": {"classes"},
+    "AnchorMixup": {"values"},
 }
 # Recipes whose samples are rows of features.
 ROWS_ONLY = {"PromptMixup"}
 # Recipes whose batch is the clean one.
-NEVER_MIX = {"NoMixup", "SoftCLIP"}
+NEVER_MIX = {"NoMixup", "SoftCLIP", "M3Co", "AnchorMixup"}
 
 
 def recipe_of(name):
@@ -263,6 +264,26 @@ class Network(nn.Module):
         return self.head(self.body(x / 200)).squeeze(-1)
 
 
+class TwoModalities(nn.Module):
+    """Takes three features for each of two modalities; returns embeddings and the logits of three heads."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoders = nn.ModuleList([nn.Linear(3, 5), nn.Linear(3, 5)])
+        self.heads = nn.ModuleList([nn.Linear(5, CLASSES), nn.Linear(5, CLASSES), nn.Linear(10, CLASSES)])
+
+    def forward(self, x):
+        parts = (x / 200).split(3, dim=-1)
+        z = tuple(encoder(part) for encoder, part in zip(self.encoders, parts, strict=True))
+        fused = torch.cat(z, dim=-1)
+        return MultimodalOutput(z, tuple(head(h) for head, h in zip(self.heads, (*z, fused), strict=True)))
+
+
+def model_for(name, recipe, kind, seed):
+    torch.manual_seed(seed)
+    return TwoModalities() if name == "M3Co" else Network(outputs_of(recipe, kind))
+
+
 class Bound:
     """A module called with the parameters of one replica, as an engine does."""
 
@@ -280,7 +301,7 @@ def outputs_of(recipe, kind):
 
 def trainable_kinds(name):
     """Kinds of labels that the recipe's own loss is for."""
-    if name in ("CMixup", "LossMix"):
+    if name in ("CMixup", "LossMix", "AnchorMixup"):
         return ["values"]
     return [kind for kind in kinds_of(name) if kind in ("classes", "rows", "views")]
 
@@ -289,8 +310,7 @@ def trainable_kinds(name):
 def test_the_objective_is_a_finite_scalar_that_trains_every_parameter_and_leaves_the_model_alone(name):
     for kind in trainable_kinds(name):
         recipe, x, y, plan, _, _ = problem(name, kind=kind, batch_size=8)
-        torch.manual_seed(0)
-        model = Network(outputs_of(recipe, kind))
+        model = model_for(name, recipe, kind, seed=0)
         loss = recipe.objective(model, x, y, plan)
         assert loss.shape == ()
         assert torch.isfinite(loss)
@@ -304,10 +324,7 @@ def test_the_loss_of_a_stack_is_the_loss_of_each(name):
     for kind in trainable_kinds(name):
         problems = [problem(name, kind=kind, batch_size=5, seed=r) for r in range(3)]
         recipe = problems[0][0]
-        models = []
-        for r in range(3):
-            torch.manual_seed(r)
-            models.append(Network(outputs_of(recipe, kind)))
+        models = [model_for(name, recipe, kind, seed=r) for r in range(3)]
         parameters = {
             key: torch.stack([dict(m.named_parameters())[key].detach() for m in models])
             for key, _ in models[0].named_parameters()

@@ -1,10 +1,12 @@
 """The methods: one file each, a few lines of composition."""
 
+from overmix.recipes.anchor_mixup import AnchorMixup
 from overmix.recipes.c_mixup import CMixup
 from overmix.recipes.confident_mixup import ConfidentMixup, confident_labels
 from overmix.recipes.cutmix import CutMix
 from overmix.recipes.lisa import LISA
 from overmix.recipes.loss_mix import LossMix, PairTarget
+from overmix.recipes.m3co import M3Co, MultimodalOutput
 from overmix.recipes.manifold_mixup import ManifoldMixup
 from overmix.recipes.mixco import BiMixCo, GroupedMixCo, MixCo, SoftCLIP
 from overmix.recipes.mixup import Mixup
@@ -20,16 +22,19 @@ from overmix.recipes.sk_mixup import SKMixup
 
 __all__ = [
     "LISA",
+    "AnchorMixup",
     "BiMixCo",
     "CMixup",
     "ConfidentMixup",
     "CutMix",
     "GroupedMixCo",
     "LossMix",
+    "M3Co",
     "ManifoldMixup",
     "MixCo",
     "Mixup",
     "MixupWithoutHesitation",
+    "MultimodalOutput",
     "NoMixup",
     "OneOf",
     "PairTarget",
