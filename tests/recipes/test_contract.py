@@ -341,6 +341,17 @@ def test_the_loss_of_a_stack_is_the_loss_of_each(name):
 
 
 @every_recipe
+def test_after_the_draw_nothing_waits_for_the_device(name, no_host_sync):
+    for kind in trainable_kinds(name):
+        recipe, x, y, _, draws, side = problem(name, kind=kind)
+        model = model_for(name, recipe, kind, seed=0)
+        with no_host_sync:
+            plan = recipe.plan(draws, y, sample_shape=sample_shape(x), **side)
+            recipe.objective(model, x, y, plan)
+            recipe.mixed_loss(model, recipe.apply(off(plan), x), y, off(plan))
+
+
+@every_recipe
 def test_called_on_a_batch_it_is_seeded_by_a_generator(name):
     recipe, x, y, _, _, side = problem(name, batch_size=8)
     if "hidden" in recipe.needs:

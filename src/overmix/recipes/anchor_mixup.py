@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from overmix._typing import Float, Int
+from overmix._typing import Bool, Float, Int
 from overmix.errors import ConfigError, DataError
 from overmix.mix import Coefficient, Draws, MixedTarget, MixPlan, Need, Pairing, Recipe, SideInfo
 from overmix.mix.capture import replaced
@@ -75,12 +75,15 @@ class AnchorPairing(Pairing):
         self, h: Float[Tensor, "batch *features"], y: Float[Tensor, " batch"]
     ) -> Float[Tensor, "intervals *features"]:
         """Return the mean representation of each interval's samples, the anchors; 0 where there is none."""
-        member = F.one_hot(self.interval_of(y), self.intervals).to(h.dtype)
+        member = self._members(y).to(h.dtype)
         total = member.T @ h.flatten(1)
         return (total / member.sum(0).clamp_min(1).unsqueeze(1)).view(-1, *h.shape[1:])
 
     def _counts(self, y: Tensor) -> Int[Tensor, " intervals"]:
-        return F.one_hot(self.interval_of(y), self.intervals).sum(0)
+        return self._members(y).sum(0)
+
+    def _members(self, y: Tensor) -> Bool[Tensor, "batch intervals"]:
+        return self.interval_of(y).unsqueeze(1) == torch.arange(self.intervals, device=y.device)
 
     def _grid(self, y: Tensor) -> tuple[Tensor, Tensor]:
         low, high = y.amin(), y.amax()
