@@ -5,31 +5,44 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from overmix.recipes import RecipeEntry
+from overmix.report.numbers import NONE, percent, points_range
 
 
 def summary_table(summary: Mapping[str, Any]) -> Table:
-    """Return one row per condition: final error, turning point, depth, verdict."""
-    table = Table(title=Text(summary["name"]), title_justify="left", header_style="bold")
+    """Return one row per condition: final error, turning point, depth, verdict; fits 80 columns."""
+    table = Table(
+        title=Text(_title(summary)), title_justify="left", header_style="bold", box=box.SIMPLE, padding=(0, 1)
+    )
     table.add_column("condition")
-    for heading in ("final error", "lowest", "at epoch", "depth", "verdict", "seeds"):
-        table.add_column(heading, justify="right")
+    for heading in ("final error", "95 %", "lowest", "at epoch", "depth", "95 %", "verdict"):
+        table.add_column(Text(heading), justify="right", no_wrap=heading != "at epoch")
     for row in summary["conditions"]:
-        name = Text(row["name"], style="bold" if row["name"] == summary["best"] else "")
-        seeds = f"{row['n_seeds']}" + (f" ({row['n_diverged']} diverged)" if row["n_diverged"] else "")
+        turn = row["turning_epoch"]
         table.add_row(
-            name,
-            _percent(row["final_error"], row["final_error_ci"]),
-            _percent(row["lowest_error"], None),
-            "–" if row["turning_epoch"] is None else f"{row['turning_epoch']:g}",
-            _percent(row["depth"], row["depth_ci"]),
-            row["verdict"],
-            seeds,
+            Text(row["name"], style="bold" if row["name"] == summary["best"] else ""),
+            percent(row["final_error"]),
+            _interval(row["final_error_ci"]),
+            percent(row["lowest_error"]),
+            NONE if turn is None else f"{turn:g}",
+            percent(row["depth"]),
+            _interval(row["depth_ci"]),
+            row["verdict"] + (f", {row['n_diverged']} diverged" if row["n_diverged"] else ""),
         )
     return table
+
+
+def _title(summary: Mapping[str, Any]) -> str:
+    seeds = sorted({row["n_seeds"] for row in summary["conditions"]})
+    return f"{summary['name']}, {'–'.join(map(str, seeds))} {'seed' if seeds == [1] else 'seeds'}"
+
+
+def _interval(ci: Sequence[float] | None) -> str:
+    return NONE if ci is None else points_range(ci[0], ci[1], digits=1).replace(" to ", "…")
 
 
 def recipe_table(entries: Sequence[RecipeEntry]) -> Table:
@@ -42,10 +55,3 @@ def recipe_table(entries: Sequence[RecipeEntry]) -> Table:
         summary = entry.summary.replace("`", "")
         table.add_row(Text(entry.name, style="bold"), Text(parameters), Text(summary), Text(entry.source))
     return table
-
-
-def _percent(value: float | None, interval: Sequence[float] | None) -> str:
-    if value is None:
-        return "–"
-    shown = f"{100 * value:.1f} %"
-    return shown if interval is None else f"{shown} [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"

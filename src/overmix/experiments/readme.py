@@ -9,12 +9,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from overmix.errors import OvermixError
 from overmix.report import readme_figure
+from overmix.report.numbers import percent, points_range
 from overmix.study import load_result
 from overmix.study.files import write_bytes, write_json
 
@@ -30,9 +31,9 @@ def numbers(summary: Mapping[str, Any]) -> str:
     ]
     for row in summary["conditions"]:
         lines.append(
-            f"| {row['name']} | **{_percent(row['final_error'])}** {_interval(row['final_error_ci'])} "
-            f"| {_percent(row['lowest_error'])} | {row['turning_epoch']} "
-            f"| {_percent(row['depth'])} {_interval(row['depth_ci'])} | {row['verdict']} |"
+            f"| {row['name']} | **{percent(row['final_error'])}** {_interval(row['final_error_ci'])} "
+            f"| {percent(row['lowest_error'])} | {row['turning_epoch']} "
+            f"| {percent(row['depth'])} {_interval(row['depth_ci'])} | {row['verdict']} |"
         )
     versions = summary["versions"]
     seeds = summary["conditions"][0]["n_seeds"]
@@ -57,17 +58,8 @@ def with_numbers(text: str, summary: Mapping[str, Any]) -> str:
     return f"{before}{BEGIN}\n{numbers(summary)}\n{END}{after}"
 
 
-def _percent(value: float) -> str:
-    return f"{_points(value)} %"
-
-
-def _interval(ci: list[float] | None) -> str:
-    return "" if ci is None else f"[{_points(ci[0])}, {_points(ci[1])}]"
-
-
-def _points(value: float) -> str:
-    """Return percent with one decimal; adding 0.0 turns a rounded -0.0 into 0.0."""
-    return f"{round(100 * value, 1) + 0.0:.1f}"
+def _interval(ci: Sequence[float] | None) -> str:
+    return "" if ci is None else f"[{points_range(ci[0], ci[1], digits=1)}]"
 
 
 def main() -> None:

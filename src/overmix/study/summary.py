@@ -140,7 +140,9 @@ def _diagnosis_row(diagnosis: Diagnosis | None) -> dict[str, Any]:
         return dict.fromkeys(keys) | {"verdict": "undecided", "advice": "Every run diverged: lower the learning rate."}
     plain = diagnosis.to_dict(single_run="null")
     for name in ("final", "lowest"):
-        plain[f"{name}_error"], plain[f"{name}_error_ci"] = plain[name], plain[f"{name}_ci"]
+        ci = plain[f"{name}_ci"]
+        # A symmetric interval of a small error rate may reach below 0, where no error rate can be.
+        plain[f"{name}_error"], plain[f"{name}_error_ci"] = plain[name], ci and [max(0.0, ci[0]), min(1.0, ci[1])]
     return {key: plain[key] for key in (*keys, "verdict", "advice")}
 
 
