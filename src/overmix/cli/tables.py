@@ -14,20 +14,17 @@ from overmix.report.numbers import NONE, percent, points_range
 
 
 def summary_table(summary: Mapping[str, Any]) -> Table:
-    """Return one row per condition: final error, turning point, depth, verdict; fits 80 columns."""
-    table = Table(
-        title=Text(_title(summary)), title_justify="left", header_style="bold", box=box.SIMPLE, padding=(0, 1)
-    )
+    """Return one row per condition: error at the end, turning epoch, depth, verdict; fits 80 columns."""
+    table = Table(title=Text(_title(summary)), title_justify="left", header_style="bold", box=box.SIMPLE)
     table.add_column("condition")
-    for heading in ("final error", "95 %", "lowest", "at epoch", "depth", "95 %", "verdict"):
-        table.add_column(Text(heading), justify="right", no_wrap=heading != "at epoch")
+    for heading in ("error", "95 %", "turns at", "depth", "95 %", "verdict"):
+        table.add_column(Text(heading), justify="right", no_wrap=True)
     for row in summary["conditions"]:
         turn = row["turning_epoch"]
         table.add_row(
             Text(row["name"], style="bold" if row["name"] == summary["best"] else ""),
             percent(row["final_error"]),
             _interval(row["final_error_ci"]),
-            percent(row["lowest_error"]),
             NONE if turn is None else f"{turn:g}",
             percent(row["depth"]),
             _interval(row["depth_ci"]),
