@@ -17,7 +17,7 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
     """Return one row per condition: error at the end, turning epoch, depth, verdict; fits 80 columns."""
     table = Table(title=Text(_title(summary)), title_justify="left", header_style="bold", box=box.SIMPLE)
     table.add_column("condition")
-    for heading in ("error", "95 %", "turns at", "depth", "95 %", "verdict"):
+    for heading in ("error", "95 %", "lowest at", "depth", "95 %", "verdict"):
         table.add_column(Text(heading), justify="right", no_wrap=True)
     for row in summary["conditions"]:
         turn = row["turning_epoch"]
