@@ -1,5 +1,6 @@
 """Tiny studies, trained in this process."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,16 @@ def train_here(tasks, directory, *, workers, allow_code, tell, checkpoint_second
     )
     for task in tasks:
         runner.run(task)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _digits_read_once():
+    """The file of digits is text, and takes longer to read than a tiny study to train."""
+    import sklearn.datasets
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sklearn.datasets, "load_digits", functools.cache(sklearn.datasets.load_digits))
+        yield
 
 
 @pytest.fixture

@@ -137,7 +137,7 @@ def test_a_disk_that_is_full_for_study_json(directory, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"train": {"epochs": 4, "optimizer": {"lr": 0.1}}}, "another study (train.epochs was 3, now 4): choose another"),
+        ({"train": {"epochs": 4, "optimizer": {"lr": 0.1}}}, "another study (train.epochs was 3, now 4): choose"),
         ({"train": {"epochs": 3, "optimizer": {"lr": 0.2}}}, "(train.optimizer.lr was 0.1, now 0.2)"),
         ({"train": {"epochs": 3, "optimizer": {}}}, "(train.optimizer.lr was 0.1, now None)"),
         ({"data": {"name": "digits", "train_size": 5}}, "(data.train_size was None, now 5)"),
