@@ -82,7 +82,12 @@ def demo(
 ) -> None:
     """Show the U-shaped curve of Mixup, and the cure, on real images of digits (about two minutes).
 
-    Trains ERM, Mixup, and Mixup switched to ERM, over 16 seeds, and writes a page to look at.
+    Trains ERM, Mixup, and Mixup switched to ERM, over 16 seeds, and writes a page to look at. For example:
+
+    ```
+    overmix demo
+    overmix demo --quick --json
+    ```
     """
     from importlib.resources import as_file, files
 
@@ -109,11 +114,21 @@ def run_command(
 ) -> None:
     """Run a study, or what is still missing of it, and write its page.
 
-    A study file can be as short as this:
+    A study file can be as short as this; every key has a default:
 
-        data: digits
-        train: {epochs: 200}
-        seeds: 5
+    ```
+    data: {name: digits, train_size: 200}
+    train: {epochs: 200}
+    seeds: 5
+    ```
+
+    The command goes on where an earlier one stopped, and adds seeds and conditions to a finished study. For example:
+
+    ```
+    overmix run study.yaml
+    overmix run study.yaml --out runs/first --workers 2
+    overmix run study.yaml --json > summary.json
+    ```
     """
     from overmix.study import read_study
 
@@ -124,7 +139,14 @@ def run_command(
 
 @app.command()
 def report(directory: Annotated[Path, typer.Argument(help="A finished run directory.")]) -> None:
-    """Write the page and the figures of a finished run directory again."""
+    """Write the page and the figures of a finished run directory again.
+
+    For example, after an update of overmix:
+
+    ```
+    overmix report runs/study
+    ```
+    """
     from overmix.report import write_report
     from overmix.study import load_result
 
@@ -134,7 +156,15 @@ def report(directory: Annotated[Path, typer.Argument(help="A finished run direct
 
 @app.command()
 def recipes(as_json: AsJson = False) -> None:
-    """List the mixing methods, with their parameters and sources."""
+    """List the mixing methods, with their parameters and sources.
+
+    They are the names that `recipe` takes in a study file. For example:
+
+    ```
+    overmix recipes
+    overmix recipes --json
+    ```
+    """
     from overmix.cli.tables import recipe_table
     from overmix.recipes import registered
 
