@@ -259,7 +259,7 @@ def test_ctrl_c_saves_what_is_done(tmp_path):
         if progress.epoch > 0:
             raise KeyboardInterrupt
 
-    with pytest.raises(StudyInterrupted, match="^stopped, what is finished is kept$"):
+    with pytest.raises(StudyInterrupted, match=r"^stopped, what is finished is kept$"):
         run_study(spec, tmp_path, tell=press)
     assert multiprocessing.active_children() == []
     assert len(list((tmp_path / "checkpoints").glob("*.safetensors"))) == 1

@@ -75,7 +75,7 @@ def test_a_result_is_read_back(out):
 
 def unfinished(out):
     with pytest.raises(
-        RunDirectoryError, match="the study is not finished: run the same 'overmix run' again to go on$"
+        RunDirectoryError, match=r"the study is not finished: run the same 'overmix run' again to go on$"
     ):
         load_result(out)
 
