@@ -25,6 +25,11 @@ def test_labels_stay_and_confident_samples_get_their_most_probable_class():
     assert found.tolist() == [0, 1, 2, 0, NONE, 2, NONE, 1]
 
 
+def test_a_sample_at_its_threshold_is_confident():
+    p = torch.tensor([[0.75, 0.25], [0.5, 0.5]])
+    assert confident_labels(p, torch.tensor([NONE, NONE]), 0.75).tolist() == [0, NONE]
+
+
 def test_a_threshold_of_each_class_decides_by_the_predicted_class():
     found = confident_labels(P, Y, threshold=torch.tensor([0.999, 0.5, 0.5]))
     assert found.tolist() == [0, 1, 2, NONE, 1, 2, NONE, 1]

@@ -113,6 +113,8 @@ def test_ragged_labels_go_through_plan_objective_and_off():
     x, model = torch.rand(3, 6), nn.Linear(6, 4)
     recipe = LossMix(criterion=boxes_loss)
     plan = recipe.plan(recipe.draw(Streams(2), 3))
+    assert plan.alone.tolist() == [True, False, False]
+    assert all(other is y[j] for other, j in zip(recipe.target(plan, y).b, plan.partner.tolist(), strict=True))
     expected = recipe.target(plan, y).loss(boxes_loss, model(recipe.apply(plan, x)))
     torch.testing.assert_close(recipe.objective(model, x, y, plan), expected)
     same, target = recipe.unmixed(x, y)

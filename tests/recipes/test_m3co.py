@@ -56,6 +56,15 @@ def test_every_modality_has_its_own_partners_and_its_own_gated_lam():
     assert (plan.lam == 1).all()
 
 
+def test_draws_come_from_their_own_streams():
+    recipe, streams = M3Co(), Streams(1)
+    drawn = recipe.draw(streams, 6, epoch=2, step=3)
+    pairing, coefficient = (streams.generator(name, epoch=2, step=3) for name in ("pairing", "coefficient"))
+    for part in drawn.parts:
+        assert torch.equal(part.pairing, recipe.pairing.draw(pairing, 6))
+        assert torch.equal(part.coefficient, recipe.coefficient.draw(coefficient, 6))
+
+
 @pytest.mark.parametrize("modalities", [2, 3, 4])
 def test_each_modality_is_contrasted_with_the_next_in_a_circle(modalities):
     recipe, z = M3Co(modalities=modalities, probability=1.0), embeddings(modalities)

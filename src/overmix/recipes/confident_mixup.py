@@ -63,7 +63,7 @@ def confident_labels(
         raise DataError(
             f"probabilities have shape {tuple(probabilities.shape)} and y {tuple(y.shape)}: give (B, C) and (B,)"
         )
-    highest, likely = probabilities.detach().max(dim=1)
+    highest, likely = probabilities.max(dim=1)
     bound = torch.as_tensor(threshold, dtype=highest.dtype, device=highest.device)
     if bound.dim() > 1 or (bound.dim() == 1 and bound.shape[0] != probabilities.shape[1]):
         raise ConfigError(
