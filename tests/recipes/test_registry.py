@@ -34,6 +34,16 @@ def test_the_entry_says_where_it_comes_from_its_equation_and_its_defaults(halves
     assert entry.defaults == {"weight": 0.5}
 
 
+def test_the_description_names_all_choices_and_where_it_mixes_if_that_is_not_its_space(halves):
+    text = registered()["Halves"].describe()
+    assert text["space"] == "InputSpace()"
+    assert text["target"] == "both labels with their weights, cross-entropy"
+    assert text["schedule"] == "every batch"
+    assert text["needs"] == []
+    assert registered()["M3Co"].describe()["space"] == "embeddings of each modality"
+    assert registered()["AnchorMixup"].describe()["space"].startswith("representations")
+
+
 def test_names_are_listed_in_order_and_every_entry_is_documented():
     entries = registered()
     assert list(entries) == sorted(entries)

@@ -124,6 +124,7 @@ class AnchorCoefficient(Coefficient):
 @register(
     source="Liu et al.: Semi-Supervised Graph Imbalanced Regression (SGIR, KDD 2023)",
     target="the mixed value, mean absolute error, beside that of the clean samples",
+    place="representations, with the means of label intervals",
     schedule="from the 50th epoch on",
 )
 class AnchorMixup(Recipe):

@@ -49,6 +49,7 @@ class MultimodalOutput(NamedTuple):
     "Multimodal Classification (TMLR 2025)",
     target="clean labels for every head, plus lam_i on the own embedding in the next modality and the rest on the "
     "partner's, cross-entropy of rows and columns",
+    place="embeddings of each modality",
     schedule="the first third, then SoftCLIP between modalities",
 )
 class M3Co(Recipe):

@@ -24,6 +24,7 @@ class RecipeEntry:
         defaults: its parameters with their default values.
         target: what the model should say, and by which loss.
         schedule: when the authors mix.
+        place: what is mixed, if the recipe's space does not say it.
     """
 
     name: str
@@ -32,6 +33,7 @@ class RecipeEntry:
     defaults: Mapping[str, Any]
     target: str
     schedule: str
+    place: str | None = None
 
     def describe(self) -> dict[str, Any]:
         """Return name, parameters, source and the choices of the recipe with its default values, for listings."""
@@ -42,7 +44,7 @@ class RecipeEntry:
             "summary": self.summary,
             "pairing": repr(recipe.pairing),
             "coefficient": repr(recipe.coefficient),
-            "space": repr(recipe.space),
+            "space": self.place or repr(recipe.space),
             "target": self.target,
             "schedule": self.schedule,
             "needs": sorted(recipe.needs),
@@ -59,7 +61,11 @@ _ENTRIES: dict[str, RecipeEntry] = {}
 
 
 def register(
-    *, source: str, target: str = "both labels with their weights, cross-entropy", schedule: str = "every batch"
+    *,
+    source: str,
+    target: str = "both labels with their weights, cross-entropy",
+    schedule: str = "every batch",
+    place: str | None = None,
 ) -> Callable[[R], R]:
     """Make a recipe usable by its class name in study files and on the command line.
 
@@ -67,6 +73,7 @@ def register(
         source: the work that the method comes from, for the listing.
         target: what the model should say, and by which loss, for the listing.
         schedule: when the authors mix, for the listing.
+        place: what is mixed, for the listing, if the recipe's space does not say it.
 
     Raises:
         ConfigError: if the name is taken, or a parameter has no default.
@@ -92,7 +99,7 @@ def register(
         if without:
             raise ConfigError("recipe", name, f"give a default to {', '.join(without)}")
         defaults = {p.name: p.default for p in parameters}
-        _ENTRIES[name] = RecipeEntry(name, recipe, source, defaults, target, schedule)
+        _ENTRIES[name] = RecipeEntry(name, recipe, source, defaults, target, schedule, place)
         return recipe
 
     return add
