@@ -1,7 +1,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overmix.study import parse_study
@@ -131,6 +131,7 @@ def test_the_size_of_a_stack(execution, device, size):
     )
 
 
+@settings(max_examples=40)
 @given(st.integers(1, 40), st.integers(1, 5), st.sampled_from(["stacked", "looped"]))
 def test_every_cell_is_in_one_stack(n_seeds, n_conditions, execution):
     study = {"compare": [{"name": str(number)} for number in range(n_conditions)], "seeds": n_seeds}
@@ -146,7 +147,8 @@ def test_the_layout_does_not_depend_on_workers_or_name():
     assert [task.id for task in one] == [task.id for task in two]
 
 
-@given(st.integers(1, 3), st.integers(0, 20), st.integers(1, 3), st.integers(0, 2))
+@settings(max_examples=25)
+@given(st.integers(1, 2), st.integers(0, 12), st.integers(1, 3), st.integers(0, 2))
 def test_more_seeds_or_conditions_keep_the_stacks_of_whole_blocks(blocks, more_seeds, n_conditions, more_conditions):
     def study(n, seeds):
         return {"compare": [{"name": str(a), "recipe": {"Mixup": {"alpha": a}}} for a in range(n)], "seeds": seeds}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from overmix.recipes import registered
@@ -31,12 +32,12 @@ class Cell:
     seed: int
     content: dict[str, Any]
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Hash of the content: the same cell has the same id in every study."""
         return digest(self.content)
 
-    @property
+    @cached_property
     def shape_key(self) -> str:
         """Cells with one shape key can share a stack: all but recipe, schedule, seed and per-replica rates agrees."""
         train = self.content["train"]
@@ -129,10 +130,13 @@ def layout(cells: Sequence[Cell], executions: dict[str, Execution], device: str)
         executions: per shape key, stacked or looped.
         device: where the study runs.
     """
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(cell.shape_key, []).append(cell)
     tasks = []
-    for key in dict.fromkeys(cell.shape_key for cell in cells):
+    for key, cells_of_shape in groups.items():
         size = stack_size(executions[key], device)
-        group = _in_blocks([cell for cell in cells if cell.shape_key == key], size)
+        group = _in_blocks(cells_of_shape, size)
         tasks += [
             StackTask(tuple(group[start : start + size]), executions[key], device)
             for start in range(0, len(group), size)
