@@ -217,12 +217,7 @@ def _check(replicas: Sequence[Replica], epochs: int, batch_size: int) -> None:
 
 def _check_recipe(recipe: Recipe) -> None:
     """Refuse what the engine, which mixes inputs linearly and takes the cross-entropy, would silently do otherwise."""
-    own = [
-        name
-        for name in ("apply", "target", "mix", "unmixed", "objective")
-        if getattr(type(recipe), name) is not getattr(Recipe, name)
-    ]
-    if own or recipe.needs or type(recipe.space) is not InputSpace:
+    if not recipe.is_composition or recipe.needs or type(recipe.space) is not InputSpace:
         raise ConfigError("recipe", recipe, "train it in a loop of your own: the engine mixes inputs linearly only")
 
 
