@@ -11,7 +11,7 @@ from overmix.errors import ConfigError
 Verdict = Literal["u-shaped", "monotone", "undecided"]
 Interval = tuple[float, float]
 
-MIN_SEEDS = 5  # fewer say too little about how much seeds differ: the curve itself is then the evidence
+MIN_SEEDS = 5  # fewer say too little about how much seeds differ: nothing is decided then
 ERROR_DELTA = 0.005  # half a percentage point
 RELATIVE_DELTA = 0.05
 MAX_SEED_FACTOR = 10  # an extrapolation to more than ten times the seeds is a guess, and is not given

@@ -8,7 +8,7 @@ from overmix._typing import Float, Shaped
 from overmix.diagnose.bootstrap import CrossedDraws, argmin_interval, resample
 from overmix.diagnose.checks import check_bootstrap, check_epochs, check_wrong
 from overmix.diagnose.crossfit import Draws, choose_splits, cross_fitted_depth
-from overmix.diagnose.diagnosis import Diagnosis, practical_size, verdict_of
+from overmix.diagnose.diagnosis import MIN_SEEDS, Diagnosis, practical_size, verdict_of
 from overmix.diagnose.turning import log_position, plain_number, smoothing_rows
 from overmix.errors import DataError
 
@@ -36,8 +36,7 @@ def diagnose_ensemble(
     no sample stands on both sides. Seeds alone would give too narrow intervals, as all share one test set.
     The noise of the seeds is common to both halves; the smoothing keeps what it adds to the depth small.
 
-    With fewer than five seeds the seeds say too little: depth, turning epoch and verdict then come from the shape of
-    their mean curve (see `diagnose_curve`), and `Diagnosis.method` is ``"curve"``.
+    With fewer than five seeds the seeds say too little about each other: the verdict is then ``"undecided"``.
 
     Args:
         epochs: shape (epochs,), positive whole numbers, strictly increasing, roughly log-spaced; the last is the end.
@@ -90,7 +89,7 @@ def diagnose_ensemble(
     delta = practical_size(float(lowest.both[0]), metric="error")
     single = n_seeds == 1  # one seed says nothing about another
     return Diagnosis(
-        verdict="undecided" if single else verdict_of(depth_ci, delta),
+        verdict="undecided" if n_seeds < MIN_SEEDS else verdict_of(depth_ci, delta),
         turning_epoch=plain_number(float(grid[at])),
         turning_epoch_ci=None if single else argmin_interval(grid, turning[1:], at, level),
         lowest=float(lowest.both[0]),
