@@ -169,3 +169,28 @@ def test_the_order_of_a_pair_does_not_matter():
 def test_it_is_plain_json():
     plain = advice(erm(), mixup(), switched(0.060)).to_dict()
     assert json.loads(json.dumps(plain)) == plain
+
+
+def test_mixup_that_over_trains_below_erm_is_not_dismissed_before_a_switch_was_tested():
+    found = advice(erm(0.075), mixup(0.095))
+    assert (found.kind, found.switch_epoch) == ("switch", 80)
+    assert "does not beat ERM" in found.sentence
+
+
+def test_the_best_of_several_mixups_is_judged():
+    weak = Evidence("Mixup 0.1", "mixup", None, diagnosis(0.095))
+    strong = Evidence("Mixup 1", "mixup", None, diagnosis(0.050))
+    found = advice(erm(0.10), weak, strong)
+    assert (found.kind, found.condition) == ("keep-mixup", "Mixup 1")
+
+
+def test_a_gain_that_does_not_matter_is_no_reason_to_switch():
+    found = advice(erm(0.072), mixup(0.0721, "monotone"), switched(0.071), half_width=0.0008)
+    assert found.kind == "no-mixup"
+
+
+def test_something_else_that_is_better_still_is_named():
+    decay = Evidence("decay", "other", None, diagnosis(0.030))
+    found = advice(erm(), mixup(), switched(0.060), decay)
+    assert found.kind == "switch"
+    assert "But decay ends 3.0 points lower still" in found.sentence

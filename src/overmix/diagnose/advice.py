@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from overmix.diagnose.compare import Comparison
@@ -68,9 +68,10 @@ class Advice:
 def advise(evidence: Sequence[Evidence], comparisons: Mapping[tuple[str, str], Comparison]) -> Advice:
     """Turn the conditions of a study into one piece of advice.
 
-    A switch is recommended only if the switched condition ends below always-Mixup and below ERM, each with an interval
-    that excludes 0. Mixup is advised against if no tested form of it can gain more than the practical size over ERM.
-    Where the intervals allow both, the advice is "undecided".
+    A switch is recommended only if the switched condition ends below always-Mixup and below ERM, each by at least the
+    practical size and with an interval that excludes 0. Mixup is advised against if no tested form of it can gain more
+    than the practical size over ERM. Where the intervals allow both, the advice is "undecided". A condition of another
+    kind that ends lower still is named.
 
     Args:
         evidence: the conditions; those with the role ``"other"`` are not judged.
@@ -92,6 +93,17 @@ def advise(evidence: Sequence[Evidence], comparisons: Mapping[tuple[str, str], C
         ('switch', 128, (64, 128))
     """
     study = _Study([e for e in evidence if e.diagnosis is not None], comparisons)
+    advice = _judge(study)
+    chosen = next((e for e in study.evidence if e.name == advice.condition), None)
+    better = [e for e in study.evidence if e.role == "other" and study.below(e, chosen)]
+    if not better:
+        return advice
+    best = min(better, key=_final)
+    gap = 100 * (_final(chosen) - _final(best)) if chosen is not None else 0.0
+    return replace(advice, sentence=f"{advice.sentence} But {best.name} ends {gap:.1f} points lower still.")
+
+
+def _judge(study: _Study) -> Advice:
     if not study.mixing:
         return Advice("undecided", "Undecided: no condition mixes here, or every run diverged.")
     if study.switched and study.better_than_all_others(study.best_switched):
@@ -102,6 +114,9 @@ def advise(evidence: Sequence[Evidence], comparisons: Mapping[tuple[str, str], C
         return _mixup_helps(study)
     if study.best_mixing in study.switched and study.below(study.best_mixing, study.erm):
         return _switch_or_keep(study)
+    if not study.switched and _turning(study.mixup) is not None:
+        assert study.mixup is not None
+        return _untested_switch(study.mixup, "trained to the end it does not beat ERM, and no switch was tested here")
     return _no_gain(study)
 
 
@@ -110,16 +125,16 @@ class _Study:
     evidence: list[Evidence]
     comparisons: Mapping[tuple[str, str], Comparison]
 
-    def _first(self, role: Role) -> Evidence | None:
-        return next((e for e in self.evidence if e.role == role), None)
+    def _best(self, role: Role) -> Evidence | None:
+        return min((e for e in self.evidence if e.role == role), key=_final, default=None)
 
     @property
     def erm(self) -> Evidence | None:
-        return self._first("erm")
+        return self._best("erm")
 
     @property
     def mixup(self) -> Evidence | None:
-        return self._first("mixup")
+        return self._best("mixup")
 
     @property
     def switched(self) -> list[Evidence]:
@@ -150,9 +165,11 @@ class _Study:
         return Comparison(-found.difference, ci, found.p_value, found.n, found.level)
 
     def below(self, a: Evidence | None, b: Evidence | None) -> bool:
-        """Whether a ends below b, with an interval that excludes 0."""
+        """Whether a ends below b by what matters, with an interval that excludes 0."""
         found = self.difference(a, b)
-        return found is not None and found.ci is not None and found.ci[1] < 0
+        if a is None or found is None or found.ci is None:
+            return False
+        return found.ci[1] < 0 and -found.difference >= _delta(a)
 
     def better_than_all_others(self, best: Evidence) -> bool:
         """Whether a switched condition ends below always-Mixup and ERM, as far as they were trained."""
@@ -296,7 +313,7 @@ def _seeds_to_tell(found: Comparison) -> int | None:
     The interval's half width falls like ``1 / sqrt(n)``, so ``n' = n (half width / difference)^2`` seeds are needed in
     all. The part that comes from the test set does not fall, which makes this a lower estimate.
     """
-    if found.ci is None or found.difference == 0:
+    if found.ci is None or found.difference == 0 or found.ci[0] > 0 or found.ci[1] < 0:
         return None
     half = (found.ci[1] - found.ci[0]) / 2
     needed = found.n * (half / abs(found.difference)) ** 2 - found.n
