@@ -79,6 +79,14 @@ def test_a_worker_is_told_to_stop_by_a_message_or_by_silence():
         assert line.should_stop()
 
 
+def test_a_line_that_is_broken_means_stop():
+    _, theirs = multiprocessing.Pipe()
+    line = _ParentLine(theirs)
+    theirs.close()
+    time.sleep(0.12)
+    assert line.should_stop()
+
+
 def test_progress_that_nobody_hears_is_no_error():
     ours, theirs = multiprocessing.Pipe()
     _ParentLine(theirs).tell(Progress("id", 1, 2, {"A": 1}))

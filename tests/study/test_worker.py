@@ -146,6 +146,13 @@ def test_checkpoints_are_written_as_time_goes_by(directory, tiny, monkeypatch):
     assert not directory.checkpoint_file(task).exists()
 
 
+def test_no_checkpoint_is_written_once_all_is_done(directory, tiny, monkeypatch):
+    task, saved = one_task(tiny()), []
+    monkeypatch.setattr(StackRunner, "save", lambda self, task, training, seconds: saved.append(training.epoch))
+    runner(directory, checkpoint_seconds=-1.0).run(task)
+    assert len(saved) == STEPS - 1
+
+
 def test_no_more_than_fifteen_seconds_are_lost():
     assert CHECKPOINT_SECONDS <= 10
 
