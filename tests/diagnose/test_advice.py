@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -151,12 +152,14 @@ def test_diverged_conditions_are_left_out():
     assert advise([erm(), dead], {}).kind == "undecided"
 
 
-def test_one_seed_is_never_enough():
-    evidence = [erm(), mixup(0.05, "monotone")]
-    single = {("Mixup", "ERM"): Comparison(-0.022, None, None, 1)}
-    found = advise(evidence, single)
+@pytest.mark.parametrize("n_seeds", [1, 4])
+def test_fewer_than_five_seeds_are_never_enough(n_seeds):
+    evidence = [erm(), mixup(), switched(0.060)]
+    few = [replace(e, diagnosis=replace(e.diagnosis, n_seeds=n_seeds)) for e in evidence]
+    found = advise(few, compared(few))
     assert found.kind == "undecided"
-    assert "five" in found.sentence
+    assert f"({n_seeds})" in found.sentence
+    assert "five" in found.sentence or "5" in found.sentence
 
 
 def test_the_order_of_a_pair_does_not_matter():

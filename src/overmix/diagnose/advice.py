@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from overmix.diagnose.compare import Comparison
-from overmix.diagnose.diagnosis import Diagnosis, Interval
+from overmix.diagnose.diagnosis import MIN_SEEDS, Diagnosis, Interval
 
 Role = Literal["erm", "mixup", "switched", "other"]
 """Plain training, mixing to the end, mixing that is switched off, or anything that differs in more than the mixing."""
@@ -106,6 +106,9 @@ def advise(evidence: Sequence[Evidence], comparisons: Mapping[tuple[str, str], C
 def _judge(study: _Study) -> Advice:
     if not study.mixing:
         return Advice("undecided", "Undecided: no condition mixes here, or every run diverged.")
+    seeds = min(_seeds(e) for e in study.evidence if e.role != "other")
+    if seeds < MIN_SEEDS:
+        return Advice("undecided", f"Undecided: too few seeds ({seeds}) to tell; use at least {MIN_SEEDS}.")
     if study.switched and study.better_than_all_others(study.best_switched):
         return _switch(study)
     if study.erm is None:
@@ -186,6 +189,11 @@ class _Study:
 def _final(e: Evidence) -> float:
     assert e.diagnosis is not None  # those without were left out
     return e.diagnosis.final
+
+
+def _seeds(e: Evidence) -> int:
+    assert e.diagnosis is not None
+    return e.diagnosis.n_seeds
 
 
 def _delta(e: Evidence) -> float:
