@@ -1,6 +1,7 @@
 """When to mix: fixed schedules, and the loop that drives a training through them."""
 
-from overmix.switch.epochs import Epoch, Epochs, Observation
+from overmix.switch.epochs import Epoch, Epochs
+from overmix.switch.policy import Decision, History, Observation, Policy, Probe, tail_factor
 from overmix.switch.schedule import (
     Always,
     Never,
@@ -17,11 +18,15 @@ from overmix.switch.schedule import (
 
 __all__ = [
     "Always",
+    "Decision",
     "Epoch",
     "Epochs",
+    "History",
     "Never",
     "Observation",
     "OffAt",
+    "Policy",
+    "Probe",
     "Progress",
     "Schedule",
     "always",
@@ -30,4 +35,5 @@ __all__ = [
     "mixes",
     "never",
     "off_at",
+    "tail_factor",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Literal
 
 import torch
@@ -14,35 +14,13 @@ from torch import Tensor
 from overmix.diagnose import scores
 from overmix.errors import ConfigError, DataError, OvermixError
 from overmix.mix import MixedTarget, Recipe, Streams, check_batch, sample_shape
+from overmix.switch.policy import Observation
 from overmix.switch.schedule import Progress, Schedule, always, mixes
 
 Kind = Literal["train", "probe", "final"]
 """What an epoch is for. Savers and loggers look at it: only ``"train"`` and ``"final"`` belong to the user's run."""
 
 _STATE_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What was seen on held-out samples at the end of an epoch.
-
-    Args:
-        epoch: zero-based epoch.
-        mixing: share of the epoch's batches that were mixed.
-        n: number of held-out samples.
-        error: share misclassified.
-        cross_entropy: mean of ``-log p[y]``, in nats.
-        brier: mean of ``|p - onehot(y)|^2``.
-        ece: expected calibration error.
-    """
-
-    epoch: int
-    mixing: float
-    n: int
-    error: float
-    cross_entropy: float
-    brier: float
-    ece: float
 
 
 class Epoch:

@@ -1,0 +1,130 @@
+"""The contract of policies: what they see, what they answer. A policy is a pure function of what was seen.
+
+There is no hidden state to save, to copy between processes or to get out of step: the same history gives the same
+decision, in a study, in a user's own loop, after a resume, and on every rank.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from overmix.errors import ConfigError
+
+Split = Literal["val", "train"]
+"""``"val"``: samples held out from training. ``"train"``: the clean training samples, seen only in mixtures."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was seen at the end of an epoch.
+
+    Args:
+        epoch: zero-based epoch.
+        mixing: share of the epoch's batches that were mixed.
+        n: number of samples.
+        error: share misclassified.
+        cross_entropy: mean of ``-log p[y]``, in nats.
+        brier: mean of ``|p - onehot(y)|^2``.
+        ece: expected calibration error.
+        split: which samples.
+    """
+
+    epoch: int
+    mixing: float
+    n: int
+    error: float
+    cross_entropy: float
+    brier: float
+    ece: float
+    split: Split = "val"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a short tail of plain training promised, if Mixup were switched off here.
+
+    Args:
+        epoch: epochs of Mixup before the tail.
+        tail: length of the tail, in epochs.
+        brier: Brier score of each held-out sample after the tail, always in the same order.
+    """
+
+    epoch: int
+    tail: int
+    brier: tuple[float, ...]
+
+    @property
+    def score(self) -> float:
+        """Mean Brier score over the held-out samples."""
+        return math.fsum(self.brier) / len(self.brier)
+
+
+@dataclass(frozen=True)
+class History:
+    """All that a policy may know.
+
+    Args:
+        epochs: length of the training.
+        done: epochs trained with Mixup so far; probes do not count.
+        observations: in the order of their epochs.
+        probes: in the order of their epochs.
+    """
+
+    epochs: int
+    done: int = 0
+    observations: tuple[Observation, ...] = ()
+    probes: tuple[Probe, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a policy answers.
+
+    Args:
+        switch_at: epochs of Mixup in the run that is wanted; the rest is plain training. 0: no Mixup at all. As many as
+            the training has: Mixup to the end. ``None``: nothing is decided yet, go on mixing. An epoch that has passed
+            means to go back to the state that the run had there.
+        reason: why, in one sentence for the user.
+        keep: an epoch whose state must be kept, since a later decision may go back to it.
+    """
+
+    switch_at: int | None
+    reason: str
+    keep: int | None = None
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Decides when Mixup goes off, from what was seen. Implementations are frozen dataclasses."""
+
+    def probe_epochs(self, epochs: int) -> tuple[int, ...]:
+        """Return after how many epochs of Mixup a probe is wanted, increasing; empty for policies that do not probe.
+
+        An entry of 0 is a probe before any training.
+        """
+        ...
+
+    def tail_epochs(self, epochs: int) -> int:
+        """Return the length of a probe's tail in epochs, >= 1; the learning rate falls linearly to 0 along it."""
+        ...
+
+    def decide(self, history: History) -> Decision:
+        """Return the decision after what was seen; asked after every epoch and every probe until it is made."""
+        ...
+
+
+def tail_factor(step: int, steps: int) -> float:
+    """Return ``1 - step / steps``, the factor on the learning rate at a zero-based step of a probe's tail.
+
+    The tail starts at the learning rate that the run has there, and anneals it, since a probe asks where plain training
+    would end, not where its noise happens to stand.
+
+    Example:
+        >>> [tail_factor(step, steps=4) for step in range(4)]
+        [1.0, 0.75, 0.5, 0.25]
+    """
+    if not 0 <= step < steps:
+        raise ConfigError("step", step, f"use 0 to {steps - 1}")
+    return 1 - step / steps
