@@ -32,12 +32,13 @@ def test_an_id_never_changes():
         seeds=[3],
     )
     assert cell.content == {
-        "version": 1,
+        "version": 2,
         "data": {"name": "digits", "train_size": 200, "val_size": 200, "balanced": False},
         "model": {"name": "convnet", "width": 8, "batch_norm": False},
         "train": {
             "epochs": 1000,
             "batch_size": 64,
+            "objective": "cross_entropy",
             "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0},
             "lr_schedule": {"name": "constant", "milestones": [0.5, 0.75], "gamma": 0.1, "warmup": 0.0},
         },
@@ -45,8 +46,8 @@ def test_an_id_never_changes():
         "schedule": {"off_at": 128},
         "seed": 3,
     }
-    assert cell.id == "2c085355e0f59cb5"
-    assert StackTask((cell,), "stacked", "cpu").id == "57a4769028db6c60"
+    assert cell.id == "d9b8a6b5d32cb800"
+    assert StackTask((cell,), "stacked", "cpu").id == "64d02bb527d56b53"
 
 
 @pytest.mark.parametrize(

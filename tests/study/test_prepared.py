@@ -75,7 +75,7 @@ def test_an_override_of_any_condition_is_checked(tiny, override, told, position)
 
 def test_a_recipe_that_the_engine_cannot_train_is_refused_before_work(tiny):
     refused(
-        tiny(compare=[{"name": "M", "recipe": {"ManifoldMixup": {"layers": ["1"]}}}]),
+        tiny(compare=[{"name": "M", "recipe": "RegMixup"}]),
         "compare[M].recipe = ",
     )
 

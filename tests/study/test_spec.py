@@ -23,6 +23,7 @@ def test_every_default():
         "train": {
             "epochs": 1000,
             "batch_size": 64,
+            "objective": "cross_entropy",
             "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0},
             "lr_schedule": {"name": "constant", "milestones": [0.5, 0.75], "gamma": 0.1, "warmup": 0.0},
         },

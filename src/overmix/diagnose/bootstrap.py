@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from overmix._typing import Float, Int
 from overmix.diagnose.diagnosis import Interval
@@ -110,7 +110,7 @@ def widened_interval(
         [-2.8, 2.8]
     """
     tail = (1 + level) / 2
-    k = factor * (float(stats.t.ppf(tail, df) / stats.norm.ppf(tail)) if np.isfinite(df) else 1.0)
+    k = factor * (float(special.stdtrit(df, tail) / special.ndtri(tail)) if np.isfinite(df) else 1.0)
     low, middle, high = np.quantile(draws, [1 - tail, 0.5, tail])
     return float(estimate + k * (low - middle)), float(estimate + k * (high - middle))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from overmix._typing import Shaped
 from overmix.diagnose.bootstrap import CrossedDraws, resample
@@ -147,9 +147,9 @@ def paired_values(
 
 
 def _student(difference: float, se: float, df: float, n: int, level: float) -> Comparison:
-    reach = se * float(stats.t.ppf((1 + level) / 2, df))
+    reach = se * float(special.stdtrit(df, (1 + level) / 2))
     if se > 0:
-        p_value = 2 * float(stats.t.sf(abs(difference) / se, df))
+        p_value = 2 * float(special.stdtr(df, -abs(difference) / se))
     else:
         p_value = 1.0 if difference == 0 else 0.0
     return Comparison(difference, (difference - reach, difference + reach), p_value, n, level)

@@ -68,6 +68,15 @@ class HiddenSpace(Space):
             raise ConfigError("plan", plan, "it has no choice of a layer: it is the plan of another recipe")
         return torch.where(plan.choice == self.layers.index(layer), plan.lam, 1.0)
 
+    def check_model(self, model: Callable[..., Any]) -> None:
+        """Refuse a model without one of the layers."""
+        for name in self._hidden:
+            find_layer(model, name)
+
+    @property
+    def _hidden(self) -> list[str]:
+        return [name for name in self.layers if name != INPUT]
+
     @contextmanager
     def inside(self, model: Callable[..., Any], plan: MixPlan) -> Iterator[None]:
         """Mix hidden states while the context is open; the hooks are removed at its end, also after an exception.
@@ -89,7 +98,7 @@ class HiddenSpace(Space):
 
             return hook
 
-        hidden = [name for name in self.layers if name != INPUT]
+        hidden = self._hidden
         layers = [find_layer(model, name) for name in hidden]
         with ExitStack() as hooks:
             for name, layer in zip(hidden, layers, strict=True):

@@ -47,6 +47,11 @@ class OneOfSpace(Space):
             x = space.apply(part, x)
         return x
 
+    def check_model(self, model: Callable[..., Any]) -> None:
+        """Refuse a model that any of the spaces cannot mix in."""
+        for space in self.spaces:
+            space.check_model(model)
+
     @contextmanager
     def inside(self, model: Callable[..., Any], plan: MixPlan) -> Iterator[None]:
         """Open the contexts of all spaces."""

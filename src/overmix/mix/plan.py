@@ -63,6 +63,10 @@ class MixPlan:
         """Return the plans of several replicas, all of one method, as one whose shapes begin with their number."""
         return _combine(lambda *tensors: torch.stack(tensors), *plans)
 
+    def at(self, index: int) -> MixPlan:
+        """Return the plan of one replica, or of one step: every tensor at an index of its first dimension."""
+        return _combine(lambda tensor: tensor[index], self)
+
     @property
     def batch_size(self) -> int:
         """Number of samples B."""

@@ -70,6 +70,14 @@ class Space(Protocol):
         """Return a context in which the model mixes its hidden states, for spaces that lie inside of it."""
         return nullcontext()
 
+    def check_model(self, model: Callable[..., Any]) -> None:
+        """Refuse a model that the space cannot mix in, before any training; any model will do by default.
+
+        Raises:
+            ConfigError: if a layer does not exist.
+        """
+        return
+
     def labels(self, plan: MixPlan, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the labels of both sides, shape (B, ...) each, and the weight of the first, shape (B,)."""
         return y, y[plan.partner], plan.lam

@@ -9,7 +9,7 @@ well the mean over seeds is known *on this test set*; a study that also resample
 from __future__ import annotations
 
 import polars as pl
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 METRICS = (
     "mix_loss",
@@ -51,7 +51,7 @@ def t_bands(curves: pl.DataFrame) -> pl.DataFrame:
         mean=pl.col("value").mean(), sd=pl.col("value").std(ddof=1), n=pl.len()
     )
     sizes = grouped["n"].unique().to_list()
-    quantile = {n: float(student_t.ppf(0.975, n - 1)) for n in sizes if n > 1}
+    quantile = {n: float(stdtrit(n - 1, 0.975)) for n in sizes if n > 1}
     factor = pl.col("n").replace_strict(quantile, default=None, return_dtype=pl.Float64)
     half = factor * pl.col("sd") / pl.col("n").sqrt()
     return grouped.with_columns(lo=pl.col("mean") - half, hi=pl.col("mean") + half).drop("sd", "n")

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from overmix.recipes import registered
+from overmix.recipes import make_recipe, registered
 from overmix.study.data import dataset_options
 from overmix.study.models import model_options
 from overmix.study.plain import digest, json_ready
 from overmix.study.spec import ConditionSpec, DataSpec, ModelSpec, StudySpec, condition_parts
 from overmix.train import Execution
 
-_CONTENT_VERSION = 1
+_CONTENT_VERSION = 2
 """Raised when the engine would give other numbers for the same content: old results are then not reused."""
 
 
@@ -39,13 +39,19 @@ class Cell:
 
     @cached_property
     def shape_key(self) -> str:
-        """Cells with one shape key can share a stack: all but recipe, schedule, seed and per-replica rates agrees."""
+        """Cells with one shape key can share a stack.
+
+        All agrees but schedule, seed, per-replica rates, and of the recipe whatever does not say where it mixes.
+        """
         train = self.content["train"]
+        name, parameters = next(iter(self.content["recipe"].items()))
         shape = {
             "data": self.content["data"],
             "model": self.content["model"],
             "epochs": train["epochs"],
             "batch_size": train["batch_size"],
+            "objective": train["objective"],
+            "space": repr(make_recipe(name, **parameters).space),
             "optimizer": {k: v for k, v in train["optimizer"].items() if k not in ("lr", "weight_decay")},
         }
         return digest(shape)

@@ -27,6 +27,7 @@ from overmix.train import (
     ResidentData,
     StackTraining,
     choose_execution,
+    make_objective,
 )
 
 
@@ -110,6 +111,7 @@ def training_of(task: StackTask, dataset: Dataset, *, allow_code: bool) -> Stack
         epochs=train.epochs,
         batch_size=train.batch_size,
         execution=task.execution,
+        objective=make_objective(train.objective),
     )
 
 

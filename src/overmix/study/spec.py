@@ -97,6 +97,7 @@ class TrainSpec(_Strict):
 
     epochs: int = Field(1000, ge=1, le=_MOST_EPOCHS)
     batch_size: int = Field(64, ge=1)
+    objective: Literal["cross_entropy", "squared_error"] = "cross_entropy"
     optimizer: OptimizerSpec = OptimizerSpec()
     lr_schedule: LRScheduleSpec = LRScheduleSpec()
 

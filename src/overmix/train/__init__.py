@@ -1,8 +1,9 @@
 """The engine: many training runs as one, on data that lies on the device."""
 
-from overmix.train.engine import StackTraining
+from overmix.train.engine import StackTraining, check_recipe
 from overmix.train.evaluation import METRICS, SPLITS, evaluation_epochs
 from overmix.train.lr_schedule import LRSchedule
+from overmix.train.objective import Objective, make_objective
 from overmix.train.optimizer import SGD
 from overmix.train.plan import Replica
 from overmix.train.resident import Normalization, ResidentData
@@ -17,12 +18,15 @@ __all__ = [
     "LRSchedule",
     "ModelFactory",
     "Normalization",
+    "Objective",
     "Replica",
     "ResidentData",
     "StackResult",
     "StackTraining",
     "StackedModel",
+    "check_recipe",
     "choose_execution",
     "diverged",
     "evaluation_epochs",
+    "make_objective",
 ]

@@ -10,9 +10,11 @@ from torch import Tensor
 
 from overmix._typing import Float
 from overmix.errors import ConfigError, DataError, OvermixError
-from overmix.mix import InputSpace, Recipe, mixed_cross_entropy
+from overmix.mix import MixPlan, Recipe
 from overmix.train.evaluation import METRICS, Evaluator, evaluation_epochs
+from overmix.train.objective import CrossEntropy, Objective
 from overmix.train.optimizer import SGD
+from overmix.train.perceptron import perceptron_step
 from overmix.train.plan import EpochPlan, Planner, Replica
 from overmix.train.resident import Normalization, ResidentData, gather
 from overmix.train.result import StackResult
@@ -31,6 +33,7 @@ class StackTraining:
         epochs: length of the training, >= 1.
         batch_size: at most the size of the training subset.
         execution: whether the replicas are stacked or looped over.
+        objective: what is minimised, by default the cross-entropy.
 
     Raises:
         ConfigError: if the sizes do not fit.
@@ -46,15 +49,20 @@ class StackTraining:
         epochs: int,
         batch_size: int,
         execution: Execution,
+        objective: Objective | None = None,
     ) -> None:
         _check(replicas, epochs, batch_size)
         _check_normalization(normalization, len(replicas), data.x.dim())
         device = data.y.device
         self.data, self.normalization, self.optimizer, self.epochs = data, normalization, optimizer, epochs
+        self.objective = objective or CrossEntropy()
         seeds = [replica.streams.torch_seed("init") for replica in replicas]
         self.model = StackedModel(factory, seeds, device, execution)
         self.velocities = optimizer.init(self.model.trainable)
         self.planner = Planner(replicas, data.y.cpu(), tuple(data.x.shape[1:]), epochs, batch_size, device)
+        self.space = self.planner.space
+        self._mixes_inside = "hidden" in self.space.needs
+        self.space.check_model(self.model.base)
         self.evaluator = Evaluator(
             data,
             normalization,
@@ -107,19 +115,35 @@ class StackTraining:
         return self.result()
 
     def _train_step(self, plan: EpochPlan, step: int) -> None:
-        x = gather(self.data.x, plan.index[step])
-        lam = plan.lam[step]
+        x, lam = gather(self.data.x, plan.index[step]), plan.lam[step]
+        mixing = None
         if plan.mixed_steps[step]:
-            # Partners first, moved towards x in place: where lam is 1 the result is x bit for bit.
-            weight = lam.view(*lam.shape, *[1] * (x.dim() - 2))
-            x = gather(self.data.x, plan.partner[step]).lerp_(x, weight)
+            mixing = plan.plans[step] or MixPlan(plan.partner[step], lam)
+            x = self.space.combine(mixing, x, gather(self.data.x, plan.partner[step]))
         x = self.normalization.apply_(x)
         if self.model.uses_dropout:
             self.model.set_dropout_keys(plan.dropout_keys[step])
-        logits = self.model(x, plan.seeds[step])
-        a, b = self.data.y[plan.index[step]], self.data.y[plan.partner[step]]
-        # One mean per replica; their sum gives each replica the gradient of its own loss.
-        loss = mixed_cross_entropy(logits, a, b, lam).mean(dim=-1)
+        target = plan.a[step], plan.b[step], lam
+        lr = self._lr[self.epoch * self.steps_per_epoch + step]
+        layers = self.model.perceptron
+        inside = (self.space, mixing) if self._mixes_inside and mixing is not None else None
+        if layers is not None and inside is None and not self.optimizer.nesterov:
+            loss = perceptron_step(
+                x,
+                lambda logits: self.objective.with_gradient(logits, *target),
+                layers,
+                self.velocities,
+                self.optimizer,
+                lr,
+                self._weight_decay,
+            )
+        else:
+            losses = self.objective.losses(self.model(x, plan.seeds[step], inside), *target)
+            # One mean per replica; their sum gives each replica the gradient of its own loss.
+            loss = self._general_step(losses.mean(dim=-1), lr)
+        self._loss_sum += loss
+
+    def _general_step(self, loss: Tensor, lr: Tensor) -> Tensor:
         gradients = torch.autograd.grad(loss.sum(), self.model.trainable, allow_unused=True)
         # A parameter that took no part is left alone, weight decay included, as torch.optim does.
         used = [
@@ -128,9 +152,8 @@ class StackTraining:
             if gradient is not None
         ]
         parameters, own_gradients, velocities = (list(column) for column in zip(*used, strict=True))
-        lr = self._lr[self.epoch * self.steps_per_epoch + step]
         self.optimizer.step(parameters, own_gradients, velocities, lr, self._weight_decay)
-        self._loss_sum += loss.detach()
+        return loss.detach()
 
     def _end_epoch(self, plan: EpochPlan) -> None:
         self.epoch, self.step = self.epoch + 1, 0
@@ -212,13 +235,21 @@ def _check(replicas: Sequence[Replica], epochs: int, batch_size: int) -> None:
     if not 1 <= batch_size <= train_size:
         raise ConfigError("train.batch_size", batch_size, f"use 1 to {train_size}, the size of the training subset")
     for replica in replicas:
-        _check_recipe(replica.recipe)
+        check_recipe(replica.recipe)
+    if any(replica.recipe.space != replicas[0].recipe.space for replica in replicas):
+        raise ConfigError("replicas", len(replicas), "give a stack recipes that mix in one place")
 
 
-def _check_recipe(recipe: Recipe) -> None:
-    """Refuse what the engine, which mixes inputs linearly and takes the cross-entropy, would silently do otherwise."""
-    if not recipe.is_composition or recipe.needs or type(recipe.space) is not InputSpace:
-        raise ConfigError("recipe", recipe, "train it in a loop of your own: the engine mixes inputs linearly only")
+def check_recipe(recipe: Recipe) -> None:
+    """Refuse a recipe that the engine, which minimises the loss of mixed classes, would silently do otherwise.
+
+    Raises:
+        ConfigError: if it has a loss of its own, or needs more than a batch of samples with classes.
+    """
+    if not recipe.is_composition or recipe.needs - {"hidden"}:
+        raise ConfigError(
+            "recipe", type(recipe).__name__, "train it in a loop of your own: a study trains recipes that only mix"
+        )
 
 
 def _check_normalization(normalization: Normalization, n_replicas: int, sample_dim: int) -> None:

@@ -21,7 +21,7 @@ METRICS = tuple(f"{split}_{name}" for split in SPLITS for name in scores.Scores.
 _SAMPLES_AT_ONCE = 8192
 
 
-def evaluation_epochs(epochs: int, per_octave: int = 6) -> Int[np.ndarray[Any, Any], " evaluations"]:
+def evaluation_epochs(epochs: int, per_octave: int = 4) -> Int[np.ndarray[Any, Any], " evaluations"]:
     """Return the 1-based epochs after which a training is looked at: log-spaced, the first and the last included.
 
     Over-training shows on a logarithmic axis, and evaluation is what a long training of a small model would otherwise
@@ -35,7 +35,7 @@ def evaluation_epochs(epochs: int, per_octave: int = 6) -> Int[np.ndarray[Any, A
         >>> evaluation_epochs(10).tolist()
         [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
         >>> len(evaluation_epochs(1000))
-        50
+        36
     """
     if epochs == 1:
         return np.array([1])

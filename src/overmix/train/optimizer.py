@@ -61,7 +61,7 @@ class SGD:
         """
         if weight_decay is not None:
             for g, p in zip(gradients, parameters, strict=True):
-                g.addcmul_(p, _like(weight_decay, p))
+                g.addcmul_(p, per_replica(weight_decay, p))
         updates = gradients
         if self.momentum:
             torch._foreach_mul_(velocities, self.momentum)
@@ -71,9 +71,9 @@ class SGD:
                 torch._foreach_add_(gradients, velocities, alpha=self.momentum)
                 updates = gradients
         for p, u in zip(parameters, updates, strict=True):
-            p.addcmul_(u, _like(lr, p), value=-1)
+            p.addcmul_(u, per_replica(lr, p), value=-1)
 
 
-def _like(per_replica: Tensor, parameter: Tensor) -> Tensor:
+def per_replica(value: Tensor, parameter: Tensor) -> Tensor:
     """Return a tensor of shape (R,) with trailing ones, so that it broadcasts over a parameter of shape (R, ...)."""
-    return per_replica.view(-1, *[1] * (parameter.dim() - 1))
+    return value.view(-1, *[1] * (parameter.dim() - 1))

@@ -2,17 +2,21 @@
 
 Under ``torch.func.vmap`` a linear layer becomes a product, a scaling and an addition, each a pass over memory, and
 every operator goes through Python. Perceptrons are what long studies are mostly made of, and small enough for that to
-matter. The gradient is that of the general path, written out.
+matter.
+
+A training step goes one further: the product that makes a weight's gradient adds it to the momentum at once, so that no
+gradient is ever written to memory or read from it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from overmix._typing import Float
+from overmix.train.optimizer import SGD, per_replica
 
 
 def perceptron_layers(model: nn.Module) -> list[str] | None:
@@ -55,33 +59,61 @@ def perceptron(
         x: one batch per replica, flattened to (R, B, D).
         parameters: weight of shape (R, out, in) and bias of shape (R, out), layer by layer.
     """
-    output: Tensor = _Perceptron.apply(x.flatten(2), *parameters)
-    return output
+    return _forward(x.flatten(2), parameters[::2], parameters[1::2])[-1]
 
 
-class _Perceptron(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, *parameters: Tensor) -> Tensor:
-        weights, biases = parameters[::2], parameters[1::2]
-        inputs = [x]
-        for weight, bias in zip(weights, biases, strict=True):
-            inputs.append(torch.baddbmm(bias.unsqueeze(1), inputs[-1], weight.mT))
-            if len(inputs) <= len(weights):
-                inputs[-1].relu_()
-        output = inputs.pop()
-        ctx.save_for_backward(*inputs, *weights)
-        return output
+@torch.no_grad()
+def perceptron_step(
+    x: Float[Tensor, "replicas batch *sample"],
+    with_gradient: Callable[[Tensor], tuple[Tensor, Tensor]],
+    parameters: Sequence[Tensor],
+    velocities: Sequence[Tensor],
+    optimizer: SGD,
+    lr: Float[Tensor, " replicas"],
+    weight_decay: Float[Tensor, " replicas"] | None,
+) -> Float[Tensor, " replicas"]:
+    """Do one step of ``v <- momentum v + g + weight_decay w``, ``w <- w - lr v``, in place.
 
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        saved = ctx.saved_tensors
-        inputs, weights = saved[: len(saved) // 2], saved[len(saved) // 2 :]
-        gradients: list[Tensor] = []
-        for layer in reversed(range(len(weights))):
-            gradients += [grad.sum(1), torch.bmm(grad.mT, inputs[layer])]
-            if layer == 0:
-                break
-            # Where ReLU gave 0 nothing flows back.
-            grad = torch.ops.aten.threshold_backward(torch.bmm(grad, weights[layer]), inputs[layer], 0)
-        x_grad = torch.bmm(grad, weights[0]) if ctx.needs_input_grad[0] else None
-        return (x_grad, *reversed(gradients))
+    Args:
+        x: one batch per replica, shape (R, B, ...).
+        with_gradient: maps logits (R, B, C) to each replica's loss, shape (R,), and its gradient, shape (R, B, C).
+        parameters: as for :func:`perceptron`.
+        velocities: of the same shapes.
+        optimizer: without Nesterov, which needs the gradient itself.
+        lr: of each replica.
+        weight_decay: of each replica, or ``None`` if all are 0.
+
+    Returns:
+        The loss of each replica before the step.
+    """
+    weights, biases = parameters[::2], parameters[1::2]
+    inputs = _forward(x.flatten(2), weights, biases)
+    loss, grad = with_gradient(inputs.pop())
+    for layer in reversed(range(len(weights))):
+        below = _backward(grad, inputs[layer], weights[layer]) if layer else None
+        velocity, bias_velocity = velocities[2 * layer], velocities[2 * layer + 1]
+        velocity.baddbmm_(grad.mT, inputs[layer], beta=optimizer.momentum)
+        bias_velocity.mul_(optimizer.momentum).add_(grad.sum(1))
+        for p, v in ((weights[layer], velocity), (biases[layer], bias_velocity)):
+            if weight_decay is not None:
+                v.addcmul_(p, per_replica(weight_decay, p))
+            p.addcmul_(v, per_replica(lr, p), value=-1)
+        if below is not None:
+            grad = below
+    return loss
+
+
+def _forward(x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor]) -> list[Tensor]:
+    """Return the input of every layer, and the output last."""
+    inputs = [x]
+    for weight, bias in zip(weights, biases, strict=True):
+        inputs.append(torch.baddbmm(bias.unsqueeze(1), inputs[-1], weight.mT))
+        if len(inputs) <= len(weights):
+            inputs[-1].relu_()
+    return inputs
+
+
+def _backward(grad: Tensor, activation: Tensor, weight: Tensor) -> Tensor:
+    """Return the gradient below a layer and the ReLU in front of it: where ReLU gave 0 nothing flows back."""
+    below: Tensor = torch.ops.aten.threshold_backward(torch.bmm(grad, weight), activation, 0)
+    return below

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from overmix._typing import Float, Int
-from overmix.mix import MixPlan, Recipe, StreamCursor, Streams
+from overmix._typing import Bool, Float, Int
+from overmix.mix import InputSpace, MixPlan, Recipe, StreamCursor, Streams
 from overmix.switch import Progress, Schedule, mixes
 from overmix.train.lr_schedule import LRSchedule
 
@@ -48,20 +48,27 @@ class EpochPlan:
         index: samples of each step, indices into the pool, shape (S, R, B).
         partner: their partners' indices into the pool, same shape.
         lam: weight of the samples themselves, same shape.
+        a: classes of the samples, same shape.
+        b: classes of their partners, same shape.
         dropout_keys: shape (S, R), int64.
         seeds: the same numbers on the host, for modules with randomness of their own.
         mixed_steps: per step whether any replica mixes; known on the host, so that a step that mixes nothing gathers
             no partners.
         mixing: share of the steps that each replica mixes, shape (R,), on the host.
+        plans: for spaces other than the input, per step what the space needs to know, shapes (R, B, ...); ``None``
+            where no replica mixes.
     """
 
     index: Int[Tensor, "steps replicas batch"]
     partner: Int[Tensor, "steps replicas batch"]
     lam: Float[Tensor, "steps replicas batch"]
+    a: Int[Tensor, "steps replicas batch"]
+    b: Int[Tensor, "steps replicas batch"]
     dropout_keys: Int[Tensor, "steps replicas"]
     seeds: Int[np.ndarray, "steps replicas"]
     mixed_steps: tuple[bool, ...]
     mixing: Float[np.ndarray, " replicas"]
+    plans: tuple[MixPlan | None, ...]
 
 
 class Planner:
@@ -90,6 +97,8 @@ class Planner:
         self.y, self.sample_shape, self.device = y, sample_shape, device
         self._y = y.numpy()
         self.epochs, self.batch_size = epochs, batch_size
+        self.space = replicas[0].recipe.space
+        self._keeps_plans = type(self.space) is not InputSpace
         # The last, incomplete batch is dropped: batches of one size stack, and BatchNorm never sees a lone sample.
         self.steps_per_epoch = len(replicas[0].train_index) // batch_size
 
@@ -108,23 +117,41 @@ class Planner:
             index[:, r] = partner[:, r] = order.reshape(steps, batch)
             seeds[:, r] = cursor.generator("dropout", epoch=epoch).integers(2**63, size=steps)
             for step in range(steps):
-                if mixes(replica.schedule, Progress(epoch, self.epochs, step), cursor):
-                    plan = self._batch_plan(replica, cursor, index[step, r], epoch, step)
+                mixed[step, r] = mixes(replica.schedule, Progress(epoch, self.epochs, step), cursor)
+        plans: list[MixPlan | None] = []
+        for step, mixed_now in enumerate(mixed):
+            # Where only labels and a weight say it all, no further plan is kept.
+            own = (
+                [
+                    self._batch_plan(r, index[step, r], epoch, step) if mixed_now[r] or self._keeps_plans else None
+                    for r in range(len(self.replicas))
+                ]
+                if mixed_now.any()
+                else []
+            )
+            for r, plan in enumerate(own):
+                if plan is not None and mixed_now[r]:
                     partner[step, r] = index[step, r][plan.partner.numpy()]
                     lam[step, r] = plan.lam.numpy()
-                    mixed[step, r] = True
+            plans.append(self._stacked(own, mixed_now) if own and self._keeps_plans else None)
         return EpochPlan(
             index=torch.from_numpy(index).to(self.device, non_blocking=True),
             partner=torch.from_numpy(partner).to(self.device, non_blocking=True),
             lam=torch.from_numpy(lam).to(self.device, non_blocking=True),
+            a=torch.from_numpy(self._y[index]).to(self.device, non_blocking=True),
+            b=torch.from_numpy(self._y[partner]).to(self.device, non_blocking=True),
             dropout_keys=torch.from_numpy(seeds).to(self.device, non_blocking=True),
             seeds=seeds,
             mixed_steps=tuple(bool(step.any()) for step in mixed),
             mixing=mixed.mean(axis=0),
+            plans=tuple(plans),
         )
 
-    def _batch_plan(
-        self, replica: Replica, cursor: StreamCursor, index: Int[np.ndarray, " batch"], epoch: int, step: int
-    ) -> MixPlan:
-        draws = replica.recipe.draw(cursor, self.batch_size, epoch=epoch, step=step)
-        return replica.recipe.plan(draws, torch.from_numpy(self._y[index]), sample_shape=self.sample_shape)
+    def _batch_plan(self, r: int, index: Int[np.ndarray, " batch"], epoch: int, step: int) -> MixPlan:
+        recipe = self.replicas[r].recipe
+        draws = recipe.draw(self.cursors[r], self.batch_size, epoch=epoch, step=step)
+        return recipe.plan(draws, torch.from_numpy(self._y[index]), sample_shape=self.sample_shape)
+
+    def _stacked(self, plans: Sequence[MixPlan | None], mixed: Bool[np.ndarray, " replicas"]) -> MixPlan:
+        own = [plan.only_where(torch.tensor([bool(on)])) for plan, on in zip(plans, mixed, strict=True) if plan]
+        return MixPlan.stack(own).to(self.device)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from overmix._typing import Float, Shaped
+from overmix.mix import MixPlan, Space
 from overmix.train.dropout import KeyedDropout, key_dropout
 from overmix.train.perceptron import perceptron, perceptron_layers
 
@@ -90,13 +92,13 @@ class StackedModel:
         }
         for name, parameter in models[0].named_parameters():
             self.parameters[name].requires_grad_(parameter.requires_grad)
-        self._base = models[0].to(device)
+        self.base = models[0].to(device)
         self._dropouts = {
             f"{name}.key" if name else "key": module
-            for name, module in self._base.named_modules()
+            for name, module in self.base.named_modules()
             if isinstance(module, KeyedDropout)
         }
-        self._perceptron = perceptron_layers(self._base)
+        self._perceptron = perceptron_layers(self.base)
         self.n_replicas = len(models)
         self._init_seeds = seeds
 
@@ -104,6 +106,13 @@ class StackedModel:
     def trainable(self) -> list[Tensor]:
         """The parameters that are trained, each of shape (R, ...)."""
         return [p for p in self.parameters.values() if p.requires_grad]
+
+    @property
+    def perceptron(self) -> list[Tensor] | None:
+        """The parameters layer by layer, weight then bias, if the stack is one of perceptrons that are all trained."""
+        if self.execution != "stacked" or self._perceptron is None or len(self.trainable) < len(self.parameters):
+            return None
+        return [self.parameters[name] for name in self._perceptron]
 
     @property
     def uses_dropout(self) -> bool:
@@ -117,14 +126,17 @@ class StackedModel:
 
     def train(self) -> None:
         """Switch all replicas to training mode."""
-        self._base.train()
+        self.base.train()
 
     def eval(self) -> None:
         """Switch all replicas to evaluation mode."""
-        self._base.eval()
+        self.base.eval()
 
     def __call__(
-        self, x: Shaped[Tensor, "replicas batch *sample"], seeds: Sequence[int] | np.ndarray | None = None
+        self,
+        x: Shaped[Tensor, "replicas batch *sample"],
+        seeds: Sequence[int] | np.ndarray | None = None,
+        inside: tuple[Space, MixPlan] | None = None,
     ) -> Float[Tensor, "replicas batch *output"]:
         """Return the output of replica r on batch r, shape (R, B, ...). BatchNorm's buffers are updated in place.
 
@@ -132,11 +144,15 @@ class StackedModel:
             x: one batch per replica, shape (R, B, ...).
             seeds: one per replica, for modules that draw from PyTorch's generator by themselves, by default the seeds
                 of the initialisation; such modules are always looped over. The caller's generator is left as it was.
+            inside: a space that mixes inside of the model, and the plans of this step, shapes (R, B, ...).
         """
-        if self.execution == "stacked" and self._perceptron is not None:
+        if self.execution == "stacked" and self._perceptron is not None and inside is None:
             return perceptron(x, [self.parameters[name] for name in self._perceptron])
+        space, plans = inside or (None, None)
         if self.execution == "stacked":
-            output, buffers = vmap(self._call_one)(self.parameters, self.buffers, x)
+            call = partial(self._call_one, space=space)
+            # vmap maps no None.
+            output, buffers = vmap(call)(self.parameters, self.buffers, x, *([] if plans is None else [plans]))
             self._keep(buffers)
             stacked: Tensor = output
             return stacked
@@ -148,20 +164,28 @@ class StackedModel:
             own_parameters = {name: p[r] for name, p in parameters.items()}
             own_buffers = {name: b[r] for name, b in self.buffers.items()}
             with _seeded(int(seeds[r]), x.device):
-                output, buffers = self._call_one(own_parameters, own_buffers, x[r])
+                plan = None if plans is None else plans.at(r)
+                output, buffers = self._call_one(own_parameters, own_buffers, x[r], plan, space=space)
             outputs.append(output)
             self._keep(buffers, r)
         return torch.stack(outputs)
 
     def _call_one(
-        self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor
+        self,
+        parameters: dict[str, Tensor],
+        buffers: dict[str, Tensor],
+        x: Tensor,
+        plan: MixPlan | None = None,
+        *,
+        space: Space | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the output, and the buffers that the model replaced (``self.mean = ...``) instead of updating."""
         for layer in self._dropouts.values():
             layer.calls = 0
         # One dictionary, not a tuple of two: functional_call writes replaced buffers back into it.
         tensors = {**parameters, **buffers}
-        output: Tensor = functional_call(self._base, tensors, (x,))
+        with nullcontext() if space is None or plan is None else space.inside(self.base, plan):
+            output: Tensor = functional_call(self.base, tensors, (x,))
         return output, {name: tensors[name] for name, b in buffers.items() if tensors[name] is not b}
 
     @torch.no_grad()
