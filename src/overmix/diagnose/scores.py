@@ -79,6 +79,23 @@ def sums(
     return total, ~correct
 
 
+def brier(
+    logits: Float[Tensor, "*stack samples classes"], y: Int[Tensor, "*stack samples"]
+) -> Float[Tensor, "*stack samples"]:
+    """Return the Brier score of each sample, ``|p - onehot(y)|^2 = sum p^2 - 2 p[y] + 1``, in [0, 2].
+
+    Args:
+        logits: shape (..., N, C).
+        y: classes, shape (..., N).
+
+    Example:
+        >>> brier(torch.zeros(1, 2), torch.tensor([0]))
+        tensor([0.5000])
+    """
+    p = logits.float().softmax(dim=-1)
+    return p.square().sum(-1) - 2 * p.gather(-1, y.long().unsqueeze(-1)).squeeze(-1) + 1
+
+
 def add(first: ScoreSums, second: ScoreSums) -> ScoreSums:
     """Return the sums over both chunks."""
     return ScoreSums(

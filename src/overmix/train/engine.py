@@ -11,6 +11,7 @@ from torch import Tensor
 from overmix._typing import Float
 from overmix.errors import ConfigError, DataError, OvermixError
 from overmix.mix import MixPlan, Recipe
+from overmix.switch import tail_factor
 from overmix.train.evaluation import METRICS, Evaluator, evaluation_epochs
 from overmix.train.objective import CrossEntropy, Objective
 from overmix.train.optimizer import SGD
@@ -106,7 +107,9 @@ class StackTraining:
         while not self.done:
             plan = self.planner.epoch(self.epoch)
             while self.step < self.steps_per_epoch:
-                self._train_step(plan, self.step)
+                self._loss_sum += self._train_step(
+                    plan, self.step, self._lr[self.epoch * self.steps_per_epoch + self.step]
+                )
                 self.step += 1
                 if self.step < self.steps_per_epoch:
                     notify(self)
@@ -114,7 +117,8 @@ class StackTraining:
             notify(self)
         return self.result()
 
-    def _train_step(self, plan: EpochPlan, step: int) -> None:
+    def _train_step(self, plan: EpochPlan, step: int, lr: Tensor) -> Tensor:
+        """Do one step at a learning rate of shape (R,), and return the loss before it, shape (R,)."""
         x, lam = gather(self.data.x, plan.index[step]), plan.lam[step]
         mixing = None
         if plan.mixed_steps[step]:
@@ -124,11 +128,10 @@ class StackTraining:
         if self.model.uses_dropout:
             self.model.set_dropout_keys(plan.dropout_keys[step])
         target = plan.a[step], plan.b[step], lam
-        lr = self._lr[self.epoch * self.steps_per_epoch + step]
         layers = self.model.perceptron
         inside = (self.space, mixing) if self._mixes_inside and mixing is not None else None
         if layers is not None and inside is None and not self.optimizer.nesterov:
-            loss = perceptron_step(
+            return perceptron_step(
                 x,
                 lambda logits: self.objective.with_gradient(logits, *target),
                 layers,
@@ -137,11 +140,9 @@ class StackTraining:
                 lr,
                 self._weight_decay,
             )
-        else:
-            losses = self.objective.losses(self.model(x, plan.seeds[step], inside), *target)
-            # One mean per replica; their sum gives each replica the gradient of its own loss.
-            loss = self._general_step(losses.mean(dim=-1), lr)
-        self._loss_sum += loss
+        losses = self.objective.losses(self.model(x, plan.seeds[step], inside), *target)
+        # One mean per replica; their sum gives each replica the gradient of its own loss.
+        return self._general_step(losses.mean(dim=-1), lr)
 
     def _general_step(self, loss: Tensor, lr: Tensor) -> Tensor:
         gradients = torch.autograd.grad(loss.sum(), self.model.trainable, allow_unused=True)
@@ -165,6 +166,36 @@ class StackTraining:
             self._mix_loss[at] = self._loss_sum / self.steps_per_epoch
             self._mixing[at] = torch.from_numpy(plan.mixing)
         self._loss_sum.zero_()
+
+    def probe(self, tail: int) -> Float[np.ndarray, "replicas val"]:
+        """Train a short tail without mixing, score the validation split, and go back to where the training stood.
+
+        The learning rate falls linearly to 0 along the tail, see :func:`overmix.switch.tail_factor`.
+
+        Args:
+            tail: length in epochs.
+
+        Returns:
+            The Brier score of each validation sample of each replica, shape (R, v).
+        """
+        saved = [tensor.clone() for tensor in self._trained()]
+        steps = tail * self.steps_per_epoch
+        lr = self._lr[min(self.epoch, self.epochs - 1) * self.steps_per_epoch]
+        self.model.train()
+        for number in range(steps):
+            at, step = divmod(number, self.steps_per_epoch)
+            if step == 0:
+                plan = self.planner.epoch(self.epoch + at, mixing=False)
+            self._train_step(plan, step, lr * tail_factor(number, steps))
+        brier = _on_host(self.evaluator.val_brier(self.model))
+        for tensor, before in zip(self._trained(), saved, strict=True):
+            tensor.copy_(before)
+        return brier
+
+    def _trained(self) -> list[Tensor]:
+        """The tensors that a step changes."""
+        parameters = [p.detach() for p in self.model.parameters.values()]
+        return [*parameters, *self.model.buffers.values(), *self.velocities]
 
     def latest(self) -> dict[str, Float[np.ndarray, " replicas"]]:
         """Return the newest look at each metric, shape (R,); waits for the device. Empty before the first look."""

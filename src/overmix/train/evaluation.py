@@ -88,6 +88,18 @@ class Evaluator:
         model.train()
         return torch.stack(rows), wrong_on_test
 
+    @torch.no_grad()
+    def val_brier(self, model: StackedModel) -> Tensor:
+        """Return ``|p - onehot(y)|^2`` of each validation sample, shape (R, v)."""
+        model.eval()
+        x, y, index = self._splits["val"]
+        parts = []
+        for part in torch.split(index, self._chunk, dim=1):
+            logits = model(self.normalization.apply_(gather(x, part)))
+            parts.append(scores.brier(logits, y.index_select(0, part.reshape(-1)).view_as(part)))
+        model.train()
+        return torch.cat(parts, dim=1)
+
     def _score(self, model: StackedModel, x: Tensor, y: Tensor, index: Tensor) -> tuple[scores.ScoreSums, Tensor]:
         total, wrong = None, []
         for part in torch.split(index, self._chunk, dim=1):

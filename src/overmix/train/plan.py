@@ -102,8 +102,8 @@ class Planner:
         # The last, incomplete batch is dropped: batches of one size stack, and BatchNorm never sees a lone sample.
         self.steps_per_epoch = len(replicas[0].train_index) // batch_size
 
-    def epoch(self, epoch: int) -> EpochPlan:
-        """Return the plan of a zero-based epoch."""
+    def epoch(self, epoch: int, *, mixing: bool = True) -> EpochPlan:
+        """Return the plan of a zero-based epoch; with ``mixing=False`` the same samples, and none of them mixed."""
         steps, batch = self.steps_per_epoch, self.batch_size
         shape = (steps, len(self.replicas), batch)
         # NumPy, not PyTorch: what is written here is small, and PyTorch's overhead per call would be most of the time.
@@ -117,7 +117,7 @@ class Planner:
             index[:, r] = partner[:, r] = order.reshape(steps, batch)
             seeds[:, r] = cursor.generator("dropout", epoch=epoch).integers(2**63, size=steps)
             for step in range(steps):
-                mixed[step, r] = mixes(replica.schedule, Progress(epoch, self.epochs, step), cursor)
+                mixed[step, r] = mixing and mixes(replica.schedule, Progress(epoch, self.epochs, step), cursor)
         plans: list[MixPlan | None] = []
         for step, mixed_now in enumerate(mixed):
             # Where only labels and a weight say it all, no further plan is kept.

@@ -1,0 +1,144 @@
+"""Record all that a policy could ask of a training: its curves, probes everywhere, and every switched run's end.
+
+Policies are then pure functions of the record, and a new one is judged in seconds.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from overmix.experiments.switch_benchmark.cells import CELLS, BenchmarkCell
+from overmix.study import parse_study
+from overmix.study.cells import StackTask, expand
+from overmix.study.files import write_bytes
+from overmix.study.prepare import execution_of, open_dataset, training_of
+from overmix.study.worker import set_up_process
+from overmix.train import StackTraining
+
+TAILS = (0.02, 0.05)
+"""Lengths of the recorded probes' tails, as shares of the training."""
+
+TEST_SAMPLES = 2000
+"""At most so many test samples are scored; more would cost more than the training."""
+
+SIGNALS = ("test_error", "val_error", "val_cross_entropy", "val_brier", "train_error", "train_cross_entropy")
+
+
+def tail_epochs(share: float, epochs: int) -> int:
+    """Return the length of a tail in epochs, at least 2."""
+    return max(2, round(share * epochs))
+
+
+def record_all(
+    out: Path, cells: Sequence[BenchmarkCell] = CELLS, workers: int = 2, tell: Callable[[str], None] = print
+) -> None:
+    """Record all cells that are not in a folder yet.
+
+    Args:
+        out: the folder; one file per cell.
+        cells: the trainings.
+        workers: processes.
+        tell: called with a line after each cell.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    missing = [cell for cell in cells if not record_file(out, cell).exists()]
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=set_up_process) as pool:
+        jobs = {pool.submit(record, cell, out): cell for cell in missing}
+        for number, job in enumerate(as_completed(jobs), 1):
+            job.result()
+            tell(f"{number}/{len(missing)} {jobs[job].name}")
+
+
+def record_file(out: Path, cell: BenchmarkCell) -> Path:
+    """Return the file of a cell."""
+    return out / f"{cell.name}.npz"
+
+
+def record(cell: BenchmarkCell, out: Path) -> None:
+    """Train a cell in every way, and write its record."""
+    spec = parse_study(cell.study(out / "data"))
+    own = expand(spec)
+    dataset = open_dataset(own[0].content["data"])
+    dataset = replace(dataset, x_test=dataset.x_test[:TEST_SAMPLES], y_test=dataset.y_test[:TEST_SAMPLES])
+    execution = execution_of(own[0], dataset, "cpu", allow_code=False)
+
+    def training(switch_at: int | None) -> StackTraining:
+        schedule = "always" if switch_at is None else {"off_at": switch_at}
+        cells = [replace(c, content={**c.content, "schedule": schedule}) for c in own]
+        return training_of(StackTask(tuple(cells), execution, "cpu"), dataset, allow_code=False)
+
+    arrays = _trained(cell, training)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, n_test=len(dataset.y_test), **arrays)
+    write_bytes(record_file(out, cell), buffer.getvalue())
+
+
+def _trained(cell: BenchmarkCell, training: Callable[[int | None], StackTraining]) -> dict[str, np.ndarray]:
+    grid = cell.switch_epochs
+    mixup = training(None)
+    states, probes = _trajectory(cell, mixup)
+    erm = training(0)
+    _, erm_probes = _trajectory(cell, erm)
+    finals = {}
+    for epoch in grid[1:-1]:
+        # Up to the switch a switched run is the Mixup run bit for bit: the rest is all there is to train.
+        switched = training(epoch)
+        switched.load_state_dict(states.pop(epoch))
+        finals[epoch] = _final(switched)
+    finals |= {0: _final(erm), cell.epochs: _final(mixup)}
+    result, erm_result = mixup.result(), erm.result()
+    arrays: dict[str, np.ndarray] = {
+        "switch_epochs": np.array(grid),
+        # (metric, switch epoch, seed)
+        "final": np.stack([finals[epoch] for epoch in grid], axis=1).astype(np.float32),
+        "epochs": result.epochs,
+    }
+    for name in SIGNALS:
+        arrays[f"mixup_{name}"] = result.metrics[name].astype(np.float32)
+        arrays[f"erm_{name}"] = erm_result.metrics[name].astype(np.float32)
+    for share in TAILS:
+        arrays[f"probe_{share}"] = probes[share]
+        arrays[f"erm_probe_{share}"] = erm_probes[share]
+    return arrays
+
+
+FINAL = ("test_error", "test_brier", "test_ece", "val_error", "val_brier")
+
+
+def _final(own: StackTraining) -> np.ndarray:
+    """Train to the end and return the last look, shape (metric, seed)."""
+    metrics = own.train().metrics
+    return np.stack([metrics[name][:, -1] for name in FINAL])
+
+
+def _trajectory(
+    cell: BenchmarkCell, own: StackTraining
+) -> tuple[dict[int, dict[str, torch.Tensor]], dict[float, np.ndarray]]:
+    """Train to the end; return the states on the grid, and the probes there, shape (seed, switch epoch, sample)."""
+    states: dict[int, dict[str, torch.Tensor]] = {}
+    probes: dict[float, list[np.ndarray]] = {share: [] for share in TAILS}
+    wanted = set(cell.switch_epochs[:-1])
+
+    def look(now: StackTraining) -> None:
+        if now.step or now.epoch not in wanted:
+            return
+        states[now.epoch] = now.state_dict()
+        for share in TAILS:
+            probes[share].append(now.probe(tail_epochs(share, cell.epochs)))
+
+    look(own)
+    own.train(after_step=look)
+    # Half precision: three digits of a score between 0 and 2.
+    return states, {share: np.stack(found, axis=1).astype(np.float16) for share, found in probes.items()}
+
+
+if __name__ == "__main__":
+    record_all(Path("results/switch_benchmark"))
