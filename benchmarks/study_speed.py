@@ -17,13 +17,11 @@ import platform
 import statistics
 import tempfile
 import time
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
-import timm
 import torch
-from timm.data import Mixup
-from timm.loss import SoftTargetCrossEntropy
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -52,6 +50,10 @@ def study_rate(epochs: int, workers: int) -> float:
 
 def loop_rate(seconds: float) -> float:
     """Return steps per second of a DataLoader, timm's Mixup and torch.optim.SGD, with PyTorch's default threads."""
+    # Here and not above: the study's workers read this file again, and are not to load what they do not use.
+    from timm.data import Mixup
+    from timm.loss import SoftTargetCrossEntropy
+
     data = TensorDataset(torch.rand(200, 64), torch.randint(10, (200,)))
     loader = DataLoader(data, batch_size=64, shuffle=True, drop_last=True)
     mix = Mixup(mixup_alpha=1.0, label_smoothing=0.0, num_classes=10)
@@ -101,7 +103,7 @@ def main() -> None:
         )
     medians = {key: statistics.median(row[key] for row in rows) for key in rows[0]}
     print(f"median ratio {medians['ratio']:.2f}, {medians['of_limit']:.0%} of the machine's limit")
-    versions = {"torch": torch.__version__, "timm": timm.__version__, "cpu": platform.processor()}
+    versions = {"torch": torch.__version__, "timm": version("timm"), "cpu": platform.processor()}
     print(f"{arguments.epochs} epochs, {arguments.workers} workers, {versions}")
     if arguments.out:
         arguments.out.write_text(json.dumps({"rows": rows, "median": medians, "versions": versions}, indent=2) + "\n")

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from tests.train.test_engine import assert_identical
 
 import overmix
 from overmix.recipes import ManifoldMixup
 from overmix.switch import tail_factor
-from tests.train.test_engine import assert_identical
 
 
 @pytest.mark.parametrize("execution", ["stacked", "looped"])

@@ -1,6 +1,7 @@
 """When to mix: fixed schedules, and the loop that drives a training through them."""
 
 from overmix.switch.epochs import Epoch, Epochs
+from overmix.switch.policies import AutoSwitch
 from overmix.switch.policy import Decision, History, Observation, Policy, Probe, tail_factor
 from overmix.switch.schedule import (
     Always,
@@ -18,6 +19,7 @@ from overmix.switch.schedule import (
 
 __all__ = [
     "Always",
+    "AutoSwitch",
     "Decision",
     "Epoch",
     "Epochs",

@@ -1,5 +1,6 @@
 """The engine: many training runs as one, on data that lies on the device."""
 
+from overmix.train.deciding import DecidingTraining
 from overmix.train.engine import StackTraining, check_recipe
 from overmix.train.evaluation import METRICS, SPLITS, evaluation_epochs
 from overmix.train.lr_schedule import LRSchedule
@@ -14,6 +15,7 @@ __all__ = [
     "METRICS",
     "SGD",
     "SPLITS",
+    "DecidingTraining",
     "Execution",
     "LRSchedule",
     "ModelFactory",

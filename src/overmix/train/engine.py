@@ -104,7 +104,11 @@ class StackTraining:
         """
         notify = after_step or (lambda _: None)
         self.model.train()
-        while not self.done:
+        while True:
+            if self.step == 0:
+                self._between_epochs()
+            if self.done:
+                return self.result()
             plan = self.planner.epoch(self.epoch)
             while self.step < self.steps_per_epoch:
                 self._loss_sum += self._train_step(
@@ -115,7 +119,9 @@ class StackTraining:
                     notify(self)
             self._end_epoch(plan)
             notify(self)
-        return self.result()
+
+    def _between_epochs(self) -> None:
+        """Do what an engine that decides by itself does before each epoch and after the last; nothing here."""
 
     def _train_step(self, plan: EpochPlan, step: int, lr: Tensor) -> Tensor:
         """Do one step at a learning rate of shape (R,), and return the loss before it, shape (R,)."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from overmix._typing import Bool, Float, UInt8
+from overmix._typing import Bool, Float, Int, UInt8
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class StackResult:
         wrong: misclassified test samples, one bit each, packed along the last axis, shape (R, T, ceil(M / 8)).
         n_test: M.
         steps_per_epoch: S.
+        switch_at: epochs of Mixup that each replica decided on, shape (R,), where replicas decide by themselves.
+        cost: epochs that each would have trained alone to decide and to end so, over those of one run, shape (R,).
     """
 
     epochs: np.ndarray
@@ -33,6 +35,8 @@ class StackResult:
     wrong: UInt8[np.ndarray, "replicas evaluations bytes"]
     n_test: int
     steps_per_epoch: int
+    switch_at: Int[np.ndarray, " replicas"] | None = None
+    cost: Float[np.ndarray, " replicas"] | None = None
 
     @property
     def diverged(self) -> Bool[np.ndarray, " replicas"]:

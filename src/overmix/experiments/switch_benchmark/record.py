@@ -77,7 +77,8 @@ def record(cell: BenchmarkCell, out: Path) -> None:
 
     arrays = _trained(cell, training)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, n_test=len(dataset.y_test), **arrays)
+    arrays["n_test"] = np.array(len(dataset.y_test))
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     write_bytes(record_file(out, cell), buffer.getvalue())
 
 

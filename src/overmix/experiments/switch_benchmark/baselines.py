@@ -1,0 +1,114 @@
+"""Policies that others use to stop, here to switch: what the benchmark compares with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from overmix.switch import Decision, History
+
+Signal = Literal["error", "cross_entropy", "brier"]
+
+_GO_ON = Decision(None, "not yet")
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Switch after a share of the training; 0 is ERM, 1 is Mixup to the end."""
+
+    share: float
+
+    def probe_epochs(self, epochs: int) -> tuple[int, ...]:
+        """Probe nowhere."""
+        return ()
+
+    def tail_epochs(self, epochs: int) -> int:
+        """Never asked."""
+        return 1
+
+    def decide(self, history: History) -> Decision:
+        """Decide at the start."""
+        return Decision(round(self.share * history.epochs), "fixed")
+
+
+@dataclass(frozen=True)
+class _FromCurve:
+    """Looks at the curve of one signal on the held-out samples."""
+
+    signal: Signal = "brier"
+
+    def probe_epochs(self, epochs: int) -> tuple[int, ...]:
+        """Probe nowhere."""
+        return ()
+
+    def tail_epochs(self, epochs: int) -> int:
+        """Never asked."""
+        return 1
+
+    def _curve(self, history: History) -> tuple[np.ndarray, np.ndarray]:
+        seen = [o for o in history.observations if o.split == "val"]
+        return np.array([o.epoch + 1 for o in seen]), np.array([getattr(o, self.signal) for o in seen])
+
+
+@dataclass(frozen=True)
+class Patience(_FromCurve):
+    """Switch once the signal has not improved for a while: half as long again as it took to get to the best."""
+
+    patience: float = 0.5
+    rewind: bool = True
+
+    def decide(self, history: History) -> Decision:
+        """Decide when the best look is old."""
+        epochs, values = self._curve(history)
+        if len(values) < 3:
+            return _GO_ON
+        best = epochs[int(np.argmin(values))]
+        if history.done < max((1 + self.patience) * best, 0.02 * history.epochs):
+            return _GO_ON
+        return Decision(int(best) if self.rewind else history.done, "no better for a while")
+
+
+@dataclass(frozen=True)
+class GeneralizationLoss(_FromCurve):
+    """Prechelt's GL: switch once the signal is ``alpha`` above its lowest, as a share.
+
+    Source: L. Prechelt, "Early Stopping - But When?", 1998.
+    """
+
+    alpha: float = 0.05
+
+    def decide(self, history: History) -> Decision:
+        """Decide when the loss has risen."""
+        epochs, values = self._curve(history)
+        if len(values) < 3 or values[-1] <= (1 + self.alpha) * values.min():
+            return _GO_ON
+        return Decision(int(epochs[int(np.argmin(values))]), "the signal rose")
+
+
+@dataclass(frozen=True)
+class Minimum(_FromCurve):
+    """See the whole of Mixup's own curve, then go back to its minimum: what early stopping would find at best."""
+
+    def decide(self, history: History) -> Decision:
+        """Decide at the end."""
+        if history.done < history.epochs:
+            return _GO_ON
+        epochs, values = self._curve(history)
+        return Decision(int(epochs[int(np.argmin(values))]), "minimum of the curve")
+
+
+@dataclass(frozen=True)
+class CleanError(_FromCurve):
+    """Switch at a multiple of the epoch at which the clean training error reaches 0."""
+
+    factor: float = 1.0
+
+    def decide(self, history: History) -> Decision:
+        """Decide from training data alone."""
+        for seen in history.observations:
+            if seen.split == "train" and seen.error == 0:
+                at = round(self.factor * (seen.epoch + 1))
+                return Decision(min(at, history.epochs), "clean training error is 0") if history.done >= at else _GO_ON
+        return _GO_ON

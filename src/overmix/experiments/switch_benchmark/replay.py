@@ -1,0 +1,126 @@
+"""Replay a policy on a recorded training: the same signals that it would see in a run, in the same order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from overmix._typing import Float, Int
+from overmix.experiments.switch_benchmark.cells import BenchmarkCell
+from overmix.experiments.switch_benchmark.record import FINAL, TAILS, record_file, tail_epochs
+from overmix.switch import Decision, History, Observation, Policy, Probe
+from overmix.switch.policy import Split
+
+_SPLITS: tuple[Split, ...] = ("val", "train")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a policy did in one run.
+
+    Args:
+        switch_at: epochs of Mixup in the run that came out, an epoch of the grid.
+        decided_at: epochs trained when it decided.
+        probes: how many tails it trained.
+        cost: epochs trained in all, tails and discarded ones included, over those of one run.
+        reason: the policy's own.
+    """
+
+    switch_at: int
+    decided_at: int
+    probes: int
+    cost: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """A recorded cell.
+
+    Args:
+        cell: the set-up.
+        arrays: what :func:`record` wrote.
+    """
+
+    cell: BenchmarkCell
+    arrays: dict[str, np.ndarray]
+
+    @classmethod
+    def read(cls, folder: Path, cell: BenchmarkCell) -> Record:
+        """Read a cell's record."""
+        with np.load(record_file(folder, cell), allow_pickle=False) as archive:
+            return cls(cell, {name: archive[name] for name in archive.files})
+
+    @property
+    def grid(self) -> Int[np.ndarray, " grid"]:
+        """Switch epochs, 0 and the last included."""
+        return self.arrays["switch_epochs"]
+
+    @property
+    def seeds(self) -> int:
+        """Number of runs."""
+        return int(self.arrays["final"].shape[-1])
+
+    def final(self, metric: str = "test_error") -> Float[np.ndarray, "grid seeds"]:
+        """Return how each switched run ended."""
+        found: np.ndarray = self.arrays["final"][FINAL.index(metric)].astype(np.float64)
+        return found
+
+    @cached_property
+    def observations(self) -> list[list[Observation]]:
+        """Per seed what was observed, in order."""
+        return [list(self._observed(seed)) for seed in range(self.seeds)]
+
+    def _observed(self, seed: int) -> list[Observation]:
+        found = []
+        for at, epoch in enumerate(self.arrays["epochs"]):
+            for split in _SPLITS:
+                error, entropy = (
+                    float(self.arrays[f"mixup_{split}_{name}"][seed, at]) for name in ("error", "cross_entropy")
+                )
+                brier = float(self.arrays["mixup_val_brier"][seed, at]) if split == "val" else float("nan")
+                n = self.cell.val_size if split == "val" else self.cell.train_size
+                found.append(Observation(int(epoch) - 1, 1.0, n, error, entropy, brier, float("nan"), split))
+        return found
+
+    def probe(self, seed: int, epoch: int, tail: int) -> Probe:
+        """Return the recorded probe."""
+        share = min(TAILS, key=lambda share: abs(tail_epochs(share, self.cell.epochs) - tail))
+        at = int(np.flatnonzero(self.grid == epoch)[0])
+        losses = self.arrays[f"probe_{share}"][seed, at].astype(np.float64)
+        return Probe(epoch, tail_epochs(share, self.cell.epochs), tuple(losses.tolist()))
+
+
+def replay(policy: Policy, record: Record, seed: int) -> Outcome:
+    """Let a policy decide on a recorded run.
+
+    A policy that wants to switch between two epochs of the grid switches at the later one, as a run that looks only
+    there would.
+    """
+    epochs, grid = record.cell.epochs, record.grid
+    wanted, tail = set(policy.probe_epochs(epochs)), policy.tail_epochs(epochs)
+    observations: list[Observation] = []
+    probes: list[Probe] = []
+    coming = list(record.observations[seed])
+    for done in sorted({0, *(int(e) for e in record.arrays["epochs"]), *(int(e) for e in grid)}):
+        while coming and coming[0].epoch < done:
+            observations.append(coming.pop(0))
+        if done in wanted:
+            probes.append(record.probe(seed, done, tail))
+        decision = policy.decide(History(epochs, done, tuple(observations), tuple(probes)))
+        if decision.switch_at is not None:
+            return _outcome(decision, done, record, tail * len(probes), len(probes))
+    return _outcome(Decision(epochs, "mixed to the end"), epochs, record, tail * len(probes), len(probes))
+
+
+def _outcome(decision: Decision, done: int, record: Record, in_tails: int, probes: int) -> Outcome:
+    epochs, grid = record.cell.epochs, record.grid
+    wanted = decision.switch_at
+    assert wanted is not None
+    switch_at = int(grid[np.searchsorted(grid, wanted)])
+    # Going back discards what was trained since; going on until the grid's next epoch discards nothing.
+    trained = max(done, switch_at) + (epochs - switch_at)
+    return Outcome(switch_at, done, probes, (trained + in_tails) / epochs, decision.reason)
