@@ -142,7 +142,7 @@ REFUSED = [
     (compare(recipe=["Mixup"]), f"compare[0].recipe = ['Mixup']: {RECIPE}"),
     (compare(recipe=""), f"compare[0].recipe = '': {RECIPE}"),
     (compare(recipe=5), f"compare[0].recipe = 5: {RECIPE}"),
-    (compare(schedule=5), "compare[0].schedule = 5: use always, never, {off_at: 128} or {off_at: 0.5}"),
+    (compare(schedule=5), "compare[0].schedule = 5: use always, never, auto, {off_at: 128} or {off_at: 0.5}"),
     (compare(schedule="off_at"), "compare[Mixup].schedule = 'off_at': give it a value: {off_at: 128}"),
     (compare(schedule={"off_at": 1.5}), "compare[Mixup].schedule.off_at = 1.5: a share lies in [0, 1]; for epochs write 2"),
     (compare(schedule={"off_at": -1}), f"compare[Mixup].schedule.off_at = -1: {OFF_AT}"),

@@ -18,7 +18,7 @@ from overmix.study.plain import plain
 from overmix.study.spec import ConditionSpec, DataSpec, ModelSpec, StudySpec, condition_parts
 from overmix.study.validation import as_config_error, condition_label, within
 from overmix.study.yaml_file import read_yaml
-from overmix.switch import OffAt, make_schedule
+from overmix.switch import OffAt, Policy, make_schedule
 
 
 def read_study(path: Path, *, allow_code: bool = False) -> StudySpec:
@@ -75,7 +75,7 @@ def _check_condition(spec: StudySpec, condition: ConditionSpec, *, allow_code: b
         train.lr_schedule.build()
     with within(where):
         _check_recipe(condition)
-        _check_schedule(condition, train.epochs)
+        _check_schedule(condition, train.epochs, data.val_size)
 
 
 def _check_data(data: DataSpec) -> None:
@@ -117,12 +117,14 @@ def _check_recipe(condition: ConditionSpec) -> None:
             raise ConfigError("parameters", parameters, f"{name} cannot use them ({error})") from None
 
 
-def _check_schedule(condition: ConditionSpec, epochs: int) -> None:
+def _check_schedule(condition: ConditionSpec, epochs: int, val_size: int) -> None:
     try:
         schedule = make_schedule(condition.schedule)
     except ConfigError as error:
         field = error.field if error.field == "schedule" else f"schedule.{error.field}"
         raise ConfigError(field, error.value, error.remedy) from None
+    if isinstance(schedule, Policy) and val_size == 0:
+        raise ConfigError("data.val_size", 0, "hold out samples that the switch is decided on, 200 for example")
     if isinstance(schedule, OffAt) and schedule.epoch(epochs) > epochs:
         # It would mix to the end, without a word.
         raise ConfigError("schedule.off_at", schedule.when, f"use at most {epochs}, the number of epochs")

@@ -17,9 +17,10 @@ from overmix.study.data import Dataset, load_dataset, normalization_stats, split
 from overmix.study.models import build_model
 from overmix.study.plain import canonical
 from overmix.study.spec import DataSpec, ModelSpec, TrainSpec
-from overmix.switch import make_schedule
+from overmix.switch import Policy, always, make_schedule
 from overmix.train import (
     SGD,
+    DecidingTraining,
     Execution,
     ModelFactory,
     Normalization,
@@ -64,10 +65,11 @@ def replica_of(cell: Cell, dataset: Dataset) -> Replica:
         num_classes=dataset.num_classes,
     )
     name, parameters = next(iter(cell.content["recipe"].items()))
+    schedule = make_schedule(cell.content["schedule"])
     return Replica(
         streams=streams,
         recipe=make_recipe(name, **parameters),
-        schedule=make_schedule(cell.content["schedule"]),
+        schedule=always() if isinstance(schedule, Policy) else schedule,
         train_index=train_index,
         val_index=val_index,
         lr=train.optimizer.lr,
@@ -102,7 +104,9 @@ def training_of(task: StackTask, dataset: Dataset, *, allow_code: bool) -> Stack
     train = TrainSpec.model_validate(first.content["train"])
     replicas = [replica_of(cell, dataset) for cell in task.cells]
     resident = ResidentData(dataset.x, dataset.y, dataset.x_test, dataset.y_test, dataset.num_classes)
-    return StackTraining(
+    schedule = make_schedule(first.content["schedule"])
+    kind = partial(DecidingTraining, schedule) if isinstance(schedule, Policy) else StackTraining
+    return kind(
         factory=model_factory(first, dataset, allow_code=allow_code),
         data=resident.to(device),
         replicas=replicas,

@@ -105,6 +105,8 @@ def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
             class_counts=header["class_counts"][r],
             steps_per_epoch=header["steps_per_epoch"],
             seconds=header["seconds"] / len(task.cells),
+            switch_at=header["switch_at"][r] if header["switch_at"] else None,
+            cost=header["cost"][r] if header["cost"] else 1.0,
         )
         for r, cell in enumerate(task.cells)
     ]

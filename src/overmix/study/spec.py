@@ -118,8 +118,8 @@ class ConditionSpec(_Strict):
     )
     schedule: str | dict[str, Any] = Field(
         "always",
-        description="always, never, {off_at: 128} or {off_at: 0.5}",
-        json_schema_extra=_remedy("use always, never, {off_at: 128} or {off_at: 0.5}"),
+        description="always, never, auto, {off_at: 128}, {off_at: 0.5}, ...",
+        json_schema_extra=_remedy("use always, never, auto, {off_at: 128} or {off_at: 0.5}"),
     )
     data: dict[str, Any] = {}
     model: dict[str, Any] = {}

@@ -45,6 +45,8 @@ class CellResult:
         class_counts: training samples of each class.
         steps_per_epoch: optimizer steps in one epoch.
         seconds: wall-clock time of its share of the stack.
+        switch_at: epochs of Mixup that it decided on, if it decided by itself.
+        cost: epochs trained to decide and to end so, over those of one run.
     """
 
     condition: str
@@ -56,6 +58,8 @@ class CellResult:
     class_counts: list[int]
     steps_per_epoch: int
     seconds: float
+    switch_at: int | None = None
+    cost: float = 1.0
 
     @property
     def has_validation(self) -> bool:
@@ -122,6 +126,8 @@ def _row(condition: Condition, diagnosis: Diagnosis | None) -> dict[str, Any]:
         "n_seeds": len(condition.cells),
         "n_diverged": len(condition.cells) - len(alive),
         "switch_epoch": switch_epoch_of(condition.spec, condition.epochs) if condition.role == "switched" else None,
+        "decided": [cell.switch_at for cell in condition.cells] if condition.cells[0].switch_at is not None else None,
+        "cost": round(float(np.mean([cell.cost for cell in condition.cells])), 3),
         "steps": condition.cells[0].steps_per_epoch * condition.epochs,
         "seconds": round(float(np.mean([cell.seconds for cell in condition.cells])), 2),
         **_final_scores(alive),

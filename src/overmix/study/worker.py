@@ -114,6 +114,8 @@ class StackRunner:
                 "steps_per_epoch": result.steps_per_epoch,
                 "n_test": result.n_test,
                 "class_counts": class_counts(training),
+                "switch_at": None if result.switch_at is None else result.switch_at.tolist(),
+                "cost": None if result.cost is None else result.cost.tolist(),
             },
         )
         self.directory.checkpoint_file(task).unlink(missing_ok=True)

@@ -1,6 +1,8 @@
 """When to mix: fixed schedules, and the loop that drives a training through them."""
 
 from overmix.switch.epochs import Epoch, Epochs
+from overmix.switch.gradual import Hesitation, LinearDecay, OnFrom
+from overmix.switch.named import make_schedule
 from overmix.switch.policies import AutoSwitch
 from overmix.switch.policy import Decision, History, Observation, Policy, Probe, tail_factor
 from overmix.switch.schedule import (
@@ -11,7 +13,6 @@ from overmix.switch.schedule import (
     Schedule,
     always,
     epochs_in,
-    make_schedule,
     mixes,
     never,
     off_at,
@@ -23,10 +24,13 @@ __all__ = [
     "Decision",
     "Epoch",
     "Epochs",
+    "Hesitation",
     "History",
+    "LinearDecay",
     "Never",
     "Observation",
     "OffAt",
+    "OnFrom",
     "Policy",
     "Probe",
     "Progress",

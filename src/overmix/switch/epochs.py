@@ -100,7 +100,8 @@ class Epoch:
         if self._sums is None:
             return None
         mean = scores.finish(self._sums)
-        return Observation(self.index, self.mixing, self._sums.n, *(float(value) for value in mean))
+        error, cross_entropy, brier, ece = (float(value) for value in mean)
+        return Observation(self.index, self.mixing, self._sums.n, error, cross_entropy, brier, ece)
 
 
 class Epochs:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-from overmix.errors import ConfigError, did_you_mean
+from overmix.errors import ConfigError
 from overmix.mix import StreamSource
 
 
@@ -117,37 +116,6 @@ def never() -> Never:
 def off_at(when: int | float) -> OffAt:
     """Mix until an epoch (an integer) or a share of the training (a float in [0, 1]), then never again."""
     return OffAt(when)
-
-
-_NAMED: dict[str, Callable[[], Schedule]] = {"always": always, "never": never}
-_WITH_VALUE: dict[str, Callable[[Any], Schedule]] = {"off_at": off_at}
-
-
-def make_schedule(specification: str | Mapping[str, Any]) -> Schedule:
-    """Return the schedule that a study file names: ``"always"``, ``"never"`` or ``{"off_at": 128}``.
-
-    Raises:
-        ConfigError: for an unknown name, with the nearest known one, or a value that cannot work.
-
-    Example:
-        >>> make_schedule({"off_at": 128})
-        OffAt(when=128)
-    """
-    known = [*_NAMED, *_WITH_VALUE]
-    if isinstance(specification, str) and specification in _NAMED:
-        return _NAMED[specification]()
-    if isinstance(specification, Mapping) and len(specification) == 1:
-        name, value = next(iter(specification.items()))
-        if name in _WITH_VALUE:
-            return _WITH_VALUE[name](value)
-        if name in _NAMED:
-            raise ConfigError("schedule", specification, f"write {name} alone: it takes no value")
-        raise ConfigError("schedule", name, did_you_mean(str(name), known))
-    if isinstance(specification, str) and specification in _WITH_VALUE:
-        raise ConfigError("schedule", specification, f"give it a value: {{{specification}: 128}}")
-    if isinstance(specification, str):
-        raise ConfigError("schedule", specification, did_you_mean(specification, known))
-    raise ConfigError("schedule", specification, f"use one of: {', '.join(_NAMED)}, {{off_at: 128}}, {{off_at: 0.5}}")
 
 
 def mixes(schedule: Schedule, progress: Progress, streams: StreamSource) -> bool:

@@ -1,0 +1,109 @@
+"""Schedules other than one switch: mixing that sets in late, fades out, or alternates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from overmix.errors import ConfigError
+from overmix.switch.schedule import OffAt, Progress
+
+
+@dataclass(frozen=True)
+class OnFrom:
+    """Mix no batch until a point, then every batch.
+
+    Args:
+        when: as for :class:`OffAt`: a number of epochs (an integer), or a share of all epochs (a float in [0, 1]).
+
+    Raises:
+        ConfigError: for a negative number, or a float outside of [0, 1].
+
+    Example:
+        >>> [OnFrom(0.5).probability(Progress(epoch, epochs=4)) for epoch in range(4)]
+        [0.0, 0.0, 1.0, 1.0]
+    """
+
+    when: int | float
+
+    def __post_init__(self) -> None:
+        try:
+            OffAt(self.when)
+        except ConfigError as error:
+            raise ConfigError("on_from", error.value, error.remedy) from None
+
+    def probability(self, progress: Progress) -> float:
+        """Return 0 before the point, 1 from then on."""
+        return 1.0 - OffAt(self.when).probability(progress)
+
+
+@dataclass(frozen=True)
+class LinearDecay:
+    """Mix each batch with the probability ``(end - s) / (end - start)``, clipped to [0, 1], s the share of epochs done.
+
+    Args:
+        start: share of the training until which every batch is mixed.
+        end: share from which on none is.
+
+    Raises:
+        ConfigError: unless 0 <= start < end <= 1.
+
+    Example:
+        >>> [LinearDecay().probability(Progress(epoch, epochs=4)) for epoch in range(4)]
+        [1.0, 0.75, 0.5, 0.25]
+    """
+
+    start: float = 0.0
+    end: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end <= 1:
+            raise ConfigError("linear_decay", (self.start, self.end), "use shares with 0 <= start < end <= 1")
+
+    def probability(self, progress: Progress) -> float:
+        """Return the probability at this epoch."""
+        done = progress.epoch / progress.epochs
+        return min(1.0, max(0.0, (self.end - done) / (self.end - self.start)))
+
+
+@dataclass(frozen=True)
+class Hesitation:
+    """Mix every batch, then every second epoch, then batches with a probability that falls linearly, never quite to 0.
+
+    In a training of 100 epochs with the default shares: epochs 0 to 59 are mixed, of 60 to 89 the even ones, and from
+    90 on each batch is mixed with probability 1.0, 0.9, ..., 0.1.
+
+    Args:
+        always_until: share of the training until which every batch is mixed.
+        alternating_until: share until which every second epoch is.
+
+    Raises:
+        ConfigError: unless 0 <= always_until <= alternating_until <= 1.
+
+    Example:
+        >>> [round(Hesitation().probability(Progress(epoch, epochs=100)), 2) for epoch in (59, 60, 61, 90, 99)]
+        [1.0, 1.0, 0.0, 1.0, 0.1]
+
+    Source: Yu, Wang, Wu: Mixup without Hesitation (2021).
+    """
+
+    always_until: float = 0.6
+    alternating_until: float = 0.9
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.always_until <= self.alternating_until <= 1:
+            shares = (self.always_until, self.alternating_until)
+            raise ConfigError("hesitation", shares, "use shares with 0 <= always_until <= alternating_until <= 1")
+
+    def probability(self, progress: Progress) -> float:
+        """Return the probability at this epoch."""
+        first, second = (_whole(share, progress.epochs) for share in (self.always_until, self.alternating_until))
+        if progress.epoch < first:
+            return 1.0
+        if progress.epoch < second:
+            return 1.0 - (progress.epoch - first) % 2
+        return (progress.epochs - progress.epoch) / max(1, progress.epochs - second)
+
+
+def _whole(share: float, epochs: int) -> int:
+    return math.floor(round(share * epochs, 6))
