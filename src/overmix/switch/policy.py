@@ -48,7 +48,8 @@ class Probe:
     Args:
         epoch: epochs of Mixup before the tail.
         tail: length of the tail, in epochs.
-        brier: Brier score of each held-out sample after the tail, always in the same order.
+        brier: Brier score of each held-out sample after the tail, always in the same order. A prediction that is not
+            finite counts 2, the worst there is, so that a diverged tail loses and every score is a number.
     """
 
     epoch: int
@@ -102,7 +103,7 @@ class Policy(Protocol):
     def probe_epochs(self, epochs: int) -> tuple[int, ...]:
         """Return after how many epochs of Mixup a probe is wanted, increasing; empty for policies that do not probe.
 
-        An entry of 0 is a probe before any training.
+        Each lies in [0, epochs). An entry of 0 is a probe before any training.
         """
         ...
 
@@ -111,7 +112,12 @@ class Policy(Protocol):
         ...
 
     def decide(self, history: History) -> Decision:
-        """Return the decision after what was seen; asked after every epoch and every probe until it is made."""
+        """Return the decision after what was seen; asked until it is made.
+
+        It is asked before the first epoch, after every epoch, and after every probe; where a probe is due, before it
+        and after it. The last epoch is the last time. To be able to go back to an epoch, ``keep`` must name it while it is the present one (``done``), and
+        in every answer from then on: one state is held at a time.
+        """
         ...
 
 

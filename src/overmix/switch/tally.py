@@ -1,0 +1,149 @@
+"""Tally: what was observed in one epoch, on the way from logits to what a policy sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from overmix._typing import Float, Int
+from overmix.diagnose import scores
+from overmix.diagnose.scores import ScoreSums
+from overmix.errors import ConfigError, DataError
+from overmix.switch.policy import Observation, Split
+from overmix.switch.ranks import gather
+
+WORST_BRIER = 2.0
+"""The Brier score of a prediction that is sure of a wrong class."""
+
+SPLITS: tuple[Split, ...] = ("val", "train")
+
+
+def brier_per_sample(
+    logits: Float[Tensor, "samples classes"], labels: Int[Tensor, " samples"]
+) -> Float[Tensor, " samples"]:
+    """Return ``|p - onehot(y)|^2`` of each sample, p the softmax of its logits.
+
+    What is not finite counts 2, the worst there is, so that a diverged tail loses against every other one. Studies and
+    loops score their probes with this one function.
+
+    Args:
+        logits: shape (N, C).
+        labels: classes, shape (N,).
+
+    Returns:
+        Shape (N,), float32, in [0, 2], on the device of the logits.
+
+    Example:
+        >>> brier_per_sample(torch.tensor([[0.0, 0.0], [90.0, 0.0]]), torch.tensor([0, 1])).tolist()
+        [0.5, 2.0]
+
+    Source: G. W. Brier, "Verification of forecasts expressed in terms of probability", 1950.
+    """
+    return torch.nan_to_num(scores.brier(logits, labels), nan=WORST_BRIER).clamp(0, WORST_BRIER)
+
+
+def check_observed(logits: Tensor, labels: Tensor, split: str) -> None:
+    """Refuse what cannot be scored.
+
+    Raises:
+        DataError: if the shapes do not fit, there are no samples, or the labels are no class indices.
+        ConfigError: if the split has another name.
+    """
+    if split not in SPLITS:
+        raise ConfigError("split", split, 'use "val" (held out) or "train" (clean training samples)')
+    if logits.dim() != 2 or labels.shape != logits.shape[:1]:
+        raise DataError(
+            f"observe: logits of shape {tuple(logits.shape)} and labels of shape {tuple(labels.shape)}: "
+            "give (N, C) and (N,)"
+        )
+    if not labels.numel():
+        raise DataError("observe: no samples: give at least one")
+    if labels.is_floating_point() or labels.dtype == torch.bool:
+        raise DataError(f"observe: labels have dtype {labels.dtype}: give class indices, integers")
+
+
+@dataclass
+class Tally:
+    """The samples of one split, as they are observed, on the device of their logits.
+
+    Args:
+        sums: over all samples so far.
+        brier: per sample, one tensor per call; only where samples must be told apart.
+        labels: likewise.
+    """
+
+    sums: ScoreSums | None = None
+    brier: list[Tensor] = field(default_factory=list)
+    labels: list[Tensor] = field(default_factory=list)
+
+    def add(self, logits: Tensor, labels: Tensor, *, per_sample: bool) -> None:
+        """Add samples; nothing of the graph is kept alive, and nothing waits for the device."""
+        logits, labels = logits.detach(), labels.detach().to(logits.device).long()
+        chunk, _ = scores.sums(logits, labels)
+        self.sums = chunk if self.sums is None else scores.add(self.sums, chunk)
+        if per_sample:
+            self.brier.append(brier_per_sample(logits, labels))
+            self.labels.append(labels.clone())  # the user's own tensor may be filled anew
+
+    def observation(self, epoch: int, mixing: float, split: Split) -> Observation | None:
+        """Return the means, or None if nothing was observed."""
+        if self.sums is None:
+            return None
+        mean = scores.finish(self.sums)
+        return Observation(epoch, mixing, self.sums.n, *(float(value) for value in mean), split=split)
+
+    def samples(self) -> tuple[float, ...]:
+        """Return the Brier score of each sample."""
+        return tuple(_joined(self.brier).tolist())
+
+    def pooled(self) -> Tally:
+        """Return the tally of all ranks, the same on each of them; every rank must call it.
+
+        Ranks that share out the samples have other labels each: their samples are joined. Ranks whose labels are the
+        same either looked at the same samples, or at others of the same classes: scores are averaged sample by sample,
+        which gives the right mean and the right standard error in both cases, and counts no sample twice.
+        """
+        sums, labels, brier = gather(_vector(self.sums)), gather(_joined(self.labels)), gather(_joined(self.brier))
+        present = [i for i, part in enumerate(sums) if float(part[0]) > 0]
+        if not present:
+            return Tally()
+        same = all(torch.equal(labels[i], labels[present[0]]) for i in present)
+        share = len(present) if same else 1
+        total = torch.stack([sums[i] for i in present]).sum(0) / share
+        scored = [brier[i] for i in present if len(brier[i])]
+        if same and scored:
+            scored = [torch.stack(scored).mean(0)]
+        return Tally(_sums(total), scored, [labels[i] for i in (present[:1] if same else present)])
+
+    def plain(self) -> dict[str, list[float]]:
+        """Return it as lists of numbers."""
+        parts = {"sums": _vector(self.sums), "brier": _joined(self.brier), "labels": _joined(self.labels)}
+        return {name: part.tolist() for name, part in parts.items()}
+
+    @classmethod
+    def from_plain(cls, saved: Mapping[str, Any]) -> Tally:
+        """Undo :meth:`plain`."""
+        sums, brier, labels = (torch.tensor(saved[name], dtype=torch.float64) for name in ("sums", "brier", "labels"))
+        return cls(_sums(sums) if float(sums[0]) else None, [brier], [labels])
+
+
+def _joined(parts: list[Tensor]) -> Float[Tensor, " samples"]:
+    return torch.cat([part.double().cpu() for part in parts]) if parts else torch.zeros(0, dtype=torch.float64)
+
+
+def _vector(sums: ScoreSums | None) -> Float[Tensor, " numbers"]:
+    """Return sums as one vector: n, wrong, cross-entropy, Brier score, bins; n = 0 means that there are none."""
+    if sums is None:
+        return torch.zeros(4 + scores.CALIBRATION_BINS, dtype=torch.float64)
+    numbers = torch.stack([sums.wrong.double(), sums.cross_entropy.double(), sums.brier.double()]).cpu()
+    return torch.cat([torch.tensor([sums.n], dtype=torch.float64), numbers, sums.bins.double().cpu()])
+
+
+def _sums(vector: Float[Tensor, " numbers"]) -> ScoreSums:
+    # float32, as it was summed: a saved epoch must give the means that it would have given unsaved.
+    n, wrong, cross_entropy, brier, *_ = vector.float()
+    return ScoreSums(int(vector[0]), wrong, cross_entropy, brier, vector[4:].float())
