@@ -13,7 +13,7 @@ STUDY = {
     "train": {"epochs": 12, "batch_size": 50},
     "seeds": 3,
 }
-AUTO = {"auto": {"shares": [0.25, 0.5, 0.75], "tail": 0.1, "patience": 1}}
+AUTO = {"auto": {"shares": [0.25, 0.5, 0.75], "tail": 0.1}}
 
 
 @pytest.fixture(scope="module")

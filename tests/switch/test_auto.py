@@ -1,7 +1,11 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from overmix.errors import ConfigError
-from overmix.switch import AutoSwitch, History, Policy, Probe
+from overmix.switch import AutoSwitch, History, Observation, Policy, Probe
+from overmix.switch.policies.auto import own_minimum
 
 
 def history(*scores, policy, epochs=1000, spread=0.0, n=50):
@@ -35,6 +39,56 @@ def test_the_same_history_gives_the_same_decision():
     assert policy.decide(seen) == AutoSwitch().decide(seen)
 
 
+def test_a_clear_minimum_is_found_however_early():
+    policy = AutoSwitch()
+    epochs = policy.probe_epochs(1000)
+    decision = policy.decide(history(0.3, 0.1, 0.2, 0.25, 0.3, policy=policy))
+    assert decision.switch_at == epochs[1]
+
+
+def test_within_the_noise_the_guess_decides():
+    policy, epochs = AutoSwitch(), AutoSwitch().probe_epochs(1000)
+    rng = np.random.default_rng(0)
+    probes = tuple(Probe(epoch, 20, tuple((0.2 + 0.3 * rng.normal(size=200)).tolist())) for epoch in epochs)
+    # All that differs between them is noise: the lowest may lie anywhere, what is chosen lies near 0.3 of 1,000.
+    seen = History(1000, epochs[-1], (), probes)
+    assert policy.decide(seen).switch_at in (188, 250, 375, 500)
+
+
+def test_as_long_as_later_probes_are_better_it_goes_on():
+    policy = AutoSwitch()
+    falling = [0.5 - 0.05 * k for k in range(8)]
+    for count in range(1, 9):
+        decision = policy.decide(history(*falling[:count], policy=policy))
+        assert decision.switch_at is None
+        assert decision.keep == policy.probe_epochs(1000)[count - 1]
+    last = policy.decide(history(*falling, 0.05, policy=policy))
+    assert last.switch_at == policy.probe_epochs(1000)[-1]
+
+
+def test_it_waits_while_its_own_curve_still_falls():
+    policy = AutoSwitch()
+    scores = (0.5, 0.4, 0.35, 0.3, 0.25, 0.2, 0.21)
+    seen = history(*scores, policy=policy)
+    falling = tuple(Observation(e, 1.0, 50, 0.1, 1.0, 1 - e / 1000, 0.1) for e in range(0, seen.done, 25))
+    turned = tuple(Observation(e, 1.0, 50, 0.1, 1.0, abs(e - 200) / 1000, 0.1) for e in range(0, seen.done, 25))
+    assert policy.decide(replace(seen, observations=falling)).switch_at is None
+    assert policy.decide(replace(seen, observations=turned)).switch_at == 250
+
+
+def test_a_training_too_short_for_a_probe_keeps_mixing():
+    assert AutoSwitch().decide(History(1)).switch_at == 1
+
+
+def test_the_own_minimum_needs_looks_and_numbers():
+    looks = [Observation(e, 1.0, 50, 0.1, 1.0, (e - 10) ** 2, 0.1) for e in range(1, 30)]
+    assert own_minimum(History(100, 30, tuple(looks))) == pytest.approx(11, abs=2)
+    assert own_minimum(History(100, 30, tuple(looks[:4]))) is None
+    assert own_minimum(History(100, 30, (*looks, replace(looks[0], epoch=30, brier=float("nan"))))) is None
+    train = tuple(replace(look, split="train") for look in looks)
+    assert own_minimum(History(100, 30, train)) is None
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -43,7 +97,10 @@ def test_the_same_history_gives_the_same_decision():
         ({"shares": ()}, r"^shares = \(\): use increasing shares"),
         ({"shares": (0.5, 0.25)}, r"^shares = "),
         ({"shares": (0.5, 1.0)}, r"^shares = "),
-        ({"margin": -1.0}, r"^margin = -1.0: "),
+        ({"pull": -1.0}, r"^pull = -1.0: "),
+        ({"guess": 1.0}, r"^guess = 1.0: "),
+        ({"blend": 1.5}, r"^blend = 1.5: "),
+        ({"wait": float("nan")}, r"^wait = nan: "),
     ],
 )
 def test_settings_that_cannot_work_are_refused(settings, message):

@@ -79,7 +79,7 @@ def test_who_never_decides_mixes_to_the_end(replica, training):
     assert deciding(training, runs, ByTheSamples(probes=(), never=True)).train().cost.tolist() == [1, 1]
 
 
-@pytest.mark.parametrize("policy", [ByTheSamples(), AutoSwitch(shares=(0.25, 0.5, 0.75), tail=0.25, patience=1)])
+@pytest.mark.parametrize("policy", [ByTheSamples(), AutoSwitch(shares=(0.25, 0.5, 0.75), tail=0.25)])
 def test_it_goes_on_from_any_step_bit_for_bit(replica, training, policy):
     runs = [replica(seed) for seed in range(4)]
     states = []

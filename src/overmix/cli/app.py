@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from overmix import __version__
+from overmix.cli.benchmark import benchmark
 from overmix.errors import OvermixError
 
 USAGE_ERROR, INTERRUPTED = 2, 130
@@ -26,6 +27,8 @@ app = typer.Typer(
     help="The instrument for over-training with Mixup: mix, show, explain, switch off.",
     epilog="Start with **overmix demo**. Exit codes: 0 done, 2 something to mend in what was given, 130 Ctrl-C.",
 )
+
+app.add_typer(benchmark, name="benchmark")
 
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run directory; gone on with if it holds this study.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; the results do not depend on it.")]

@@ -7,28 +7,38 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from overmix.diagnose.turning import smooth
 from overmix.errors import ConfigError
 from overmix.switch.policy import Decision, History, Probe
 
 SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
 """Where it looks by default: log-spaced, as over-training is a matter of the logarithm of the epoch."""
 
+_LOOKS_FOR_A_MINIMUM = 5
+"""Fewer looks at a run's own curve say nothing about where it turns."""
+
+_GIVE_UP = 3
+"""Probes in a row that are worse, before the guess is reached, after which nothing better is expected."""
+
 
 @dataclass(frozen=True)
 class AutoSwitch:
-    """Switch at ``argmin_t B(t)``, B(t) the held-out Brier score after a short annealed tail of plain training from t.
+    """Switch at ``argmin_t B(t) + pull * se * log2(t / t0)^2``, B(t) the Brier score after a short tail without mixing.
 
-    At log-spaced epochs the training is copied, a tail without mixing is trained and scored on held-out samples, and
-    thrown away. Once the score has been worse than its best at ``patience`` probes in a row, the run goes back to the
-    best one and trains on without mixing. Scores of two probes are compared sample by sample: a probe counts as better
-    only by more than ``margin`` standard errors of the mean paired difference, since many candidates are scored on few
-    samples.
+    At log-spaced epochs t the training is copied, a short annealed tail of plain training is done, scored on held-out
+    samples, and thrown away. A few hundred samples cannot tell neighbouring probes apart, and the best switch is seldom
+    at either end: differences below the standard error ``se`` of a paired difference are therefore settled by a guess
+    ``t0``, the share ``guess`` of the training, drawn by ``blend`` towards the minimum of the run's own smoothed Brier
+    curve. Once the guess is passed, its own curve's minimum lies behind, and a probe was worse than the best, the run
+    goes back to the best and trains on without mixing.
 
     Args:
         tail: length of a tail as a share of the training; at least two epochs are trained.
-        patience: probes that must be worse before it decides.
-        margin: in standard errors.
-        shares: where to probe, as shares of the training, increasing, in [0, 1).
+        guess: the share of the training at which a switch is expected, in (0, 1).
+        pull: how strongly the guess draws, >= 0; with 0 the lowest score is taken, however noisy.
+        blend: weight of the own curve's minimum in the guess, in [0, 1], on the log axis.
+        wait: it decides no earlier than ``wait`` times the epoch of its own curve's minimum.
+        shares: where to probe, as shares of the training, increasing, in (0, 1).
 
     Raises:
         ConfigError: if a setting cannot work.
@@ -39,20 +49,26 @@ class AutoSwitch:
     """
 
     tail: float = 0.02
-    patience: int = 2
-    margin: float = 0.0
+    guess: float = 0.3
+    pull: float = 1.0
+    blend: float = 0.3
+    wait: float = 1.25
     shares: tuple[float, ...] = SHARES
 
     def __post_init__(self) -> None:
         if not 0 < self.tail <= 0.5:
             raise ConfigError("tail", self.tail, "use a share of the training in (0, 0.5]")
-        if self.patience < 1:
-            raise ConfigError("patience", self.patience, "use an integer >= 1")
-        if not 0 <= self.margin < math.inf:
-            raise ConfigError("margin", self.margin, "use a number of standard errors >= 0")
+        if not 0 < self.guess < 1:
+            raise ConfigError("guess", self.guess, "use a share of the training in (0, 1)")
+        if not 0 <= self.pull < math.inf:
+            raise ConfigError("pull", self.pull, "use a number >= 0")
+        if not 0 <= self.blend <= 1:
+            raise ConfigError("blend", self.blend, "use a weight in [0, 1]")
+        if not 0 <= self.wait < math.inf:
+            raise ConfigError("wait", self.wait, "use a number >= 0")
         increasing = all(a < b for a, b in zip(self.shares, self.shares[1:], strict=False))
-        if not self.shares or not increasing or not 0 <= self.shares[0] or not self.shares[-1] < 1:
-            raise ConfigError("shares", self.shares, "use increasing shares of the training in [0, 1)")
+        if not self.shares or not increasing or not 0 < self.shares[0] or not self.shares[-1] < 1:
+            raise ConfigError("shares", self.shares, "use increasing shares of the training in (0, 1)")
 
     def probe_epochs(self, epochs: int) -> tuple[int, ...]:
         """Return the epochs of Mixup after which it probes."""
@@ -64,28 +80,59 @@ class AutoSwitch:
 
     def decide(self, history: History) -> Decision:
         """Return the best probe's epoch once it is clear that no better one comes."""
-        probes = history.probes
+        probes, planned = history.probes, self.probe_epochs(history.epochs)
+        if not planned:
+            return Decision(history.epochs, "the training is too short for a probe: Mixup stays on")
         if not probes:
-            return Decision(None, "no probe yet", keep=history.done)
-        best = self._best(probes)
-        found = probes[best]
-        worse = len(probes) - 1 - best
-        summary = f"Brier score {found.score:.4f} after {found.epoch} epochs of Mixup"
-        planned = self.probe_epochs(history.epochs)
-        if worse >= self.patience:
-            return Decision(
-                found.epoch, f"{summary} is the lowest of {len(probes)} probes; the last {worse} were worse"
-            )
-        if history.done >= planned[-1] and len(probes) == len(planned):
-            return Decision(found.epoch, f"{summary} is the lowest of all {len(probes)} probes")
-        return Decision(None, f"{summary} is the lowest so far", keep=found.epoch)
+            return Decision(None, "no probe yet")
+        turn = own_minimum(history)
+        guess = self._guess(history.epochs, turn)
+        best = self._best(probes, guess)
+        found, later = probes[best], len(probes) - 1 - best
+        said = f"Brier score {found.score:.4f} after {found.epoch} epochs of Mixup"
+        if len(probes) == len(planned) or history.done >= history.epochs:
+            return Decision(found.epoch, f"{said}: the best of all {len(probes)} probes")
+        # A hair below the guess counts as there: epochs are whole.
+        passed = probes[-1].epoch >= 0.99 * guess and history.done >= self.wait * (turn or 0)
+        if (passed and later >= 1) or later >= _GIVE_UP:
+            return Decision(found.epoch, f"{said}: the best of {len(probes)} probes, and later ones were worse")
+        return Decision(None, f"{said}: the best so far", keep=found.epoch)
 
-    def _best(self, probes: tuple[Probe, ...]) -> int:
-        """Return the index of the best probe; a later one must beat it by the margin."""
-        best = 0
-        for number in range(1, len(probes)):
-            difference = np.subtract(probes[number].brier, probes[best].brier)
-            error = difference.std(ddof=1) / math.sqrt(len(difference)) if len(difference) > 1 else 0.0
-            if difference.mean() < -self.margin * error:
-                best = number
-        return best
+    def _guess(self, epochs: int, turn: float | None) -> float:
+        """Return the epoch t0 that probes within the noise are settled by."""
+        if turn is None:
+            return self.guess * epochs
+        turn = min(max(turn, 0.1 * epochs), 0.75 * epochs)
+        return math.exp((1 - self.blend) * math.log(self.guess * epochs) + self.blend * math.log(turn))
+
+    def _best(self, probes: tuple[Probe, ...], guess: float) -> int:
+        scores = np.array([probe.score for probe in probes])
+        noise = _noise(probes, int(scores.argmin()))
+        distance = np.log2(np.array([probe.epoch for probe in probes]) / guess)
+        return int((scores + self.pull * noise * distance**2).argmin())
+
+
+def _noise(probes: tuple[Probe, ...], best: int) -> float:
+    """Return the median standard error of the mean paired difference between a probe and the one with the best score.
+
+    Paired, since all probes are scored on the same samples, most of which are equally easy or hard for all.
+    """
+    errors = [
+        np.subtract(probe.brier, probes[best].brier).std(ddof=1) / math.sqrt(len(probe.brier))
+        for number, probe in enumerate(probes)
+        if number != best and len(probe.brier) > 1
+    ]
+    return float(np.median(errors)) if errors else 0.0
+
+
+def own_minimum(history: History) -> float | None:
+    """Return the epoch at which the run's own Brier curve, smoothed along log epoch, is lowest so far.
+
+    ``None`` with fewer than five looks, or if one is not finite.
+    """
+    looks = [seen for seen in history.observations if seen.split == "val"]
+    values = np.array([seen.brier for seen in looks])
+    if len(looks) < _LOOKS_FOR_A_MINIMUM or not np.isfinite(values).all():
+        return None
+    epochs = np.array([seen.epoch + 1 for seen in looks], dtype=np.float64)
+    return float(epochs[int(smooth(epochs, values).argmin())])

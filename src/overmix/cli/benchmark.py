@@ -1,0 +1,74 @@
+"""``overmix benchmark``: which policy switches best."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+benchmark = typer.Typer(no_args_is_help=True, help="Measure policies on many trainings.", rich_markup_mode="markdown")
+
+
+@benchmark.callback()
+def _root() -> None:
+    """Measure policies on many trainings."""
+
+
+@benchmark.command("switch")
+def switch_command(
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder of the records; what is there is not trained again.")
+    ] = Path("results/switch_benchmark"),
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
+    only_recorded: Annotated[bool, typer.Option("--only-recorded", help="Judge what is recorded; train nothing.")] = (
+        False
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")] = False,
+) -> None:
+    """Compare switching policies with the best possible switch, over data sets, models and schedules (about an hour).
+
+    Every training is recorded once: its curves, a probe at every switch epoch of a grid, and how the run ends that is
+    switched there. Policies are then replayed on the records. For example:
+
+    ```
+    overmix benchmark switch
+    overmix benchmark switch --only-recorded --json > switch.json
+    ```
+    """
+    from overmix.experiments.switch_benchmark.evaluate import evaluate
+    from overmix.experiments.switch_benchmark.record import record_all
+
+    console = Console(stderr=as_json, emoji=False)
+    if not only_recorded:
+        record_all(out, workers=workers, tell=lambda line: console.print(line, markup=False))
+    table = evaluate(out)
+    if as_json:
+        print(json.dumps(table, indent=2))
+        return
+    for split in ("chosen on", "reported on"):
+        console.print(_table(split, [row for row in table["policies"] if row["split"] == split]))
+    if table["missing"]:
+        console.print(f"Not recorded yet: {', '.join(table['missing'])}", markup=False)
+
+
+def _table(split: str, rows: list[dict[str, float | str]]) -> Table:
+    table = Table(title=f"Regret against the best switch; data sets that policies were {split}")
+    for column in ("policy", "cells", "regret", "largest", "worse than ERM", "cost", "largest cost", "early", "late"):
+        table.add_column(column, justify="left" if column == "policy" else "right")
+    for row in rows:
+        table.add_row(
+            str(row["policy"]),
+            str(row["cells"]),
+            f"{100 * float(row['regret']):.1f} %",
+            f"{100 * float(row['regret_max']):.1f} %",
+            str(row["worse_than_erm"]),
+            f"{float(row['cost']):.2f}",
+            f"{float(row['cost_max']):.2f}",
+            f"{100 * float(row['early']):.0f} %",
+            f"{100 * float(row['late']):.0f} %",
+        )
+    return table

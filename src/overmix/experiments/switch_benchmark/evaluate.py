@@ -1,0 +1,176 @@
+"""Judge policies on the recorded trainings, and write the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from overmix.diagnose import holm
+from overmix.experiments.switch_benchmark.baselines import CleanError, Fixed, GeneralizationLoss, Minimum, Patience
+from overmix.experiments.switch_benchmark.cells import CELLS, BenchmarkCell
+from overmix.experiments.switch_benchmark.record import record_file
+from overmix.experiments.switch_benchmark.replay import Record, replay
+from overmix.switch import AutoSwitch, Policy
+
+POLICIES: dict[str, Policy] = {
+    "ERM": Fixed(0.0),
+    "Mixup to the end": Fixed(1.0),
+    "off at 25 %": Fixed(0.25),
+    "off at 37.5 %": Fixed(0.375),
+    "off at 50 %": Fixed(0.5),
+    "off at 75 %": Fixed(0.75),
+    "minimum of the validation error": Minimum("error"),
+    "minimum of the validation Brier score": Minimum("brier"),
+    "patience (Brier score)": Patience("brier"),
+    "generalization loss (cross-entropy)": GeneralizationLoss("cross_entropy"),
+    "clean training error is 0": CleanError(),
+    "lowest probe": AutoSwitch(pull=0.0, blend=0.0),
+    "AutoSwitch": AutoSwitch(),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One policy on one cell; errors are fractions of the test set, means over seeds.
+
+    Args:
+        policy: its name.
+        cell: name of the cell.
+        chosen_on: whether policies were chosen on this cell's data set.
+        error: how its runs ended.
+        regret: its error minus the oracle's, over the oracle's.
+        over_best_plain: its error minus the lower one of ERM and Mixup to the end.
+        over_erm: its error minus that of ERM.
+        p_worse: p-value of being worse than ERM by more than the margin, one-sided, seeds paired.
+        cost: mean epochs trained over those of one run.
+        cost_max: the largest.
+        early: share of its runs that switched before the oracle's safe range.
+        late: share that switched after it.
+        needless: share that mixed although no switch on the grid gains the margin over ERM.
+        switch_at: median switch epoch.
+    """
+
+    policy: str
+    cell: str
+    chosen_on: bool
+    error: float
+    regret: float
+    over_best_plain: float
+    over_erm: float
+    p_worse: float
+    cost: float
+    cost_max: float
+    early: float
+    late: float
+    needless: float
+    switch_at: float
+
+
+def margin(error: float) -> float:
+    """Return what matters: half a point, or 5 % of the error if that is more."""
+    return max(0.005, 0.05 * error)
+
+
+def judge(name: str, policy: Policy, record: Record) -> Row:
+    """Return how a policy did on a recorded cell."""
+    outcomes = [replay(policy, record, seed) for seed in range(record.seeds)]
+    finals, grid = record.final(), record.grid
+    means = finals.mean(axis=1)
+    oracle = int(means.argmin())
+    delta = margin(means[oracle])
+    safe = grid[means <= means[oracle] + delta]
+    at = np.array([outcome.switch_at for outcome in outcomes])
+    own = finals[np.searchsorted(grid, at), np.arange(record.seeds)]
+    costs = np.array([outcome.cost for outcome in outcomes])
+    against_erm = own - finals[0]
+    mixes_in_vain = means[0] - means[oracle] < delta
+    return Row(
+        policy=name,
+        cell=record.cell.name,
+        chosen_on=record.cell.chosen_on,
+        error=float(own.mean()),
+        regret=float((own.mean() - means[oracle]) / means[oracle]),
+        over_best_plain=float(own.mean() - min(means[0], means[-1])),
+        over_erm=float(against_erm.mean()),
+        p_worse=_p_above(against_erm, margin(means[0])),
+        cost=float(costs.mean()),
+        cost_max=float(costs.max()),
+        early=float((at < safe.min()).mean()),
+        late=float((at > safe.max()).mean()),
+        needless=float((at > 0).mean()) if mixes_in_vain else 0.0,
+        switch_at=float(np.median(at)),
+    )
+
+
+def _p_above(differences: np.ndarray, bound: float) -> float:
+    """Return the one-sided p-value of Student's test that the mean exceeds a bound."""
+    n = len(differences)
+    spread = differences.std(ddof=1) / np.sqrt(n)
+    if spread == 0:
+        return 1.0 if differences.mean() <= bound else 0.0
+    return float(special.stdtr(n - 1, -(differences.mean() - bound) / spread))
+
+
+def evaluate(
+    folder: Path, cells: Sequence[BenchmarkCell] = CELLS, policies: Mapping[str, Policy] = POLICIES
+) -> dict[str, Any]:
+    """Return the table of all policies on all recorded cells.
+
+    Args:
+        folder: of the records.
+        cells: those without a record are left out, and named.
+        policies: by name.
+    """
+    records = [Record.read(folder, cell) for cell in cells if record_file(folder, cell).exists()]
+    rows = [judge(name, policy, record) for name, policy in policies.items() for record in records]
+    return {
+        "cells": [_cell(record) for record in records],
+        "missing": [cell.name for cell in cells if not record_file(folder, cell).exists()],
+        "policies": [
+            _summary(name, split, [row for row in rows if row.policy == name and row.chosen_on == chosen])
+            for name in policies
+            for split, chosen in (("chosen on", True), ("reported on", False))
+            if any(record.cell.chosen_on == chosen for record in records)
+        ],
+        "rows": [vars(row) for row in rows],
+    }
+
+
+def _cell(record: Record) -> dict[str, Any]:
+    means = record.final().mean(axis=1)
+    return {
+        "name": record.cell.name,
+        "chosen_on": record.cell.chosen_on,
+        "seeds": record.seeds,
+        "n_test": int(record.arrays["n_test"]),
+        "switch_epochs": record.grid.tolist(),
+        "error": means.round(5).tolist(),
+        "oracle": int(record.grid[means.argmin()]),
+    }
+
+
+def _summary(name: str, split: str, rows: Sequence[Row]) -> dict[str, Any]:
+    regrets = np.array([row.regret for row in rows])
+    corrected = holm([row.p_worse for row in rows])
+    spread = special.stdtrit(len(rows) - 1, 0.975) * regrets.std(ddof=1) / np.sqrt(len(rows)) if len(rows) > 1 else 0.0
+    return {
+        "policy": name,
+        "split": split,
+        "cells": len(rows),
+        "regret": float(regrets.mean()),
+        "regret_ci": [float(regrets.mean() - spread), float(regrets.mean() + spread)],
+        "regret_max": float(regrets.max()),
+        "over_best_plain": float(np.mean([row.over_best_plain for row in rows])),
+        "over_erm_max": float(max(row.over_erm for row in rows)),
+        "worse_than_erm": int(sum(p < 0.05 for p in corrected)),
+        "cost": float(np.mean([row.cost for row in rows])),
+        "cost_max": float(max(row.cost for row in rows)),
+        "early": float(np.mean([row.early for row in rows])),
+        "late": float(np.mean([row.late for row in rows])),
+        "needless": float(np.mean([row.needless for row in rows])),
+    }

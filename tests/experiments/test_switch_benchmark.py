@@ -1,0 +1,144 @@
+"""The benchmark of policies: its records, the replay of policies on them, and how they are judged."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from overmix.cli.app import app
+from overmix.experiments.switch_benchmark.baselines import CleanError, Fixed, GeneralizationLoss, Minimum, Patience
+from overmix.experiments.switch_benchmark.cells import CELLS, CHOSEN_ON, BenchmarkCell
+from overmix.experiments.switch_benchmark.evaluate import POLICIES, evaluate, judge, margin
+from overmix.experiments.switch_benchmark.record import record, record_file
+from overmix.experiments.switch_benchmark.replay import Record, replay
+from overmix.switch import AutoSwitch
+
+SMALL = BenchmarkCell("digits", 80, 16, val_size=40)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("records")
+    record(SMALL, out)
+    return out
+
+
+def made(epochs=1000, error=None, seeds=3):
+    """A record made by hand: the held-out Brier score falls until epoch 250 and rises again."""
+    cell = replace(SMALL, epochs=epochs)
+    grid = np.array(cell.switch_epochs)
+    looks = np.unique(np.geomspace(1, epochs, 40).round().astype(int))
+    curve = 0.2 + 0.05 * np.abs(np.log2(looks / 250))
+    final = 0.1 + 0.01 * np.abs(np.log2(np.maximum(grid, 1) / 250)) if error is None else error
+    flat = np.broadcast_to(curve, (seeds, len(looks)))
+    arrays = {
+        "switch_epochs": grid,
+        "final": np.broadcast_to(final[None, :, None], (5, len(grid), seeds)),
+        "epochs": looks,
+        "n_test": np.array(500),
+    }
+    for name in ("val_error", "val_cross_entropy", "val_brier", "train_cross_entropy"):
+        arrays[f"mixup_{name}"] = flat
+    arrays["mixup_train_error"] = np.broadcast_to(np.where(looks < 100, 0.1, 0.0), flat.shape)
+    probe = 0.2 + 0.05 * np.abs(np.log2(np.maximum(grid[:-1], 1) / 250))
+    wobble = np.random.default_rng(0).normal(0, 0.01, 40)
+    for share in (0.02, 0.05):
+        arrays[f"probe_{share}"] = np.broadcast_to(probe[None, :, None] + wobble, (seeds, len(probe), 40))
+    return Record(cell, arrays)
+
+
+def test_the_cells_are_many_and_split_by_data_set():
+    assert len(CELLS) >= 20
+    assert len({cell.name for cell in CELLS}) == len(CELLS)
+    reported = {cell.data for cell in CELLS if not cell.chosen_on}
+    assert len(reported) >= 3
+    assert not reported & set(CHOSEN_ON)
+    assert {cell.model for cell in CELLS} == {"mlp", "convnet"}
+    assert {cell.recipe for cell in CELLS} == {"Mixup", "CutMix", "ManifoldMixup"}
+    assert {cell.lr_schedule for cell in CELLS} == {"constant", "cosine", "multistep"}
+
+
+def test_a_record_holds_every_switched_run(folder):
+    found = Record.read(folder, SMALL)
+    assert found.grid.tolist() == SMALL.switch_epochs
+    assert found.final().shape == (len(found.grid), 8)
+    # The last entries of the curves are the runs that never switched, and that never mixed.
+    np.testing.assert_array_equal(found.final()[-1], found.arrays["mixup_test_error"][:, -1].astype(np.float64))
+    np.testing.assert_array_equal(found.final()[0], found.arrays["erm_test_error"][:, -1].astype(np.float64))
+
+
+def test_policies_replayed_on_a_real_record_choose_from_the_grid(folder):
+    found = Record.read(folder, SMALL)
+    for policy in POLICIES.values():
+        outcome = replay(policy, found, seed=0)
+        assert outcome.switch_at in found.grid
+        assert outcome.cost >= 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "switch_at", "cost"),
+    [
+        (Fixed(0.0), 0, 1.0),
+        (Fixed(1.0), 1000, 1.0),
+        (Fixed(0.25), 250, 1.0),
+        (Minimum("brier"), 250, 1.75),
+        (CleanError(), 125, 1.0),
+    ],
+)
+def test_the_baselines_do_what_their_names_say(policy, switch_at, cost):
+    outcome = replay(policy, made(), seed=0)
+    assert (outcome.switch_at, outcome.cost) == (switch_at, pytest.approx(cost, abs=0.02))
+
+
+def test_patience_and_generalization_loss_go_back_to_the_best():
+    for policy in (Patience("brier"), GeneralizationLoss("cross_entropy")):
+        outcome = replay(policy, made(), seed=0)
+        assert 188 <= outcome.switch_at <= 375
+        assert outcome.decided_at > outcome.switch_at or outcome.cost == 1
+
+
+def test_autoswitch_finds_the_turn_and_pays_for_its_tails():
+    outcome = replay(AutoSwitch(), made(), seed=0)
+    assert outcome.switch_at == 250
+    assert outcome.cost == pytest.approx(((outcome.decided_at - 250) + 1000 + 20 * outcome.probes) / 1000)
+
+
+def test_the_judgement_of_a_policy():
+    record = made()
+    best, late = judge("best", Fixed(0.25), record), judge("late", Fixed(1.0), record)
+    assert best.regret == pytest.approx(0)
+    assert (best.early, best.late) == (0, 0)
+    assert late.regret == pytest.approx(0.2)
+    assert (late.early, late.late) == (0, 1)
+    assert judge("erm", Fixed(0.0), record).over_erm == 0
+
+
+def test_mixing_where_it_gains_nothing_is_needless():
+    grid = np.array(replace(SMALL, epochs=1000).switch_epochs)
+    record = made(error=np.where(grid == 0, 0.1, 0.13))
+    assert judge("late", Fixed(1.0), record).needless == 1
+    assert judge("erm", Fixed(0.0), record).needless == 0
+    # Every seed three points worse: far beyond the margin.
+    assert judge("late", Fixed(1.0), record).p_worse == 0
+    assert judge("erm", Fixed(0.0), record).p_worse == 1
+
+
+def test_the_margin_is_half_a_point_or_a_twentieth():
+    assert margin(0.02) == 0.005
+    assert margin(0.4) == pytest.approx(0.02)
+
+
+def test_what_is_not_recorded_is_named(folder):
+    table = evaluate(folder, cells=(SMALL, CELLS[0]))
+    assert table["missing"] == [CELLS[0].name]
+    assert [cell["name"] for cell in table["cells"]] == [SMALL.name]
+    assert {row["policy"] for row in table["policies"]} == set(POLICIES)
+
+
+def test_the_command_judges_what_is_recorded(folder):
+    answer = CliRunner().invoke(app, ["benchmark", "switch", "--only-recorded", "--json", "--out", str(folder)])
+    assert answer.exit_code == 0
+    assert len(json.loads(answer.stdout)["missing"]) == len(CELLS)
+    assert record_file(folder, SMALL).exists()
