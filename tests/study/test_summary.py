@@ -15,7 +15,8 @@ TOP = {
 CONDITION = {
     "name", "n_seeds", "n_diverged", "final_error", "final_error_ci", "lowest_error", "turning_epoch", "depth",
     "depth_ci", "verdict",  # what scripts may rely on
-    "role", "switch_epoch", "decided", "cost", "steps", "seconds", "lowest_error_ci", "turning_epoch_ci", "delta", "method", "advice",
+    "role", "switch_epoch", "decided", "cost", "steps", "seconds", "lowest_error_ci", "turning_epoch_ci", "delta",
+    "method", "advice",
     "final_cross_entropy", "final_cross_entropy_ci", "final_brier", "final_brier_ci", "final_ece", "final_ece_ci",
 }  # fmt: skip
 COMPARISON = {"a", "b", "difference", "ci", "n", "p_value", "p_holm"}
