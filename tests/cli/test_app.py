@@ -142,7 +142,7 @@ def test_the_demo_is_the_study_that_the_readme_shows():
     from overmix.study.yaml_file import yaml
 
     spec = parse_study(yaml.safe_load((files("overmix.study") / "studies" / "demo.yaml").read_text()))
-    assert spec.condition_names == ["ERM", "Mixup", "Mixup → ERM @128"]
+    assert spec.condition_names == ["ERM", "Mixup", "Mixup → ERM @128", "Mixup → ERM (auto)"]
     assert (spec.data.name, spec.data.train_size, spec.model.options) == ("digits", 200, {"hidden": [256, 256]})
     assert (spec.train.epochs, spec.train.batch_size, len(spec.seed_list)) == (1000, 64, 16)
     assert (spec.train.optimizer.lr, spec.train.optimizer.momentum) == (0.05, 0.9)

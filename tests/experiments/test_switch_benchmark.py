@@ -8,6 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from overmix.cli.app import app
+from overmix.errors import OvermixError
+from overmix.experiments.switch_benchmark import page
 from overmix.experiments.switch_benchmark.baselines import CleanError, Fixed, GeneralizationLoss, Minimum, Patience
 from overmix.experiments.switch_benchmark.cells import CELLS, CHOSEN_ON, BenchmarkCell
 from overmix.experiments.switch_benchmark.evaluate import POLICIES, evaluate, judge, margin
@@ -142,3 +144,20 @@ def test_the_command_judges_what_is_recorded(folder):
     assert answer.exit_code == 0
     assert len(json.loads(answer.stdout)["missing"]) == len(CELLS)
     assert record_file(folder, SMALL).exists()
+
+
+def test_the_page_holds_a_row_per_policy_and_per_training(folder):
+    result = evaluate(folder, cells=(SMALL, CELLS[0]))
+    text = page.with_tables(f"before {page.BEGIN} old {page.END} after", result)
+    assert text.startswith("before")
+    assert text.endswith("after")
+    assert "old" not in text
+    assert all(f"| {name} |" in text for name in POLICIES if name != "AutoSwitch")
+    assert f"| {SMALL.name} |" in text
+    assert f"Not recorded: {CELLS[0].name}." in text
+    assert page.with_tables(text, result) == text
+
+
+def test_a_page_without_markers_is_refused(folder):
+    with pytest.raises(OvermixError, match="lacks the markers"):
+        page.with_tables("nothing", evaluate(folder, cells=(SMALL,)))

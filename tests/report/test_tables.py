@@ -66,3 +66,10 @@ def test_comparisons_keep_the_sign(make_result: Make) -> None:
     a, b, difference, *_ = tables.comparison_table(read(result)).rows[0]
     finals = {row["name"]: row["final_error"] for row in result.summary["conditions"]}
     assert difference == f"{100 * (finals[a] - finals[b]):.2f}".replace("-", "\u2212")
+
+
+def test_the_panel_says_where_a_condition_switched_by_itself(make_result: Make) -> None:
+    result = make_result(seeds=3)
+    result.summary["conditions"][2]["decided"] = [250, 125, 250]
+    notes = [r.note for r in tables.panel(read(result)).readings]
+    assert notes == ["", "", "switched by itself at epoch 125–250, median 250"]

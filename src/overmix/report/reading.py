@@ -53,7 +53,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Condition:
-    """One entry of the study's ``compare``; errors are fractions."""
+    """One entry of the study's ``compare``; errors are fractions. ``decided``: switch epochs of runs that decided."""
 
     name: str
     role: str
@@ -73,6 +73,7 @@ class Condition:
     ece: Estimate
     steps: float | None
     seconds: float | None
+    decided: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,7 @@ def _condition(row: Mapping[str, Any], stroke: Stroke) -> Condition:
         ece=_estimate(row, "final_ece"),
         steps=number_or_none(row.get("steps")),
         seconds=number_or_none(row.get("seconds")),
+        decided=tuple(int(epoch) for epoch in row.get("decided") or ()),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import polars as pl
 
@@ -73,12 +74,21 @@ def _reading(c: Condition, report: Report, low: float, high: float) -> Reading:
         lowest=lowest,
         shape=VERDICTS.get(c.verdict or "", c.verdict or NONE),
         depth=_points(c.depth),
-        note=f"{c.n_diverged} of {c.n_seeds} replicas diverged" if c.n_diverged else "",
+        note="; ".join(_notes(c)),
         best=c.name == report.best,
         at=place(c.final.value),
         lo=place(c.final.lo),
         hi=place(c.final.hi),
     )
+
+
+def _notes(c: Condition) -> list[str]:
+    notes = [f"{c.n_diverged} of {c.n_seeds} replicas diverged"] if c.n_diverged else []
+    if c.decided:
+        low, high = min(c.decided), max(c.decided)
+        where = f"{low}" if low == high else f"{low}–{high}, median {median(c.decided):g}"
+        notes.append(f"switched by itself at epoch {where}")
+    return notes
 
 
 def _points(x: Estimate) -> str:

@@ -120,6 +120,7 @@ def summarise(spec: StudySpec, cells: Sequence[CellResult], marks: Mapping[str, 
 
 def _row(condition: Condition, diagnosis: Diagnosis | None) -> dict[str, Any]:
     alive = condition.alive
+    cost = float(np.mean([cell.cost for cell in condition.cells]))
     row: dict[str, Any] = {
         "name": condition.name,
         "role": condition.role,
@@ -127,8 +128,8 @@ def _row(condition: Condition, diagnosis: Diagnosis | None) -> dict[str, Any]:
         "n_diverged": len(condition.cells) - len(alive),
         "switch_epoch": switch_epoch_of(condition.spec, condition.epochs) if condition.role == "switched" else None,
         "decided": [cell.switch_at for cell in condition.cells] if condition.cells[0].switch_at is not None else None,
-        "cost": round(float(np.mean([cell.cost for cell in condition.cells])), 3),
-        "steps": condition.cells[0].steps_per_epoch * condition.epochs,
+        "cost": round(cost, 3),
+        "steps": round(condition.cells[0].steps_per_epoch * condition.epochs * cost),
         "seconds": round(float(np.mean([cell.seconds for cell in condition.cells])), 2),
         **_final_scores(alive),
     }

@@ -30,6 +30,7 @@ POLICIES: dict[str, Policy] = {
     "generalization loss (cross-entropy)": GeneralizationLoss("cross_entropy"),
     "clean training error is 0": CleanError(),
     "lowest probe": AutoSwitch(pull=0.0, blend=0.0),
+    "AutoSwitch with tails of 5 %": AutoSwitch(tail=0.05),
     "AutoSwitch": AutoSwitch(),
 }
 
