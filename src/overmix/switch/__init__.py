@@ -1,10 +1,13 @@
 """When to mix: fixed schedules, and the loop that drives a training through them."""
 
-from overmix.switch.epochs import Epoch, Epochs
+from overmix.switch.epoch import Epoch
+from overmix.switch.epochs import Epochs
 from overmix.switch.gradual import Hesitation, LinearDecay, OnFrom
 from overmix.switch.named import make_schedule
+from overmix.switch.outcome import Outcome
 from overmix.switch.policies import AutoSwitch
 from overmix.switch.policy import Decision, History, Observation, Policy, Probe, tail_factor
+from overmix.switch.rescue import Rescue, find_switch
 from overmix.switch.schedule import (
     Always,
     Never,
@@ -31,12 +34,15 @@ __all__ = [
     "Observation",
     "OffAt",
     "OnFrom",
+    "Outcome",
     "Policy",
     "Probe",
     "Progress",
+    "Rescue",
     "Schedule",
     "always",
     "epochs_in",
+    "find_switch",
     "make_schedule",
     "mixes",
     "never",

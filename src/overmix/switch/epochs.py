@@ -3,105 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any
 
-import torch
-import torch.distributed as dist
-from torch import Tensor
+from overmix.errors import ConfigError, OvermixError
+from overmix.mix import Recipe, Streams
+from overmix.switch.course import Course
+from overmix.switch.epoch import Epoch, Kind, Position, Seen
+from overmix.switch.outcome import Outcome
+from overmix.switch.policy import Observation, Policy
+from overmix.switch.ranks import rank as current_rank
+from overmix.switch.registered import Registered
+from overmix.switch.schedule import OffAt, Progress, Schedule, always, mixes
 
-from overmix.diagnose import scores
-from overmix.errors import ConfigError, DataError, OvermixError
-from overmix.mix import MixedTarget, Recipe, Streams, check_batch, sample_shape
-from overmix.switch.policy import Observation
-from overmix.switch.schedule import Progress, Schedule, always, mixes
-
-Kind = Literal["train", "probe", "final"]
-"""What an epoch is for. Savers and loggers look at it: only ``"train"`` and ``"final"`` belong to the user's run."""
-
-_STATE_VERSION = 1
-
-
-class Epoch:
-    """One pass over the training data, handed out by :class:`Epochs`.
-
-    Attributes:
-        index: zero-based epoch.
-        kind: ``"train"``, ``"probe"`` or ``"final"``.
-        step: batches mixed so far in this epoch; after resuming inside an epoch, the number of batches to skip.
-    """
-
-    def __init__(self, run: Epochs, index: int, step: int = 0, mixed: int = 0) -> None:
-        self.index = index
-        self.kind: Kind = "train"
-        self.step = step
-        self._run = run
-        self._mixed = mixed
-        self._sums: scores.ScoreSums | None = None
-
-    def mix(self, x: Any, y: Tensor) -> tuple[Any, MixedTarget]:
-        """Mix the next batch, or hand it through if mixing is off.
-
-        Off or on, the types are the same: ``x`` in a floating dtype and a :class:`MixedTarget`.
-
-        Args:
-            x: the batch, a tensor of shape (B, ...) or a tuple, list or dictionary of such tensors.
-            y: the labels, shape (B, ...).
-
-        Raises:
-            DataError: if the batch cannot be mixed.
-        """
-        check_batch(x, y)
-        run = self._run
-        progress = Progress(self.index, run.epochs, self.step)
-        self.step += 1
-        if not mixes(run.switch, progress, run.streams):
-            return run.recipe.unmixed(x, y)
-        self._mixed += 1
-        draws = run.recipe.draw(run.streams, y.shape[0], epoch=progress.epoch, step=progress.step).to(y.device)
-        return run.recipe.mix(x, y, run.recipe.plan(draws, y, sample_shape=sample_shape(x)))
-
-    @property
-    def mixing(self) -> float:
-        """Share of this epoch's batches that were mixed so far (0 before the first)."""
-        return self._mixed / self.step if self.step else 0.0
-
-    def observe(self, logits: Tensor, labels: Tensor) -> None:
-        """Tell what the model says about held-out samples; call it once, or once per batch of them.
-
-        Args:
-            logits: shape (N, C); detached, so that nothing is kept alive.
-            labels: classes, shape (N,).
-
-        Raises:
-            DataError: if the shapes do not fit, there are no samples, or the labels are no class indices.
-        """
-        if logits.dim() != 2 or labels.shape != logits.shape[:1]:
-            raise DataError(
-                f"observe: logits of shape {tuple(logits.shape)} and labels of shape {tuple(labels.shape)}: "
-                "give (N, C) and (N,)"
-            )
-        if not labels.numel():
-            raise DataError("observe: no samples: give at least one")
-        if labels.is_floating_point() or labels.dtype == torch.bool:
-            raise DataError(f"observe: labels have dtype {labels.dtype}: give class indices, integers")
-        chunk, _ = scores.sums(logits.detach(), labels.to(logits.device).long())
-        self._sums = chunk if self._sums is None else scores.add(self._sums, chunk)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the state for resuming inside this epoch, after the batches mixed so far.
-
-        What was observed in this epoch is not in it: the resumed epoch observes anew.
-        """
-        return self._run._state((self.index, self.step, self._mixed), self._run._past)
-
-    def _observation(self) -> Observation | None:
-        if self._sums is None:
-            return None
-        mean = scores.finish(self._sums)
-        error, cross_entropy, brier, ece = (float(value) for value in mean)
-        return Observation(self.index, self.mixing, self._sums.n, error, cross_entropy, brier, ece)
+_STATE_VERSION = 2
 
 
 class Epochs:
@@ -112,12 +28,21 @@ class Epochs:
     goes on as if it had never stopped. The decision travels with the batch: there is no flag that a loader worker could
     hold a stale copy of.
 
+    With a policy the run may probe: it hands out extra epochs of kind ``"probe"``, plain training whose learning rate
+    falls to 0, and then sets everything in ``state`` back, bit for bit. Once the policy has decided, the run goes back
+    to the chosen epoch if that has passed, and hands out the remaining epochs unmixed, as kind ``"final"``.
+
     Args:
         epochs: length of the training, >= 1.
         mix: the recipe, such as ``Mixup(alpha=1.0)``.
-        switch: when to mix: ``always()``, ``never()``, ``off_at(128)``, ``off_at(0.5)``.
+        switch: when to mix: ``always()``, ``never()``, ``off_at(128)``, ``off_at(0.5)``, or a policy that decides by
+            itself from what is observed.
         seed: names the run; runs with one seed are twins.
         rank: the process within a distributed run; by default that of ``torch.distributed``, if it is in use.
+        state: all that the training changes, by name: model, optimizer, scheduler, and what else has ``state_dict`` and
+            ``load_state_dict`` (gradient scaler, averaged weights) or is a ``torch.Generator`` of a loader. Only
+            policies that set the training back need it.
+        steps_per_epoch: ``len(loader)``; only policies that probe before the first epoch need it.
 
     Raises:
         ConfigError: if a setting cannot work.
@@ -139,69 +64,148 @@ class Epochs:
         self,
         epochs: int,
         mix: Recipe,
-        switch: Schedule | None = None,
+        switch: Schedule | Policy | None = None,
         seed: int = 0,
         rank: int | None = None,
+        state: Mapping[str, Any] | None = None,
+        steps_per_epoch: int | None = None,
     ) -> None:
-        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-            raise ConfigError("epochs", epochs, "use an integer >= 1")
+        _check_count("epochs", epochs)
+        if steps_per_epoch is not None:
+            _check_count("steps_per_epoch", steps_per_epoch)
         if not isinstance(mix, Recipe):
             raise ConfigError("mix", mix, "give a recipe, such as overmix.Mixup(alpha=1.0)")
-        schedule = always() if switch is None else switch
-        if not isinstance(schedule, Schedule) or isinstance(schedule, type):
-            raise ConfigError("switch", switch, "give a schedule, such as overmix.off_at(0.5)")
+        when: Schedule | Policy = always() if switch is None else switch
+        if not isinstance(when, Schedule | Policy) or isinstance(when, type):
+            raise ConfigError("switch", switch, "give a schedule, such as overmix.off_at(0.5), or a policy")
         self.epochs = epochs
         self.recipe = mix
-        self.switch: Schedule = schedule
-        self.streams = _streams(seed, _rank() if rank is None else rank)
+        self.switch = when
+        self.streams = _streams(seed, current_rank() if rank is None else rank)
         self._asks_for_rank = rank is None
+        registered = Registered(state)
+        self._course = Course(epochs, when, registered, steps_per_epoch) if isinstance(when, Policy) else None
         self._past: list[Observation] = []
         self._current: Epoch | None = None
-        self._next = (0, 0, 0)
+        self._pending: Seen | None = None
+        self._next = Position()
+        self._spent = 0
 
     def __len__(self) -> int:
-        """Number of epochs of the whole training."""
+        """Number of epochs of the whole training; probes and discarded epochs come on top, see :attr:`spent`."""
         return self.epochs
 
     def __iter__(self) -> Iterator[Epoch]:
         """Yield the epochs that are still to be trained; one whose body ends early counts as trained."""
         if self._asks_for_rank:
             # Again, since the process group may be younger than this object.
-            self.streams = self.streams.for_rank(_rank())
-        while self._next[0] < self.epochs:
-            self._close()
-            self._current = Epoch(self, *self._next)
-            # Moved on before the body runs: a state saved at the end of the body counts this epoch as done.
-            self._next = (self._next[0] + 1, 0, 0)
-            yield self._current
+            self.streams = self.streams.for_rank(current_rank())
+        if self._course is not None:
+            self._course.rank = self.streams.rank
+            self._course.check()
+        while (epoch := self._begin()) is not None:
+            yield epoch
+
+    def _begin(self) -> Epoch | None:
+        """Close the last epoch, do what is due, and return the next one; None at the end."""
         self._close()
+        # A run that resumes inside an epoch had settled before it.
+        if self._course is not None and self._next.step == 0:
+            self._next = self._course.settle(self._next)
+        at = self._next
+        if at.tail is None and at.epoch >= self.epochs:
+            return None
+        scored = at.tail is None or (self._course is not None and self._course.is_last_of_tail(at))
+        self._current = Epoch(self, at, self._kind(at), scored=scored)
+        # Moved on before the body runs: a state saved at the end of the body counts this epoch as done.
+        self._next, self._spent = at.after(), self._spent + 1
+        return self._current
 
     def _close(self) -> None:
         """Write down what the last epoch observed, also if its body was left by ``break``."""
-        self._past, self._current = self.history, None
+        seen, self._current, self._pending = self._unsettled(), None, None
+        if seen is None:
+            return
+        if self._course is None:
+            self._past += seen.observations()
+        else:
+            self._course.close(seen)
+
+    def _unsettled(self) -> Seen | None:
+        return self._pending if self._current is None else self._current._seen
+
+    def _kind(self, at: Position) -> Kind:
+        if at.tail is not None:
+            return "probe"
+        return "final" if self._course is not None and not self._course.mixes(at.epoch) else "train"
+
+    def _mixes(self, epoch: Epoch, step: int) -> bool:
+        if isinstance(self.switch, Policy):
+            return epoch.kind == "train"
+        return mixes(self.switch, Progress(epoch.index, self.epochs, step), self.streams)
+
+    def _prepare(self, epoch: Epoch, step: int) -> None:
+        if epoch.kind == "probe" and self._course is not None:
+            self._course.prepare(epoch._position, step)
+
+    @property
+    def policy(self) -> Policy | None:
+        """What decides, or None if a schedule does."""
+        return None if self._course is None else self._course.policy
 
     @property
     def history(self) -> list[Observation]:
-        """What was observed so far, one entry per epoch with held-out samples, the current epoch included."""
-        seen = self._current._observation() if self._current is not None else None
-        return [*self._past] if seen is None else [*self._past, seen]
+        """What was observed so far, one entry per epoch and split, the current epoch included; probes are not in it.
+
+        Of a distributed run's current epoch, it is what this rank observed.
+        """
+        past = self._past if self._course is None else self._course.past
+        seen = self._unsettled()
+        return [*past] if seen is None or seen.tail is not None else [*past, *seen.observations()]
+
+    @property
+    def spent(self) -> int:
+        """Epochs trained so far: the run's own, those of probes, and those that were discarded by going back."""
+        return self._spent
+
+    @property
+    def cost(self) -> float:
+        """Epochs trained so far over the epochs of one run."""
+        return self._spent / self.epochs
+
+    @property
+    def decision(self) -> Outcome:
+        """What was seen, what was decided, why, and what it cost so far."""
+        if isinstance(self.switch, Policy) and self._course is not None:
+            course, decision = self._course, self._course.decision
+            seen = tuple(course.evidence)
+            return Outcome(self.epochs, decision.switch_at, decision.reason, tuple(course.probes), seen, self._spent)
+        at = self.switch.epoch(self.epochs) if isinstance(self.switch, OffAt) else None
+        return Outcome(self.epochs, at, _named(self.switch), (), tuple(self.history), self._spent, fixed=True)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what is needed to resume after the current epoch: plain numbers, strings and lists.
+        """Return what is needed to resume after the current epoch, for ``torch.save`` and ``weights_only`` loading.
 
+        Plain numbers, strings and lists (for a schedule it is JSON), and tensors while a policy holds a snapshot. It
+        does not hold the training itself: save model, optimizer, scheduler and generators beside it.
         Save it at the end of the loop's body. To save inside an epoch use :meth:`Epoch.state_dict`.
         """
-        return self._state(self._next, self.history)
+        return self._state(asdict(self._next), self._unsettled())
 
-    def _state(self, at: tuple[int, int, int], seen: Sequence[Observation]) -> dict[str, Any]:
-        epoch, step, mixed = at
+    def _state(self, position: Mapping[str, Any], unsettled: Seen | None) -> dict[str, Any]:
+        inside = unsettled is None and self._current is not None  # then the current epoch is entered again
+        past = self._past if self._course is None else self._course.past
+        if self._course is None and unsettled is not None:
+            past, unsettled = [*past, *unsettled.observations()], None
         return {
             "version": _STATE_VERSION,
             "run": self._identity(),
-            "epoch": epoch,
-            "step": step,
-            "mixed": mixed,
-            "history": [asdict(observation) for observation in seen],
+            **position,
+            "spent": self._spent - 1 if inside else self._spent,
+            "history": [asdict(observation) for observation in past],
+            # A policy's scores are pooled over ranks between epochs, not here, where ranks may come one by one.
+            "pending": None if unsettled is None else unsettled.plain(),
+            "course": None if self._course is None else self._course.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -216,8 +220,16 @@ class Epochs:
         for field, value in self._identity().items():
             if state["run"].get(field) != value:
                 raise ConfigError(field, value, f"the saved run has {state['run'].get(field)!r}: use the same settings")
-        self._next, self._current = (int(state["epoch"]), int(state["step"]), int(state["mixed"])), None
-        self._past = [Observation(**seen) for seen in state["history"]]
+        past = [Observation(**seen) for seen in state["history"]]
+        tail = None if state["tail"] is None else int(state["tail"])
+        self._next = Position(int(state["epoch"]), tail, int(state["step"]), int(state["mixed"]))
+        self._spent, self._current = int(state["spent"]), None
+        self._pending = None if state["pending"] is None else Seen.from_plain(state["pending"])
+        if self._course is None:
+            self._past = past
+        else:
+            self._course.past = past
+            self._course.load_state_dict(state["course"])
 
     def _identity(self) -> dict[str, Any]:
         """Return the settings that a resumed run must share; the rank may differ, since all ranks share one file."""
@@ -227,6 +239,11 @@ class Epochs:
             "switch": _named(self.switch),
             "seed": self.streams.replica_seed,
         }
+
+
+def _check_count(field: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError(field, value, "use an integer >= 1")
 
 
 def _streams(seed: int, rank: int) -> Streams:
@@ -241,7 +258,3 @@ def _streams(seed: int, rank: int) -> Streams:
 def _named(part: object) -> str:
     """Return its repr without addresses in memory, which a user's class may show and another process has others of."""
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(part))
-
-
-def _rank() -> int:
-    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0

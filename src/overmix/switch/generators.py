@@ -17,10 +17,10 @@ def generator_states() -> dict[str, Any]:
     version, numbers, gauss = random.getstate()
     states: dict[str, Any] = {
         "torch": torch.get_rng_state(),
-        "numpy": _plain(np.random.get_state(legacy=False)),
+        "numpy": _plain(np.random.get_state(legacy=False)),  # noqa: NPY002
         "python": [version, list(numbers), gauss],
     }
-    if torch.cuda.is_initialized():  # asking for the state of a device not in use would take memory on it
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # asking for the state of a device not in use would take memory on it
         states["cuda"] = torch.cuda.get_rng_state_all()
     if torch.backends.mps.is_available():
         states["mps"] = torch.mps.get_rng_state()
@@ -31,7 +31,7 @@ def set_generator_states(states: dict[str, Any]) -> None:
     """Undo what was drawn since :func:`generator_states`."""
     # States are bytes on the CPU, wherever a checkpoint was loaded to.
     torch.set_rng_state(states["torch"].cpu())
-    np.random.set_state(_arrays(states["numpy"]))
+    np.random.set_state(_arrays(states["numpy"]))  # noqa: NPY002
     version, numbers, gauss = states["python"]
     random.setstate((version, tuple(numbers), gauss))
     if "cuda" in states and torch.cuda.device_count() == len(states["cuda"]):

@@ -115,8 +115,8 @@ class Policy(Protocol):
         """Return the decision after what was seen; asked until it is made.
 
         It is asked before the first epoch, after every epoch, and after every probe; where a probe is due, before it
-        and after it. The last epoch is the last time. To be able to go back to an epoch, ``keep`` must name it while it is the present one (``done``), and
-        in every answer from then on: one state is held at a time.
+        and after it. After the last epoch it is asked for the last time. To be able to go back to an epoch, ``keep``
+        must name it while it is the present one (``done``), and in every answer from then on: one state is held.
         """
         ...
 

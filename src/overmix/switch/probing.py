@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor
 
 from overmix.errors import ConfigError
@@ -46,7 +48,7 @@ def planned_probes(policy: Policy, epochs: int) -> tuple[int, ...]:
         ConfigError: if they do not increase, lie outside of the training, or the tail has no epoch.
     """
     planned = tuple(policy.probe_epochs(epochs))
-    increasing = all(a < b for a, b in zip(planned, planned[1:], strict=False))
+    increasing = all(a < b for a, b in pairwise(planned))
     if not all(isinstance(epoch, int) and 0 <= epoch < epochs for epoch in planned) or not increasing:
         raise ConfigError("switch.probe_epochs", planned, f"use increasing epochs in [0, {epochs})")
     if planned and policy.tail_epochs(epochs) < 1:

@@ -80,9 +80,7 @@ class Registered:
         for optimizer in self.optimizers:
             scheduled = any("initial_lr" in group for group in optimizer.param_groups)
             if scheduled and not self._has_scheduler_of(optimizer):
-                raise ConfigError(
-                    "state", names, 'the optimizer has a learning-rate scheduler: register it too, "scheduler": scheduler'
-                )
+                raise ConfigError("state", names, f"the optimizer has a scheduler, register it too: {EXAMPLE}")
 
     def _has_scheduler_of(self, optimizer: Optimizer) -> bool:
         schedulers = [part for part in self.objects.values() if hasattr(part, "get_last_lr")]

@@ -43,24 +43,29 @@ def restore(registered: Registered, snapshot: Snapshot, rank: int = 0) -> None:
     Raises:
         OvermixError: if an object does not take back what it gave.
     """
-    for name, part in registered.objects.items():
+    for name, holder in registered.objects.items():
         # A copy, since optimizers keep the tensors that they are given, and go on to change them.
-        _set_state(part, copy.deepcopy(snapshot["objects"][name]))
-    for layer, momentum in zip(registered.norms, snapshot["momentum"], strict=True):
-        layer.momentum = momentum
+        _set_state(holder, copy.deepcopy(snapshot["objects"][name]))
+    restore_momentum(registered, snapshot)
     for module, flags in zip(registered.modules, snapshot["training"], strict=True):
-        for layer, training in zip(module.modules(), flags, strict=True):
-            layer.training = training
+        for part, training in zip(module.modules(), flags, strict=True):
+            part.training = training
     for p, gradient in zip(registered.parameters(), snapshot["gradients"], strict=True):
         _set_gradient(p, gradient)
     if snapshot["rank"] == rank:
         set_generator_states(snapshot["generators"])
-    for name, part in registered.objects.items():
-        if not _same(_state_of(part), snapshot["objects"][name]):
+    for name, holder in registered.objects.items():
+        if not _same(_state_of(holder), snapshot["objects"][name]):
             raise OvermixError(
-                f"state[{name!r}]: {type(part).__name__}.load_state_dict does not bring back what state_dict gave: "
+                f"state[{name!r}]: {type(holder).__name__}.load_state_dict does not bring back what state_dict gave: "
                 "the training cannot be set back"
             )
+
+
+def restore_momentum(registered: Registered, snapshot: Snapshot) -> None:
+    """Give running statistics the pace back that they had; no ``state_dict`` holds it."""
+    for layer, momentum in zip(registered.norms, snapshot["momentum"], strict=True):
+        layer.momentum = momentum
 
 
 def _state_of(part: Any) -> Any:

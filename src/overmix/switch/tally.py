@@ -14,7 +14,7 @@ from overmix.diagnose import scores
 from overmix.diagnose.scores import ScoreSums
 from overmix.errors import ConfigError, DataError
 from overmix.switch.policy import Observation, Split
-from overmix.switch.ranks import gather
+from overmix.switch.ranks import gather, world_size
 
 WORST_BRIER = 2.0
 """The Brier score of a prediction that is sure of a wrong class."""
@@ -93,8 +93,8 @@ class Tally:
         """Return the means, or None if nothing was observed."""
         if self.sums is None:
             return None
-        mean = scores.finish(self.sums)
-        return Observation(epoch, mixing, self.sums.n, *(float(value) for value in mean), split=split)
+        error, cross_entropy, brier, ece = (float(value) for value in scores.finish(self.sums))
+        return Observation(epoch, mixing, self.sums.n, error, cross_entropy, brier, ece, split)
 
     def samples(self) -> tuple[float, ...]:
         """Return the Brier score of each sample."""
@@ -107,6 +107,8 @@ class Tally:
         same either looked at the same samples, or at others of the same classes: scores are averaged sample by sample,
         which gives the right mean and the right standard error in both cases, and counts no sample twice.
         """
+        if world_size() == 1:
+            return self
         sums, labels, brier = gather(_vector(self.sums)), gather(_joined(self.labels)), gather(_joined(self.brier))
         present = [i for i, part in enumerate(sums) if float(part[0]) > 0]
         if not present:
@@ -145,5 +147,5 @@ def _vector(sums: ScoreSums | None) -> Float[Tensor, " numbers"]:
 
 def _sums(vector: Float[Tensor, " numbers"]) -> ScoreSums:
     # float32, as it was summed: a saved epoch must give the means that it would have given unsaved.
-    n, wrong, cross_entropy, brier, *_ = vector.float()
+    wrong, cross_entropy, brier = vector[1:4].float()
     return ScoreSums(int(vector[0]), wrong, cross_entropy, brier, vector[4:].float())

@@ -1,0 +1,158 @@
+"""Epoch: one pass over the training data, as the user's loop sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from torch import Tensor
+
+from overmix.mix import MixedTarget, check_batch, sample_shape
+from overmix.switch.policy import Observation, Split
+from overmix.switch.tally import SPLITS, Tally, check_observed
+
+if TYPE_CHECKING:
+    from overmix.switch.epochs import Epochs
+
+Kind = Literal["train", "probe", "final"]
+"""What an epoch is for. Savers and loggers look at it: only ``"train"`` and ``"final"`` belong to the user's run."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a run stands.
+
+    Args:
+        epoch: epochs of the run that are done.
+        tail: epochs of a probe's tail that are done; None outside of a probe.
+        step: batches of the epoch that are done.
+        mixed: how many of these were mixed.
+    """
+
+    epoch: int = 0
+    tail: int | None = None
+    step: int = 0
+    mixed: int = 0
+
+    def after(self) -> Position:
+        """Return the beginning of the next epoch."""
+        return Position(self.epoch + 1) if self.tail is None else Position(self.epoch, self.tail + 1)
+
+
+@dataclass
+class Seen:
+    """What happened in an epoch, from its body to the run's own book-keeping."""
+
+    index: int
+    tail: int | None = None
+    step: int = 0
+    mixed: int = 0
+    tallies: dict[Split, Tally] = field(default_factory=dict)
+
+    @property
+    def mixing(self) -> float:
+        """Share of the batches that were mixed; 0 before the first."""
+        return self.mixed / self.step if self.step else 0.0
+
+    def observations(self, *, pooled: bool = False) -> list[Observation]:
+        """Return the means of what was observed, of this process or pooled over ranks (a collective operation)."""
+        tallies = [(split, self.tallies.get(split, Tally())) for split in SPLITS]
+        found = [
+            (tally.pooled() if pooled else tally).observation(self.index, self.mixing, split)
+            for split, tally in tallies
+        ]
+        return [observation for observation in found if observation is not None]
+
+    def samples(self) -> tuple[float, ...]:
+        """Return the Brier score of each held-out sample, pooled over ranks (a collective operation)."""
+        return self.tallies.get("val", Tally()).pooled().samples()
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as numbers and lists."""
+        tallies = {split: tally.plain() for split, tally in self.tallies.items()}
+        return {"index": self.index, "tail": self.tail, "step": self.step, "mixed": self.mixed, "tallies": tallies}
+
+    @classmethod
+    def from_plain(cls, saved: Mapping[str, Any]) -> Seen:
+        """Undo :meth:`plain`."""
+        return cls(**{**saved, "tallies": {split: Tally.from_plain(t) for split, t in saved["tallies"].items()}})
+
+
+class Epoch:
+    """One pass over the training data, handed out by :class:`Epochs`.
+
+    Attributes:
+        index: zero-based epoch; in a probe, the one that it would be in the run.
+        kind: ``"train"``, ``"probe"`` or ``"final"``.
+        scored: whether what is observed counts: in a probe, only in the last epoch of its tail.
+    """
+
+    def __init__(self, run: Epochs, position: Position, kind: Kind, *, scored: bool = True) -> None:
+        self.index = position.epoch + (position.tail or 0)
+        self.kind: Kind = kind
+        self.scored = scored
+        self._run = run
+        self._position = position
+        self._seen = Seen(self.index, position.tail, position.step, position.mixed)
+
+    @property
+    def step(self) -> int:
+        """Batches mixed so far in this epoch; after resuming inside an epoch, the number of batches to skip."""
+        return self._seen.step
+
+    def mix(self, x: Any, y: Tensor) -> tuple[Any, MixedTarget]:
+        """Mix the next batch, or hand it through if mixing is off.
+
+        Off or on, the types are the same: ``x`` in a floating dtype and a :class:`MixedTarget`. In a probe it also sets
+        the learning rate of the step to come.
+
+        Args:
+            x: the batch, a tensor of shape (B, ...) or a tuple, list or dictionary of such tensors.
+            y: the labels, shape (B, ...).
+
+        Raises:
+            DataError: if the batch cannot be mixed.
+        """
+        check_batch(x, y)
+        run, step = self._run, self._seen.step
+        run._prepare(self, step)
+        self._seen.step += 1
+        if not run._mixes(self, step):
+            return run.recipe.unmixed(x, y)
+        self._seen.mixed += 1
+        draws = run.recipe.draw(run.streams, y.shape[0], epoch=self.index, step=step).to(y.device)
+        return run.recipe.mix(x, y, run.recipe.plan(draws, y, sample_shape=sample_shape(x)))
+
+    @property
+    def mixing(self) -> float:
+        """Share of this epoch's batches that were mixed so far (0 before the first)."""
+        return self._seen.mixing
+
+    def observe(self, logits: Tensor, labels: Tensor, split: Split = "val") -> None:
+        """Tell what the model says about samples; call it once, or once per batch of them.
+
+        Probes compare their scores sample by sample: the held-out samples must come in the same order each time.
+
+        Args:
+            logits: shape (N, C); detached, so that nothing is kept alive.
+            labels: classes, shape (N,).
+            split: ``"val"`` for samples held out from training, ``"train"`` for clean training samples.
+
+        Raises:
+            DataError: if the shapes do not fit, there are no samples, or the labels are no class indices.
+            ConfigError: if the split has another name.
+        """
+        check_observed(logits, labels, split)
+        if self.scored:
+            tally = self._seen.tallies.setdefault(split, Tally())
+            tally.add(logits, labels, per_sample=self._run.policy is not None)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state for resuming inside this epoch, after the batches mixed so far.
+
+        What was observed in this epoch is not in it: the resumed epoch observes anew. Inside a probe it holds the
+        snapshot that the probe will go back to.
+        """
+        here = Position(self._position.epoch, self._position.tail, self._seen.step, self._seen.mixed)
+        return self._run._state(asdict(here), None)

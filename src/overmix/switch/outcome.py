@@ -1,0 +1,178 @@
+"""Outcome: what a run saw, what was decided, why, and what it cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy import special
+
+from overmix.switch.policy import Observation, Probe
+
+Answer = Literal["fixed", "undecided", "no Mixup", "Mixup to the end", "switch"]
+
+LEVEL = 0.05
+"""How often, at most, a probe that is as good as the best one may be called worse."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One probe beside the best one.
+
+    Args:
+        epoch: epochs of Mixup before the tail.
+        tail: length of the tail in epochs.
+        score: mean Brier score.
+        behind: by how much the score is worse than the best one, >= 0.
+        standard_error: of ``behind``, from the differences sample by sample; NaN for a single sample.
+        worse: whether ``behind`` is beyond what chance could do.
+    """
+
+    epoch: int
+    tail: int
+    score: float
+    behind: float
+    standard_error: float
+    worse: bool
+
+
+def beside_the_best(probes: Sequence[Probe]) -> tuple[Row, ...]:
+    """Return each probe beside the one with the lowest mean (the first of several).
+
+    Probe i is worse if ``behind_i > z(1 - 0.05 / (K - 1)) * standard_error_i``: of K - 1 that are as good as the best
+    one, any is called worse in at most 5 % of cases, as far as the best one was not lucky itself.
+
+    Args:
+        probes: scored on the same samples in the same order.
+
+    Example:
+        >>> rows = beside_the_best([Probe(0, 4, (0.4, 0.5, 0.6)), Probe(8, 4, (0.3, 0.4, 0.5))])
+        >>> [(row.epoch, round(row.behind, 3), row.worse) for row in rows]
+        [(0, 0.1, True), (8, 0.0, False)]
+    """
+    if not probes:
+        return ()
+    best = min(range(len(probes)), key=lambda at: probes[at].score)
+    threshold = float(special.ndtri(1 - LEVEL / max(1, len(probes) - 1)))
+    rows = []
+    for at, probe in enumerate(probes):
+        difference = np.subtract(probe.brier, probes[best].brier)
+        n = len(difference)
+        error = float(difference.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+        behind = float(difference.mean())
+        # Not ">= 0 standard errors": with one sample nothing can be told apart.
+        rows.append(Row(probe.epoch, probe.tail, probe.score, behind, error, at != best and behind > threshold * error))
+    return tuple(rows)
+
+
+def table(rows: Sequence[Row], n: int) -> str:
+    """Return the rows as text for people, one line each."""
+    head = f"Seen: {len(rows)} probes on {n} held-out samples (mean Brier score; ± standard error of the difference)"
+    best = min(rows, key=lambda row: row.score)
+    return "\n".join([head, *(_line(row, best) for row in rows)])
+
+
+def _line(row: Row, best: Row) -> str:
+    start = f"  after {row.epoch:>5} epochs of Mixup: {row.score:.4f}"
+    if row is best:
+        return f"{start}  the lowest"
+    note = "" if row.worse else "  (no clear difference)"
+    return f"{start}  +{row.behind:.4f} ± {row.standard_error:.4f}{note}"
+
+
+def safe_epochs(rows: Sequence[Row]) -> tuple[int, ...]:
+    """Return the probed epochs that are not worse than the best one beyond chance."""
+    return tuple(row.epoch for row in rows if not row.worse)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run saw, what was decided, why, and the price so far.
+
+    Args:
+        epochs: length of the training.
+        switch_at: epochs of Mixup that were decided on; None while nothing is decided.
+        reason: the policy's own words.
+        probes: in the order of their epochs.
+        observations: what the decision was made from, discarded epochs included.
+        spent: epochs trained so far: the run's own, probes and discarded ones.
+        fixed: whether a schedule settled it before the training.
+
+    Example:
+        >>> print(Outcome(8, 0, "plain training is better", (), (), spent=10))
+        No Mixup here: plain training is better.
+        Price: 10 epochs trained, 1.25 times one run of 8.
+    """
+
+    epochs: int
+    switch_at: int | None
+    reason: str
+    probes: tuple[Probe, ...]
+    observations: tuple[Observation, ...]
+    spent: int
+    fixed: bool = False
+
+    @property
+    def answer(self) -> Answer:
+        """The decision in a word."""
+        if self.fixed:
+            return "fixed"
+        if self.switch_at is None:
+            return "undecided"
+        if self.switch_at == 0:
+            return "no Mixup"
+        return "Mixup to the end" if self.switch_at >= self.epochs else "switch"
+
+    @property
+    def cost(self) -> float:
+        """Epochs trained so far over those of one run."""
+        return self.spent / self.epochs
+
+    @property
+    def n(self) -> int:
+        """Number of held-out samples that the probes were scored on; 0 without probes."""
+        return len(self.probes[0].brier) if self.probes else 0
+
+    def rows(self) -> tuple[Row, ...]:
+        """Return the probes beside the best one."""
+        return beside_the_best(self.probes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON; what is no number there (a standard error of one sample) is None."""
+        rows = [{k: None if v != v else v for k, v in asdict(row).items()} for row in self.rows()]
+        return {
+            "answer": self.answer,
+            "switch_at": self.switch_at,
+            "epochs": self.epochs,
+            "reason": self.reason,
+            "n": self.n,
+            "probes": rows,
+            "safe_epochs": list(safe_epochs(self.rows())),
+            "observations": [asdict(seen) for seen in self.observations],
+            "spent": self.spent,
+            "cost": self.cost,
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self._headline()}: {self.reason}."]
+        if self.probes:
+            lines.append(table(self.rows(), self.n))
+            lines.append(f"Not clearly worse than the lowest: {_listed(safe_epochs(self.rows()))}.")
+        lines.append(f"Price: {self.spent} epochs trained, {self.cost:.2f} times one run of {self.epochs}.")
+        return "\n".join(lines)
+
+    def _headline(self) -> str:
+        return {
+            "fixed": "Fixed before the training",
+            "undecided": "Undecided, Mixup stays on",
+            "no Mixup": "No Mixup here",
+            "Mixup to the end": "Mixup to the end",
+            "switch": f"Mixup off after {self.switch_at} of {self.epochs} epochs",
+        }[self.answer]
+
+
+def _listed(epochs: Sequence[int]) -> str:
+    return f"after {', '.join(map(str, epochs))} epochs"
