@@ -56,7 +56,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _say_how_to_go_on(what: str, arguments: Sequence[str]) -> None:
-    goes_on = bool(arguments) and arguments[0] in ("demo", "run")
+    goes_on = bool(arguments) and arguments[0] in ("demo", "run", "switch")
     _say(f"{what}; go on with the same command:\n    overmix {shlex.join(arguments)}" if goes_on else what)
 
 
@@ -138,6 +138,33 @@ def run_command(
     study = read_study(spec, allow_code=allow_code)
     folder = out or Path("runs") / spec.stem
     _run_and_report(study, folder, workers, as_json=as_json, allow_code=allow_code, other_machine=other_machine)
+
+
+@app.command("switch")
+def switch_command(
+    spec: Annotated[Path, typer.Argument(help="Study file (YAML).")],
+    out: Out = None,
+    workers: Workers = None,
+    allow_code: Annotated[
+        bool, typer.Option("--allow-code", help="Let the study name models by import path (runs their code).")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find out when to switch Mixup off in a study: its mixing condition, switched off on a log grid of epochs.
+
+    Beside the grid it trains ERM, Mixup to the end, the condition that decides by itself (with data.val_size), and what
+    else might help: weight decay, and half the budget. The page shows final error against switch epoch. For example:
+
+    ```
+    overmix switch study.yaml
+    overmix switch study.yaml --out runs/when --json > summary.json
+    ```
+    """
+    from overmix.study import read_study, sweep_study
+
+    study = sweep_study(read_study(spec, allow_code=allow_code))
+    folder = out or Path("runs") / f"{spec.stem}-switch"
+    _run_and_report(study, folder, workers, as_json=as_json, allow_code=allow_code)
 
 
 @app.command()

@@ -23,7 +23,7 @@ import vl_convert
 from markupsafe import Markup
 
 from overmix.report import numbers, tables
-from overmix.report.charts import Chart, error_chart, price_charts, training_charts
+from overmix.report.charts import Chart, error_chart, price_charts, sweep_chart, training_charts
 from overmix.report.look import DARK, FONT, LIGHT, chart_config, css_variables
 from overmix.report.reading import Report
 
@@ -42,9 +42,9 @@ class Section:
 
 def sections(report: Report) -> list[Section]:
     """Return the page's charts in reading order. A new family of charts is added here."""
-    error = error_chart(report)
+    errors = [chart for chart in (error_chart(report), sweep_chart(report)) if chart]
     return [
-        Section("error", "Test error", [error] if error else []),
+        Section("error", "Test error", errors),
         Section("price", "Price", price_charts(report)),
         Section("training", "Training", training_charts(report)),
     ]

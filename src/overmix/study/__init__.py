@@ -6,6 +6,7 @@ from overmix.study.prepared import Prepared, prepare
 from overmix.study.result import StudyResult, load_result
 from overmix.study.run import Outlook, run_study
 from overmix.study.spec import StudySpec, resolved
+from overmix.study.sweep import sweep_study
 from overmix.study.worker import Progress
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "read_study",
     "resolved",
     "run_study",
+    "sweep_study",
 ]

@@ -1,0 +1,46 @@
+"""The search for the best switch, as a study made from a user's study."""
+
+from __future__ import annotations
+
+from overmix.errors import ConfigError
+from overmix.study.roles import role_of
+from overmix.study.spec import ConditionSpec, StudySpec, condition_parts
+
+SHARES = (1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
+"""Switch epochs, as shares of the training."""
+
+WEIGHT_DECAY = 5e-3
+"""Of the alternative that only regularises."""
+
+
+def sweep_study(spec: StudySpec) -> StudySpec:
+    """Return the study that switches a study's Mixup condition off at every epoch of a log grid.
+
+    Beside the grid it has ERM, Mixup to the end, the condition that decides by itself (if samples are held out), and
+    what else might help at equal steps or fewer: weight decay with and without Mixup, and a training half as long.
+
+    Args:
+        spec: the study; the first of its conditions that mixes and overrides nothing is taken.
+
+    Raises:
+        ConfigError: if no condition mixes.
+    """
+    mixing = next((c for c in spec.compare if role_of(c, spec) in ("mixup", "switched")), None)
+    if mixing is None:
+        raise ConfigError("compare", len(spec.compare), "add a condition that mixes, such as {name: Mixup}")
+    _, _, train = condition_parts(spec, mixing)
+    recipe, name = mixing.recipe, mixing.recipe_name
+    epochs = sorted({max(1, round(share * train.epochs)) for share in SHARES} - {train.epochs})
+    half = max(1, train.epochs // 2)
+    decay = {"optimizer": {"weight_decay": WEIGHT_DECAY}}
+    conditions = [
+        ConditionSpec(name="ERM", recipe="NoMixup", schedule="never"),
+        ConditionSpec(name=name, recipe=recipe),
+        *(ConditionSpec(name=f"{name} → ERM @{at}", recipe=recipe, schedule={"off_at": at}) for at in epochs),
+        ConditionSpec(name=f"ERM, weight decay {WEIGHT_DECAY:g}", recipe="NoMixup", schedule="never", train=decay),
+        ConditionSpec(name=f"{name}, weight decay {WEIGHT_DECAY:g}", recipe=recipe, train=decay),
+        ConditionSpec(name=f"{name}, {half} epochs", recipe=recipe, train={"epochs": half}),
+    ]
+    if spec.data.val_size:
+        conditions.insert(2, ConditionSpec(name=f"{name} → ERM (auto)", recipe=recipe, schedule="auto"))
+    return spec.model_copy(update={"name": f"{spec.name}: where to switch", "compare": tuple(conditions)})
