@@ -4,10 +4,23 @@ It mixes, shows whether and when a training over-trains, explains why, and switc
 """
 
 from overmix import recipes
+from overmix.diagnose import diagnose_curve
 from overmix.mix import MixedTarget, MixPlan, Recipe
 from overmix.recipes import Mixup, NoMixup
 from overmix.switch import Epochs, always, never, off_at
 
 __version__ = "0.1.0"
 
-__all__ = ["Epochs", "MixPlan", "MixedTarget", "Mixup", "NoMixup", "Recipe", "always", "never", "off_at", "recipes"]
+__all__ = [
+    "Epochs",
+    "MixPlan",
+    "MixedTarget",
+    "Mixup",
+    "NoMixup",
+    "Recipe",
+    "always",
+    "diagnose_curve",
+    "never",
+    "off_at",
+    "recipes",
+]

@@ -2,6 +2,8 @@
 
 from overmix.diagnose.advice import Advice, Evidence, Role, advise
 from overmix.diagnose.compare import Comparison, holm, paired_difference, paired_values
+from overmix.diagnose.curve import diagnose_curve
+from overmix.diagnose.curve_diagnosis import CurveDiagnosis
 from overmix.diagnose.diagnosis import Diagnosis, more_seeds
 from overmix.diagnose.ensemble import diagnose_ensemble
 from overmix.diagnose.turning import smooth, turning_epoch
@@ -9,10 +11,12 @@ from overmix.diagnose.turning import smooth, turning_epoch
 __all__ = [
     "Advice",
     "Comparison",
+    "CurveDiagnosis",
     "Diagnosis",
     "Evidence",
     "Role",
     "advise",
+    "diagnose_curve",
     "diagnose_ensemble",
     "holm",
     "more_seeds",

@@ -1,0 +1,134 @@
+"""Did this curve turn? From a log: one run or several, no test samples at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from overmix._typing import Shaped
+from overmix.diagnose.checks import check_bootstrap
+from overmix.diagnose.curve_diagnosis import CurveDiagnosis, size_that_matters
+from overmix.diagnose.curve_input import Curves, prepare
+from overmix.diagnose.depth import Depth, depth_of_curve, depth_over_seeds
+from overmix.diagnose.diagnosis import MIN_SEEDS, Verdict, verdict_of
+from overmix.diagnose.turning import log_position, plain_number, smoothing_rows
+
+MIN_EPOCHS = 10  # fewer points leave nothing to tell noise from shape
+P_LEVEL = 0.05
+
+
+def diagnose_curve(
+    epochs: Shaped[np.ndarray, " epochs"] | Sequence[Any],
+    values: Shaped[np.ndarray, "*seeds epochs"] | Sequence[Any],
+    *,
+    lower_is_better: bool = True,
+    unit: Literal["auto", "fraction", "percent", "value"] = "auto",
+    n_bootstrap: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> CurveDiagnosis:
+    """Say whether a logged curve is U-shaped, with intervals: of one run, or of several seeds.
+
+        ``depth = smooth(T) - min_t smooth(t)``,   ``δ = max(0.5 points if a rate, 5 % of the best value)``
+
+    ``"u-shaped"`` if the interval of the depth lies above ``δ`` (and, for fewer than five seeds, no falling curve with
+    the same noise looks like it, p < 5 %), ``"monotone"`` if below ``δ``, else ``"undecided"``.
+
+    Five seeds or more: each is read where the others are lowest, and seeds are drawn anew. Fewer: the noise along the
+    mean curve is estimated, its correlation from epoch to epoch at the upper end of what the residuals allow, and
+    simulated. Smoothing is along log epoch (see `smooth`), so epochs may be logged at any spacing.
+
+    Args:
+        epochs: shape (epochs,), strictly increasing numbers; steps will do. Lists will do as well.
+        values: shape (epochs,) or (seeds, epochs), held-out error, loss or accuracy. Runs that end in NaN or infinity
+            have diverged and are left out; if all have, what came before is shown and nothing decided.
+        lower_is_better: False for accuracies, which are turned around; ``best`` and ``final`` stay accuracies.
+        unit: ``"fraction"`` or ``"percent"`` for rates, ``"value"`` for losses; ``"auto"`` takes values in [0, 1] for
+            fractions, up to 100 for percent if one exceeds 10, anything else for values.
+        n_bootstrap: number of bootstrap samples.
+        level: of the intervals.
+        seed: of the bootstrap; the same input and seed give the same diagnosis.
+
+    Raises:
+        DataError: epochs and values do not fit together, are no numbers, or have holes.
+        ConfigError: a setting out of its range.
+
+    Example:
+        >>> epochs = np.arange(1, 201)
+        >>> error = 0.1 + 0.03 * np.log(epochs / 40) ** 2 + np.random.default_rng(0).normal(0, 0.005, 200)
+        >>> found = diagnose_curve(epochs, error)
+        >>> found.verdict, 30 < found.turning_epoch < 55, round(found.depth, 2)
+        ('u-shaped', True, 0.08)
+    """
+    check_bootstrap(n_bootstrap, level)
+    curves = prepare(np.asarray(epochs), np.asarray(values), lower_is_better=lower_is_better, unit=unit)
+    reason = _nothing_to_tell(curves)
+    if reason is not None:
+        return _describe(curves, None, level=level, reason=reason)
+    rng = np.random.default_rng(seed)
+    shifted = curves.values - curves.values[0, 0]  # the level does not matter, and rounding stays far below the depth
+    if len(shifted) >= MIN_SEEDS:
+        found = depth_over_seeds(curves.epochs, shifted, n_bootstrap=n_bootstrap, level=level, rng=rng)
+    else:
+        mean = shifted.mean(axis=0)
+        found = depth_of_curve(curves.epochs, mean, n_bootstrap=n_bootstrap, level=level, rng=rng)
+    return _describe(curves, found, level=level, reason=_remark(curves))
+
+
+def _describe(curves: Curves, found: Depth | None, *, level: float, reason: str | None) -> CurveDiagnosis:
+    position = log_position(curves.epochs)
+    level_of = curves.values[0, 0]
+    smoothed = level_of + smoothing_rows(position, position) @ (curves.values - level_of).mean(axis=0)
+    at = int(np.argmin(smoothed))
+    delta = size_that_matters(float(smoothed[at]), curves.unit)
+    method: Literal["seeds", "curve", "none"] = "seeds" if len(curves.values) >= MIN_SEEDS else "curve"
+    return CurveDiagnosis(
+        verdict="undecided" if found is None else _verdict(curves, found, delta),
+        turning_epoch=plain_number(float(curves.epochs[at])),
+        turning_epoch_ci=None if found is None else found.turning_ci,
+        depth=float(smoothed[-1] - smoothed[at]) if found is None else found.depth,
+        depth_ci=None if found is None else found.depth_ci,
+        delta=delta,
+        best=curves.own(smoothed[at]),
+        final=curves.own(smoothed[-1]),
+        n_seeds=len(curves.values),
+        n_diverged=curves.n_diverged,
+        n_epochs=len(curves.epochs),
+        method="none" if found is None else method,
+        unit=curves.unit,
+        level=level,
+        p_value=None if found is None else found.p_value,
+        rho=None if found is None else found.rho,
+        reason=reason,
+    )
+
+
+def _verdict(curves: Curves, found: Depth, delta: float) -> Verdict:
+    if _constant(curves):
+        return "monotone"
+    verdict = verdict_of(found.depth_ci, delta)
+    by_chance = found.p_value is not None and found.p_value >= P_LEVEL
+    return "undecided" if verdict == "u-shaped" and by_chance else verdict
+
+
+def _constant(curves: Curves) -> bool:
+    return bool(np.ptp(curves.values) == 0)
+
+
+def _nothing_to_tell(curves: Curves) -> str | None:
+    """Return why no verdict is possible."""
+    if not curves.usable:
+        return f"Every run diverged, at or soon after epoch {curves.epochs[-1]:g}: lower the learning rate first."
+    if len(curves.epochs) < MIN_EPOCHS:
+        return f"Only {len(curves.epochs)} epochs were logged: log at least {MIN_EPOCHS}, 50 are better."
+    return None
+
+
+def _remark(curves: Curves) -> str | None:
+    if _constant(curves):
+        return "The curve is constant: check that the right values were read."
+    if curves.n_diverged:
+        return f"Runs that diverged were left out: {curves.n_diverged}."
+    return None
