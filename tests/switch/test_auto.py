@@ -76,17 +76,34 @@ def test_it_waits_while_its_own_curve_still_falls():
     assert policy.decide(replace(seen, observations=turned)).switch_at == 250
 
 
+def test_it_goes_back_only_to_the_state_that_it_kept():
+    policy = AutoSwitch()
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        scores = rng.normal(0.2, 0.02, 9)
+        kept = None
+        for count in range(1, 10):
+            decision = policy.decide(history(*scores[:count], policy=policy))
+            newest = policy.probe_epochs(1000)[count - 1]
+            assert decision.keep in (kept, newest)
+            kept = decision.keep
+            if decision.switch_at is not None:
+                assert decision.switch_at == kept
+                break
+        else:
+            raise AssertionError("after the last probe it decides")
+
+
 def test_a_training_too_short_for_a_probe_keeps_mixing():
     assert AutoSwitch().decide(History(1)).switch_at == 1
 
 
 def test_the_own_minimum_needs_looks_and_numbers():
     looks = [Observation(e, 1.0, 50, 0.1, 1.0, (e - 10) ** 2, 0.1) for e in range(1, 30)]
-    assert own_minimum(History(100, 30, tuple(looks))) == pytest.approx(11, abs=2)
-    assert own_minimum(History(100, 30, tuple(looks[:4]))) is None
-    assert own_minimum(History(100, 30, (*looks, replace(looks[0], epoch=30, brier=float("nan"))))) is None
-    train = tuple(replace(look, split="train") for look in looks)
-    assert own_minimum(History(100, 30, train)) is None
+    assert own_minimum(looks) == pytest.approx(11, abs=2)
+    assert own_minimum(looks[:4]) is None
+    assert own_minimum([*looks, replace(looks[0], epoch=30, brier=float("nan"))]) is None
+    assert own_minimum([replace(look, split="train") for look in looks]) is None
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ class DecidingTraining(StackTraining):
         self._brier = torch.full((n_replicas, len(self._probe_epochs), n_val), torch.nan)
         self._switch_at = torch.full((n_replicas,), -1)
         self._decided_at = torch.full((n_replicas,), -1)
+        self._probes = torch.zeros(n_replicas, dtype=torch.int64)
         self._keep: set[int] = set()
         self._snapshots: dict[int, dict[str, Tensor]] = {}
         self._reasons = [""] * n_replicas
@@ -69,12 +70,13 @@ class DecidingTraining(StackTraining):
     def _decide(self) -> None:
         keep = set()
         for r in torch.nonzero(self._switch_at < 0).flatten().tolist():
-            decision = self.policy.decide(self.history(r))
+            history = self.history(r)
+            decision = self.policy.decide(history)
             if decision.keep is not None:
                 keep.add(decision.keep)
             at = self.epochs if decision.switch_at is None and self.done else decision.switch_at
             if at is not None:
-                self._switch_at[r], self._decided_at[r] = at, self.epoch
+                self._switch_at[r], self._decided_at[r], self._probes[r] = at, self.epoch, len(history.probes)
                 self._reasons[r] = decision.reason
         self._keep = keep | {int(s) for s in self._switch_at if s >= 0}
         if self.epoch in self._keep and self.epoch not in self._snapshots:
@@ -132,8 +134,8 @@ class DecidingTraining(StackTraining):
     def cost(self) -> Float[np.ndarray, " replicas"]:
         """Epochs that each replica would train alone, tails and discarded ones included, over those of one run."""
         tail = self.policy.tail_epochs(self.epochs)
-        probes = np.array([sum(epoch <= int(done) for epoch in self._probe_epochs) for done in self._decided_at])
-        trained = self._decided_at.numpy() + self.epochs - self._switch_at.numpy() + tail * probes
+        # A replica that decided just before a probe that others of its stack still needed would not have made it.
+        trained = self._decided_at.numpy() + self.epochs - self._switch_at.numpy() + tail * self._probes.numpy()
         costs: np.ndarray = trained / self.epochs
         return costs
 
@@ -152,6 +154,7 @@ class DecidingTraining(StackTraining):
             "probe_brier": self._brier.clone(),
             "switch_at": self._switch_at.clone(),
             "decided_at": self._decided_at.clone(),
+            "probes": self._probes.clone(),
         }
         kept = {
             f"{_SNAPSHOT}{epoch}.{name}": tensor
@@ -167,6 +170,7 @@ class DecidingTraining(StackTraining):
             ("probe_brier", self._brier),
             ("switch_at", self._switch_at),
             ("decided_at", self._decided_at),
+            ("probes", self._probes),
         ):
             own.copy_(state[name])
         self._snapshots = {}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from overmix.diagnose.turning import smooth
 from overmix.errors import ConfigError
-from overmix.switch.policy import Decision, History, Probe
+from overmix.switch.policy import Decision, History, Observation, Probe
 
 SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
 """Where it looks by default: log-spaced, as over-training is a matter of the logarithm of the epoch."""
@@ -85,17 +87,18 @@ class AutoSwitch:
             return Decision(history.epochs, "the training is too short for a probe: Mixup stays on")
         if not probes:
             return Decision(None, "no probe yet")
-        turn = own_minimum(history)
-        guess = self._guess(history.epochs, turn)
-        best = self._best(probes, guess)
-        found, later = probes[best], len(probes) - 1 - best
+        kept = _kept(self, history.epochs, probes, _until(history, probes[-1].epoch))
+        found, later = probes[kept], len(probes) - 1 - kept
         said = f"Brier score {found.score:.4f} after {found.epoch} epochs of Mixup"
         if len(probes) == len(planned) or history.done >= history.epochs:
-            return Decision(found.epoch, f"{said}: the best of all {len(probes)} probes")
+            return Decision(found.epoch, f"{said}: the best of all {len(probes)} probes", keep=found.epoch)
+        turn = own_minimum(history.observations)
         # A hair below the guess counts as there: epochs are whole.
-        passed = probes[-1].epoch >= 0.99 * guess and history.done >= self.wait * (turn or 0)
+        reached = probes[-1].epoch >= 0.99 * self._guess(history.epochs, turn)
+        passed = reached and history.done >= self.wait * (turn or 0)
         if (passed and later >= 1) or later >= _GIVE_UP:
-            return Decision(found.epoch, f"{said}: the best of {len(probes)} probes, and later ones were worse")
+            reason = f"{said}: the best of {len(probes)} probes, and later ones were worse"
+            return Decision(found.epoch, reason, keep=found.epoch)
         return Decision(None, f"{said}: the best so far", keep=found.epoch)
 
     def _guess(self, epochs: int, turn: float | None) -> float:
@@ -105,14 +108,35 @@ class AutoSwitch:
         turn = min(max(turn, 0.1 * epochs), 0.75 * epochs)
         return math.exp((1 - self.blend) * math.log(self.guess * epochs) + self.blend * math.log(turn))
 
-    def _best(self, probes: tuple[Probe, ...], guess: float) -> int:
+    def _costs(self, probes: Sequence[Probe], guess: float) -> np.ndarray:
+        """Return the probes' scores with the pull towards the guess."""
         scores = np.array([probe.score for probe in probes])
-        noise = _noise(probes, int(scores.argmin()))
         distance = np.log2(np.array([probe.epoch for probe in probes]) / guess)
-        return int((scores + self.pull * noise * distance**2).argmin())
+        costs: np.ndarray = scores + self.pull * _noise(probes, int(scores.argmin())) * distance**2
+        return costs
 
 
-def _noise(probes: tuple[Probe, ...], best: int) -> float:
+@lru_cache(maxsize=256)
+def _kept(policy: AutoSwitch, epochs: int, probes: tuple[Probe, ...], looks: tuple[Observation, ...]) -> int:
+    """Return the index of the probe whose state is kept: a later one replaces it if it was better when it was made.
+
+    One state is held at a time, so that a probe that lost once cannot come back. Cached, since it changes with each
+    probe only, and is asked for after every epoch.
+    """
+    kept = 0
+    for newest in range(1, len(probes)):
+        turn = own_minimum([seen for seen in looks if seen.epoch < probes[newest].epoch])
+        costs = policy._costs(probes[: newest + 1], policy._guess(epochs, turn))
+        if costs[newest] < costs[kept]:
+            kept = newest
+    return kept
+
+
+def _until(history: History, epoch: int) -> tuple[Observation, ...]:
+    return tuple(seen for seen in history.observations if seen.epoch < epoch)
+
+
+def _noise(probes: Sequence[Probe], best: int) -> float:
     """Return the median standard error of the mean paired difference between a probe and the one with the best score.
 
     Paired, since all probes are scored on the same samples, most of which are equally easy or hard for all.
@@ -125,12 +149,12 @@ def _noise(probes: tuple[Probe, ...], best: int) -> float:
     return float(np.median(errors)) if errors else 0.0
 
 
-def own_minimum(history: History) -> float | None:
-    """Return the epoch at which the run's own Brier curve, smoothed along log epoch, is lowest so far.
+def own_minimum(observations: Sequence[Observation]) -> float | None:
+    """Return the epoch at which a run's own Brier curve, smoothed along log epoch, is lowest so far.
 
     ``None`` with fewer than five looks, or if one is not finite.
     """
-    looks = [seen for seen in history.observations if seen.split == "val"]
+    looks = [seen for seen in observations if seen.split == "val"]
     values = np.array([seen.brier for seen in looks])
     if len(looks) < _LOOKS_FOR_A_MINIMUM or not np.isfinite(values).all():
         return None
