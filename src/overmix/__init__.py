@@ -7,11 +7,12 @@ from overmix import recipes
 from overmix.diagnose import diagnose_curve
 from overmix.mix import MixedTarget, MixPlan, Recipe
 from overmix.recipes import Mixup, NoMixup
-from overmix.switch import Epochs, always, never, off_at
+from overmix.switch import AutoSwitch, Epochs, always, never, off_at
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AutoSwitch",
     "Epochs",
     "MixPlan",
     "MixedTarget",
