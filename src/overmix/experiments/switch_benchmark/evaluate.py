@@ -168,7 +168,7 @@ def _summary(name: str, split: str, rows: Sequence[Row]) -> dict[str, Any]:
         "regret_max": float(regrets.max()),
         "over_best_plain": float(np.mean([row.over_best_plain for row in rows])),
         "over_erm_max": float(max(row.over_erm for row in rows)),
-        "worse_than_erm": int(sum(p < 0.05 for p in corrected)),
+        "worse_than_erm": int(sum(p is not None and p < 0.05 for p in corrected)),
         "cost": float(np.mean([row.cost for row in rows])),
         "cost_max": float(max(row.cost for row in rows)),
         "early": float(np.mean([row.early for row in rows])),
