@@ -33,7 +33,7 @@ def evaluation_epochs(epochs: int, per_octave: int = 4) -> Int[np.ndarray[Any, A
 
     Example:
         >>> evaluation_epochs(10).tolist()
-        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+        [1, 2, 3, 4, 5, 6, 7, 8, 10]
         >>> len(evaluation_epochs(1000))
         36
     """
