@@ -10,7 +10,7 @@ from overmix._typing import Float
 
 RHO_GRID = np.array([0.0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.875, 0.925, 0.95, 0.97, 0.985])
 RHO_TAIL = 0.2  # the memory is taken at the upper end of what the residuals allow: too little of it makes false alarms
-N_REFERENCE = 200  # simulated noises per value of the grid
+N_REFERENCE = 100  # simulated noises per value of the grid
 LOCAL_SHARE = 1 / 6  # of the curve: standard deviation of the window in which the local size of the noise is read
 
 

@@ -1,0 +1,88 @@
+"""From logs to curves: one metric, one row per run, on the epochs that all runs share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+
+from overmix._typing import Float
+from overmix.diagnose.curve import diagnose_curve
+from overmix.diagnose.curve_diagnosis import CurveDiagnosis
+from overmix.diagnose.logs.log import Log, is_numeric
+from overmix.diagnose.logs.metric import check_metric, choose_metric, kind_of
+from overmix.diagnose.logs.search import read_logs
+from overmix.errors import DataError
+
+
+@dataclass(frozen=True)
+class LoggedCurves:
+    """A metric, read from logs.
+
+    Attributes:
+        metric: its name in the logs.
+        axis: name of the horizontal axis; ``"row"`` if rows were counted.
+        epochs: shape (epochs,), increasing.
+        values: shape (runs, epochs), as logged.
+        runs: names of the runs.
+    """
+
+    metric: str
+    axis: str
+    epochs: Float[np.ndarray, " epochs"]
+    values: Float[np.ndarray, "runs epochs"]
+    runs: tuple[str, ...]
+
+    def diagnose(self) -> CurveDiagnosis:
+        """Judge them with `diagnose_curve`; accuracies are turned around, losses are no rates."""
+        kind = kind_of(self.metric)
+        return diagnose_curve(
+            self.epochs,
+            self.values,
+            lower_is_better=kind != "accuracy",
+            unit="value" if kind == "loss" else "auto",
+        )
+
+
+def read_curves(paths: Sequence[Path], *, metric: str | None = None, x: str | None = None) -> LoggedCurves:
+    """Read one metric of all runs that the paths hold.
+
+    Runs are lined up on the epochs that all of them logged. They must end at one epoch: where the end is, is what a
+    depth is about.
+
+    Args:
+        paths: files or folders; CSV, TensorBoard event files, Hugging Face's ``trainer_state.json``, Keras history as
+            JSON, MLflow run folders.
+        metric: name of the metric; None chooses the held-out one, see `choose_metric`.
+        x: name of the column for the horizontal axis; None takes ``epoch``, else ``step``, else counts rows.
+
+    Raises:
+        DataError: files that cannot be read, values that are no numbers, runs of unequal lengths.
+        ConfigError: no such column, or no metric that stands out.
+    """
+    if not paths:
+        raise DataError("no path was given: name a log file or a folder")
+    logs = [log for path in paths for log in read_logs(Path(path))]
+    names = list(dict.fromkeys(name for log in logs for name in log.names()))
+    if metric is None:
+        numeric = [name for name in names if any(is_numeric(log, name) for log in logs)]
+        chosen = choose_metric(numeric, logs[0].name)
+    else:
+        chosen = check_metric(metric, names, logs[0].name)
+    columns = [log.column(chosen, x) for log in logs]
+    shared = reduce(np.intersect1d, (epochs for epochs, _ in columns))
+    _check_ends(logs, [float(epochs[-1]) for epochs, _ in columns])
+    values = np.stack([found[np.isin(epochs, shared)] for epochs, found in columns])
+    return LoggedCurves(chosen, logs[0].axis(x, chosen) or "row", shared, values, tuple(log.name for log in logs))
+
+
+def _check_ends(logs: Sequence[Log], ends: Sequence[float]) -> None:
+    other = next((i for i, end in enumerate(ends) if end != ends[0]), None)
+    if other is not None:
+        raise DataError(
+            f"unequal lengths: {logs[0].name} ends at {ends[0]:g}, {logs[other].name} at {ends[other]:g}; "
+            f"give runs of one length, or each by itself"
+        )

@@ -1,0 +1,101 @@
+"""Readers of text logs: CSV, JSON of Hugging Face and Keras, folders of MLflow."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from overmix.diagnose.logs.log import Log
+from overmix.errors import DataError
+
+RUN_COLUMNS = ("seed", "run", "run_id", "replica")
+_FORMS = "give Hugging Face's trainer_state.json, a Keras history, or a list of rows"
+
+
+def read_csv(path: Path) -> list[Log]:
+    """Read a CSV file; a column ``seed``, ``run``, ``run_id`` or ``replica`` tells several runs apart.
+
+    Raises:
+        DataError: no text, no header, or no rows.
+    """
+    lines = _text(path).splitlines()
+    if not lines or not lines[0].strip():
+        raise DataError(f"{path}: empty; give a CSV file with a header line")
+    delimiter = max(",;\t", key=lines[0].count)
+    try:
+        rows = list(csv.DictReader(lines, delimiter=delimiter, skipinitialspace=True, restval=""))
+    except csv.Error as error:
+        raise DataError(f"{path}: not a CSV file ({error})") from None
+    if not rows:
+        raise DataError(f"{path}: only a header, no rows")
+    for number, row in enumerate(rows, start=2):
+        if None in row:
+            raise DataError(f"{path}, line {number}: more values than the header has names; mend that line")
+    kept = [{(name or "").strip(): value for name, value in row.items()} for row in rows]
+    column = next((name for name in kept[0] if name.lower() in RUN_COLUMNS), None)
+    if column is None:
+        return [Log(str(path), kept)]
+    runs: dict[str, list[Mapping[str, object]]] = {}
+    for row in kept:
+        runs.setdefault(row[column], []).append({name: value for name, value in row.items() if name != column})
+    return [Log(f"{path} ({column} {run})", found) for run, found in runs.items()]
+
+
+def read_json(path: Path) -> list[Log]:
+    """Read ``trainer_state.json``, a Keras history (``{"loss": [...], "val_loss": [...]}``) or a list of rows.
+
+    Raises:
+        DataError: not JSON, or of another form.
+    """
+    try:
+        content = json.loads(_text(path))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON ({error})") from None
+    if isinstance(content, dict):
+        content = content.get("log_history", content.get("history", content))
+    rows = _from_columns(content, path) if isinstance(content, dict) else content
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise DataError(f"{path}: no log that is known; {_FORMS}")
+    if not rows:
+        raise DataError(f"{path}: empty")
+    return [Log(str(path), rows)]
+
+
+def read_mlflow(folder: Path) -> list[Log]:
+    """Read an MLflow run: ``metrics/<name>`` with lines "timestamp value step".
+
+    Raises:
+        DataError: a line of another form.
+    """
+    rows: list[Mapping[str, object]] = []
+    for file in sorted(path for path in (folder / "metrics").rglob("*") if path.is_file()):
+        name = file.relative_to(folder / "metrics").as_posix()
+        for number, line in enumerate(_text(file).splitlines(), start=1):
+            parts = line.split()
+            if len(parts) != 3:
+                raise DataError(f'{file}, line {number}: {line[:40]!r} is not "timestamp value step"')
+            rows.append({"step": parts[2], name: parts[1]})
+    return [Log(str(folder), rows)]
+
+
+def _from_columns(content: Mapping[str, Any], path: Path) -> list[dict[str, object]]:
+    columns = {name: values for name, values in content.items() if isinstance(values, list)}
+    lengths = {name: len(values) for name, values in columns.items()}
+    if not columns:
+        raise DataError(f"{path}: no log that is known; {_FORMS}")
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"{path}: unequal lengths ({', '.join(f'{name} {n}' for name, n in lengths.items())})")
+    counted = range(1, max(lengths.values()) + 1)
+    return [{"epoch": at, **{name: values[at - 1] for name, values in columns.items()}} for at in counted]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not a text file") from None
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from None

@@ -1,0 +1,248 @@
+"""Each reader, on logs of the form that its tool writes."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from overmix.diagnose.logs import read_curves
+from overmix.diagnose.logs.tensorboard import crc32c, masked
+from overmix.errors import ConfigError, DataError
+
+ERRORS = [0.9, 0.5, 0.3, 0.25, 0.3]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, str], Path]:
+    def put(name: str, content: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+        return path
+
+    return put
+
+
+def as_csv(values: list[float], *, first: int = 1, metric: str = "test_error") -> str:
+    return f"epoch,{metric}\n" + "".join(f"{t},{v}\n" for t, v in enumerate(values, start=first))
+
+
+def varint(number: int) -> bytes:
+    out = b""
+    while number > 0x7F:
+        out, number = out + bytes([number & 0x7F | 0x80]), number >> 7
+    return out + bytes([number])
+
+
+def field(number: int, content: bytes | int) -> bytes:
+    if isinstance(content, int):
+        return varint(number << 3) + varint(content)
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def record(data: bytes) -> bytes:
+    length = struct.pack("<Q", len(data))
+    return length + struct.pack("<I", masked(crc32c(length))) + data + struct.pack("<I", masked(crc32c(data)))
+
+
+def event(step: int, tag: str, value: float, *, tensor: bool = False) -> bytes:
+    raw = struct.pack("<f", value)
+    if tensor:
+        number = field(8, field(1, 1) + field(2, b"") + field(4, raw))
+    else:
+        number = varint(2 << 3 | 5) + raw
+    wall_time = varint(1 << 3 | 1) + struct.pack("<d", 1.7e9)
+    return record(wall_time + field(2, step) + field(5, field(1, field(1, tag.encode()) + number)))
+
+
+VERSION = record(varint(1 << 3 | 1) + struct.pack("<d", 1.7e9) + field(3, b"brain.Event:2"))
+
+
+def events(*, tensor: bool = False) -> bytes:
+    scalars = [event(100 * t, "Error/test", v, tensor=tensor) for t, v in enumerate(ERRORS, start=1)]
+    return VERSION + b"".join(scalars) + event(1, "Loss/train", 2.0)
+
+
+def test_csv(write) -> None:
+    found = read_curves([write("a.csv", as_csv(ERRORS))])
+    assert (found.metric, found.axis, found.runs[0].endswith("a.csv")) == ("test_error", "epoch", True)
+    np.testing.assert_array_equal(found.epochs, [1, 2, 3, 4, 5])
+    np.testing.assert_array_equal(found.values, [ERRORS])
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_csv_of_other_separators_and_a_byte_order_mark(write, separator: str) -> None:
+    content = "\ufeff" + as_csv(ERRORS).replace(",", separator)
+    assert read_curves([write("a.csv", content)], x="epoch").values.shape == (1, 5)
+
+
+def test_csv_with_a_seed_column_holds_several_runs(write) -> None:
+    rows = "".join(f"{s},{t},{v + s}\n" for s in (0, 1, 2) for t, v in enumerate(ERRORS, start=1))
+    found = read_curves([write("a.csv", "seed,epoch,val_loss\n" + rows)])
+    assert found.values.shape == (3, 5)
+    np.testing.assert_allclose(found.values[2] - found.values[0], 2)
+
+
+def test_lightning_leaves_most_cells_empty(write) -> None:
+    rows = "".join(f"{t},{10 * t},,{0.1 * t}\n{t},{10 * t + 9},{1 - e},\n" for t, e in enumerate(ERRORS))
+    write("lightning_logs/version_0/metrics.csv", "epoch,step,val_acc,train_loss\n" + rows)
+    found = read_curves([write("x.txt", "").parent])
+    assert (found.metric, found.axis) == ("val_acc", "epoch")
+    np.testing.assert_allclose(found.values[0], 1 - np.array(ERRORS))
+    assert found.diagnose().best == pytest.approx(0.75, abs=0.05)
+
+
+def test_keras_history(write) -> None:
+    content = json.dumps({"loss": [3, 2, 1, 1, 1], "val_loss": ERRORS, "params": {}})
+    found = read_curves([write("history.json", content)])
+    assert (found.metric, found.epochs.tolist()) == ("val_loss", [1, 2, 3, 4, 5])
+    assert found.diagnose().unit == "value"
+
+
+def test_hugging_face_takes_the_last_checkpoint_of_a_run(write) -> None:
+    for step in (2, 5):
+        rows = [{"epoch": t, "step": t, "loss": 1.0} for t in range(1, step + 1)]
+        rows += [{"epoch": t, "step": t, "eval_loss": v} for t, v in enumerate(ERRORS[:step], start=1)]
+        path = write(f"run/checkpoint-{step}0/trainer_state.json", json.dumps({"log_history": rows}))
+    found = read_curves([path.parents[1]])
+    assert (found.metric, found.values.tolist()) == ("eval_loss", [ERRORS])
+
+
+def test_mlflow_run_and_experiment(write) -> None:
+    for run in "ab":
+        lines = "".join(f"170000000{t} {v} {t}\n" for t, v in enumerate(ERRORS))
+        path = write(f"1/{run}/metrics/val/error", lines)
+        write(f"1/{run}/meta.yaml", "run_id: x")
+    found = read_curves([path.parents[2]])
+    assert (found.metric, found.axis, found.epochs.tolist()) == ("val/error", "step", [0, 1, 2, 3, 4])
+    assert read_curves([path.parents[4]]).values.shape == (2, 5)
+
+
+@pytest.mark.parametrize("tensor", [False, True])
+def test_tensorboard(tmp_path: Path, tensor: bool) -> None:
+    (tmp_path / "events.out.tfevents.1.host.1.0").write_bytes(events(tensor=tensor))
+    found = read_curves([tmp_path])
+    assert (found.metric, found.axis, found.epochs.tolist()) == ("Error/test", "step", [100, 200, 300, 400, 500])
+    np.testing.assert_allclose(found.values[0], ERRORS, rtol=1e-6)
+
+
+def test_tensorboard_files_of_one_folder_are_one_resumed_run(tmp_path: Path) -> None:
+    (tmp_path / "events.out.tfevents.1").write_bytes(event(1, "test_error", 0.5) + event(2, "test_error", 0.4))
+    (tmp_path / "events.out.tfevents.2").write_bytes(event(2, "test_error", 0.3))
+    np.testing.assert_allclose(read_curves([tmp_path]).values, [[0.5, 0.3]])
+
+
+def test_tensorboard_record_cut_short_is_a_run_that_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "events.out.tfevents.1"
+    path.write_bytes(events() + event(600, "Error/test", 0.1)[:-3])
+    assert read_curves([path]).epochs[-1] == 500
+
+
+@pytest.mark.parametrize("at", [3, 20, -10])
+def test_damaged_tensorboard_files_are_refused(tmp_path: Path, at: int) -> None:
+    data = bytearray(events())
+    data[at] ^= 1
+    path = tmp_path / "events.out.tfevents.1"
+    path.write_bytes(bytes(data))
+    with pytest.raises(DataError, match="damaged"):
+        read_curves([path])
+
+
+def test_records_that_are_no_events_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "events.out.tfevents.1"
+    path.write_bytes(record(b"\x2a\x05hello"))
+    with pytest.raises(DataError, match="no TensorBoard event"):
+        read_curves([path])
+
+
+def test_tensorboard_writer_of_torch(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(tmp_path) as writer:
+        for t, value in enumerate(ERRORS, start=1):
+            writer.add_scalar("test_error", value, t)
+    np.testing.assert_allclose(read_curves([tmp_path]).values, [ERRORS], rtol=1e-6)
+
+
+def test_runs_are_lined_up_on_common_epochs(write) -> None:
+    a = write("a.csv", as_csv(ERRORS))
+    b = write("b.csv", "epoch,test_error\n1,0.8\n3,0.4\n5,0.2\n")
+    found = read_curves([a, b])
+    assert found.epochs.tolist() == [1, 3, 5]
+    np.testing.assert_array_equal(found.values, [[0.9, 0.3, 0.3], [0.8, 0.4, 0.2]])
+
+
+def test_diverged_runs_keep_their_nan(write) -> None:
+    assert np.isnan(read_curves([write("a.csv", "epoch,test_error\n1,0.5\n2,nan\n")]).values[0, 1])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "empty"),
+        ("epoch,test_error\n", "only a header"),
+        ("epoch,test_error\n1,abc\n", r"row 1: test_error = 'abc' is not a number"),
+        ("epoch,test_error\n1,0.5\n2,0,5\n", "line 3: more values"),
+        ("epoch,test_error\n1,\n", "no values"),
+        ("a,b\n1,2\n", "choose from: a, b"),
+        ("epoch,test_error,test_err\n1,1,1\n", "choose one of: test_err, test_error"),
+    ],
+)
+def test_bad_csv_is_refused_in_one_line(write, content: str, message: str) -> None:
+    wanted = "test_error" if "abc" in content or content.endswith("1,\n") else None
+    with pytest.raises((DataError, ConfigError), match=message) as caught:
+        read_curves([write("a.csv", content)], metric=wanted)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("3", "no log that is known"),
+        ("{}", "no log that is known"),
+        ('{"val_loss": [1, 2], "loss": [1]}', "unequal lengths"),
+        ('{"log_history": []}', "empty"),
+    ],
+)
+def test_bad_json_is_refused_in_one_line(write, content: str, message: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        read_curves([write("a.json", content)])
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_things_are_named(write, tmp_path: Path) -> None:
+    path = write("a.csv", as_csv(ERRORS))
+    with pytest.raises(ConfigError, match="did you mean test_error"):
+        read_curves([path], metric="test_eror")
+    with pytest.raises(ConfigError, match="did you mean epoch"):
+        read_curves([path], x="epohc")
+    with pytest.raises(DataError, match="no such file"):
+        read_curves([tmp_path / "b.csv"])
+    (tmp_path / "none").mkdir()
+    with pytest.raises(DataError, match="no log found"):
+        read_curves([tmp_path / "none"])
+    with pytest.raises(DataError, match="no path"):
+        read_curves([])
+    (tmp_path / "c.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="not a text file"):
+        read_curves([tmp_path / "c.csv"])
+
+
+def test_runs_that_end_elsewhere_are_refused(write) -> None:
+    a, b = write("a.csv", as_csv(ERRORS)), write("b.csv", as_csv(ERRORS[:3]))
+    with pytest.raises(DataError, match=r"unequal lengths: .*a.csv ends at 5, .*b.csv at 3"):
+        read_curves([a, b])
+
+
+def test_mlflow_lines_of_another_form_are_refused(write) -> None:
+    path = write("r/metrics/val_loss", "1 2\n")
+    with pytest.raises(DataError, match="timestamp value step"):
+        read_curves([path.parents[1]])
