@@ -15,7 +15,7 @@ from overmix.switch.policy import Observation, Probe
 Answer = Literal["fixed", "undecided", "no Mixup", "Mixup to the end", "switch"]
 
 LEVEL = 0.05
-"""How often, at most, a probe that is as good as the best one may be called worse."""
+"""How often any probe may be called worse than the best one if all of them are equally good."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,9 @@ class Row:
 def beside_the_best(probes: Sequence[Probe]) -> tuple[Row, ...]:
     """Return each probe beside the one with the lowest mean (the first of several).
 
-    Probe i is worse if ``behind_i > z(1 - 0.05 / (K - 1)) * standard_error_i``: of K - 1 that are as good as the best
-    one, any is called worse in at most 5 % of cases, as far as the best one was not lucky itself.
+    Probe i is worse if ``behind_i > t(1 - 0.05 / (K (K - 1))) * standard_error_i``, t the quantile of Student's law with
+    n - 1 degrees of freedom. The correction is for all ordered pairs, since the best one of K was lucky itself: if all
+    are equally good, any is called worse in at most 5 % of cases.
 
     Args:
         probes: scored on the same samples in the same order.
@@ -56,14 +57,14 @@ def beside_the_best(probes: Sequence[Probe]) -> tuple[Row, ...]:
     if not probes:
         return ()
     best = min(range(len(probes)), key=lambda at: probes[at].score)
-    threshold = float(special.ndtri(1 - LEVEL / max(1, len(probes) - 1)))
+    n, pairs = len(probes[0].brier), max(1, len(probes) * (len(probes) - 1))
+    threshold = float(special.stdtrit(n - 1, 1 - LEVEL / pairs)) if n > 1 else math.nan
     rows = []
     for at, probe in enumerate(probes):
         difference = np.subtract(probe.brier, probes[best].brier)
-        n = len(difference)
         error = float(difference.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
         behind = float(difference.mean())
-        # Not ">= 0 standard errors": with one sample nothing can be told apart.
+        # With one sample the comparison is with NaN: nothing can be told apart.
         rows.append(Row(probe.epoch, probe.tail, probe.score, behind, error, at != best and behind > threshold * error))
     return tuple(rows)
 
