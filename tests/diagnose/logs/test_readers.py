@@ -137,6 +137,19 @@ def test_tensorboard_files_of_one_folder_are_one_resumed_run(tmp_path: Path) -> 
     np.testing.assert_allclose(read_curves([tmp_path]).values, [[0.5, 0.3]])
 
 
+def test_folders_beside_the_run_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "hparams").mkdir()
+    (tmp_path / "events.out.tfevents.1").write_bytes(events())
+    (tmp_path / "hparams" / "events.out.tfevents.2").write_bytes(event(0, "hp_metric", 0.5))
+    assert read_curves([tmp_path]).values.shape == (1, 5)
+
+
+def test_a_path_without_the_metric_is_named(write) -> None:
+    paths = [write("a.csv", as_csv(ERRORS)), write("b.csv", as_csv(ERRORS, metric="test_err"))]
+    with pytest.raises(ConfigError, match=r"b.csv has no such column; did you mean test_err"):
+        read_curves(paths, metric="test_error")
+
+
 def test_tensorboard_record_cut_short_is_a_run_that_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "events.out.tfevents.1"
     path.write_bytes(events() + event(600, "Error/test", 0.1)[:-3])

@@ -65,18 +65,29 @@ def read_curves(paths: Sequence[Path], *, metric: str | None = None, x: str | No
     """
     if not paths:
         raise DataError("no path was given: name a log file or a folder")
-    logs = [log for path in paths for log in read_logs(Path(path))]
+    found = [read_logs(Path(path)) for path in paths]
+    logs = [log for of_path in found for log in of_path]
     names = list(dict.fromkeys(name for log in logs for name in log.names()))
     if metric is None:
         numeric = [name for name in names if any(is_numeric(log, name) for log in logs)]
         chosen = choose_metric(numeric, logs[0].name)
     else:
         chosen = check_metric(metric, names, logs[0].name)
+    logs = _with_metric(found, chosen)
     columns = [log.column(chosen, x) for log in logs]
     shared = reduce(np.intersect1d, (epochs for epochs, _ in columns))
     _check_ends(logs, [float(epochs[-1]) for epochs, _ in columns])
-    values = np.stack([found[np.isin(epochs, shared)] for epochs, found in columns])
+    values = np.stack([column[np.isin(epochs, shared)] for epochs, column in columns])
     return LoggedCurves(chosen, logs[0].axis(x, chosen) or "row", shared, values, tuple(log.name for log in logs))
+
+
+def _with_metric(found: Sequence[Sequence[Log]], metric: str) -> list[Log]:
+    """Leave out what a folder holds beside the runs, such as hyper-parameters; each path must give one run at least."""
+    kept: list[Log] = []
+    for of_path in found:
+        having = [log for log in of_path if metric in log.names()]
+        kept += having or of_path[:1]  # the first without it is named in the error
+    return kept
 
 
 def _check_ends(logs: Sequence[Log], ends: Sequence[float]) -> None:
