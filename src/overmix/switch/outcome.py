@@ -43,8 +43,8 @@ def beside_the_best(probes: Sequence[Probe]) -> tuple[Row, ...]:
     """Return each probe beside the one with the lowest mean (the first of several).
 
     Probe i is worse if ``behind_i > t(1 - 0.05 / (K (K - 1))) * standard_error_i``, t the quantile of Student's law
-    with n - 1 degrees of freedom. The correction is for all ordered pairs, since the best one of K was lucky itself: if all
-    are equally good, any is called worse in at most 5 % of cases.
+    with n - 1 degrees of freedom. The correction is for all ordered pairs, since the best one of K was lucky itself:
+    if all are equally good, any is called worse in at most 5 % of cases.
 
     Args:
         probes: scored on the same samples in the same order.
