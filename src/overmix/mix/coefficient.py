@@ -81,8 +81,9 @@ class BetaCoefficient(Coefficient):
             return torch.ones(batch_size)
         if self.alpha > _HALVES:
             return torch.full((batch_size,), 0.5)
-        lam = rng.beta(self.alpha, self.alpha, size=1 if self.per == "batch" else batch_size)
-        return torch.from_numpy(np.broadcast_to(lam.astype(np.float32), (batch_size,)).copy())
+        if self.per == "batch":
+            return torch.full((batch_size,), rng.beta(self.alpha, self.alpha))
+        return torch.from_numpy(rng.beta(self.alpha, self.alpha, size=batch_size).astype(np.float32))
 
     def lam(self, drawn: Tensor, partner: Tensor, side: SideInfo) -> Float[Tensor, " batch"]:
         """Return lam as it was drawn: it does not depend on the pair."""

@@ -101,7 +101,10 @@ class Streams:
 
     def _counter(self, stream: Stream, epoch: int, step: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
         # The lowest counter word is left to Philox itself: 2**64 blocks per address before two addresses could meet.
-        return np.array([0, step, epoch, self.rank << 32 | _STREAM_NUMBER[stream]], dtype=np.uint64)
+        return np.array([0, step, epoch, self._stream_word(stream)], dtype=np.uint64)
+
+    def _stream_word(self, stream: Stream) -> int:
+        return self.rank << 32 | _STREAM_NUMBER[stream]
 
     def torch_seed(self, stream: Stream, *, epoch: int = 0, step: int = 0) -> int:
         """Return a seed in [0, 2**63) for code that only knows PyTorch's generator, such as weight initialisation."""
@@ -145,7 +148,9 @@ class StreamCursor:
 
     def generator(self, stream: Stream, *, epoch: int = 0, step: int = 0) -> np.random.Generator:
         """Return the generator at one address, valid until the next call."""
-        self._state["state"]["counter"] = self.streams._counter(stream, epoch, step)
+        # In place: a new array for every number would cost more than the number.
+        counter = self._state["state"]["counter"]
+        counter[1], counter[2], counter[3] = step, epoch, self.streams._stream_word(stream)
         self._rng.bit_generator.state = self._state
         return self._rng
 

@@ -243,7 +243,10 @@ def _work(line: Connection, path: Path, allow_code: bool, checkpoint_seconds: fl
         while (task := line.recv()) is not None:
             line.send(_attempt(runner, task))
     except (EOFError, ConnectionError, Interrupted):
-        return
+        pass
+    line.close()
+    # Everything is written. Python's own way out takes a second with PyTorch loaded, and the parent waits for it.
+    os._exit(0)
 
 
 def _attempt(runner: StackRunner, task: StackTask) -> _Finished | _Failed:

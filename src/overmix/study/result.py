@@ -6,10 +6,9 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
 from overmix.errors import RunDirectoryError
 from overmix.study.cells import StackTask
@@ -19,6 +18,10 @@ from overmix.study.files import read_json, write_bytes, write_json
 from overmix.study.spec import StudySpec
 from overmix.study.summary import CellResult, summarise
 from overmix.train import METRICS
+
+if TYPE_CHECKING:
+    # Half a second to import: workers, which read no results, are to do without.
+    import polars as pl
 
 _COLUMNS = ("condition", "seed", "epoch", "step", "mixing", "lr", "mix_loss", *METRICS)
 
@@ -51,6 +54,8 @@ def load_result(path: Path) -> StudyResult:
     Raises:
         RunDirectoryError: if it is none, or not finished.
     """
+    import polars as pl
+
     directory = RunDirectory(path)
     content = directory.read()
     unfinished = RunDirectoryError(f"{path}: the study is not finished: run the same 'overmix run' again to go on")
@@ -113,6 +118,8 @@ def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
 
 
 def _curves(cells: Sequence[CellResult], rank: Mapping[str, int]) -> pl.DataFrame:
+    import polars as pl
+
     frames = [
         pl.DataFrame(
             {

@@ -60,7 +60,9 @@ class StackTraining:
         seeds = [replica.streams.torch_seed("init") for replica in replicas]
         self.model = StackedModel(factory, seeds, device, execution)
         self.velocities = optimizer.init(self.model.trainable)
-        self.planner = Planner(replicas, data.y.cpu(), tuple(data.x.shape[1:]), epochs, batch_size, device)
+        self.planner = Planner(
+            replicas, data.y.cpu(), tuple(data.x.shape[1:]), epochs, batch_size, device, keys=self.model.draws
+        )
         self.space = self.planner.space
         self._mixes_inside = "hidden" in self.space.needs
         self.space.check_model(self.model.base)

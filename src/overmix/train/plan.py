@@ -50,7 +50,7 @@ class EpochPlan:
         lam: weight of the samples themselves, same shape.
         a: classes of the samples, same shape.
         b: classes of their partners, same shape.
-        dropout_keys: shape (S, R), int64.
+        dropout_keys: shape (S, R), int64; zeros if nothing in the model asks for them.
         seeds: the same numbers on the host, for modules with randomness of their own.
         mixed_steps: per step whether any replica mixes; known on the host, so that a step that mixes nothing gathers
             no partners.
@@ -81,6 +81,7 @@ class Planner:
         epochs: length of the training.
         batch_size: B.
         device: where the plans are sent, in one copy per epoch.
+        keys: whether anything in the model draws random numbers by itself, and so needs keys and seeds.
     """
 
     def __init__(
@@ -91,11 +92,14 @@ class Planner:
         epochs: int,
         batch_size: int,
         device: torch.device,
+        *,
+        keys: bool = True,
     ) -> None:
         self.replicas = replicas
         self.cursors = [StreamCursor(replica.streams) for replica in replicas]
         self.y, self.sample_shape, self.device = y, sample_shape, device
         self._y = y.numpy()
+        self._draws_keys = keys
         self.epochs, self.batch_size = epochs, batch_size
         self.space = replicas[0].recipe.space
         self._keeps_plans = type(self.space) is not InputSpace
@@ -110,12 +114,13 @@ class Planner:
         index = np.empty(shape, dtype=np.int64)
         partner = np.empty(shape, dtype=np.int64)
         lam = np.ones(shape, dtype=np.float32)
-        seeds = np.empty(shape[:2], dtype=np.int64)
+        seeds = np.zeros(shape[:2], dtype=np.int64)
         mixed = np.zeros(shape[:2], dtype=bool)
         for r, (replica, cursor) in enumerate(zip(self.replicas, self.cursors, strict=True)):
             order = cursor.generator("order", epoch=epoch).permutation(replica.train_index)[: steps * batch]
             index[:, r] = partner[:, r] = order.reshape(steps, batch)
-            seeds[:, r] = cursor.generator("dropout", epoch=epoch).integers(2**63, size=steps)
+            if self._draws_keys:
+                seeds[:, r] = cursor.generator("dropout", epoch=epoch).integers(2**63, size=steps)
             for step in range(steps):
                 mixed[step, r] = mixing and mixes(replica.schedule, Progress(epoch, self.epochs, step), cursor)
         plans: list[MixPlan | None] = []

@@ -115,6 +115,11 @@ class StackedModel:
         return [self.parameters[name] for name in self._perceptron]
 
     @property
+    def draws(self) -> bool:
+        """Whether anything in the models may draw random numbers: where they are looped, any module could."""
+        return self.uses_dropout or self.execution == "looped"
+
+    @property
     def uses_dropout(self) -> bool:
         """Whether :meth:`set_dropout_keys` has an effect."""
         return bool(self._dropouts)

@@ -1,5 +1,5 @@
 import hashlib
-import sys
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
@@ -36,7 +36,24 @@ def test_the_test_set_never_changes():
     assert digest == "1adbae2c34e45e3f2e9fbceb19850af181cb090492a464ef9d8f4c2611373338"
 
 
+def test_the_file_elsewhere(monkeypatch, tmp_path):
+    """An installation that keeps the file in another place is asked itself."""
+    before = load_dataset("digits")
+
+    class Elsewhere:
+        def locate_file(self, path):
+            return tmp_path / path
+
+    monkeypatch.setattr("overmix.study.data.digits.distribution", lambda name: Elsewhere())
+    after = load_dataset("digits")
+    assert (after.x == before.x).all()
+    assert (after.y_test == before.y_test).all()
+
+
 def test_without_scikit_learn(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("overmix.study.data.digits.distribution", missing)
     with pytest.raises(MissingExtraError, match=r"scikit-learn is not installed: pip install 'overmix\[study\]'"):
         load_dataset("digits")

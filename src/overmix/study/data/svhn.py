@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
 
 from overmix.errors import DataError
 from overmix.study.data.dataset import Dataset, image_dataset
@@ -48,6 +47,8 @@ def read_mat(path: Path) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         DataError: if it is damaged, or holds anything but images and labels.
     """
+    from scipy.io import loadmat
+
     try:
         content = loadmat(str(path), variable_names=["X", "y"])
     except Exception as error:
