@@ -12,7 +12,7 @@ from overmix.study.data import dataset_options
 from overmix.study.models import model_options
 from overmix.study.plain import digest, json_ready
 from overmix.study.spec import ConditionSpec, DataSpec, ModelSpec, StudySpec, condition_parts
-from overmix.switch import Policy, make_schedule
+from overmix.switch import HeldOut, Policy, make_schedule
 from overmix.train import Execution
 
 _CONTENT_VERSION = 2
@@ -62,7 +62,7 @@ class Cell:
 
 def is_policy(schedule: str | Mapping[str, Any]) -> bool:
     """Return whether a schedule decides by itself."""
-    return isinstance(make_schedule(schedule), Policy)
+    return isinstance(make_schedule(schedule), Policy | HeldOut)
 
 
 @dataclass(frozen=True)

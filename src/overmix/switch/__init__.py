@@ -3,6 +3,7 @@
 from overmix.switch.epoch import Epoch
 from overmix.switch.epochs import Epochs
 from overmix.switch.gradual import Hesitation, LinearDecay, OnFrom
+from overmix.switch.held_out import HeldOut
 from overmix.switch.named import make_schedule
 from overmix.switch.outcome import Outcome
 from overmix.switch.policies import AutoSwitch
@@ -27,6 +28,7 @@ __all__ = [
     "Decision",
     "Epoch",
     "Epochs",
+    "HeldOut",
     "Hesitation",
     "History",
     "LinearDecay",
