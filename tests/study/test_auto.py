@@ -83,7 +83,7 @@ def test_without_a_validation_set_a_part_of_the_training_samples_decides(tmp_pat
         ),
         (
             {**HELD_OUT, "compare": [{"schedule": {"auto": {"holdout": 0.001}}}]},
-            r"schedule.auto.holdout = 0.001: of 100 training samples in 10 classes, shares of 0.02 to 0.9 can be held out",
+            r"schedule.auto.holdout = 0.001: of 100 training samples in 10 classes, shares of 0.02 to 0.9",
         ),
     ],
 )

@@ -53,7 +53,7 @@ def test_it_decides_as_a_run_with_that_validation_set_and_ends_as_the_run_that_i
     assert held.train().switch_at.tolist() == found.switch_at.tolist()
     told = [replica(seed, schedule=overmix.off_at(int(at))) for seed, at in enumerate(found.switch_at)]
     assert_identical(found, training(told, models["mlp"], execution, epochs=20, batch_size=10).train())
-    # The run with a validation set goes on from its switch; here all epochs come anew, and an epoch has four steps instead of three.
+    # All epochs come anew, and have four steps where those of the first run have three.
     first = held.cost * 20 - (20 - found.switch_at)
     np.testing.assert_allclose(found.cost, 1 + first * (3 / 4) / 20)
 

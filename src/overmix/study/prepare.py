@@ -109,7 +109,7 @@ def training_of(task: StackTask, dataset: Dataset, *, allow_code: bool) -> Stack
 
 
 def training_with(
-    schedule: Schedule | Policy | HeldOut, task: StackTask, dataset: Dataset, *, allow_code: bool
+    schedule: Schedule | Policy | HeldOut, task: StackTask, dataset: Dataset, *, allow_code: bool = False
 ) -> StackTraining:
     """Return the training of a stack; what its cells name as schedule is looked at only if ``schedule`` is fixed.
 

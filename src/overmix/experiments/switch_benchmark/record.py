@@ -17,11 +17,12 @@ import torch
 
 from overmix.experiments.switch_benchmark.cells import CELLS, BenchmarkCell
 from overmix.study import parse_study
-from overmix.study.cells import StackTask, expand
+from overmix.study.cells import Cell, StackTask, expand
+from overmix.study.data import Dataset
 from overmix.study.files import write_bytes
 from overmix.study.prepare import execution_of, open_dataset, training_of
 from overmix.study.worker import set_up_process
-from overmix.train import StackTraining
+from overmix.train import Execution, StackTraining
 
 TAILS = (0.02, 0.05)
 """Lengths of the recorded probes' tails, as shares of the training."""
@@ -62,13 +63,17 @@ def record_file(out: Path, cell: BenchmarkCell) -> Path:
     return out / f"{cell.name}.npz"
 
 
-def record(cell: BenchmarkCell, out: Path) -> None:
-    """Train a cell in every way, and write its record."""
-    spec = parse_study(cell.study(out / "data"))
-    own = expand(spec)
+def opened(cell: BenchmarkCell, out: Path) -> tuple[list[Cell], Dataset, Execution]:
+    """Return the runs of Mixup to the end, one per seed, their data, and how they are trained."""
+    own = expand(parse_study(cell.study(out / "data")))
     dataset = open_dataset(own[0].content["data"])
     dataset = replace(dataset, x_test=dataset.x_test[:TEST_SAMPLES], y_test=dataset.y_test[:TEST_SAMPLES])
-    execution = execution_of(own[0], dataset, "cpu", allow_code=False)
+    return own, dataset, execution_of(own[0], dataset, "cpu", allow_code=False)
+
+
+def record(cell: BenchmarkCell, out: Path) -> None:
+    """Train a cell in every way, and write its record."""
+    own, dataset, execution = opened(cell, out)
 
     def training(switch_at: int | None) -> StackTraining:
         schedule = "always" if switch_at is None else {"off_at": switch_at}
