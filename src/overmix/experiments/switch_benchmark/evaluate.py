@@ -39,9 +39,11 @@ POLICIES: dict[str, Policy | HeldOut] = {
     "clean training error is 0": CleanError(),
     "lowest probe": AutoSwitch(pull=0.0, blend=0.0),
     "AutoSwitch with tails of 5 %": AutoSwitch(tail=0.05),
+    "AutoSwitch, its guess at 50 %": AutoSwitch(guess=0.5, blend=0.5),
     "AutoSwitch": AutoSwitch(),
     "no validation set: lowest probe": HeldOut(AutoSwitch(pull=0.0, blend=0.0), SHARE),
     "no validation set: AutoSwitch, same steps": SameSteps(AutoSwitch(), SHARE),
+    "no validation set: AutoSwitch, its guess at 50 %": HeldOut(AutoSwitch(guess=0.5, blend=0.5), SHARE),
     "no validation set: AutoSwitch": HeldOut(AutoSwitch(), SHARE),
 }
 

@@ -6,22 +6,19 @@ Policies are then pure functions of the record, and a new one is judged in secon
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from overmix.experiments.switch_benchmark.cells import CELLS, BenchmarkCell
+from overmix.experiments.switch_benchmark.cells import BenchmarkCell
 from overmix.study import parse_study
 from overmix.study.cells import Cell, StackTask, expand
 from overmix.study.data import Dataset
 from overmix.study.files import write_bytes
 from overmix.study.prepare import execution_of, open_dataset, training_of
-from overmix.study.worker import set_up_process
 from overmix.train import Execution, StackTraining
 
 TAILS = (0.02, 0.05)
@@ -36,26 +33,6 @@ SIGNALS = ("test_error", "val_error", "val_cross_entropy", "val_brier", "train_e
 def tail_epochs(share: float, epochs: int) -> int:
     """Return the length of a tail in epochs, at least 2."""
     return max(2, round(share * epochs))
-
-
-def record_all(
-    out: Path, cells: Sequence[BenchmarkCell] = CELLS, workers: int = 2, tell: Callable[[str], None] = print
-) -> None:
-    """Record all cells that are not in a folder yet.
-
-    Args:
-        out: the folder; one file per cell.
-        cells: the trainings.
-        workers: processes.
-        tell: called with a line after each cell.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    missing = [cell for cell in cells if not record_file(out, cell).exists()]
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=set_up_process) as pool:
-        jobs = {pool.submit(record, cell, out): cell for cell in missing}
-        for number, job in enumerate(as_completed(jobs), 1):
-            job.result()
-            tell(f"{number}/{len(missing)} {jobs[job].name}")
 
 
 def record_file(out: Path, cell: BenchmarkCell) -> Path:
@@ -144,7 +121,3 @@ def _trajectory(
     own.train(after_step=look)
     # Half precision: three digits of a score between 0 and 2.
     return states, {share: np.stack(found, axis=1).astype(np.float16) for share, found in probes.items()}
-
-
-if __name__ == "__main__":
-    record_all(Path("results/switch_benchmark"))
