@@ -107,6 +107,7 @@ def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
             seconds=header["seconds"] / len(task.cells),
             switch_at=header["switch_at"][r] if header["switch_at"] else None,
             cost=header["cost"][r] if header["cost"] else 1.0,
+            forked_at=header.get("forked_at", 0),
         )
         for r, cell in enumerate(task.cells)
     ]

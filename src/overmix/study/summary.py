@@ -47,6 +47,7 @@ class CellResult:
         seconds: wall-clock time of its share of the stack.
         switch_at: epochs of Mixup that it decided on, if it decided by itself.
         cost: epochs trained to decide and to end so, over those of one run.
+        forked_at: how many of its epochs were trained by the run that it went on from.
     """
 
     condition: str
@@ -60,6 +61,7 @@ class CellResult:
     seconds: float
     switch_at: int | None = None
     cost: float = 1.0
+    forked_at: int = 0
 
     @property
     def has_validation(self) -> bool:
@@ -113,9 +115,17 @@ def summarise(spec: StudySpec, cells: Sequence[CellResult], marks: Mapping[str, 
         "floor": _floors(conditions),
         "epochs": max(condition.epochs for condition in conditions),
         "n_test": int(cells[0].wrong.shape[-1]),
+        "steps": _steps(cells),
         "elapsed_seconds": round(sum(cell.seconds for cell in cells), 1),
         "versions": dict(marks["fingerprint"]),
     }
+
+
+def _steps(cells: Sequence[CellResult]) -> dict[str, int]:
+    """Return the optimizer steps that were trained, and those of the same runs without shared beginnings."""
+    alone = [cell.steps_per_epoch * int(cell.content["train"]["epochs"]) * cell.cost for cell in cells]
+    shared = sum(cell.steps_per_epoch * cell.forked_at for cell in cells)
+    return {"trained": round(sum(alone) - shared), "separate": round(sum(alone))}
 
 
 def _row(condition: Condition, diagnosis: Diagnosis | None) -> dict[str, Any]:
