@@ -48,6 +48,7 @@ class CellResult:
         switch_at: epochs of Mixup that it decided on, if it decided by itself.
         cost: epochs trained to decide and to end so, over those of one run.
         forked_at: how many of its epochs were trained by the run that it went on from.
+        forked_seconds: how much of its time that took.
     """
 
     condition: str
@@ -62,6 +63,7 @@ class CellResult:
     switch_at: int | None = None
     cost: float = 1.0
     forked_at: int = 0
+    forked_seconds: float = 0.0
 
     @property
     def has_validation(self) -> bool:
@@ -116,7 +118,7 @@ def summarise(spec: StudySpec, cells: Sequence[CellResult], marks: Mapping[str, 
         "epochs": max(condition.epochs for condition in conditions),
         "n_test": int(cells[0].wrong.shape[-1]),
         "steps": _steps(cells),
-        "elapsed_seconds": round(sum(cell.seconds for cell in cells), 1),
+        "elapsed_seconds": round(sum(cell.seconds - cell.forked_seconds for cell in cells), 1),
         "versions": dict(marks["fingerprint"]),
     }
 

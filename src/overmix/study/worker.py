@@ -97,7 +97,7 @@ class StackRunner:
         self.tell, self.should_stop = tell, should_stop
         self.checkpoint_seconds = checkpoint_seconds
         self._datasets: dict[str, Dataset] = {}
-        self._forked_at = 0  # epochs of the present stack that another one trained
+        self._forked: dict[str, float] | None = None  # epochs and seconds of the present stack that another one spent
 
     def run(self, task: StackTask, forks: Forks | None = None) -> None:
         """Train a stack from its last checkpoint, if it has one, and write its result.
@@ -126,36 +126,36 @@ class StackRunner:
                 "class_counts": class_counts(training),
                 "switch_at": None if result.switch_at is None else result.switch_at.tolist(),
                 "cost": None if result.cost is None else result.cost.tolist(),
-                "forked_at": self._forked_at,
+                "forked": self._forked,
             },
         )
         self.directory.checkpoint_file(task).unlink(missing_ok=True)
 
     def save(self, task: StackTask, training: StackTraining, seconds: float) -> None:
         """Write a checkpoint."""
-        header = {"stack": task.id, "seconds": seconds, "forked_at": self._forked_at}
+        header = {"stack": task.id, "seconds": seconds, "forked": self._forked}
         save_tensors(self.directory.checkpoint_file(task), training.state_dict(), header)
 
-    def fork(self, training: StackTraining, tasks: Iterable[StackTask]) -> None:
+    def fork(self, training: StackTraining, tasks: Iterable[StackTask], seconds: float) -> None:
         """Leave the state to stacks that can go on from it, unless they have begun, or there is no space for it."""
         for task in tasks:
             place = self.directory.checkpoint_file(task)
             if place.exists() or self.directory.result_file(task).exists():
                 continue
+            state = training.state_dict()
             taken = sum(file.stat().st_size for file in place.parent.iterdir() if not is_temporary(file))
-            if taken + sum(tensor.nbytes for tensor in training.state_dict().values()) <= FORK_BYTES:
-                save_tensors(
-                    place, training.state_dict(), {"stack": task.id, "seconds": 0.0, "forked_at": training.epoch}
-                )
+            if taken + sum(tensor.nbytes for tensor in state.values()) <= FORK_BYTES:
+                forked = {"epoch": training.epoch, "seconds": seconds}
+                save_tensors(place, state, {"stack": task.id, "seconds": seconds, "forked": forked})
 
     def _restore(self, task: StackTask, training: StackTraining) -> float:
-        self._forked_at = 0
+        self._forked = None
         saved = load_tensors(self.directory.checkpoint_file(task), task.id)
         if saved is None:
             return 0.0
         tensors, header = saved
         training.load_state_dict(tensors)
-        self._forked_at = int(header.get("forked_at", 0))
+        self._forked = header.get("forked")
         return float(header["seconds"])
 
     def _dataset(self, task: StackTask) -> Dataset:
@@ -184,7 +184,7 @@ class _Watch:
     def __call__(self, training: StackTraining) -> None:
         now = time.monotonic()
         if training.step == 0 and training.epoch in self.forks:
-            self.runner.fork(training, self.forks[training.epoch])
+            self.runner.fork(training, self.forks[training.epoch], self.spent())
         if self.runner.should_stop():
             self.runner.save(self.task, training, self.spent())
             raise Interrupted
