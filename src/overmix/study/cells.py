@@ -52,6 +52,7 @@ class Cell:
             "epochs": train["epochs"],
             "batch_size": train["batch_size"],
             "objective": train["objective"],
+            "average": train.get("average"),
             # Replicas that decide by themselves are a stack of their own: they go back together.
             "policy": self.content["schedule"] if is_policy(self.content["schedule"]) else None,
             "space": repr(make_recipe(name, **parameters).space),

@@ -132,6 +132,7 @@ def training_with(
             batch_size=train.batch_size,
             execution=task.execution,
             objective=make_objective(train.objective),
+            average=train.average,
         )
 
     replicas = [replica_of(cell, dataset) for cell in task.cells]

@@ -143,9 +143,29 @@ def _row(condition: Condition, diagnosis: Diagnosis | None) -> dict[str, Any]:
         "cost": round(cost, 3),
         "steps": round(condition.cells[0].steps_per_epoch * condition.epochs * cost),
         "seconds": round(float(np.mean([cell.seconds for cell in condition.cells])), 2),
+        "best_checkpoint": _best_checkpoint(alive),
         **_final_scores(alive),
     }
     return row | _diagnosis_row(diagnosis)
+
+
+def _best_checkpoint(alive: Sequence[CellResult]) -> dict[str, Any] | None:
+    """Return how the checkpoints do that have each run's lowest Brier score on its validation split.
+
+    ``gain`` is the error at the end minus theirs: positive if going back to them helps. Only epochs that were looked at
+    are candidates. ``None`` without a validation split.
+    """
+    if not alive or not alive[0].has_validation:
+        return None
+    best = [int(np.argmin(np.nan_to_num(cell.values["val_brier"], nan=np.inf))) for cell in alive]
+    wrong = np.stack([cell.wrong[at] for cell, at in zip(alive, best, strict=True)])
+    gain = paired_difference(np.stack([cell.wrong[-1] for cell in alive]), wrong)
+    return {
+        "epochs": [int(cell.epochs[at]) for cell, at in zip(alive, best, strict=True)],
+        "error": float(wrong.mean()),
+        "gain": gain.difference,
+        "gain_ci": None if gain.ci is None else list(gain.ci),
+    }
 
 
 def _diagnose(alive: Sequence[CellResult]) -> Diagnosis | None:

@@ -14,12 +14,16 @@ WEIGHT_DECAY = 5e-3
 """Of the alternative that only regularises."""
 
 
+AVERAGE = 0.99
+"""Share of the old average at each step, of the alternative that averages weights: over some hundred steps."""
+
+
 def sweep_study(spec: StudySpec) -> StudySpec:
     """Return the study that switches a study's Mixup condition off at every epoch of a log grid.
 
     Beside the grid it has ERM, Mixup to the end, the condition that decides by itself (on the validation split, or on a
     part of the training samples if there is none), and what else might help at equal steps or fewer: weight decay with
-    and without Mixup, and a training half as long.
+    and without Mixup, averaged weights, and a training half as long.
 
     Args:
         spec: the study; the first of its conditions that mixes and overrides nothing is taken.
@@ -41,6 +45,7 @@ def sweep_study(spec: StudySpec) -> StudySpec:
         *(ConditionSpec(name=f"{name} → ERM @{at}", recipe=recipe, schedule={"off_at": at}) for at in epochs),
         ConditionSpec(name=f"ERM, weight decay {WEIGHT_DECAY:g}", recipe="NoMixup", schedule="never", train=decay),
         ConditionSpec(name=f"{name}, weight decay {WEIGHT_DECAY:g}", recipe=recipe, train=decay),
+        ConditionSpec(name=f"{name}, averaged weights", recipe=recipe, train={"average": AVERAGE}),
         ConditionSpec(name=f"{name}, {half} epochs", recipe=recipe, train={"epochs": half}),
     ]
     auto = "auto" if spec.data.val_size else {"auto": {"holdout": SHARE}}
