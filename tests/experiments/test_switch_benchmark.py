@@ -10,12 +10,22 @@ from typer.testing import CliRunner
 from overmix.cli.app import app
 from overmix.errors import OvermixError
 from overmix.experiments.switch_benchmark import page
-from overmix.experiments.switch_benchmark.baselines import CleanError, Fixed, GeneralizationLoss, Minimum, Patience
+from overmix.experiments.switch_benchmark.baselines import (
+    CleanError,
+    Fixed,
+    GeneralizationLoss,
+    Minimum,
+    Patience,
+    SameSteps,
+)
 from overmix.experiments.switch_benchmark.cells import CELLS, CHOSEN_ON, BenchmarkCell
 from overmix.experiments.switch_benchmark.evaluate import POLICIES, evaluate, judge, margin
-from overmix.experiments.switch_benchmark.record import record, record_file
+from overmix.experiments.switch_benchmark.first_run import SHARE, record_first_run
+from overmix.experiments.switch_benchmark.record import opened, record, record_file
 from overmix.experiments.switch_benchmark.replay import Record, replay
-from overmix.switch import AutoSwitch
+from overmix.study.cells import StackTask
+from overmix.study.prepare import training_with
+from overmix.switch import AutoSwitch, HeldOut
 
 SMALL = BenchmarkCell("digits", 80, 16, val_size=40)
 
@@ -24,6 +34,7 @@ SMALL = BenchmarkCell("digits", 80, 16, val_size=40)
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("records")
     record(SMALL, out)
+    record_first_run(SMALL, out)
     return out
 
 
@@ -48,7 +59,8 @@ def made(epochs=1000, error=None, seeds=3):
     wobble = np.random.default_rng(0).normal(0, 0.01, 40)
     for share in (0.02, 0.05):
         arrays[f"probe_{share}"] = np.broadcast_to(probe[None, :, None] + wobble, (seeds, len(probe), 40))
-    return Record(cell, arrays)
+    seen = {name: array for name, array in arrays.items() if name.startswith(("mixup_", "probe_0.02"))}
+    return Record(cell, arrays, {**seen, "epochs": looks, "steps_per_epoch": np.array([3, 4])})
 
 
 def test_the_cells_are_many_and_split_by_data_set():
@@ -107,6 +119,27 @@ def test_autoswitch_finds_the_turn_and_pays_for_its_tails():
     assert outcome.cost == pytest.approx(((outcome.decided_at - 250) + 1000 + 20 * outcome.probes) / 1000)
 
 
+def test_without_a_validation_set_the_first_run_is_paid_and_the_second_is_whole():
+    record = made()
+    one, both = replay(AutoSwitch(), record, seed=0), replay(HeldOut(AutoSwitch(), SHARE), record, seed=0)
+    assert both.switch_at == one.switch_at == 250
+    assert both.cost == pytest.approx(1 + (one.decided_at + 20 * one.probes) * (3 / 4) / 1000)
+    # Three quarters of the steps: three quarters of the epochs, of which 188 are the nearest on the grid.
+    assert replay(SameSteps(AutoSwitch(), SHARE), record, seed=0).switch_at == 188
+
+
+def test_what_is_replayed_of_a_first_run_is_what_a_study_decides(folder):
+    policy = AutoSwitch(tail=0.02, shares=(1 / 8, 1 / 4, 1 / 2, 3 / 4))
+    own, dataset, execution = opened(SMALL, folder)
+    study = training_with(HeldOut(policy, SHARE), StackTask(tuple(own), execution, "cpu"), dataset).train()
+    record = Record.read(folder, SMALL)
+    outcomes = [replay(HeldOut(policy, SHARE), record, seed) for seed in range(record.seeds)]
+    assert [outcome.switch_at for outcome in outcomes] == study.switch_at.tolist()
+    assert [outcome.cost for outcome in outcomes] == pytest.approx(study.cost.tolist())
+    ends = record.final()[np.searchsorted(record.grid, study.switch_at), np.arange(record.seeds)]
+    np.testing.assert_array_equal(ends.astype(np.float32), study.metrics["test_error"][:, -1])
+
+
 def test_the_judgement_of_a_policy():
     record = made()
     best, late = judge("best", Fixed(0.25), record), judge("late", Fixed(1.0), record)
@@ -135,6 +168,7 @@ def test_the_margin_is_half_a_point_or_a_twentieth():
 def test_what_is_not_recorded_is_named(folder):
     table = evaluate(folder, cells=(SMALL, CELLS[0]))
     assert table["missing"] == [CELLS[0].name]
+    assert table["missing_first_runs"] == []
     assert [cell["name"] for cell in table["cells"]] == [SMALL.name]
     assert {row["policy"] for row in table["policies"]} == set(POLICIES)
 
@@ -152,7 +186,7 @@ def test_the_page_holds_a_row_per_policy_and_per_training(folder):
     assert text.startswith("before")
     assert text.endswith("after")
     assert "old" not in text
-    assert all(f"| {name} |" in text for name in POLICIES if name != "AutoSwitch")
+    assert all(f"| {name} |" in text for name in POLICIES if name not in page.OURS)
     assert f"| {SMALL.name} |" in text
     assert f"Not recorded: {CELLS[0].name}." in text
     assert page.with_tables(text, result) == text

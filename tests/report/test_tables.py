@@ -68,6 +68,15 @@ def test_comparisons_keep_the_sign(make_result: Make) -> None:
     assert difference == f"{100 * (finals[a] - finals[b]):.2f}".replace("-", "\u2212")
 
 
+@pytest.mark.parametrize(("lo", "said"), [(0.002, True), (-0.001, False)])
+def test_a_checkpoint_that_is_better_beyond_chance_is_named(make_result: Make, lo: float, said: bool) -> None:
+    result = make_result(seeds=3)
+    found = {"epochs": [90, 120, 200], "error": 0.06, "gain": 0.012, "gain_ci": [lo, 0.022]}
+    result.summary["conditions"][1]["best_checkpoint"] = found
+    note = tables.panel(read(result)).readings[1].note
+    assert (note == "the checkpoint with the best validation score is 1.2 points better (median epoch 120)") == said
+
+
 def test_the_panel_says_where_a_condition_switched_by_itself(make_result: Make) -> None:
     result = make_result(seeds=3)
     result.summary["conditions"][2]["decided"] = [250, 125, 250]

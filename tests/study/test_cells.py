@@ -59,6 +59,7 @@ def test_an_id_never_changes():
         ({"compare": [{}], "model": "mlp"}, {"compare": [{}], "model": {"hidden": [256, 256], "dropout": 0}}),
         ({"compare": [{"train": {"epochs": 5}}]}, {"compare": [{}], "train": {"epochs": 5}}),
         ({"compare": [{}], "train": {"optimizer": {"lr": 1}}}, {"compare": [{}], "train": {"optimizer": {"lr": 1.0}}}),
+        ({"compare": [{}], "train": {"average": None}}, {"compare": [{}]}),
         ({"compare": [{}], "name": "this"}, {"compare": [{}], "name": "that"}),
         ({"compare": [{}], "seeds": [0]}, {"compare": [{}], "executor": {"workers": 3}}),
     ],
@@ -87,6 +88,7 @@ def test_different_trainings_have_different_ids():
         {"train": {"optimizer": {"weight_decay": 0.1}}},
         {"train": {"optimizer": {"nesterov": True}}},
         {"train": {"lr_schedule": "cosine"}},
+        {"train": {"average": 0.9}},
     ]
     ids = [only(**({"compare": [{}]} | variant)).id for variant in variants]
     assert len(set(ids)) == len(variants)
@@ -102,6 +104,7 @@ def test_different_trainings_have_different_ids():
         ({"train": {"optimizer": {"momentum": 0.5}}}, False),
         ({"train": {"optimizer": {"nesterov": True}}}, False),
         ({"train": {"epochs": 5}}, False),
+        ({"train": {"average": 0.9}}, False),
         ({"train": {"batch_size": 32}}, False),
         ({"model": {"hidden": [3]}}, False),
         ({"data": {"train_size": 100}}, False),

@@ -40,7 +40,7 @@ REFUSED = [
     ({"data": {"train_sze": 3}}, "data.train_sze = 3: unknown key, did you mean train_size? known: balanced, name, train_size, val_size"),
     ({"data": {"name": "npz", "pth": "x"}}, "data.pth = 'x': unknown key, did you mean path? known: balanced, name, path, test_size, train_size, val_size"),
     ({"model": {"hiden": [3]}}, "model.hiden = [3]: unknown key, did you mean hidden? known: *"),
-    (train(epoch=3), "train.epoch = 3: unknown key, did you mean epochs? known: batch_size, epochs, lr_schedule, objective, optimizer"),
+    (train(epoch=3), "train.epoch = 3: unknown key, did you mean epochs? known: average, batch_size, epochs, lr_schedule, objective, optimizer"),
     (optimizer(momentun=1), "train.optimizer.momentun = 1: unknown key, did you mean momentum? known: lr, momentum, name, nesterov, weight_decay"),
     (lr_schedule(milestone=[1]), "train.lr_schedule.milestone = [1]: unknown key, did you mean milestones? known: gamma, milestones, name, warmup"),
     ({"executor": {"worker": 1}}, "executor.worker = 1: unknown key, did you mean workers? known: name, workers"),

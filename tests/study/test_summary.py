@@ -10,13 +10,13 @@ from overmix.train import METRICS
 
 TOP = {
     "schema_version", "name", "metric", "conditions", "comparisons", "best",  # what scripts may rely on
-    "advice", "floor", "epochs", "n_test", "elapsed_seconds", "versions",
+    "advice", "floor", "epochs", "n_test", "steps", "elapsed_seconds", "versions",
 }  # fmt: skip
 CONDITION = {
     "name", "n_seeds", "n_diverged", "final_error", "final_error_ci", "lowest_error", "turning_epoch", "depth",
     "depth_ci", "verdict",  # what scripts may rely on
-    "role", "switch_epoch", "decided", "cost", "steps", "seconds", "lowest_error_ci", "turning_epoch_ci", "delta",
-    "method", "advice",
+    "role", "switch_epoch", "decided", "best_checkpoint", "cost", "steps", "seconds", "lowest_error_ci",
+    "turning_epoch_ci", "delta", "method", "advice",
     "final_cross_entropy", "final_cross_entropy_ci", "final_brier", "final_brier_ci", "final_ece", "final_ece_ci",
 }  # fmt: skip
 COMPARISON = {"a", "b", "difference", "ci", "n", "p_value", "p_holm"}
@@ -73,6 +73,22 @@ def test_numbers_are_those_of_the_curves(summary_of):
     by_name = {name: last.filter(condition=name)["test_error"].mean() for name in ("ERM", "Mixup")}
     (comparison,) = summary["comparisons"]
     assert comparison["difference"] == pytest.approx(by_name["Mixup"] - by_name["ERM"], abs=1e-7)
+
+
+def test_the_best_checkpoint_is_chosen_on_the_validation_split(summary_of):
+    summary, curves = summary_of(seeds=3, data={"name": "digits", "train_size": 40, "val_size": 40, "balanced": True})
+    for row in summary["conditions"]:
+        own = curves.filter(condition=row["name"]).sort("val_brier").group_by("seed", maintain_order=True).first()
+        found = row["best_checkpoint"]
+        assert found["epochs"] == own.sort("seed")["epoch"].to_list()
+        assert found["error"] == pytest.approx(own["test_error"].mean(), abs=1e-7)
+        assert found["gain"] == pytest.approx(row["final_error"] - found["error"], abs=1e-7)
+        assert is_interval(found["gain_ci"])
+
+
+def test_without_a_validation_split_there_is_no_best_checkpoint(summary_of):
+    summary, _ = summary_of(data={"name": "digits", "train_size": 40, "balanced": True})
+    assert all(row["best_checkpoint"] is None for row in summary["conditions"])
 
 
 def test_one_seed_has_no_intervals(summary_of):

@@ -1,11 +1,13 @@
 """A study and a user's own loop decide identically on the same signals."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 import overmix
 from overmix.switch import AutoSwitch, Epochs
-from overmix.train import SGD, DecidingTraining
+from overmix.train import SGD, DecidingTraining, FirstRun
 from overmix.train.stacked_model import build_model
 
 MIXUP = overmix.Mixup(alpha=1.0)
@@ -60,6 +62,30 @@ def test_one_decision_one_cost_one_model(replica, training, models, seed):
     torch.testing.assert_close(own, weights, rtol=1e-3, atol=1e-4)
     theirs, ours = loop.history, study.history(0).observations
     assert [(seen.epoch, seen.split) for seen in theirs][: len(ours)] == [(seen.epoch, seen.split) for seen in ours]
+
+
+def test_without_a_validation_set_both_decide_on_the_same_part(replica, training, models):
+    policy = AutoSwitch(shares=(0.1, 0.2, 0.3, 0.5, 0.7), tail=0.1)
+    run = replica(1)
+    # 36 samples to train on, as the loop takes that many: what is held out comes from the training samples' end.
+    part = replace(run, train_index=run.train_index[:36], val_index=run.train_index[36:])
+    plain = training([part], models["mlp"], epochs=20)
+    first = FirstRun(
+        policy,
+        [part],
+        factory=models["mlp"],
+        data=plain.data,
+        normalization=plain.normalization,
+        optimizer=SGD(momentum=0.9),
+        epochs=20,
+        batch_size=12,
+        execution="stacked",
+    )
+    first.train()
+    loop, _ = in_a_loop(plain, part, policy, models["mlp"])
+    assert loop.decision.switch_at == first.switch_at[0]
+    # The loop has trained on from its switch; a first run stops when it has decided.
+    assert loop.spent - (20 - loop.decision.switch_at) == first.trained[0]
 
 
 def test_the_runs_do_not_all_decide_alike(replica, training, models):

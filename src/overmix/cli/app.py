@@ -154,8 +154,8 @@ def switch_command(
 ) -> None:
     """Find out when to switch Mixup off in a study: its mixing condition, switched off on a log grid of epochs.
 
-    Beside the grid it trains ERM, Mixup to the end, the condition that decides by itself (with data.val_size), and what
-    else might help: weight decay, and half the budget. The page shows final error against switch epoch. For example:
+    Beside the grid it trains ERM, Mixup to the end, the condition that decides by itself, and what else might help:
+    weight decay, and half the budget. The page shows final error against switch epoch. For example:
 
     ```
     overmix switch study.yaml

@@ -32,7 +32,8 @@ def switch_command(
     """Compare switching policies with the best possible switch, over data sets, models and schedules (about an hour).
 
     Every training is recorded once: its curves, a probe at every switch epoch of a grid, and how the run ends that is
-    switched there. Policies are then replayed on the records. For example:
+    switched there; and a first run on a part of the samples, for policies without a validation set. Policies are then
+    replayed on the records. For example:
 
     ```
     overmix benchmark switch
@@ -40,7 +41,7 @@ def switch_command(
     ```
     """
     from overmix.experiments.switch_benchmark.evaluate import evaluate
-    from overmix.experiments.switch_benchmark.record import record_all
+    from overmix.experiments.switch_benchmark.recording import record_all
 
     console = Console(stderr=as_json, emoji=False)
     if not only_recorded:
@@ -51,8 +52,9 @@ def switch_command(
         return
     for split in ("chosen on", "reported on"):
         console.print(_table(split, [row for row in table["policies"] if row["split"] == split]))
-    if table["missing"]:
-        console.print(f"Not recorded yet: {', '.join(table['missing'])}", markup=False)
+    for what, cells in (("", table["missing"]), (" without a validation set", table["missing_first_runs"])):
+        if cells:
+            console.print(f"Not recorded yet{what}: {', '.join(cells)}", markup=False)
 
 
 def _table(split: str, rows: list[dict[str, float | str]]) -> Table:

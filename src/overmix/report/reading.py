@@ -53,7 +53,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Condition:
-    """One entry of the study's ``compare``; errors are fractions. ``decided``: switch epochs of runs that decided."""
+    """One entry of the study's ``compare``; errors are fractions.
+
+    ``decided``: switch epochs of runs that decided. ``checkpoint_gain``: error at the end minus that of the checkpoints
+    that the validation split chose, after ``checkpoint_epochs``.
+    """
 
     name: str
     role: str
@@ -74,6 +78,8 @@ class Condition:
     steps: float | None
     seconds: float | None
     decided: tuple[int, ...] = ()
+    checkpoint_gain: Estimate = field(default_factory=Estimate)
+    checkpoint_epochs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,7 @@ def _estimate(row: Mapping[str, Any], key: str, ci: str | None = None) -> Estima
 
 
 def _condition(row: Mapping[str, Any], stroke: Stroke) -> Condition:
+    checkpoint = row.get("best_checkpoint") or {}
     return Condition(
         name=str(row["name"]),
         role=str(row.get("role", "other")),
@@ -174,6 +181,8 @@ def _condition(row: Mapping[str, Any], stroke: Stroke) -> Condition:
         steps=number_or_none(row.get("steps")),
         seconds=number_or_none(row.get("seconds")),
         decided=tuple(int(epoch) for epoch in row.get("decided") or ()),
+        checkpoint_gain=_estimate(checkpoint, "gain"),
+        checkpoint_epochs=tuple(int(epoch) for epoch in checkpoint.get("epochs") or ()),
     )
 
 

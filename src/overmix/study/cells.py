@@ -12,7 +12,7 @@ from overmix.study.data import dataset_options
 from overmix.study.models import model_options
 from overmix.study.plain import digest, json_ready
 from overmix.study.spec import ConditionSpec, DataSpec, ModelSpec, StudySpec, condition_parts
-from overmix.switch import Policy, make_schedule
+from overmix.switch import HeldOut, Policy, make_schedule
 from overmix.train import Execution
 
 _CONTENT_VERSION = 2
@@ -52,6 +52,7 @@ class Cell:
             "epochs": train["epochs"],
             "batch_size": train["batch_size"],
             "objective": train["objective"],
+            "average": train.get("average"),
             # Replicas that decide by themselves are a stack of their own: they go back together.
             "policy": self.content["schedule"] if is_policy(self.content["schedule"]) else None,
             "space": repr(make_recipe(name, **parameters).space),
@@ -62,7 +63,7 @@ class Cell:
 
 def is_policy(schedule: str | Mapping[str, Any]) -> bool:
     """Return whether a schedule decides by itself."""
-    return isinstance(make_schedule(schedule), Policy)
+    return isinstance(make_schedule(schedule), Policy | HeldOut)
 
 
 @dataclass(frozen=True)

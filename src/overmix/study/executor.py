@@ -25,6 +25,7 @@ from typing import NoReturn
 from overmix.errors import OvermixError
 from overmix.study.cells import StackTask
 from overmix.study.directory import RunDirectory
+from overmix.study.forks import Forks, with_forks
 from overmix.study.worker import CHECKPOINT_SECONDS, Interrupted, Progress, StackRunner, set_up_process
 
 _LOOK_SECONDS = 0.1
@@ -32,6 +33,9 @@ _LOOK_SECONDS = 0.1
 
 _PATIENCE_SECONDS = 30.0
 """How long a worker may take to save its state."""
+
+
+Job = tuple[StackTask, Forks]
 
 
 class StudyInterrupted(OvermixError):
@@ -74,7 +78,7 @@ def run_local(
     tell: Callable[[Progress], None],
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> None:
-    """Train stacks in worker processes, in the order given.
+    """Train stacks in worker processes, those first that others can go on from.
 
     Args:
         tasks: the stacks that are still missing.
@@ -93,7 +97,7 @@ def run_local(
     try:
         for _ in range(min(workers, len(tasks))):
             crew.append(_start(directory.path, allow_code, checkpoint_seconds))
-        _supervise(crew, deque(tasks), tell)
+        _supervise(crew, deque(with_forks(tasks)), tell)
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -103,7 +107,7 @@ def run_local(
         raise StudyInterrupted("; ".join(["stopped, what is finished is kept", *unsaved]))
 
 
-def _supervise(crew: Sequence[_Worker], waiting: deque[StackTask], tell: Callable[[Progress], None]) -> None:
+def _supervise(crew: Sequence[_Worker], waiting: deque[Job], tell: Callable[[Progress], None]) -> None:
     """Hand out the stacks and wait until all are finished."""
     lines = {worker.line: worker for worker in crew}
     missing = len(waiting)
@@ -127,9 +131,9 @@ def _supervise(crew: Sequence[_Worker], waiting: deque[StackTask], tell: Callabl
                     _hand(worker, waiting.popleft())
 
 
-def _hand(worker: _Worker, task: StackTask) -> None:
+def _hand(worker: _Worker, job: Job) -> None:
     try:
-        worker.line.send(task)
+        worker.line.send(job)
     except OSError:
         _report_death(worker)
 
@@ -240,8 +244,8 @@ def _work(line: Connection, path: Path, allow_code: bool, checkpoint_seconds: fl
         checkpoint_seconds=checkpoint_seconds,
     )
     try:
-        while (task := line.recv()) is not None:
-            line.send(_attempt(runner, task))
+        while (job := line.recv()) is not None:
+            line.send(_attempt(runner, *job))
     except (EOFError, ConnectionError, Interrupted):
         pass
     line.close()
@@ -249,9 +253,9 @@ def _work(line: Connection, path: Path, allow_code: bool, checkpoint_seconds: fl
     os._exit(0)
 
 
-def _attempt(runner: StackRunner, task: StackTask) -> _Finished | _Failed:
+def _attempt(runner: StackRunner, task: StackTask, forks: Forks) -> _Finished | _Failed:
     try:
-        runner.run(task)
+        runner.run(task, forks)
     except Interrupted:
         raise
     except OvermixError as error:

@@ -124,7 +124,12 @@ def _check_schedule(condition: ConditionSpec, epochs: int, val_size: int) -> Non
         field = error.field if error.field == "schedule" else f"schedule.{error.field}"
         raise ConfigError(field, error.value, error.remedy) from None
     if isinstance(schedule, Policy) and val_size == 0:
-        raise ConfigError("data.val_size", 0, "hold out samples that the switch is decided on, 200 for example")
+        raise ConfigError(
+            "data.val_size",
+            0,
+            "hold out samples that the switch is decided on, 200 for example, or decide on a part of the training "
+            "samples, schedule: {auto: {holdout: 0.2}}",
+        )
     if isinstance(schedule, OffAt) and schedule.epoch(epochs) > epochs:
         # It would mix to the end, without a word.
         raise ConfigError("schedule.off_at", schedule.when, f"use at most {epochs}, the number of epochs")

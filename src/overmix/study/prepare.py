@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
+from overmix.errors import ConfigError
 from overmix.mix import Streams
 from overmix.recipes import make_recipe
 from overmix.study.cells import Cell, StackTask
-from overmix.study.data import Dataset, load_dataset, normalization_stats, split_indices
+from overmix.study.data import Dataset, hold_out, load_dataset, normalization_stats, split_indices
 from overmix.study.models import build_model
 from overmix.study.plain import canonical
 from overmix.study.spec import DataSpec, ModelSpec, TrainSpec
-from overmix.switch import Policy, always, make_schedule
+from overmix.switch import HeldOut, Policy, Schedule, always, make_schedule
 from overmix.train import (
     SGD,
     DecidingTraining,
     Execution,
+    FirstRun,
     ModelFactory,
     Normalization,
+    RepeatedTraining,
     Replica,
     ResidentData,
     StackTraining,
     choose_execution,
     make_objective,
 )
+
+Training = TypeVar("Training", bound=StackTraining)
 
 
 def pool_key(content: Mapping[str, Any]) -> str:
@@ -69,7 +75,7 @@ def replica_of(cell: Cell, dataset: Dataset) -> Replica:
     return Replica(
         streams=streams,
         recipe=make_recipe(name, **parameters),
-        schedule=always() if isinstance(schedule, Policy) else schedule,
+        schedule=schedule if isinstance(schedule, Schedule) else always(),
         train_index=train_index,
         val_index=val_index,
         lr=train.optimizer.lr,
@@ -99,24 +105,60 @@ def execution_of(cell: Cell, dataset: Dataset, device: str, *, allow_code: bool)
 
 def training_of(task: StackTask, dataset: Dataset, *, allow_code: bool) -> StackTraining:
     """Return the training of a stack, ready to start or to load a checkpoint."""
+    return training_with(make_schedule(task.cells[0].content["schedule"]), task, dataset, allow_code=allow_code)
+
+
+def training_with(
+    schedule: Schedule | Policy | HeldOut, task: StackTask, dataset: Dataset, *, allow_code: bool = False
+) -> StackTraining:
+    """Return the training of a stack; what its cells name as schedule is looked at only if ``schedule`` is fixed.
+
+    Raises:
+        ConfigError: if it cannot be trained.
+    """
     device = torch.device(task.device)
     first = task.cells[0]
     train = TrainSpec.model_validate(first.content["train"])
+    resident = ResidentData(dataset.x, dataset.y, dataset.x_test, dataset.y_test, dataset.num_classes).to(device)
+
+    def stack(kind: Callable[..., Training], replicas: list[Replica]) -> Training:
+        return kind(
+            factory=model_factory(first, dataset, allow_code=allow_code),
+            data=resident,
+            replicas=replicas,
+            normalization=_normalization(dataset, replicas, device),
+            optimizer=SGD(train.optimizer.momentum, train.optimizer.nesterov),
+            epochs=train.epochs,
+            batch_size=train.batch_size,
+            execution=task.execution,
+            objective=make_objective(train.objective),
+            average=train.average,
+        )
+
     replicas = [replica_of(cell, dataset) for cell in task.cells]
-    resident = ResidentData(dataset.x, dataset.y, dataset.x_test, dataset.y_test, dataset.num_classes)
-    schedule = make_schedule(first.content["schedule"])
-    kind = partial(DecidingTraining, schedule) if isinstance(schedule, Policy) else StackTraining
-    return kind(
-        factory=model_factory(first, dataset, allow_code=allow_code),
-        data=resident.to(device),
-        replicas=replicas,
-        normalization=_normalization(dataset, replicas, device),
-        optimizer=SGD(train.optimizer.momentum, train.optimizer.nesterov),
-        epochs=train.epochs,
-        batch_size=train.batch_size,
-        execution=task.execution,
-        objective=make_objective(train.objective),
-    )
+    if isinstance(schedule, HeldOut):
+        parts = [held_out(replica, dataset, schedule.share) for replica in replicas]
+        _check_first_run(train.batch_size, parts[0])
+        first_run = stack(partial(FirstRun, schedule.policy), parts)
+        return stack(partial(RepeatedTraining, first_run), replicas)
+    if isinstance(schedule, Policy):
+        return stack(partial(DecidingTraining, schedule), replicas)
+    return stack(StackTraining, replicas)
+
+
+def held_out(replica: Replica, dataset: Dataset, share: float) -> Replica:
+    """Return the run that trains on a part of a replica's samples, the rest being its validation split."""
+    y = dataset.y.numpy()[replica.train_index]
+    # The validation split itself is drawn at the stream's first address.
+    rest, held = hold_out(y, share, replica.streams.generator("validation", epoch=1))
+    return replace(replica, train_index=replica.train_index[rest], val_index=replica.train_index[held])
+
+
+def _check_first_run(batch_size: int, part: Replica) -> None:
+    size, held = len(part.train_index), len(part.val_index)
+    if batch_size > size:
+        remedy = f"use at most {size}, the training samples that are left while {held} are held out for the decision"
+        raise ConfigError("train.batch_size", batch_size, remedy)
 
 
 def _normalization(dataset: Dataset, replicas: list[Replica], device: torch.device) -> Normalization:

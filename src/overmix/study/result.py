@@ -99,6 +99,7 @@ def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
     if saved is None:
         raise RunDirectoryError(f"{directory.result_file(task)}: it is missing or damaged: delete it and run again")
     tensors, header = {name: tensor.numpy() for name, tensor in saved[0].items()}, saved[1]
+    forked = header.get("forked") or {"epoch": 0, "seconds": 0.0}
     return [
         CellResult(
             condition=cell.condition,
@@ -112,6 +113,8 @@ def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
             seconds=header["seconds"] / len(task.cells),
             switch_at=header["switch_at"][r] if header["switch_at"] else None,
             cost=header["cost"][r] if header["cost"] else 1.0,
+            forked_at=int(forked["epoch"]),
+            forked_seconds=forked["seconds"] / len(task.cells),
         )
         for r, cell in enumerate(task.cells)
     ]

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+)
 
 from overmix.study.merge import merged
 from overmix.study.plain import json_ready
@@ -100,6 +108,19 @@ class TrainSpec(_Strict):
     objective: Literal["cross_entropy", "squared_error"] = "cross_entropy"
     optimizer: OptimizerSpec = OptimizerSpec()
     lr_schedule: LRScheduleSpec = LRScheduleSpec()
+    average: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="score exponentially averaged weights; the share of the old average at each step",
+        json_schema_extra=_remedy("use a share of the old average in (0, 1), such as 0.99, or null"),
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_off(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # What is not averaged is the training that it was before there were averages, under the same id.
+        content: dict[str, Any] = write(self)
+        return {key: value for key, value in content.items() if key != "average" or value is not None}
 
     @field_validator("lr_schedule", "optimizer", mode="before")
     @classmethod

@@ -47,6 +47,8 @@ class CellResult:
         seconds: wall-clock time of its share of the stack.
         switch_at: epochs of Mixup that it decided on, if it decided by itself.
         cost: epochs trained to decide and to end so, over those of one run.
+        forked_at: how many of its epochs were trained by the run that it went on from.
+        forked_seconds: how much of its time that took.
     """
 
     condition: str
@@ -60,6 +62,8 @@ class CellResult:
     seconds: float
     switch_at: int | None = None
     cost: float = 1.0
+    forked_at: int = 0
+    forked_seconds: float = 0.0
 
     @property
     def has_validation(self) -> bool:
@@ -113,9 +117,17 @@ def summarise(spec: StudySpec, cells: Sequence[CellResult], marks: Mapping[str, 
         "floor": _floors(conditions),
         "epochs": max(condition.epochs for condition in conditions),
         "n_test": int(cells[0].wrong.shape[-1]),
-        "elapsed_seconds": round(sum(cell.seconds for cell in cells), 1),
+        "steps": _steps(cells),
+        "elapsed_seconds": round(sum(cell.seconds - cell.forked_seconds for cell in cells), 1),
         "versions": dict(marks["fingerprint"]),
     }
+
+
+def _steps(cells: Sequence[CellResult]) -> dict[str, int]:
+    """Return the optimizer steps that were trained, and those of the same runs without shared beginnings."""
+    alone = [cell.steps_per_epoch * int(cell.content["train"]["epochs"]) * cell.cost for cell in cells]
+    shared = sum(cell.steps_per_epoch * cell.forked_at for cell in cells)
+    return {"trained": round(sum(alone) - shared), "separate": round(sum(alone))}
 
 
 def _row(condition: Condition, diagnosis: Diagnosis | None) -> dict[str, Any]:
@@ -131,9 +143,29 @@ def _row(condition: Condition, diagnosis: Diagnosis | None) -> dict[str, Any]:
         "cost": round(cost, 3),
         "steps": round(condition.cells[0].steps_per_epoch * condition.epochs * cost),
         "seconds": round(float(np.mean([cell.seconds for cell in condition.cells])), 2),
+        "best_checkpoint": _best_checkpoint(alive),
         **_final_scores(alive),
     }
     return row | _diagnosis_row(diagnosis)
+
+
+def _best_checkpoint(alive: Sequence[CellResult]) -> dict[str, Any] | None:
+    """Return how the checkpoints do that have each run's lowest Brier score on its validation split.
+
+    ``gain`` is the error at the end minus theirs: positive if going back to them helps. Only epochs that were looked at
+    are candidates. ``None`` without a validation split.
+    """
+    if not alive or not alive[0].has_validation:
+        return None
+    best = [int(np.argmin(np.nan_to_num(cell.values["val_brier"], nan=np.inf))) for cell in alive]
+    wrong = np.stack([cell.wrong[at] for cell, at in zip(alive, best, strict=True)])
+    gain = paired_difference(np.stack([cell.wrong[-1] for cell in alive]), wrong)
+    return {
+        "epochs": [int(cell.epochs[at]) for cell, at in zip(alive, best, strict=True)],
+        "error": float(wrong.mean()),
+        "gain": gain.difference,
+        "gain_ci": None if gain.ci is None else list(gain.ci),
+    }
 
 
 def _diagnose(alive: Sequence[CellResult]) -> Diagnosis | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from overmix.errors import ConfigError
 from overmix.study.roles import role_of
 from overmix.study.spec import ConditionSpec, StudySpec, condition_parts
+from overmix.switch.held_out import SHARE
 
 SHARES = (1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
 """Switch epochs, as shares of the training."""
@@ -13,11 +14,16 @@ WEIGHT_DECAY = 5e-3
 """Of the alternative that only regularises."""
 
 
+AVERAGE = 0.99
+"""Share of the old average at each step, of the alternative that averages weights: over some hundred steps."""
+
+
 def sweep_study(spec: StudySpec) -> StudySpec:
     """Return the study that switches a study's Mixup condition off at every epoch of a log grid.
 
-    Beside the grid it has ERM, Mixup to the end, the condition that decides by itself (if samples are held out), and
-    what else might help at equal steps or fewer: weight decay with and without Mixup, and a training half as long.
+    Beside the grid it has ERM, Mixup to the end, the condition that decides by itself (on the validation split, or on a
+    part of the training samples if there is none), and what else might help at equal steps or fewer: weight decay with
+    and without Mixup, averaged weights, and a training half as long.
 
     Args:
         spec: the study; the first of its conditions that mixes and overrides nothing is taken.
@@ -39,8 +45,9 @@ def sweep_study(spec: StudySpec) -> StudySpec:
         *(ConditionSpec(name=f"{name} → ERM @{at}", recipe=recipe, schedule={"off_at": at}) for at in epochs),
         ConditionSpec(name=f"ERM, weight decay {WEIGHT_DECAY:g}", recipe="NoMixup", schedule="never", train=decay),
         ConditionSpec(name=f"{name}, weight decay {WEIGHT_DECAY:g}", recipe=recipe, train=decay),
+        ConditionSpec(name=f"{name}, averaged weights", recipe=recipe, train={"average": AVERAGE}),
         ConditionSpec(name=f"{name}, {half} epochs", recipe=recipe, train={"epochs": half}),
     ]
-    if spec.data.val_size:
-        conditions.insert(2, ConditionSpec(name=f"{name} → ERM (auto)", recipe=recipe, schedule="auto"))
+    auto = "auto" if spec.data.val_size else {"auto": {"holdout": SHARE}}
+    conditions.insert(2, ConditionSpec(name=f"{name} → ERM (auto)", recipe=recipe, schedule=auto))
     return spec.model_copy(update={"name": f"{spec.name}: where to switch", "compare": tuple(conditions)})

@@ -6,7 +6,7 @@ import ctypes
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +17,17 @@ from overmix.study.cells import StackTask
 from overmix.study.checkpoint import load_tensors, save_tensors
 from overmix.study.data import Dataset
 from overmix.study.directory import RunDirectory
+from overmix.study.files import is_temporary
 from overmix.study.fingerprint import THREADS
+from overmix.study.forks import Forks
 from overmix.study.prepare import open_dataset, pool_key, training_of
 from overmix.train import METRICS, StackResult, StackTraining
 
 CHECKPOINT_SECONDS = 10.0
 """How much work a killed process may lose, roughly."""
+
+FORK_BYTES = 2 << 30
+"""How much space the states that other stacks go on from may take; beyond it, those stacks train from the start."""
 
 _PROGRESS_SECONDS = 0.5
 
@@ -92,9 +97,14 @@ class StackRunner:
         self.tell, self.should_stop = tell, should_stop
         self.checkpoint_seconds = checkpoint_seconds
         self._datasets: dict[str, Dataset] = {}
+        self._forked: dict[str, float] | None = None  # epochs and seconds of the present stack that another one spent
 
-    def run(self, task: StackTask) -> None:
+    def run(self, task: StackTask, forks: Forks | None = None) -> None:
         """Train a stack from its last checkpoint, if it has one, and write its result.
+
+        Args:
+            task: the stack.
+            forks: the stacks that can go on from its states, see :mod:`overmix.study.forks`.
 
         Raises:
             Interrupted: if it should stop; a checkpoint is written then.
@@ -102,7 +112,7 @@ class StackRunner:
         """
         training = training_of(task, self._dataset(task), allow_code=self.allow_code)
         spent = self._restore(task, training)
-        watch = _Watch(self, task, training, spent)
+        watch = _Watch(self, task, training, spent, forks or {})
         result = training.train(after_step=watch)
         save_tensors(
             self.directory.result_file(task),
@@ -116,21 +126,36 @@ class StackRunner:
                 "class_counts": class_counts(training),
                 "switch_at": None if result.switch_at is None else result.switch_at.tolist(),
                 "cost": None if result.cost is None else result.cost.tolist(),
+                "forked": self._forked,
             },
         )
         self.directory.checkpoint_file(task).unlink(missing_ok=True)
 
     def save(self, task: StackTask, training: StackTraining, seconds: float) -> None:
         """Write a checkpoint."""
-        header = {"stack": task.id, "seconds": seconds}
+        header = {"stack": task.id, "seconds": seconds, "forked": self._forked}
         save_tensors(self.directory.checkpoint_file(task), training.state_dict(), header)
 
+    def fork(self, training: StackTraining, tasks: Iterable[StackTask], seconds: float) -> None:
+        """Leave the state to stacks that can go on from it, unless they have begun, or there is no space for it."""
+        for task in tasks:
+            place = self.directory.checkpoint_file(task)
+            if place.exists() or self.directory.result_file(task).exists():
+                continue
+            state = training.state_dict()
+            taken = sum(file.stat().st_size for file in place.parent.iterdir() if not is_temporary(file))
+            if taken + sum(tensor.nbytes for tensor in state.values()) <= FORK_BYTES:
+                forked = {"epoch": training.epoch, "seconds": seconds}
+                save_tensors(place, state, {"stack": task.id, "seconds": seconds, "forked": forked})
+
     def _restore(self, task: StackTask, training: StackTraining) -> float:
+        self._forked = None
         saved = load_tensors(self.directory.checkpoint_file(task), task.id)
         if saved is None:
             return 0.0
         tensors, header = saved
         training.load_state_dict(tensors)
+        self._forked = header.get("forked")
         return float(header["seconds"])
 
     def _dataset(self, task: StackTask) -> Dataset:
@@ -144,8 +169,10 @@ class StackRunner:
 class _Watch:
     """Looks at the clock after every step."""
 
-    def __init__(self, runner: StackRunner, task: StackTask, training: StackTraining, spent: float) -> None:
-        self.runner, self.task = runner, task
+    def __init__(
+        self, runner: StackRunner, task: StackTask, training: StackTraining, spent: float, forks: Forks
+    ) -> None:
+        self.runner, self.task, self.forks = runner, task, forks
         self._begin = time.monotonic() - spent
         self._saved = self._told = time.monotonic()
         self._tell(training)
@@ -156,6 +183,8 @@ class _Watch:
 
     def __call__(self, training: StackTraining) -> None:
         now = time.monotonic()
+        if training.step == 0 and training.epoch in self.forks:
+            self.runner.fork(training, self.forks[training.epoch], self.spent())
         if self.runner.should_stop():
             self.runner.save(self.task, training, self.spent())
             raise Interrupted

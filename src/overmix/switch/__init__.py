@@ -3,8 +3,10 @@
 from overmix.switch.epoch import Epoch
 from overmix.switch.epochs import Epochs
 from overmix.switch.gradual import Hesitation, LinearDecay, OnFrom
+from overmix.switch.held_out import HeldOut
 from overmix.switch.named import make_schedule
 from overmix.switch.outcome import Outcome
+from overmix.switch.phases import Phases
 from overmix.switch.policies import AutoSwitch
 from overmix.switch.policy import Decision, History, Observation, Policy, Probe, tail_factor
 from overmix.switch.rescue import Rescue, find_switch
@@ -27,6 +29,7 @@ __all__ = [
     "Decision",
     "Epoch",
     "Epochs",
+    "HeldOut",
     "Hesitation",
     "History",
     "LinearDecay",
@@ -35,6 +38,7 @@ __all__ = [
     "OffAt",
     "OnFrom",
     "Outcome",
+    "Phases",
     "Policy",
     "Probe",
     "Progress",

@@ -118,11 +118,12 @@ class Epoch:
         run, step = self._run, self._seen.step
         run._prepare(self, step)
         self._seen.step += 1
+        recipe = run._recipe(self)
         if not run._mixes(self, step):
-            return run.recipe.unmixed(x, y)
+            return recipe.unmixed(x, y)
         self._seen.mixed += 1
-        draws = run.recipe.draw(run.streams, y.shape[0], epoch=self.index, step=step).to(y.device)
-        return run.recipe.mix(x, y, run.recipe.plan(draws, y, sample_shape=sample_shape(x)))
+        draws = recipe.draw(run.streams, y.shape[0], epoch=self.index, step=step).to(y.device)
+        return recipe.mix(x, y, recipe.plan(draws, y, sample_shape=sample_shape(x)))
 
     @property
     def mixing(self) -> float:

@@ -12,6 +12,7 @@ from overmix.mix import Recipe, Streams
 from overmix.switch.course import Course
 from overmix.switch.epoch import Epoch, Kind, Position, Seen
 from overmix.switch.outcome import Outcome
+from overmix.switch.phases import Phases
 from overmix.switch.policy import Observation, Policy
 from overmix.switch.ranks import rank as current_rank
 from overmix.switch.registered import Registered
@@ -34,7 +35,7 @@ class Epochs:
 
     Args:
         epochs: length of the training, >= 1.
-        mix: the recipe, such as ``Mixup(alpha=1.0)``.
+        mix: the recipe, such as ``Mixup(alpha=1.0)``, or one after another: :class:`Phases`.
         switch: when to mix: ``always()``, ``never()``, ``off_at(128)``, ``off_at(0.5)``, or a policy that decides by
             itself from what is observed.
         seed: names the run; runs with one seed are twins.
@@ -63,7 +64,7 @@ class Epochs:
     def __init__(
         self,
         epochs: int,
-        mix: Recipe,
+        mix: Recipe | Phases,
         switch: Schedule | Policy | None = None,
         seed: int = 0,
         rank: int | None = None,
@@ -73,8 +74,10 @@ class Epochs:
         _check_count("epochs", epochs)
         if steps_per_epoch is not None:
             _check_count("steps_per_epoch", steps_per_epoch)
-        if not isinstance(mix, Recipe):
+        if not isinstance(mix, Recipe | Phases):
             raise ConfigError("mix", mix, "give a recipe, such as overmix.Mixup(alpha=1.0)")
+        if isinstance(mix, Phases):
+            mix.starts(epochs)  # refuses what does not fit into so many epochs
         when: Schedule | Policy = always() if switch is None else switch
         if not isinstance(when, Schedule | Policy) or isinstance(when, type):
             raise ConfigError("switch", switch, "give a schedule, such as overmix.off_at(0.5), or a policy")
@@ -139,7 +142,15 @@ class Epochs:
             return "probe"
         return "final" if self._course is not None and not self._course.mixes(at.epoch) else "train"
 
+    def _recipe(self, epoch: Epoch) -> Recipe:
+        """Return what an epoch's batches are mixed with, or take their types from."""
+        if not isinstance(self.recipe, Phases):
+            return self.recipe
+        return self.recipe.at(epoch.index, self.epochs) or self.recipe.some()
+
     def _mixes(self, epoch: Epoch, step: int) -> bool:
+        if isinstance(self.recipe, Phases) and self.recipe.at(epoch.index, self.epochs) is None:
+            return False
         if isinstance(self.switch, Policy):
             return epoch.kind == "train"
         return mixes(self.switch, Progress(epoch.index, self.epochs, step), self.streams)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from overmix.errors import ConfigError, did_you_mean
 from overmix.switch.gradual import Hesitation, LinearDecay, OnFrom
+from overmix.switch.held_out import HeldOut
 from overmix.switch.policies import AutoSwitch
 from overmix.switch.policy import Policy
 from overmix.switch.schedule import Schedule, always, never, off_at
+
+Made = TypeVar("Made")
 
 _ALONE: dict[str, Callable[[], Schedule]] = {"always": always, "never": never}
 _WITH_VALUE: dict[str, tuple[Callable[[Any], Schedule], str]] = {"off_at": (off_at, "128"), "on_from": (OnFrom, "0.5")}
@@ -23,12 +26,13 @@ _WITH_SETTINGS: dict[str, type[Schedule] | type[Policy]] = {
 REMEDY = "use one of: always, never, auto, linear_decay, hesitation, {off_at: 128}, {off_at: 0.5}, {on_from: 0.5}"
 
 
-def make_schedule(specification: str | Mapping[str, Any]) -> Schedule | Policy:
-    """Return the schedule or the policy that a study file names.
+def make_schedule(specification: str | Mapping[str, Any]) -> Schedule | Policy | HeldOut:
+    """Return the schedule or the policy that a study file names; a policy with ``holdout`` decides in a run of its own.
 
     Args:
         specification: ``"always"``, ``"never"``, ``"auto"``, ``"linear_decay"``, ``"hesitation"``, the last three also
-            with settings (``{"auto": {"tail": 0.05}}``), ``{"off_at": 128}`` or ``{"on_from": 0.5}``.
+            with settings (``{"auto": {"tail": 0.05}}``, ``{"auto": {"holdout": 0.2}}``), ``{"off_at": 128}`` or
+            ``{"on_from": 0.5}``.
 
     Raises:
         ConfigError: for an unknown name, with the nearest known one, or a value that cannot work.
@@ -63,9 +67,16 @@ def _from_name(name: str) -> Schedule | Policy:
     raise ConfigError("schedule", name, did_you_mean(name, [*_ALONE, *_WITH_VALUE, *_WITH_SETTINGS]))
 
 
-def _with_settings(name: str, settings: Any) -> Schedule | Policy:
-    kind = _WITH_SETTINGS[name]
+def _with_settings(name: str, settings: Any) -> Schedule | Policy | HeldOut:
+    if name == "auto" and isinstance(settings, Mapping) and "holdout" in settings:
+        others = {key: value for key, value in settings.items() if key != "holdout"}
+        return HeldOut(_from_settings(AutoSwitch, name, others), settings["holdout"])
+    return _from_settings(_WITH_SETTINGS[name], name, settings)
+
+
+def _from_settings(kind: type[Made], name: str, settings: Any) -> Made:
     known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    known += ["holdout"] if kind is AutoSwitch else []
     if not isinstance(settings, Mapping):
         raise ConfigError(name, settings, f"write {name} alone, or with settings: {', '.join(known)}")
     for key, value in settings.items():

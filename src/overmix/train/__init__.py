@@ -7,6 +7,7 @@ from overmix.train.lr_schedule import LRSchedule
 from overmix.train.objective import Objective, make_objective
 from overmix.train.optimizer import SGD
 from overmix.train.plan import Replica
+from overmix.train.repeated import FirstRun, RepeatedTraining
 from overmix.train.resident import Normalization, ResidentData
 from overmix.train.result import StackResult, diverged
 from overmix.train.stacked_model import Execution, ModelFactory, StackedModel, choose_execution
@@ -17,10 +18,12 @@ __all__ = [
     "SPLITS",
     "DecidingTraining",
     "Execution",
+    "FirstRun",
     "LRSchedule",
     "ModelFactory",
     "Normalization",
     "Objective",
+    "RepeatedTraining",
     "Replica",
     "ResidentData",
     "StackResult",

@@ -48,7 +48,6 @@ class DecidingTraining(StackTraining):
         self._switch_at = torch.full((n_replicas,), -1)
         self._decided_at = torch.full((n_replicas,), -1)
         self._probes = torch.zeros(n_replicas, dtype=torch.int64)
-        self._keep: set[int] = set()
         self._snapshots: dict[int, dict[str, Tensor]] = {}
         self._reasons = [""] * n_replicas
 
@@ -78,10 +77,13 @@ class DecidingTraining(StackTraining):
             if at is not None:
                 self._switch_at[r], self._decided_at[r], self._probes[r] = at, self.epoch, len(history.probes)
                 self._reasons[r] = decision.reason
-        self._keep = keep | {int(s) for s in self._switch_at if s >= 0}
-        if self.epoch in self._keep and self.epoch not in self._snapshots:
+        self._keep_states(keep | {int(s) for s in self._switch_at if s >= 0})
+
+    def _keep_states(self, epochs: set[int]) -> None:
+        """Keep the states of these epochs, the present one among them, and no others."""
+        if self.epoch in epochs and self.epoch not in self._snapshots:
             self._snapshots[self.epoch] = super().state_dict()
-        self._snapshots = {epoch: state for epoch, state in self._snapshots.items() if epoch in self._keep}
+        self._snapshots = {epoch: state for epoch, state in self._snapshots.items() if epoch in epochs}
 
     def _go_back(self) -> None:
         earliest = int(self._switch_at.min())
@@ -131,12 +133,16 @@ class DecidingTraining(StackTraining):
         ]
 
     @property
+    def trained(self) -> Int[np.ndarray, " replicas"]:
+        """Epochs that each replica would train alone until it has decided, tails included."""
+        # A replica that decided just before a probe that others of its stack still needed would not have made it.
+        epochs: np.ndarray = self._decided_at.numpy() + self.policy.tail_epochs(self.epochs) * self._probes.numpy()
+        return epochs
+
+    @property
     def cost(self) -> Float[np.ndarray, " replicas"]:
         """Epochs that each replica would train alone, tails and discarded ones included, over those of one run."""
-        tail = self.policy.tail_epochs(self.epochs)
-        # A replica that decided just before a probe that others of its stack still needed would not have made it.
-        trained = self._decided_at.numpy() + self.epochs - self._switch_at.numpy() + tail * self._probes.numpy()
-        costs: np.ndarray = trained / self.epochs
+        costs: np.ndarray = (self.trained + self.epochs - self._switch_at.numpy()) / self.epochs
         return costs
 
     @property

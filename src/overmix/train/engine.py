@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from overmix._typing import Float
 from overmix.errors import ConfigError, DataError, OvermixError
 from overmix.mix import MixPlan, Recipe
 from overmix.switch import tail_factor
+from overmix.train.average import Average
 from overmix.train.evaluation import METRICS, Evaluator, evaluation_epochs
 from overmix.train.objective import CrossEntropy, Objective
 from overmix.train.optimizer import SGD
@@ -35,6 +37,8 @@ class StackTraining:
         batch_size: at most the size of the training subset.
         execution: whether the replicas are stacked or looped over.
         objective: what is minimised, by default the cross-entropy.
+        average: if given, averaged weights are scored in the place of the weights, see :class:`Average`; the training
+            does not change by a bit.
 
     Raises:
         ConfigError: if the sizes do not fit.
@@ -51,6 +55,7 @@ class StackTraining:
         batch_size: int,
         execution: Execution,
         objective: Objective | None = None,
+        average: float | None = None,
     ) -> None:
         _check(replicas, epochs, batch_size)
         _check_normalization(normalization, len(replicas), data.x.dim())
@@ -60,6 +65,8 @@ class StackTraining:
         seeds = [replica.streams.torch_seed("init") for replica in replicas]
         self.model = StackedModel(factory, seeds, device, execution)
         self.velocities = optimizer.init(self.model.trainable)
+        weights = [*self.model.parameters.values(), *self.model.buffers.values()]
+        self.average = None if average is None else Average(weights, average)
         self.planner = Planner(
             replicas, data.y.cpu(), tuple(data.x.shape[1:]), epochs, batch_size, device, keys=self.model.draws
         )
@@ -113,9 +120,8 @@ class StackTraining:
                 return self.result()
             plan = self.planner.epoch(self.epoch)
             while self.step < self.steps_per_epoch:
-                self._loss_sum += self._train_step(
-                    plan, self.step, self._lr[self.epoch * self.steps_per_epoch + self.step]
-                )
+                now = self.epoch * self.steps_per_epoch + self.step
+                self._loss_sum += self._step(plan, self.step, self._lr[now], now)
                 self.step += 1
                 if self.step < self.steps_per_epoch:
                     notify(self)
@@ -124,6 +130,17 @@ class StackTraining:
 
     def _between_epochs(self) -> None:
         """Do what an engine that decides by itself does before each epoch and after the last; nothing here."""
+
+    def _step(self, plan: EpochPlan, step: int, lr: Tensor, now: int) -> Tensor:
+        """Do one step of the epoch, the one at zero-based ``now`` of the training, and return the loss before it."""
+        loss = self._train_step(plan, step, lr)
+        if self.average is not None:
+            self.average.update(now)
+        return loss
+
+    def _scored(self) -> AbstractContextManager[None]:
+        """Put what is scored in its place."""
+        return nullcontext() if self.average is None else self.average.in_place()
 
     def _train_step(self, plan: EpochPlan, step: int, lr: Tensor) -> Tensor:
         """Do one step at a learning rate of shape (R,), and return the loss before it, shape (R,)."""
@@ -168,7 +185,8 @@ class StackTraining:
         self.epoch, self.step = self.epoch + 1, 0
         at = int(np.searchsorted(self.evaluation_epochs, self.epoch))
         if self.evaluation_epochs[at] == self.epoch:
-            metrics, wrong = self.evaluator(self.model)
+            with self._scored():
+                metrics, wrong = self.evaluator(self.model)
             self._metrics[at] = metrics
             self._wrong[at] = wrong
             self._mix_loss[at] = self._loss_sum / self.steps_per_epoch
@@ -187,15 +205,16 @@ class StackTraining:
             The Brier score of each validation sample of each replica, shape (R, v).
         """
         saved = [tensor.clone() for tensor in self._trained()]
-        steps = tail * self.steps_per_epoch
+        steps, begun = tail * self.steps_per_epoch, self.epoch * self.steps_per_epoch
         lr = self._lr[min(self.epoch, self.epochs - 1) * self.steps_per_epoch]
         self.model.train()
         for number in range(steps):
             at, step = divmod(number, self.steps_per_epoch)
             if step == 0:
                 plan = self.planner.epoch(self.epoch + at, mixing=False)
-            self._train_step(plan, step, lr * tail_factor(number, steps))
-        brier = _on_host(self.evaluator.val_brier(self.model))
+            self._step(plan, step, lr * tail_factor(number, steps), begun + number)
+        with self._scored():
+            brier = _on_host(self.evaluator.val_brier(self.model))
         for tensor, before in zip(self._trained(), saved, strict=True):
             tensor.copy_(before)
         return brier
@@ -203,7 +222,10 @@ class StackTraining:
     def _trained(self) -> list[Tensor]:
         """The tensors that a step changes."""
         parameters = [p.detach() for p in self.model.parameters.values()]
-        return [*parameters, *self.model.buffers.values(), *self.velocities]
+        return [*parameters, *self.model.buffers.values(), *self.velocities, *self._averages()]
+
+    def _averages(self) -> list[Tensor]:
+        return [] if self.average is None else self.average.values
 
     def latest(self) -> dict[str, Float[np.ndarray, " replicas"]]:
         """Return the newest look at each metric, shape (R,); waits for the device. Empty before the first look."""
@@ -239,7 +261,8 @@ class StackTraining:
         parameters = {f"parameter.{name}": p.detach() for name, p in self.model.parameters.items()}
         buffers = {f"buffer.{name}": b for name, b in self.model.buffers.items()}
         velocities = {f"velocity.{i}": v for i, v in enumerate(self.velocities)}
-        return {**own, **parameters, **buffers, **velocities}
+        averages = {f"average.{i}": tensor for i, tensor in enumerate(self._averages())}
+        return {**own, **parameters, **buffers, **velocities, **averages}
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the state after the last step, as copies on the CPU. No random state: plans have addresses."""

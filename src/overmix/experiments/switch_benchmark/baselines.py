@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from overmix.switch import Decision, History
+from overmix.switch import Decision, HeldOut, History
 
 Signal = Literal["error", "cross_entropy", "brier"]
 
@@ -31,6 +31,14 @@ class Fixed:
     def decide(self, history: History) -> Decision:
         """Decide at the start."""
         return Decision(round(self.share * history.epochs), "fixed")
+
+
+@dataclass(frozen=True)
+class SameSteps(HeldOut):
+    """As it is, but the second run switches after as many steps as the first, not after as many epochs.
+
+    To the nearest epoch of the grid, on the log axis.
+    """
 
 
 @dataclass(frozen=True)

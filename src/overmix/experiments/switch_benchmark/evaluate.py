@@ -11,13 +11,21 @@ import numpy as np
 from scipy import special
 
 from overmix.diagnose import holm
-from overmix.experiments.switch_benchmark.baselines import CleanError, Fixed, GeneralizationLoss, Minimum, Patience
+from overmix.experiments.switch_benchmark.baselines import (
+    CleanError,
+    Fixed,
+    GeneralizationLoss,
+    Minimum,
+    Patience,
+    SameSteps,
+)
 from overmix.experiments.switch_benchmark.cells import CELLS, BenchmarkCell
+from overmix.experiments.switch_benchmark.first_run import SHARE
 from overmix.experiments.switch_benchmark.record import record_file
 from overmix.experiments.switch_benchmark.replay import Record, replay
-from overmix.switch import AutoSwitch, Policy
+from overmix.switch import AutoSwitch, HeldOut, Policy
 
-POLICIES: dict[str, Policy] = {
+POLICIES: dict[str, Policy | HeldOut] = {
     "ERM": Fixed(0.0),
     "Mixup to the end": Fixed(1.0),
     "off at 25 %": Fixed(0.25),
@@ -31,7 +39,12 @@ POLICIES: dict[str, Policy] = {
     "clean training error is 0": CleanError(),
     "lowest probe": AutoSwitch(pull=0.0, blend=0.0),
     "AutoSwitch with tails of 5 %": AutoSwitch(tail=0.05),
+    "AutoSwitch, its guess at 50 %": AutoSwitch(guess=0.5, blend=0.5),
     "AutoSwitch": AutoSwitch(),
+    "no validation set: lowest probe": HeldOut(AutoSwitch(pull=0.0, blend=0.0), SHARE),
+    "no validation set: AutoSwitch, same steps": SameSteps(AutoSwitch(), SHARE),
+    "no validation set: AutoSwitch, its guess at 50 %": HeldOut(AutoSwitch(guess=0.5, blend=0.5), SHARE),
+    "no validation set: AutoSwitch": HeldOut(AutoSwitch(), SHARE),
 }
 
 
@@ -77,7 +90,7 @@ def margin(error: float) -> float:
     return max(0.005, 0.05 * error)
 
 
-def judge(name: str, policy: Policy, record: Record) -> Row:
+def judge(name: str, policy: Policy | HeldOut, record: Record) -> Row:
     """Return how a policy did on a recorded cell."""
     outcomes = [replay(policy, record, seed) for seed in range(record.seeds)]
     finals, grid = record.final(), record.grid
@@ -118,7 +131,7 @@ def _p_above(differences: np.ndarray, bound: float) -> float:
 
 
 def evaluate(
-    folder: Path, cells: Sequence[BenchmarkCell] = CELLS, policies: Mapping[str, Policy] = POLICIES
+    folder: Path, cells: Sequence[BenchmarkCell] = CELLS, policies: Mapping[str, Policy | HeldOut] = POLICIES
 ) -> dict[str, Any]:
     """Return the table of all policies on all recorded cells.
 
@@ -128,15 +141,21 @@ def evaluate(
         policies: by name.
     """
     records = [Record.read(folder, cell) for cell in cells if record_file(folder, cell).exists()]
-    rows = [judge(name, policy, record) for name, policy in policies.items() for record in records]
+    rows = [
+        judge(name, policy, record)
+        for name, policy in policies.items()
+        for record in records
+        if record.first or not isinstance(policy, HeldOut)
+    ]
     return {
         "cells": [_cell(record) for record in records],
         "missing": [cell.name for cell in cells if not record_file(folder, cell).exists()],
+        "missing_first_runs": [record.cell.name for record in records if not record.first],
         "policies": [
             _summary(name, split, [row for row in rows if row.policy == name and row.chosen_on == chosen])
             for name in policies
             for split, chosen in (("chosen on", True), ("reported on", False))
-            if any(record.cell.chosen_on == chosen for record in records)
+            if any(row.policy == name and row.chosen_on == chosen for row in rows)
         ],
         "rows": [vars(row) for row in rows],
     }

@@ -16,6 +16,7 @@ from overmix.study.files import write_bytes, write_json
 RECORDS, RESULT, PAGE = Path("results/switch_benchmark"), Path("results/switch.json"), Path("docs/switch.md")
 BEGIN = "<!-- benchmark: begin (python -m overmix.experiments.switch_benchmark.page) -->"
 END = "<!-- benchmark: end -->"
+OURS = ("AutoSwitch", "no validation set: AutoSwitch")
 
 
 def tables(result: Mapping[str, Any]) -> str:
@@ -29,6 +30,8 @@ def tables(result: Mapping[str, Any]) -> str:
         if rows:
             parts += [f"### {title}", "", f"{rows[0]['cells']} trainings.", "", *_policies(rows), ""]
     parts += ["### AutoSwitch, training by training", "", *_cells(result)]
+    if result["missing_first_runs"]:
+        parts += ["", f"Not recorded without a validation set: {', '.join(result['missing_first_runs'])}."]
     if result["missing"]:
         parts += ["", f"Not recorded: {', '.join(result['missing'])}."]
     return "\n".join(parts)
@@ -41,7 +44,7 @@ def _policies(rows: list[dict[str, Any]]) -> list[str]:
     ]
     for row in rows:
         low, high = row["regret_ci"]
-        name = f"**{row['policy']}**" if row["policy"] == "AutoSwitch" else row["policy"]
+        name = f"**{row['policy']}**" if row["policy"] in OURS else row["policy"]
         lines.append(
             f"| {name} | {_percent(row['regret'])} [{100 * low:.1f} to {100 * high:.1f}] "
             f"| {_percent(row['regret_max'])} "
@@ -53,18 +56,25 @@ def _policies(rows: list[dict[str, Any]]) -> list[str]:
 
 def _cells(result: Mapping[str, Any]) -> list[str]:
     lines = [
-        "| training | ERM | Mixup | best switch | AutoSwitch | its median switch | regret | cost |",
-        "|---|---|---|---|---|---|---|---|",
+        "| training | ERM | Mixup | best switch | AutoSwitch | its median switch | regret | cost "
+        "| no validation set | its median switch | regret | cost |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    own = {row["cell"]: row for row in result["rows"] if row["policy"] == "AutoSwitch"}
+    own, held_out = ({row["cell"]: row for row in result["rows"] if row["policy"] == name} for name in OURS)
     for cell in result["cells"]:
-        row, errors = own[cell["name"]], cell["error"]
+        errors = cell["error"]
         best = errors[cell["switch_epochs"].index(cell["oracle"])]
         lines.append(
             f"| {cell['name']} | {_percent(errors[0])} | {_percent(errors[-1])} | {_percent(best)} at {cell['oracle']} "
-            f"| {_percent(row['error'])} | {row['switch_at']:g} | {_percent(row['regret'])} | {row['cost']:.2f} |"
+            f"| {_own(own[cell['name']])} | {_own(held_out.get(cell['name']))} |"
         )
     return lines
+
+
+def _own(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return " | | | "
+    return f"{_percent(row['error'])} | {row['switch_at']:g} | {_percent(row['regret'])} | {row['cost']:.2f}"
 
 
 def _percent(share: float) -> str:

@@ -6,22 +6,20 @@ Policies are then pure functions of the record, and a new one is judged in secon
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from overmix.experiments.switch_benchmark.cells import CELLS, BenchmarkCell
+from overmix.experiments.switch_benchmark.cells import BenchmarkCell
 from overmix.study import parse_study
-from overmix.study.cells import StackTask, expand
+from overmix.study.cells import Cell, StackTask, expand
+from overmix.study.data import Dataset
 from overmix.study.files import write_bytes
 from overmix.study.prepare import execution_of, open_dataset, training_of
-from overmix.study.worker import set_up_process
-from overmix.train import StackTraining
+from overmix.train import Execution, StackTraining
 
 TAILS = (0.02, 0.05)
 """Lengths of the recorded probes' tails, as shares of the training."""
@@ -37,38 +35,22 @@ def tail_epochs(share: float, epochs: int) -> int:
     return max(2, round(share * epochs))
 
 
-def record_all(
-    out: Path, cells: Sequence[BenchmarkCell] = CELLS, workers: int = 2, tell: Callable[[str], None] = print
-) -> None:
-    """Record all cells that are not in a folder yet.
-
-    Args:
-        out: the folder; one file per cell.
-        cells: the trainings.
-        workers: processes.
-        tell: called with a line after each cell.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    missing = [cell for cell in cells if not record_file(out, cell).exists()]
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=set_up_process) as pool:
-        jobs = {pool.submit(record, cell, out): cell for cell in missing}
-        for number, job in enumerate(as_completed(jobs), 1):
-            job.result()
-            tell(f"{number}/{len(missing)} {jobs[job].name}")
-
-
 def record_file(out: Path, cell: BenchmarkCell) -> Path:
     """Return the file of a cell."""
     return out / f"{cell.name}.npz"
 
 
-def record(cell: BenchmarkCell, out: Path) -> None:
-    """Train a cell in every way, and write its record."""
-    spec = parse_study(cell.study(out / "data"))
-    own = expand(spec)
+def opened(cell: BenchmarkCell, out: Path) -> tuple[list[Cell], Dataset, Execution]:
+    """Return the runs of Mixup to the end, one per seed, their data, and how they are trained."""
+    own = expand(parse_study(cell.study(out / "data")))
     dataset = open_dataset(own[0].content["data"])
     dataset = replace(dataset, x_test=dataset.x_test[:TEST_SAMPLES], y_test=dataset.y_test[:TEST_SAMPLES])
-    execution = execution_of(own[0], dataset, "cpu", allow_code=False)
+    return own, dataset, execution_of(own[0], dataset, "cpu", allow_code=False)
+
+
+def record(cell: BenchmarkCell, out: Path) -> None:
+    """Train a cell in every way, and write its record."""
+    own, dataset, execution = opened(cell, out)
 
     def training(switch_at: int | None) -> StackTraining:
         schedule = "always" if switch_at is None else {"off_at": switch_at}
@@ -139,7 +121,3 @@ def _trajectory(
     own.train(after_step=look)
     # Half precision: three digits of a score between 0 and 2.
     return states, {share: np.stack(found, axis=1).astype(np.float16) for share, found in probes.items()}
-
-
-if __name__ == "__main__":
-    record_all(Path("results/switch_benchmark"))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from overmix._typing import Float, Int
+from overmix.experiments.switch_benchmark.baselines import SameSteps
 from overmix.experiments.switch_benchmark.cells import BenchmarkCell
+from overmix.experiments.switch_benchmark.first_run import TAIL, first_run_file
 from overmix.experiments.switch_benchmark.record import FINAL, TAILS, record_file, tail_epochs
-from overmix.switch import Decision, History, Observation, Policy, Probe
+from overmix.switch import Decision, HeldOut, History, Observation, Policy, Probe
 from overmix.switch.policy import Split
 
 _SPLITS: tuple[Split, ...] = ("val", "train")
@@ -43,16 +45,24 @@ class Record:
     Args:
         cell: the set-up.
         arrays: what :func:`record` wrote.
+        first: what :func:`record_first_run` wrote; empty if it has not.
     """
 
     cell: BenchmarkCell
     arrays: dict[str, np.ndarray]
+    first: dict[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path, cell: BenchmarkCell) -> Record:
         """Read a cell's record."""
-        with np.load(record_file(folder, cell), allow_pickle=False) as archive:
-            return cls(cell, {name: archive[name] for name in archive.files})
+        first = first_run_file(folder, cell)
+        return cls(cell, _arrays(record_file(folder, cell)), _arrays(first) if first.exists() else {})
+
+    def of_first_run(self) -> Record:
+        """Return what a run sees that trains on a part of the samples and holds out the rest; it ends as this one."""
+        held = self.first[f"probe_{TAIL}"].shape[-1]
+        cell = replace(self.cell, val_size=held, train_size=self.cell.train_size - held)
+        return Record(cell, {**self.arrays, **self.first})
 
     @property
     def grid(self) -> Int[np.ndarray, " grid"]:
@@ -94,12 +104,19 @@ class Record:
         return Probe(epoch, tail_epochs(share, self.cell.epochs), tuple(losses.tolist()))
 
 
-def replay(policy: Policy, record: Record, seed: int) -> Outcome:
-    """Let a policy decide on a recorded run.
+def _arrays(file: Path) -> dict[str, np.ndarray]:
+    with np.load(file, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def replay(policy: Policy | HeldOut, record: Record, seed: int) -> Outcome:
+    """Let a policy decide on a recorded run, or on the first of two.
 
     A policy that wants to switch between two epochs of the grid switches at the later one, as a run that looks only
     there would.
     """
+    if isinstance(policy, HeldOut):
+        return _replay_both(policy, record, seed)
     epochs, grid = record.cell.epochs, record.grid
     wanted, tail = set(policy.probe_epochs(epochs)), policy.tail_epochs(epochs)
     observations: list[Observation] = []
@@ -124,3 +141,14 @@ def _outcome(decision: Decision, done: int, record: Record, in_tails: int, probe
     # Going back discards what was trained since; going on until the grid's next epoch discards nothing.
     trained = max(done, switch_at) + (epochs - switch_at)
     return Outcome(switch_at, done, probes, (trained + in_tails) / epochs, decision.reason)
+
+
+def _replay_both(how: HeldOut, record: Record, seed: int) -> Outcome:
+    seen = replay(how.policy, record.of_first_run(), seed)
+    epochs, grid = record.cell.epochs, record.grid
+    relative = float(np.divide(*record.first["steps_per_epoch"]))
+    first = relative * (seen.decided_at + how.policy.tail_epochs(epochs) * seen.probes) / epochs
+    at = seen.switch_at
+    if isinstance(how, SameSteps) and 0 < at < epochs:
+        at = int(grid[1 + np.abs(np.log2(grid[1:] / (relative * at))).argmin()])
+    return replace(seen, switch_at=at, cost=1 + first)

@@ -2,6 +2,7 @@
 
 from overmix.study.data.arrays import validate_arrays, validate_test_arrays
 from overmix.study.data.dataset import Dataset
+from overmix.study.data.hold_out import hold_out
 from overmix.study.data.normalization import normalization_stats
 from overmix.study.data.registry import dataset_names, dataset_options, load_dataset
 from overmix.study.data.split import split_indices
@@ -10,6 +11,7 @@ __all__ = [
     "Dataset",
     "dataset_names",
     "dataset_options",
+    "hold_out",
     "load_dataset",
     "normalization_stats",
     "split_indices",
