@@ -14,8 +14,8 @@ from overmix._typing import Float, Int
 from overmix.mix import MixPlan, Recipe, Streams
 from overmix.mix.space import map_tensors
 
-Kind = Literal["error", "value"]
-"""``"error"``: a share of wrong test samples, one bit each; ``"value"``: any number, lower is better."""
+Kind = Literal["error", "rate", "value"]
+"""``"error"``: the share of wrong test samples, one bit each; ``"rate"``: another share; ``"value"``: any number."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Task:
     title: ClassVar[str]
     """What is learned, in a few words."""
     metric: ClassVar[str]
-    """What the number is."""
+    """What the number is; lower is better."""
     kind: ClassVar[Kind] = "error"
 
     def data(self, streams: Streams) -> Data:
