@@ -68,11 +68,11 @@ class Training:
         wants_features = "features" in recipe.needs
         for batch in batches(self.data.train, task.batch_size, run.streams, epoch.index):
             rng = run.streams.generator("augmentation", epoch=epoch.index, step=epoch.step)
-            batch = task.prepare(model, batch, rng)
+            batch = task.prepare(model, batch)
             features = task.features(model, batch) if wants_features else None
             plan = epoch.plan(batch.x, batch.y, features=features, domain=batch.domain)
             self.optimizer.zero_grad()
-            task.loss(model, batch, recipe, plan).backward()  # type: ignore[no-untyped-call]
+            task.loss(model, batch, recipe, plan, rng).backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
         if run.policy is not None and epoch.scored:
             epoch.observe(*evaluated(lambda: task.look(model, self.data.val), model))
@@ -125,14 +125,17 @@ def run_seed(row: Row, seed: int) -> Arrays:
     _end(arrays, f"off@{grid[-1]}", training)
     for epoch in grid[:-1]:
         training.go_back(snapshots[epoch])
-        if epoch == 0:
+        if epoch == 0 and row.erm == "off@0":
             _curve(arrays, "erm", training, row.recipe, off_at(0))
         else:
             training.run(row.recipe, off_at(epoch), start=epoch)
         _end(arrays, f"off@{epoch}", training)
     for name, control in row.controls.items():
         training.go_back(snapshots[0])
-        training.run(control.recipe, control.schedule)
+        if name == row.erm:
+            _curve(arrays, "erm", training, control.recipe, control.schedule)
+        else:
+            training.run(control.recipe, control.schedule)
         _end(arrays, name, training)
     training.go_back(snapshots[0])
     run = training.run(row.recipe, AutoSwitch())

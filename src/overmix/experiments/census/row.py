@@ -43,6 +43,7 @@ class Row:
         variant: tells rows of one recipe apart.
         controls: by name, further trainings to compare with.
         off: what "off" means in this row.
+        erm: the condition that mixes nothing: never on, or a control where being off is another method.
     """
 
     recipe_name: str
@@ -51,6 +52,7 @@ class Row:
     variant: str = ""
     controls: Mapping[str, Control] = field(default_factory=dict)
     off: str = "plain training"
+    erm: str = "off@0"
 
     @property
     def name(self) -> str:
@@ -76,7 +78,8 @@ class Row:
     def digest(self) -> str:
         """Return what tells this row from another version of itself."""
         controls = {name: (_says(c.recipe), repr(c.schedule)) for name, c in self.controls.items()}
-        said = repr((self.name, _says(self.recipe), repr(self.task), controls, self.grid))
+        plain = () if self.erm == "off@0" else (self.erm,)
+        said = repr((self.name, _says(self.recipe), repr(self.task), controls, self.grid, *plain))
         return hashlib.sha256(said.encode()).hexdigest()[:10]
 
 

@@ -33,7 +33,7 @@ def summarize(row: Row, seeds: Seeds, scale: Scale) -> dict[str, Any]:
     """
     kind, grid = row.task.kind, row.grid
     best = min(grid, key=lambda epoch: float(_each(seeds, f"val/off@{epoch}").mean()))
-    known = {"erm": "off@0", "on": f"off@{grid[-1]}", "best": f"off@{best}", "third": f"off@{row.third}", "auto": "auto"}
+    known = {"erm": row.erm, "on": f"off@{grid[-1]}", "best": f"off@{best}", "third": f"off@{row.third}", "auto": "auto"}
     names = [*(f"off@{epoch}" for epoch in grid), *row.controls, "auto"]
     return {
         "name": row.name,
@@ -43,6 +43,7 @@ def summarize(row: Row, seeds: Seeds, scale: Scale) -> dict[str, Any]:
         "digest": row.digest(),
         "task": {"title": row.task.title, "metric": row.task.metric, "kind": kind, **asdict(row.task)},
         "off": row.off,
+        "erm": row.erm,
         "n_seeds": len(seeds),
         "grid": grid,
         "third": row.third,
@@ -62,7 +63,7 @@ def summarize(row: Row, seeds: Seeds, scale: Scale) -> dict[str, Any]:
                 ("auto", "on"),
                 ("third", "on"),
                 ("third", "best"),
-                *((side, control) for control in row.controls for side in ("on", "best")),
+                *((side, control) for control in row.controls if control != row.erm for side in ("on", "best")),
             ]
         ],
         "core_seconds": round(float(_each(seeds, "seconds").sum()), 1),

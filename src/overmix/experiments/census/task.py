@@ -100,8 +100,8 @@ class Task:
         """Return the optimizer of what is trained."""
         return torch.optim.SGD(model.parameters(), lr=self.lr, momentum=0.9)
 
-    def prepare(self, model: nn.Module, batch: Samples, rng: np.random.Generator) -> Samples:
-        """Return the batch as the loop sees it; ``rng`` belongs to this step."""
+    def prepare(self, model: nn.Module, batch: Samples) -> Samples:
+        """Return the batch as the loop sees it."""
         return batch
 
     def features(self, model: nn.Module, batch: Samples) -> Tensor | None:
@@ -116,14 +116,16 @@ class Task:
         """Return the loss of a batch that is mixed by a plan."""
         return recipe.objective(model, batch.x, batch.y, plan)
 
-    def extra(self, model: nn.Module, batch: Samples) -> Tensor | None:
-        """Return a term that is added to either loss, mixed or not."""
+    def extra(self, model: nn.Module, batch: Samples, rng: np.random.Generator) -> Tensor | None:
+        """Return a term that is added to either loss, mixed or not; ``rng`` belongs to this step."""
         return None
 
-    def loss(self, model: nn.Module, batch: Samples, recipe: Recipe, plan: MixPlan | None) -> Tensor:
+    def loss(
+        self, model: nn.Module, batch: Samples, recipe: Recipe, plan: MixPlan | None, rng: np.random.Generator
+    ) -> Tensor:
         """Return the loss of one step."""
         loss = self.plain(model, batch) if plan is None else self.mixed(model, batch, recipe, plan)
-        extra = self.extra(model, batch)
+        extra = self.extra(model, batch, rng)
         return loss if extra is None else loss + extra
 
     def score(self, model: nn.Module, samples: Samples) -> Score:
