@@ -74,7 +74,7 @@ def overlap(one: Float[Tensor, "images 4 4 4"], other: Float[Tensor, "images 4 4
 class Scenes(Task):
     """Where are the digits, and which? Boxes of a scene are kept whole, however many there are."""
 
-    epochs: int = 200
+    epochs: int = 150
     train_size: int = 200
     val_size: int = 150
     batch_size: int = 40
@@ -101,9 +101,9 @@ class Scenes(Task):
     def model(self) -> nn.Module:
         """Return the net: 15 numbers for each cell."""
         layers: list[nn.Module] = []
-        for inputs, outputs, stride in ((1, 16, 1), (16, 32, 2), (32, 64, 2)):
+        for inputs, outputs, stride in ((1, 16, 2), (16, 32, 1), (32, 64, 2)):
             layers += [nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.ReLU()]
-        return nn.Sequential(*layers, nn.Conv2d(64, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 15, 1))
+        return nn.Sequential(*layers, nn.Conv2d(64, 15, 1))
 
     def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """Return Adam."""

@@ -57,7 +57,7 @@ class Triangles(Task):
     train_size: int = 160
     val_size: int = 200
     batch_size: int = 80
-    lr: float = 3e-3
+    lr: float = 1e-3
     hidden: int = 64
     noise: float = 0.3
 

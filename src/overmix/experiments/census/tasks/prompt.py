@@ -89,7 +89,7 @@ class Prompted(nn.Module):
 
 @dataclass(frozen=True)
 class Prompts(Task):
-    """A few noisy, shifted digits of six classes tune the context; the test asks for those classes, and for new ones.
+    """A few noisy digits of six classes tune the context; the test asks for those classes, and for new ones.
 
     Args:
         noise: standard deviation of what is added to every pixel, whose own is 1.
@@ -100,9 +100,9 @@ class Prompts(Task):
     val_size: int = 90
     batch_size: int = 24
     lr: float = 0.05
-    noise: float = 0.5
+    noise: float = 1.0
 
-    title: ClassVar[str] = "prompt tuning: shifted digits"
+    title: ClassVar[str] = "prompt tuning: noisy digits"
     metric: ClassVar[str] = "mean of the test errors among the tuned classes and among the new ones"
     kind: ClassVar[Kind] = "rate"
 
@@ -119,7 +119,7 @@ class Prompts(Task):
     def _seen(self, samples: Samples, rng: np.random.Generator) -> Samples:
         noise = torch.from_numpy(rng.normal(0, self.noise, samples.x.shape)).float()
         with torch.no_grad():
-            return Samples(joint_embedding().image(samples.x.roll(1, dims=3) + noise), samples.y)
+            return Samples(joint_embedding().image(samples.x + noise), samples.y)
 
     def model(self) -> nn.Module:
         """Return the prompt over the frozen embedding."""

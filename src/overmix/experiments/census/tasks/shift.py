@@ -28,6 +28,7 @@ class ColouredDigits(Classification):
     train_size: int = 400
     val_size: int = 200
     batch_size: int = 50
+    lr: float = 0.03
     agree: float = 0.9
 
     title: ClassVar[str] = "classification: coloured digits"

@@ -80,7 +80,7 @@ class Voxels(Halves):
     val_size: int = 300
     batch_size: int = 100
     hidden: int = 64
-    noise: float = 1.0
+    noise: float = 0.5
     sparsity: float = 0.5
 
     title: ClassVar[str] = "retrieval: voxels of three subjects"
