@@ -15,6 +15,7 @@ from rich.text import Text
 
 from overmix import __version__
 from overmix.cli.benchmark import benchmark
+from overmix.cli.census import census
 from overmix.cli.diagnose import diagnose
 from overmix.errors import OvermixError
 
@@ -31,6 +32,7 @@ app = typer.Typer(
 
 app.add_typer(benchmark, name="benchmark")
 app.command()(diagnose)
+app.command()(census)
 
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run directory; gone on with if it holds this study.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; the results do not depend on it.")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor
 
-from overmix.mix import MixedTarget, check_batch, sample_shape
+from overmix.mix import MixedTarget, MixPlan, check_batch, sample_shape
 from overmix.switch.policy import Observation, Split
 from overmix.switch.tally import SPLITS, Tally, check_observed
 
@@ -101,7 +101,9 @@ class Epoch:
         """Batches mixed so far in this epoch; after resuming inside an epoch, the number of batches to skip."""
         return self._seen.step
 
-    def mix(self, x: Any, y: Tensor) -> tuple[Any, MixedTarget]:
+    def mix(
+        self, x: Any, y: Tensor, *, features: Tensor | None = None, domain: Tensor | None = None
+    ) -> tuple[Any, MixedTarget]:
         """Mix the next batch, or hand it through if mixing is off.
 
         Off or on, the types are the same: ``x`` in a floating dtype and a :class:`MixedTarget`. In a probe it also sets
@@ -110,9 +112,35 @@ class Epoch:
         Args:
             x: the batch, a tensor of shape (B, ...) or a tuple, list or dictionary of such tensors.
             y: the labels, shape (B, ...).
+            features: representations, shape (B, D), if the recipe needs them.
+            domain: where each sample comes from, integers of shape (B,), if the recipe needs it.
 
         Raises:
-            DataError: if the batch cannot be mixed.
+            DataError: if the batch cannot be mixed, or something that the recipe needs is missing.
+            ConfigError: if the recipe mixes inside of the model: use :meth:`plan`.
+        """
+        recipe = self._run._recipe(self)
+        plan = self.plan(x, y, features=features, domain=domain)
+        return recipe.unmixed(x, y) if plan is None else recipe.mix(x, y, plan)
+
+    def plan(
+        self, x: Any, y: Tensor, *, features: Tensor | None = None, domain: Tensor | None = None
+    ) -> MixPlan | None:
+        """Return the plan of the next batch, or None if mixing is off: for recipes with a loss of their own.
+
+        One call per batch, instead of :meth:`mix`:
+
+            plan = epoch.plan(x, y)
+            loss = F.cross_entropy(model(x), y) if plan is None else run.recipe.objective(model, x, y, plan)
+
+        Args:
+            x: the batch, as for :meth:`mix`; it is not mixed yet.
+            y: the labels, shape (B, ...).
+            features: representations, shape (B, D), if the recipe needs them.
+            domain: where each sample comes from, integers of shape (B,), if the recipe needs it.
+
+        Raises:
+            DataError: if the batch cannot be mixed, or something that the recipe needs is missing.
         """
         check_batch(x, y)
         run, step = self._run, self._seen.step
@@ -120,10 +148,10 @@ class Epoch:
         self._seen.step += 1
         recipe = run._recipe(self)
         if not run._mixes(self, step):
-            return recipe.unmixed(x, y)
+            return None
         self._seen.mixed += 1
         draws = recipe.draw(run.streams, y.shape[0], epoch=self.index, step=step).to(y.device)
-        return recipe.mix(x, y, recipe.plan(draws, y, sample_shape=sample_shape(x)))
+        return recipe.plan(draws, y, sample_shape=sample_shape(x), features=features, domain=domain)
 
     @property
     def mixing(self) -> float:

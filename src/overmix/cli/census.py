@@ -1,0 +1,64 @@
+"""``overmix census``: which recipes over-train, and what helps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+
+def census(
+    recipes: Annotated[
+        str | None, typer.Option("--recipes", help="Names of recipes or rows, with commas between; all by default.")
+    ] = None,
+    scale: Annotated[
+        Literal["smoke", "laptop"], typer.Option("--scale", help="smoke: seconds, shows only that it runs.")
+    ] = "laptop",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder, one file per row [results/census]; what is there is not run again."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes; the results do not depend on it.")] = 2,
+    docs: Annotated[bool, typer.Option("--docs", help="Also write docs/census.md and its figure anew.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of a table.")] = False,
+) -> None:
+    """Measure every recipe on a task of its own kind: does it over-train, and what does switching it off gain?
+
+    For each one, over 12 seeds: plain training, the recipe all along, switched off at a log grid of epochs, and
+    AutoSwitch. It goes on where an earlier run stopped. For example:
+
+    ```
+    overmix census --recipes Mixup,CMixup
+    overmix census --scale smoke --json
+    overmix census --docs
+    ```
+    """
+    from overmix.experiments.census.page import write_page
+    from overmix.experiments.census.run import FOLDERS, run_census
+
+    console = Console(stderr=as_json, emoji=False)
+    chosen = None if recipes is None else [name.strip() for name in recipes.split(",") if name.strip()]
+    folder = out or FOLDERS[scale]
+    found = run_census(folder, scale, chosen, workers, tell=lambda line: console.print(line, markup=False))
+    if docs:
+        write_page(folder)
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    console.print(_table(found))
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    from overmix.experiments.census.page import CELLS
+
+    columns = ("row", "metric", "plain", "recipe", "best switch", "AutoSwitch", "verdict", "turns at", "depth")
+    table = Table(title="Test metric at the end, lower is better; mean over seeds")
+    for column in columns:
+        table.add_column(column, justify="left" if column in ("row", "metric", "verdict") else "right")
+    for row in rows:
+        table.add_row(*(CELLS[column](row) for column in columns))
+    return table

@@ -1,0 +1,1 @@
+"""The tasks of the census, one file for each kind."""
