@@ -12,7 +12,7 @@ from overmix.mix import Recipe
 from overmix.switch import Schedule, always
 
 SHARES = (1 / 24, 1 / 12, 1 / 6, 1 / 3, 2 / 3)
-"""Where the recipe is switched off, as shares of the training, beside never on and never off: log-spaced, a third too."""
+"""Where the recipe is switched off, as shares of the training, beside never on and never off: log-spaced, with 1/3."""
 
 Scale = Literal["smoke", "laptop"]
 

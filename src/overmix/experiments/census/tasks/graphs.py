@@ -31,7 +31,7 @@ def random_graphs(density: np.ndarray, rng: np.random.Generator) -> Float[Tensor
 
 
 class GraphNet(nn.Module):
-    """Two rounds of messages, ``h' = relu(W h + U A h / 4)``, the mean over nodes (``readout``), and a small decoder."""
+    """Two rounds of messages, ``h' = relu(W h + U A h / 4)``, a mean over nodes (``readout``), and a small decoder."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()

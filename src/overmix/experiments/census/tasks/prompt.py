@@ -74,7 +74,7 @@ def joint_embedding() -> Joint:
 
 
 class Prompted(nn.Module):
-    """Logits of image features: their cosines with every class's text feature, times a scale; the context is learned."""
+    """Logits of image features: their cosines with each class's text feature, times a scale; the context is learned."""
 
     def __init__(self, joint: Joint) -> None:
         super().__init__()
