@@ -17,6 +17,7 @@ from overmix import __version__
 from overmix.cli.benchmark import benchmark
 from overmix.cli.census import census
 from overmix.cli.diagnose import diagnose
+from overmix.cli.reproduce import reproduce
 from overmix.errors import OvermixError
 
 USAGE_ERROR, INTERRUPTED = 2, 130
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(benchmark, name="benchmark")
 app.command()(diagnose)
 app.command()(census)
+app.command()(reproduce)
 
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run directory; gone on with if it holds this study.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; the results do not depend on it.")]
@@ -60,7 +62,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _say_how_to_go_on(what: str, arguments: Sequence[str]) -> None:
-    goes_on = bool(arguments) and arguments[0] in ("demo", "run", "switch")
+    goes_on = bool(arguments) and arguments[0] in ("demo", "run", "switch", "reproduce")
     _say(f"{what}; go on with the same command:\n    overmix {shlex.join(arguments)}" if goes_on else what)
 
 

@@ -137,5 +137,6 @@ def draw_tables(
 def crossed(
     draws: list[Float[np.ndarray, " draws"]], wrong: Shaped[np.ndarray, "seeds epochs samples"]
 ) -> CrossedDraws:
+    """Return one number under the three bootstraps of :func:`draw_tables`."""
     both, by_seed, by_sample = draws
     return CrossedDraws(both, by_seed, by_sample, units=(wrong.shape[0], wrong.shape[2]))

@@ -31,7 +31,9 @@ class Claim:
 _U = "depth of Mixup's U above δ, and ERM's below δ"
 
 CLAIMS: tuple[Claim, ...] = (
-    Claim("u", "over-training", "Mixup's test error is U-shaped over training, plain training's is not.", "abstract", _U),
+    Claim(
+        "u", "over-training", "Mixup's test error is U-shaped over training, plain training's is not.", "abstract", _U
+    ),
     Claim(
         "loss-on",
         "over-training",
@@ -42,8 +44,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "budget-u",
         "over-training",
-        "The U is there in the budget too: under a cosine that ends at 0, the longest training with Mixup ends worse than "
-        "the best one.",
+        "The U is there in the budget too: under a cosine that ends at 0, the longest training with Mixup ends worse "
+        "than the best one.",
         "ours",
         "final error of the longest minus that of the length chosen on held-out samples, above δ",
     ),
@@ -220,7 +222,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "noise-later",
         "label-noise",
-        "Clean patterns are fitted first and noise later: after the turn more noisy mixtures are predicted as labelled.",
+        "Clean patterns are fitted first, noise later: after the turn more noisy mixtures are predicted as labelled.",
         "abstract",
         "share at the end minus share at the turn, above 0",
     ),

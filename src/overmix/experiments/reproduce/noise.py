@@ -13,6 +13,7 @@ from overmix.experiments.reproduce.check import Check
 from overmix.experiments.reproduce.finding import Finding, Picture, line, mean_check
 from overmix.experiments.reproduce.weights import log_epochs, model_of, samples_of, snapshots
 from overmix.explain import LabelNoise, dominant_label, label_noise, mean_noise, memorization
+from overmix.explain.noise_summary import Quantity
 from overmix.study.data import Dataset
 from overmix.study.spec import StudySpec
 
@@ -23,8 +24,8 @@ MIXTURES = 5000
 def noisy_labels(spec: StudySpec) -> Finding:
     """Measure label noise with teachers that were trained on the test set, and what training makes of it.
 
-    The teachers never saw a sample of the pool that training draws from. A mixture is noisy if the label with the larger
-    weight is not the teachers' class of the mixed point.
+    The teachers never saw a sample of the pool that training draws from. A mixture is noisy if the label with the
+    larger weight is not the teachers' class of the mixed point.
     """
     found = next(runs for runs in snapshots(spec, log_epochs(spec.train.epochs)) if runs.condition == "Mixup")
     teachers = _teachers(found.dataset)
@@ -42,10 +43,9 @@ def noisy_labels(spec: StudySpec) -> Finding:
         memorized.append([share[0] for share in shares])
         resisted.append([share[1] for share in shares])
     learnt, turn = np.array(memorized), found.epochs.index(found.turn())
-    means = {name: mean_noise(noise, name) for name in ("tv", "argmax_disagrees", "third_class")}  # type: ignore[arg-type]
 
-    def check(name: str, what: str, bound: float) -> Check:
-        group = means[name]
+    def check(name: Quantity, what: str, bound: float) -> Check:
+        group = mean_noise(noise, name)
         ci = (float(group.low), float(group.high))
         return Check(what, float(group.mean), ci, "above", bound, "points", TEACHERS)
 
@@ -85,16 +85,16 @@ def noisy_labels(spec: StudySpec) -> Finding:
 
 def _teachers(dataset: Dataset) -> list[nn.Module]:
     x, y = dataset.x_test.to(torch.float32).flatten(1) / 16, dataset.y_test.long()
-    found = []
+    found: list[nn.Module] = []
     for seed in range(TEACHERS):
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             model = nn.Sequential(nn.Linear(x.shape[1], 256), nn.ReLU(), nn.Linear(256, dataset.num_classes))
             optimizer = torch.optim.SGD(model.parameters(), lr=RATE, momentum=0.9, weight_decay=WEIGHT_DECAY)
             for _ in range(TEACHER_EPOCHS):
-                for rows in torch.randperm(len(x)).split(64):
+                for rows in torch.split(torch.randperm(len(x)), 64):
                     optimizer.zero_grad()
-                    F.cross_entropy(model(x[rows]), y[rows]).backward()
+                    F.cross_entropy(model(x[rows]), y[rows]).backward()  # type: ignore[no-untyped-call]
                     optimizer.step()
         found.append(model.eval())
     return found

@@ -13,12 +13,12 @@ def shrunk(study: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content of a study file with few short runs of small models; conditions keep their names.
 
     Example:
-        >>> small = shrunk({"name": "s", "train": {"epochs": 1000}, "model": {"name": "mlp"}, "data": {"name": "digits"},
-        ...     "compare": [{"name": "Mixup → ERM @500", "schedule": {"off_at": 500}}]})
+        >>> small = shrunk({"name": "s", "train": {"epochs": 1000}, "model": {"name": "mlp"},
+        ...     "data": {"name": "digits"}, "compare": [{"name": "Mixup → ERM @500", "schedule": {"off_at": 500}}]})
         >>> small["train"]["epochs"], small["compare"][0]["schedule"]
         (12, {'off_at': 6})
     """
-    epochs = study["train"]["epochs"]
+    epochs = int(study["train"]["epochs"])
 
     def short(length: int) -> int:
         return max(2, round(length * EPOCHS / epochs))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from overmix.diagnose import diagnose_curve
-from overmix.experiments.reproduce.check import Check
+from overmix.experiments.reproduce.check import Check, Side
 from overmix.experiments.reproduce.finding import Finding, Picture, line, mean_check
 from overmix.experiments.reproduce.scale import Scale
 from overmix.explain import (
     LeastSquares,
     Toy,
+    ToyWorld,
     best_stopping_time,
     draw_world,
     loss_floor,
@@ -38,12 +40,11 @@ def _times(last: float, count: int = 49) -> np.ndarray:
     return np.unique(np.round(np.geomspace(1, last, count)))
 
 
-def _depth(name: str, times: np.ndarray, risks: np.ndarray, side: str) -> Check:
+def _depth(name: str, times: np.ndarray, risks: np.ndarray, side: Side) -> Check:
     """Return the check of the depth of a mean risk curve, with δ as its bound."""
     found = diagnose_curve(times, risks, unit="value")
     what = f"depth of {name} (lowest {found.best:.3f} at step {found.turning_epoch:,g}, end {found.final:.3f})"
-    towards = "above" if side == "above" else "below"
-    return Check(what, found.depth, found.depth_ci, towards, found.delta, "number", len(risks))
+    return Check(what, found.depth, found.depth_ci, side, found.delta, "number", len(risks))
 
 
 def teacher_student(scale: Scale, realizable: bool = False) -> Finding:
@@ -108,30 +109,35 @@ def scaled_noise(problem: LeastSquares, factor: float) -> LeastSquares:
     )
 
 
+def _risk(world: ToyWorld, problem: LeastSquares, times: np.ndarray) -> np.ndarray:
+    weights = trajectory(problem, times, eta=ETA, start=world.start)
+    return np.asarray(risk(weights, world.test_features, world.test_targets))
+
+
+def _bound(world: ToyWorld, problem: LeastSquares, times: np.ndarray) -> np.ndarray:
+    found = risk_bound(problem, times, world.test_features, world.test_targets, eta=ETA, init_std=0.1)
+    return found.total
+
+
 def random_features(scale: Scale) -> Finding:
     """Read risk and bound of the toy's Mixup problem over time, with half, once and twice its label noise."""
     toy, last, seeds = Toy(), LAST[scale], range(SEEDS[scale])
     times, factors = _times(last), (0.5, 1.0, 2.0)
     risks: dict[float, list[np.ndarray]] = {factor: [] for factor in factors}
     turns: dict[float, list[float]] = {factor: [] for factor in factors}
-    bounds, bound_turns = [], {factor: [] for factor in factors}
+    bound_turns: dict[float, list[float]] = {factor: [] for factor in factors}
+    bounds = []
     for seed in seeds:
         world = draw_world(toy, seed, ("mixup",))
-        x, y, scale_y = world.test_features, world.test_targets, float(np.var(world.test_targets))
+        variance = float(np.var(world.test_targets))
         for factor in factors:
             problem = scaled_noise(world.problems["mixup"], factor)
-
-            def at(t: np.ndarray, problem: LeastSquares = problem) -> np.ndarray:
-                return risk(trajectory(problem, t, eta=ETA, start=world.start), x, y)
-
-            def bounded(t: np.ndarray, problem: LeastSquares = problem) -> np.ndarray:
-                return risk_bound(problem, t, x, y, eta=ETA, init_std=0.1).total
-
-            risks[factor].append(at(times) / scale_y)
+            at, bounded = partial(_risk, world, problem), partial(_bound, world, problem)
+            risks[factor].append(at(times) / variance)
             turns[factor].append(best_stopping_time(at, last=last, rule="descent", points=64).time)
             bound_turns[factor].append(best_stopping_time(bounded, last=last, points=64).time)
             if factor == 1:
-                bounds.append(bounded(times) / scale_y)
+                bounds.append(bounded(times) / variance)
     curves, bound = {factor: np.array(rows) for factor, rows in risks.items()}, np.array(bounds)
     lowest, rise = bound.min(axis=1), float(np.log2(1.05))
     log = {factor: np.log2(np.maximum(turns[factor], 1.0)) for factor in factors}

@@ -1,0 +1,148 @@
+"""``overmix reproduce``: every experiment of the paper."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+def reproduce(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="An experiment; --list names them.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="List the experiments and their claims, and leave.")] = False,
+    scale: Annotated[
+        Literal["smoke", "laptop", "paper"],
+        typer.Option("--scale", help="smoke: seconds, shows only that it runs; laptop: minutes; paper: a GPU's work."),
+    ] = "laptop",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder [runs/reproduce/NAME-SCALE]; gone on with if it exists.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; results do not depend on it.")] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Also write results/reproduce/NAME.json, which --docs reads.")
+    ] = False,
+    docs: Annotated[bool, typer.Option("--docs", help="Write docs/reproduction.md from results/reproduce.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of a table.")] = False,
+) -> None:
+    """Run an experiment of the paper, and judge its claims by rules that were written down before.
+
+    The same command goes on where an earlier one stopped. Each study has its page in the folder. For example:
+
+    ```
+    overmix reproduce --list
+    overmix reproduce over-training --scale smoke
+    overmix reproduce switching --scale laptop --json > switching.json
+    overmix reproduce --docs
+    ```
+    """
+    if listed:
+        _list(as_json=as_json)
+        return
+    if name is None:
+        if not docs:
+            raise typer.BadParameter("give a NAME, or --list, or --docs")
+        from overmix.experiments.reproduce.page import write_page
+
+        write_page()
+        return
+    _run(name, scale, out, workers, keep=keep, docs=docs, as_json=as_json)
+
+
+def _run(
+    name: str,
+    scale: Literal["smoke", "laptop", "paper"],
+    out: Path | None,
+    workers: int | None,
+    *,
+    keep: bool,
+    docs: bool,
+    as_json: bool,
+) -> None:
+    from overmix.cli.progress import StudyProgress
+    from overmix.experiments.reproduce.catalogue import experiment
+    from overmix.experiments.reproduce.page import RESULTS, write_page
+    from overmix.experiments.reproduce.run import Watcher, run_experiment
+    from overmix.study.files import write_json
+    from overmix.study.spec import StudySpec
+
+    console = Console(stderr=as_json, emoji=False)
+    folder = out or Path("runs/reproduce") / f"{experiment(name).name}-{scale}"
+
+    def watch(spec: StudySpec, where: Path) -> AbstractContextManager[Watcher]:
+        return StudyProgress(console, spec.name, where)
+
+    result = run_experiment(
+        name, scale, folder, workers=workers, watch=watch, say=lambda line: console.print(line, markup=False)
+    )
+    if keep:
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        write_json(RESULTS / f"{name}.json", result)
+    if docs:
+        write_page()
+    if as_json:
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+        return
+    console.print(_table(result))
+    if scale == "smoke":
+        console.print("Smoke: the verdicts mean nothing; it runs.")
+    console.print(f"Numbers and figures: {escape(str(folder))}", highlight=False, soft_wrap=True)
+
+
+def _table(result: dict[str, Any]) -> Table:
+    from overmix.experiments.reproduce.check import Check
+    from overmix.experiments.reproduce.claims import claim_of
+    from overmix.experiments.reproduce.page import describe
+
+    table = Table(title=escape(result["title"]), show_lines=True)
+    for column in ("claim", "from", "setting", "numbers", "verdict"):
+        table.add_column(column)
+    checks = {setting["key"]: setting["checks"] for setting in result["settings"]}
+    for row in result["verdicts"]:
+        claim = claim_of(result["name"], row["claim"])
+        numbers = [describe(Check.from_dict(check)) for check in checks[row["setting"]][row["claim"]]]
+        cells = (claim.text, claim.provenance, row["setting"], "\n".join(numbers), row["verdict"])
+        table.add_row(*(escape(cell) for cell in cells))
+    return table
+
+
+def _list(*, as_json: bool) -> None:
+    from overmix.experiments.reproduce.catalogue import EXPERIMENTS
+    from overmix.experiments.reproduce.claims import CLAIMS
+
+    if as_json:
+        content = [
+            {
+                "name": entry.name,
+                "title": entry.title,
+                "settings": {
+                    scale: [setting.key for setting in entry.at(scale)] for scale in ("smoke", "laptop", "paper")
+                },
+                "claims": [
+                    {"text": claim.text, "provenance": claim.provenance, "rule": claim.rule}
+                    for claim in CLAIMS
+                    if claim.experiment == entry.name
+                ],
+            }
+            for entry in EXPERIMENTS
+        ]
+        print(json.dumps(content, indent=2, ensure_ascii=False))
+        return
+    table = Table(title="overmix reproduce NAME --scale smoke|laptop|paper", show_lines=True)
+    for column in ("NAME", "question", "laptop", "paper", "claims (where they come from)"):
+        table.add_column(column)
+    for entry in EXPERIMENTS:
+        claims = [f"{c.text} ({c.provenance})" for c in CLAIMS if c.experiment == entry.name]
+        table.add_row(
+            escape(entry.name),
+            escape(entry.title),
+            "\n".join(setting.key for setting in entry.at("laptop")),
+            "\n".join(setting.key for setting in entry.at("paper")),
+            escape("\n".join(claims)),
+        )
+    Console(emoji=False).print(table)
