@@ -168,9 +168,9 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "switching",
         "When should Mixup be switched off?",
         (
-            _switching("digits-mlp", (4, 16, 32, 64, 128, 256, 512, 900)),
+            _switching("digits-mlp", (4, 32, 64, 128, 256, 900)),
             _switching("digits-convnet", (8, 32, 128, 360)),
-            _switching("mnist1d-mlp", (32, 128, 256, 540)),
+            _switching("mnist1d-mlp", (32, 128, 256, 360)),
         ),
         (_switching("cifar10-resnet18", _PAPER_SWITCHES), _switching("svhn-resnet18", _PAPER_SWITCHES)),
     ),
