@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 
 def reproduce(
@@ -28,7 +27,7 @@ def reproduce(
         bool, typer.Option("--keep", help="Also write results/reproduce/NAME.json, which --docs reads.")
     ] = False,
     docs: Annotated[bool, typer.Option("--docs", help="Write docs/reproduction.md from results/reproduce.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of a table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text.")] = False,
 ) -> None:
     """Run an experiment of the paper, and judge its claims by rules that were written down before.
 
@@ -88,41 +87,39 @@ def _run(
     if as_json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
         return
-    console.print(_table(result))
+    _show(result, console)
     if scale == "smoke":
         console.print("Smoke: the verdicts mean nothing; it runs.")
     console.print(f"Numbers and figures: {escape(str(folder))}", highlight=False, soft_wrap=True)
 
 
-def _table(result: dict[str, Any]) -> Table:
+def _show(result: dict[str, Any], console: Console) -> None:
+    """Print each claim with its verdict and the numbers that decide."""
     from overmix.experiments.reproduce.check import Check
     from overmix.experiments.reproduce.claims import claim_of
     from overmix.experiments.reproduce.page import describe
 
-    table = Table(title=escape(result["title"]), show_lines=True)
-    for column in ("claim", "from", "setting", "numbers", "verdict"):
-        table.add_column(column)
     checks = {setting["key"]: setting["checks"] for setting in result["settings"]}
+    console.print(f"[bold]{escape(result['title'])}[/]")
     for row in result["verdicts"]:
         claim = claim_of(result["name"], row["claim"])
         numbers = [describe(Check.from_dict(check)) for check in checks[row["setting"]][row["claim"]]]
-        cells = (claim.text, claim.provenance, row["setting"], "\n".join(numbers), row["verdict"])
-        table.add_row(*(escape(cell) for cell in cells))
-    return table
+        console.print(f"\n[bold]{row['verdict']}[/] ({row['setting']}): {escape(claim.text)} ({claim.provenance})")
+        for number in numbers:
+            console.print(f"    {escape(number)}", highlight=False)
 
 
 def _list(*, as_json: bool) -> None:
     from overmix.experiments.reproduce.catalogue import EXPERIMENTS
     from overmix.experiments.reproduce.claims import CLAIMS
+    from overmix.experiments.reproduce.scale import SCALES
 
     if as_json:
         content = [
             {
                 "name": entry.name,
                 "title": entry.title,
-                "settings": {
-                    scale: [setting.key for setting in entry.at(scale)] for scale in ("smoke", "laptop", "paper")
-                },
+                "settings": {scale: [setting.key for setting in entry.at(scale)] for scale in SCALES},
                 "claims": [
                     {"text": claim.text, "provenance": claim.provenance, "rule": claim.rule}
                     for claim in CLAIMS
@@ -133,16 +130,11 @@ def _list(*, as_json: bool) -> None:
         ]
         print(json.dumps(content, indent=2, ensure_ascii=False))
         return
-    table = Table(title="overmix reproduce NAME --scale smoke|laptop|paper", show_lines=True)
-    for column in ("NAME", "question", "laptop", "paper", "claims (where they come from)"):
-        table.add_column(column)
+    console = Console(emoji=False, highlight=False)
     for entry in EXPERIMENTS:
-        claims = [f"{c.text} ({c.provenance})" for c in CLAIMS if c.experiment == entry.name]
-        table.add_row(
-            escape(entry.name),
-            escape(entry.title),
-            "\n".join(setting.key for setting in entry.at("laptop")),
-            "\n".join(setting.key for setting in entry.at("paper")),
-            escape("\n".join(claims)),
-        )
-    Console(emoji=False).print(table)
+        console.print(f"[bold]{entry.name}[/]: {escape(entry.title)}")
+        for claim in CLAIMS:
+            if claim.experiment == entry.name:
+                console.print(f"    {escape(claim.text)} ({claim.provenance})")
+        for scale in SCALES[1:]:
+            console.print(f"    {scale}: {', '.join(setting.key for setting in entry.at(scale))}", style="dim")
