@@ -22,6 +22,9 @@ def reproduce(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder [runs/reproduce/NAME-SCALE]; gone on with if it exists.")
     ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--setting", help="Only this setting; may be given again for others.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; results do not depend on it.")] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Also write results/reproduce/NAME.json, which --docs reads.")
@@ -50,13 +53,14 @@ def reproduce(
 
         write_page()
         return
-    _run(name, scale, out, workers, keep=keep, docs=docs, as_json=as_json)
+    _run(name, scale, out, settings, workers, keep=keep, docs=docs, as_json=as_json)
 
 
 def _run(
     name: str,
     scale: Literal["smoke", "laptop", "paper"],
     out: Path | None,
+    settings: list[str] | None,
     workers: int | None,
     *,
     keep: bool,
@@ -77,7 +81,13 @@ def _run(
         return StudyProgress(console, spec.name, where)
 
     result = run_experiment(
-        name, scale, folder, workers=workers, watch=watch, say=lambda line: console.print(line, markup=False)
+        name,
+        scale,
+        folder,
+        settings=settings,
+        workers=workers,
+        watch=watch,
+        say=lambda line: console.print(line, markup=False),
     )
     if keep:
         RESULTS.mkdir(parents=True, exist_ok=True)

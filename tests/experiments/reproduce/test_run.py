@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from overmix.errors import MissingExtraError
+from overmix.errors import ConfigError, MissingExtraError
 from overmix.experiments.reproduce import gradients
 from overmix.experiments.reproduce.catalogue import EXPERIMENTS
 from overmix.experiments.reproduce.check import judge
@@ -59,6 +59,14 @@ def test_a_setting_whose_extra_is_missing_is_left_out_and_said(tmp_path, monkeyp
     result = run_experiment("loss-floor", "smoke", tmp_path)
     assert [setting["key"] for setting in result["settings"]] == ["closed-form"]
     assert "overmix[data]" in result["missing"][0]["reason"]
+
+
+def test_only_the_settings_that_are_asked_for_are_run(tmp_path):
+    result = run_experiment("loss-floor", "smoke", tmp_path, settings=["closed-form"])
+    assert [setting["key"] for setting in result["settings"]] == ["closed-form"]
+    assert result["missing"] == [{"key": "digits-mlp", "reason": "not asked for"}]
+    with pytest.raises(ConfigError, match="did you mean closed-form"):
+        run_experiment("loss-floor", "smoke", tmp_path, settings=["closed-from"])
 
 
 def test_ctrl_c_leaves_nothing_half_written(tmp_path, monkeypatch):

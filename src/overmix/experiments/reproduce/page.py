@@ -77,6 +77,9 @@ def page(results: Mapping[str, Mapping[str, Any]]) -> str:
             for name, key, picture in PICTURES
             if name == entry.name and _picture(results, name, key, picture)
         ]
+        if results[entry.name]["missing"]:
+            keys = ", ".join(gap["key"] for gap in results[entry.name]["missing"])
+            lines += [f"Settings that can be run and were not measured yet: {keys}.", ""]
         lines += [*_rows(results[entry.name]), f"Seeds, settings: {_settings(results[entry.name])}", ""]
     return "\n".join(lines).rstrip() + "\n"
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
-from overmix.errors import DataError, MissingExtraError
+from overmix.errors import ConfigError, DataError, MissingExtraError, did_you_mean
 from overmix.experiments.reproduce.catalogue import Experiment, Setting, experiment, study_spec
 from overmix.experiments.reproduce.chart import draw
 from overmix.experiments.reproduce.check import judge
@@ -59,6 +59,7 @@ def run_experiment(
     scale: Scale,
     out: Path,
     *,
+    settings: Sequence[str] | None = None,
     workers: int | None = None,
     watch: Watch | None = None,
     say: Callable[[str], None] = lambda _: None,
@@ -72,39 +73,52 @@ def run_experiment(
         name: one of the catalogue's.
         scale: smoke, laptop or paper.
         out: the folder, made if missing.
+        settings: only these; the result names the others as missing.
         workers: processes of the studies; what the studies say by default.
         watch: shows the progress of a study.
         say: called with a line before each setting.
 
     Raises:
-        ConfigError: for an unknown name.
+        ConfigError: for an unknown name of an experiment or setting.
         OvermixError: for anything else that the user can mend.
     """
     chosen = experiment(name)
-    settings, missing = [], []
+    wanted = _wanted(chosen, scale, settings)
+    done, missing = [], []
     for setting in chosen.at(scale):
+        if setting.key not in wanted:
+            missing.append({"key": setting.key, "reason": "not asked for"})
+            continue
         say(f"{name}: {setting.key}")
         folder = out / setting.key
         try:
-            settings.append(_run_setting(chosen, setting, scale, folder, workers, watch))
+            done.append(_run_setting(chosen, setting, scale, folder, workers, watch))
         except MissingExtraError as error:
             # One setting's extra must not take the others with it.
             say(f"{name}: {setting.key} left out: {error}")
             missing.append({"key": setting.key, "reason": str(error)})
-    if not settings:
+    if not done:
         raise DataError(f"{name}: no setting can run here: {missing[0]['reason']}")
     result = {
         "schema_version": SCHEMA_VERSION,
         "name": name,
         "title": chosen.title,
         "scale": scale,
-        "settings": settings,
+        "settings": done,
         "missing": missing,
-        "verdicts": judge(settings),
+        "verdicts": judge(done),
     }
     _draw_all(result, out / "figures")
     write_json(out / "result.json", result)
     return result
+
+
+def _wanted(chosen: Experiment, scale: Scale, settings: Sequence[str] | None) -> list[str]:
+    known = [setting.key for setting in chosen.at(scale)]
+    for key in settings or ():
+        if key not in known:
+            raise ConfigError("setting", key, did_you_mean(key, known))
+    return list(settings) if settings else known
 
 
 def _run_setting(
