@@ -35,22 +35,21 @@ def picture_spec(picture: Mapping[str, Any], subtitle: str) -> dict[str, Any]:
         {
             "transform": [{"filter": "isValid(datum.lo)"}],
             "mark": {"type": "area", "style": "band"},
-            "encoding": {"y": {"field": "lo", **y}, "y2": {"field": "hi"}},
+            "encoding": {"fill": color | {"legend": None}, "y": {"field": "lo", **y}, "y2": {"field": "hi"}},
         },
-        {"mark": {"type": "line", "style": "line"}, "encoding": {"y": {"field": "mean", **y}, "strokeDash": dash}},
+        {
+            "mark": {"type": "line", "style": "line"},
+            "encoding": {"stroke": color, "y": {"field": "mean", **y}, "strokeDash": dash},
+        },
     ]
     if picture["reference"] is not None:
         layers.append(
             {
                 "data": {"values": [{"level": picture["reference"]}]},
                 "mark": {"type": "rule", "style": "reference"},
-                "encoding": {"x": {"value": 0}, "x2": {"value": "width"}, "y": {"field": "level", **y}, "color": None},
+                "encoding": {"x": {"value": 0}, "x2": {"value": "width"}, "y": {"field": "level", **y}},
             }
         )
-    for layer in layers:
-        layer["encoding"] = {"color": color} | layer["encoding"]
-        if layer["encoding"]["color"] is None:
-            del layer["encoding"]["color"]
     axis = {"title": f"{picture['x_title']}{' (log scale)' if log_x else ''}", "tickCount": 6, "format": "~s"}
     scale: dict[str, Any] = {"type": "log" if log_x else "linear", "nice": False}
     return {

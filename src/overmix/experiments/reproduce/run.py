@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from overmix.errors import ConfigError, DataError, MissingExtraError, did_you_mean
 from overmix.experiments.reproduce.catalogue import Experiment, Setting, experiment, study_spec
 from overmix.experiments.reproduce.chart import draw
@@ -31,6 +33,8 @@ RULES_VERSION = 1
 """Raised when a rule changes: what was measured without a run directory is then measured again."""
 
 MOST_LINES = 6
+FRAME = 2.0
+"""What a picture of errors shows: from the first epoch below this many times the lowest error on."""
 
 
 class Watcher(Protocol):
@@ -187,7 +191,13 @@ def _error_picture(measured: Measured) -> Picture:
     if len(names) > MOST_LINES:
         mixing = [name for name in names if not name.startswith("ERM")]
         names = mixing if len(mixing) <= MOST_LINES else mixing[:: -(-len(mixing) // MOST_LINES)]
-    series = {name: line(measured.epochs(name), 100 * measured.values(name, "test_error")) for name in names}
+    errors = {name: 100 * measured.values(name, "test_error") for name in names}
+    top = FRAME * min(float(rows.mean(axis=0).min()) for rows in errors.values())
+    series = {}
+    for name, rows in errors.items():
+        # The descent from the untrained network would press the turn flat; the report's page has it.
+        start = int(np.argmax(rows.mean(axis=0) < top))
+        series[name] = line(measured.epochs(name)[start:], rows[:, start:])
     return Picture("test-error", "Test error, %", "epoch", series)
 
 
