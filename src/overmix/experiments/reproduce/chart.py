@@ -25,7 +25,7 @@ def picture_spec(picture: Mapping[str, Any], subtitle: str) -> dict[str, Any]:
         "field": "series",
         "type": "nominal",
         "scale": {"domain": names, "range": "category"},
-        "legend": {"orient": "bottom", "columns": 3, "title": None} if len(names) > 1 else None,
+        "legend": {"orient": "bottom", "columns": 3, "title": None, "symbolOpacity": 1, "symbolType": "square"} if len(names) > 1 else None,
     }
     y_scale: dict[str, Any] = {"type": "log", "nice": False} if picture["log_y"] else {"zero": False, "nice": True}
     y = {"type": "quantitative", "scale": y_scale}
@@ -34,12 +34,12 @@ def picture_spec(picture: Mapping[str, Any], subtitle: str) -> dict[str, Any]:
     layers: list[dict[str, Any]] = [
         {
             "transform": [{"filter": "isValid(datum.lo)"}],
-            "mark": {"type": "area", "style": "band"},
-            "encoding": {"fill": color | {"legend": None}, "y": {"field": "lo", **y}, "y2": {"field": "hi"}},
+            "mark": {"type": "area", "opacity": 0.16},
+            "encoding": {"color": color, "y": {"field": "lo", **y}, "y2": {"field": "hi"}},
         },
         {
             "mark": {"type": "line", "style": "line"},
-            "encoding": {"stroke": color, "y": {"field": "mean", **y}, "strokeDash": dash},
+            "encoding": {"color": color, "y": {"field": "mean", **y}, "strokeDash": dash},
         },
     ]
     if picture["reference"] is not None:

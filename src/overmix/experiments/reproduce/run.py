@@ -33,8 +33,8 @@ RULES_VERSION = 1
 """Raised when a rule changes: what was measured without a run directory is then measured again."""
 
 MOST_LINES = 6
-FRAME = 2.0
-"""What a picture of errors shows: from the first epoch below this many times the lowest error on."""
+FRAME = 1.6
+"""What a picture of errors shows: from the first epoch below this many times its lowest error on, of the worst condition."""
 
 
 class Watcher(Protocol):
@@ -192,7 +192,7 @@ def _error_picture(measured: Measured) -> Picture:
         mixing = [name for name in names if not name.startswith("ERM")]
         names = mixing if len(mixing) <= MOST_LINES else mixing[:: -(-len(mixing) // MOST_LINES)]
     errors = {name: 100 * measured.values(name, "test_error") for name in names}
-    top = FRAME * min(float(rows.mean(axis=0).min()) for rows in errors.values())
+    top = FRAME * max(float(rows.mean(axis=0).min()) for rows in errors.values())
     series = {}
     for name, rows in errors.items():
         # The descent from the untrained network would press the turn flat; the report's page has it.
