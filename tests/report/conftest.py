@@ -167,6 +167,10 @@ def summarise(curves: pl.DataFrame, conditions: list[dict[str, Any]], *, seeds: 
             "kind": "switch",
             "sentence": "Mixup over-trains: switch it off at epoch 128 (safe 64–256).",
             "condition": best,
+            "gain_of": best,
+            "chosen_on": "validation",
+            "candidates": 2,
+            "note": "Chosen among 2 conditions that mix, by their error on held-out samples.",
             "switch_epoch": 128,
             "safe": [64, 256],
             "gain_over_erm": gain,
@@ -234,7 +238,7 @@ def _hostile() -> FakeResult:
     conditions = [CONDITIONS[0], CONDITIONS[1] | {"name": HOSTILE}, CONDITIONS[2] | {"name": 'a"b]].c\\ \u2028 & <b>'}]
     result = make_result(seeds=3, epochs=50, conditions=conditions, name=HOSTILE)
     summary = copy.deepcopy(result.summary)
-    summary["advice"] |= {"sentence": HOSTILE, "code": HOSTILE, "kind": HOSTILE}
+    summary["advice"] |= {"sentence": HOSTILE, "code": HOSTILE, "kind": HOSTILE, "note": HOSTILE, "gain_of": HOSTILE}
     summary["versions"] |= {"cpu": HOSTILE, HOSTILE: "1"}
     return result.but(summary=summary)
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -164,7 +165,11 @@ def cell(spec, condition, seed, wrong, loss=0.1):
     return CellResult(
         condition=condition,
         seed=seed,
-        content={"data": spec.data.model_dump(), "train": spec.train.model_dump()},
+        content={
+            "data": spec.data.model_dump(),
+            "train": spec.train.model_dump(),
+            "recipe": next({c.recipe_name: c.recipe_parameters} for c in spec.compare if c.name == condition),
+        },
         epochs=np.array([1, 2]),
         values={name: np.array([0.5, 0.5]) for name in METRICS} | {"mix_loss": np.array([0.1, loss])},
         wrong=np.array([wrong, wrong], dtype=np.uint8),
@@ -192,3 +197,87 @@ def test_only_seeds_that_both_conditions_finished_are_compared():
     assert (b["n_seeds"], b["n_diverged"], b["final_error"]) == (3, 1, pytest.approx(0.25))
     (comparison,) = summary["comparisons"]
     assert (comparison["n"], comparison["difference"]) == (1, pytest.approx(0.25))
+
+
+FINALS = {"ERM": 0.15, "Mixup": 0.2, "@1": 0.05, "@3": 0.06}
+COMPARE = [
+    {"name": "ERM", "recipe": "NoMixup"},
+    {"name": "Mixup", "recipe": {"Mixup": {"alpha": float("inf")}}},
+    {"name": "@1", "recipe": {"Mixup": {"alpha": float("inf")}}, "schedule": {"off_at": 1}},
+    {"name": "@3", "recipe": {"Mixup": {"alpha": float("inf")}}, "schedule": {"off_at": 3}},
+]
+
+
+def study_of(compare, finals, *, val_errors=None, **keys):
+    """Return the summary of a study of eight seeds that ends with these test errors."""
+    data = {"name": "digits", "val_size": 50 if val_errors else 0}
+    spec = parse_study({"train": {"epochs": 4}, "compare": compare, "seeds": 8, "data": data})
+    cells = []
+    for name, error in finals.items():
+        for seed in spec.seed_list:
+            wrong = np.random.default_rng([seed, 7]).random(1000) < error  # twins: the same samples are hard
+            one = replace(cell(spec, name, seed, [0]), wrong=np.stack([wrong, wrong]).astype(np.uint8), **keys)
+            if val_errors:
+                one = replace(one, values=one.values | {"val_error": np.full(2, val_errors[name])})
+            cells.append(one)
+    return summarise(spec, cells, {"fingerprint": {}})
+
+
+def test_the_switch_is_chosen_on_the_validation_split_and_code_gain_and_sentence_follow():
+    by_validation = study_of(COMPARE, FINALS, val_errors={"ERM": 0.2, "Mixup": 0.3, "@1": 0.12, "@3": 0.11})
+    by_test = study_of(COMPARE, FINALS)
+    for summary, chosen_on, epoch in ((by_validation, "validation", 3), (by_test, "test", 1)):
+        advice = summary["advice"]
+        assert (advice["kind"], advice["chosen_on"], advice["candidates"]) == ("switch", chosen_on, 3)
+        assert (advice["switch_epoch"], advice["condition"], advice["gain_of"]) == (epoch, f"@{epoch}", f"@{epoch}")
+        assert f"at epoch {epoch}" in advice["sentence"]
+        assert advice["code"].endswith(f"switch=overmix.off_at({epoch}))")
+        finals = {row["name"]: row["final_error"] for row in summary["conditions"]}
+        assert advice["gain_over_erm"] == pytest.approx(finals["ERM"] - finals[f"@{epoch}"])
+    plain = next(row for row in by_test["comparisons"] if (row["a"], row["b"]) == ("@1", "ERM"))
+    assert np.diff(by_test["advice"]["gain_ci"]) > 1.1 * np.diff(plain["ci"])
+    plain = next(row for row in by_validation["comparisons"] if (row["a"], row["b"]) == ("@3", "ERM"))
+    assert by_validation["advice"]["gain_ci"] == pytest.approx([-plain["ci"][1], -plain["ci"][0]])
+
+
+@pytest.mark.parametrize(
+    ("finals", "kind"),
+    [
+        (FINALS, "switch"),
+        ({"ERM": 0.1, "Mixup": 0.2, "@1": 0.1, "@3": 0.1}, "no-mixup"),
+        ({"ERM": 0.2, "Mixup": 0.1, "@1": 0.15, "@3": 0.15}, "keep-mixup"),
+    ],
+)
+def test_the_line_of_code_runs(finals, kind):
+    import overmix
+
+    advice = study_of(COMPARE, finals)["advice"]
+    assert advice["kind"] == kind
+    scope = {"overmix": overmix}
+    exec(advice["code"], scope)
+    assert isinstance(scope["run"], overmix.Epochs)
+
+
+@pytest.mark.parametrize("schedule", ["auto", {"auto": {"tail": 0.05, "holdout": 0.3}}])
+def test_the_line_of_code_of_a_switch_that_decides_by_itself_runs(schedule):
+    import torch
+
+    import overmix
+
+    compare = [*COMPARE[:2], {**COMPARE[2], "name": "auto", "schedule": schedule}]
+    finals = {"ERM": 0.15, "Mixup": 0.2, "auto": 0.05}
+    val_errors = {name: error + 0.05 for name, error in finals.items()}
+    summary = study_of(compare, finals, val_errors=val_errors, switch_at=2)
+    advice = summary["advice"]
+    assert summary["conditions"][2]["role"] == "auto"
+    assert (advice["kind"], advice["condition"], advice["switch_epoch"]) == ("switch", "auto", None)
+    model = torch.nn.Linear(2, 2)
+    scope = {"overmix": overmix, "model": model, "optimizer": torch.optim.SGD(model.parameters(), lr=0.1)}
+    exec(advice["code"], scope)
+    assert ("tail=0.05" in advice["code"]) == (schedule != "auto")
+
+
+def test_a_study_in_which_every_condition_overrides_the_training_is_judged():
+    longer = {"train": {"epochs": 5}}
+    compare = [{**entry, **longer} for entry in COMPARE]
+    assert study_of(compare, FINALS)["advice"]["kind"] == "switch"

@@ -241,7 +241,9 @@ def _run_and_report(
         _print_json(summary)
         return
     console.print(summary_table(summary))
-    console.print(f"[bold]{escape(summary['advice']['sentence'])}[/]")
+    console.print(Text(summary["advice"]["sentence"], style="bold"))
+    if summary["advice"]["note"]:
+        console.print(Text(summary["advice"]["note"], style="dim"))
     console.print(f"Page: {escape(str(files.page))}", highlight=False, soft_wrap=True)
 
 

@@ -95,14 +95,17 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do. ``gain`` is ERM's final error minus that of the advised condition: positive is better."""
+    """What to do. ``gain`` is ERM's final error minus that of the condition ``gain_of``: positive is better."""
 
     kind: str
     sentence: str
     switch_epoch: float | None = None
     safe: tuple[float, float] | None = None
     gain: Estimate = field(default_factory=Estimate)
-    condition: str | None = None
+    gain_of: str | None = None
+    chosen_on: str | None = None
+    candidates: int = 0
+    note: str = ""
     code: str | None = None
 
 
@@ -204,7 +207,10 @@ def _advice(row: Mapping[str, Any]) -> Advice:
         switch_epoch=number_or_none(row.get("switch_epoch")),
         safe=_pair(row.get("safe")),
         gain=_estimate(row, "gain_over_erm", "gain_ci"),
-        condition=row.get("condition"),
+        gain_of=row.get("gain_of"),
+        chosen_on=row.get("chosen_on"),
+        candidates=int(row.get("candidates") or 0),
+        note=str(row.get("note") or ""),
         code=row.get("code") or None,
     )
 
