@@ -18,7 +18,7 @@ from overmix.study.plain import plain
 from overmix.study.spec import ConditionSpec, DataSpec, ModelSpec, StudySpec, condition_parts
 from overmix.study.validation import as_config_error, condition_label, within
 from overmix.study.yaml_file import read_yaml
-from overmix.switch import OffAt, Policy, make_schedule
+from overmix.switch import OffAt, OnFrom, Policy, make_schedule
 
 
 def read_study(path: Path, *, allow_code: bool = False) -> StudySpec:
@@ -72,7 +72,7 @@ def _check_condition(spec: StudySpec, condition: ConditionSpec, *, allow_code: b
     with within(where if condition.model else ""):
         _check_model(model, allow_code=allow_code)
     with within(f"{where}.train" if condition.train else "train"):
-        train.lr_schedule.build()
+        train.lr_schedule.build().check(train.epochs)
     with within(where):
         _check_recipe(condition)
         _check_schedule(condition, train.epochs, data.val_size)
@@ -133,6 +133,8 @@ def _check_schedule(condition: ConditionSpec, epochs: int, val_size: int) -> Non
     if isinstance(schedule, OffAt) and schedule.epoch(epochs) > epochs:
         # It would mix to the end, without a word.
         raise ConfigError("schedule.off_at", schedule.when, f"use at most {epochs}, the number of epochs")
+    if isinstance(schedule, OnFrom) and OffAt(schedule.when).epoch(epochs) >= epochs:
+        raise ConfigError("schedule.on_from", schedule.when, f"use fewer than {epochs}, the number of epochs")
 
 
 def _check_names(spec: StudySpec) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -175,3 +177,15 @@ def data_digest(dataset: Dataset) -> str:
         sha.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
         sha.update(np.ascontiguousarray(tensor.numpy()).data)
     return sha.hexdigest()[:16]
+
+
+def model_file(name: str) -> str | None:
+    """Return the file that an import path's module was loaded from; ``None`` for the models of overmix."""
+    module = sys.modules.get(name.partition(":")[0]) if ":" in name else None
+    return getattr(module, "__file__", None)
+
+
+def code_digest(import_path: str) -> str:
+    """Return a hash of the file that a model comes from: edited code is another study. Its own imports are not seen."""
+    file = model_file(import_path)
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""

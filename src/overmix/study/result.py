@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,8 @@ from overmix.errors import RunDirectoryError
 from overmix.study.cells import StackTask
 from overmix.study.checkpoint import load_tensors
 from overmix.study.directory import RunDirectory
-from overmix.study.files import read_json, write_bytes, write_json
-from overmix.study.spec import StudySpec
+from overmix.study.files import locked, read_json, write_bytes, write_json
+from overmix.study.spec import StudySpec, resolved
 from overmix.study.summary import CellResult, summarise
 from overmix.train import METRICS
 
@@ -72,6 +73,18 @@ def load_result(path: Path) -> StudyResult:
         raise RunDirectoryError(f"{path}: its results are damaged: run the same 'overmix run' again") from None
 
 
+@contextmanager
+def finished_result(path: Path) -> Iterator[StudyResult]:
+    """Give the result of a finished run directory, and hold the directory, so that a report can be written there.
+
+    Raises:
+        RunDirectoryError: if it is no run directory, not finished, or another process writes there.
+    """
+    RunDirectory(path).read()  # locking makes a file, which has no place in other folders
+    with locked(path):
+        yield load_result(path)
+
+
 def _is_complete(study: Mapping[str, Any], summary: Mapping[str, Any], curves: pl.DataFrame) -> bool:
     """Return whether curves and summary hold every condition and seed of the study, and no other."""
     names, seeds = [entry["name"] for entry in study["compare"]], study["seeds"]
@@ -83,15 +96,15 @@ def _is_complete(study: Mapping[str, Any], summary: Mapping[str, Any], curves: p
 
 def write_results(
     spec: StudySpec, tasks: Sequence[StackTask], directory: RunDirectory, marks: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Gather the finished stacks into ``curves.parquet`` and ``summary.json``, and return the summary."""
+) -> StudyResult:
+    """Gather the finished stacks into ``curves.parquet`` and ``summary.json``, and return what is in them."""
     cells = [cell for task in tasks for cell in _read_stack(task, directory)]
     rank = {name: number for number, name in enumerate(spec.condition_names)}
     cells.sort(key=lambda cell: (rank[cell.condition], cell.seed))
-    write_bytes(directory.curves_file, _parquet(_curves(cells, rank)))
-    summary = summarise(spec, cells, marks)
+    curves, summary = _curves(cells, rank), summarise(spec, cells, marks)
+    write_bytes(directory.curves_file, _parquet(curves))
     write_json(directory.summary_file, summary)
-    return summary
+    return StudyResult(resolved(spec), summary, curves, summary["floor"])
 
 
 def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:

@@ -121,6 +121,7 @@ def summarise(spec: StudySpec, cells: Sequence[CellResult], marks: Mapping[str, 
         "steps": _steps(cells),
         "elapsed_seconds": round(sum(cell.seconds - cell.forked_seconds for cell in cells), 1),
         "versions": dict(marks["fingerprint"]),
+        "earlier_versions": list(marks.get("earlier_fingerprints", [])),
     }
 
 
