@@ -40,6 +40,7 @@ STUDIES = [
     ("compare: [{schedule: {off_at: 1.5}}]", {}, "compare[Mixup].schedule.off_at", "1.5", "a share lies in [0, 1]; for epochs write 2"),
     ("compare: [{schedule: {off_at: -1}}]", {}, "compare[Mixup].schedule.off_at", "-1", "use a number of epochs"),
     ("train: {epochs: 9}\ncompare: [{schedule: {off_at: 10}}]", {}, "compare[Mixup].schedule.off_at", "10", "use at most 9, the number of epochs"),
+    ("data: {val_size: 50}\ncompare: [{schedule: {auto: {tail: 5}}}]", {}, "compare[Mixup].schedule.auto.tail", "5", "use a share of the training"),
     ("train: {epochs: 9}\ncompare: [{schedule: {on_from: 9}}]", {}, "compare[Mixup].schedule.on_from", "9", "use fewer than 9, the number of epochs"),
     ("train: {epochs: 9, lr_schedule: {name: multistep, milestones: [5, 9]}}", {}, "train.lr_schedule.milestones", "9", "use epochs below 9, the length of the training"),
     ("train: {epochs: 9, lr_schedule: {name: cosine, warmup: 9}}", {}, "train.lr_schedule.warmup", "9", "use fewer epochs than 9, the length of the training"),

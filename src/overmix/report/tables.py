@@ -120,7 +120,7 @@ def price_table(report: Report) -> Table:
             )
         ]
         rows.append([c.name, *cells, _steps(c.steps, base), duration(c.seconds)])
-    columns = ["Condition", "Test error", "Calibration error", "Cross-entropy", "Brier score", "Steps", "Time per run"]
+    columns = ["Condition", "Test error", "Calibration error", "Cross-entropy", "Brier score", "Steps", "Clock time"]
     if all(c.seconds is None for c in report.conditions):
         rows, columns = [row[:-1] for row in rows], columns[:-1]
     return Table("At the last epoch, on the test set; 95 % intervals in brackets", columns, rows)
@@ -171,6 +171,9 @@ def _seed_cell(rows: pl.DataFrame, digits: int) -> str:
     return f"{percent(final, digits)} ({percent(lowest['test_error'], digits)} at {count(lowest['epoch'])})"
 
 
-def versions(report: Report) -> str:
-    """Return what the numbers were made with, as one line."""
-    return " · ".join(f"{name} {version}" for name, version in (report.summary.get("versions") or {}).items())
+def versions(report: Report) -> list[str]:
+    """Return what the numbers were made with: a line for the machine that finished, and one for each earlier one."""
+    present = report.summary.get("versions") or {}
+    lines = [present] if present else []
+    lines += report.summary.get("earlier_versions") or []
+    return [" · ".join(f"{name} {version}" for name, version in line.items()) for line in lines]

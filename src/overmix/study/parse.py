@@ -121,8 +121,7 @@ def _check_schedule(condition: ConditionSpec, epochs: int, val_size: int) -> Non
     try:
         schedule = make_schedule(condition.schedule)
     except ConfigError as error:
-        field = error.field if error.field == "schedule" else f"schedule.{error.field}"
-        raise ConfigError(field, error.value, error.remedy) from None
+        raise ConfigError(_schedule_field(condition.schedule, error.field), error.value, error.remedy) from None
     if isinstance(schedule, Policy) and val_size == 0:
         raise ConfigError(
             "data.val_size",
@@ -135,6 +134,14 @@ def _check_schedule(condition: ConditionSpec, epochs: int, val_size: int) -> Non
         raise ConfigError("schedule.off_at", schedule.when, f"use at most {epochs}, the number of epochs")
     if isinstance(schedule, OnFrom) and OffAt(schedule.when).epoch(epochs) >= epochs:
         raise ConfigError("schedule.on_from", schedule.when, f"use fewer than {epochs}, the number of epochs")
+
+
+def _schedule_field(schedule: str | dict[str, Any], field: str) -> str:
+    """Return where a schedule's setting stands: ``tail`` of ``{auto: {tail: 5}}`` is ``schedule.auto.tail``."""
+    name = next(iter(schedule), "") if isinstance(schedule, dict) else schedule
+    if field == "schedule":
+        return field
+    return f"schedule.{field}" if field.partition(".")[0] == name else f"schedule.{name}.{field}"
 
 
 def _check_names(spec: StudySpec) -> None:
