@@ -170,7 +170,7 @@ def summarise(curves: pl.DataFrame, conditions: list[dict[str, Any]], *, seeds: 
             "gain_of": best,
             "chosen_on": "validation",
             "candidates": 2,
-            "note": "Chosen among 2 conditions that mix, by their error on held-out samples.",
+            "note": "Mixup → ERM @128 was chosen among 2 conditions that mix, by their error on held-out samples.",
             "switch_epoch": 128,
             "safe": [64, 256],
             "gain_over_erm": gain,

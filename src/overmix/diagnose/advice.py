@@ -14,6 +14,7 @@ from overmix.diagnose.evidence import ChosenOn, Compared, Evidence
 Kind = Literal["switch", "no-mixup", "keep-mixup", "undecided"]
 
 _TOO_MANY_SEEDS = 100
+_FEW_SAMPLES = 0.5  # of the uncertainty that comes from seeds; where it is less, the test set is what is small
 _SAME_STEPS = 0.02  # conditions whose steps differ by less cost the same
 
 
@@ -234,22 +235,27 @@ def _undecided(study: Compared, a: Evidence, b: Evidence | None, question: str) 
     found = study.difference(a, b)
     more = None if found is None else _seeds_to_tell(found, a.delta)
     remedy = f"about {more} more seeds would tell" if more else "more seeds alone would hardly tell"
+    if found is not None and more is None and found.seed_share < _FEW_SAMPLES:
+        remedy = "more seeds would hardly tell, more test samples might"
     return Advice("undecided", f"Undecided {question}: {remedy}.", **_gain(study, a))
 
 
 def _seeds_to_tell(found: Comparison, delta: float) -> int | None:
     """Return how many more seeds would decide whether ``a`` ends lower by what matters, if the difference stays.
 
-    With a difference of at least delta the interval has to exclude 0, with a smaller one it has to exclude delta. Its
-    half width falls like ``1 / sqrt(n)``, so ``n' = n (half width / distance)^2`` seeds are needed in all. The part
-    that comes from the test set does not fall, which makes this a lower estimate.
+    With a difference of at least delta the interval has to exclude 0, with a smaller one it has to exclude delta. Of
+    the square of its half width ``w``, the share ``s`` falls as 1 / seeds and the rest, from the test samples, stays:
+    ``n' = n s w^2 / (distance^2 - (1 - s) w^2)`` seeds are needed in all.
     """
     lower = -found.difference
     distance = lower if lower >= delta else delta - lower
     if found.ci is None or distance <= 0:
         return None
     half = (found.ci[1] - found.ci[0]) / 2
-    needed = found.n * (half / distance) ** 2 - found.n
+    room = distance**2 - (1 - found.seed_share) * half**2
+    if room <= 0:
+        return None
+    needed = found.n * found.seed_share * half**2 / room - found.n
     return max(1, math.ceil(needed)) if needed <= _TOO_MANY_SEEDS else None
 
 
@@ -263,12 +269,12 @@ def _gain_fields(of: Evidence, found: Comparison | None) -> dict[str, Any]:
 
 def _choice(study: Compared) -> str:
     """Say what the best of several candidates was chosen on."""
-    number = len(study.candidates)
+    chosen = f"{study.best.name} was chosen among {len(study.candidates)} conditions that mix"
     if study.chosen_on == "validation":
-        return f"Chosen among {number} conditions that mix, by their error on held-out samples."
+        return f"{chosen}, by their error on held-out samples."
     return (
-        f"Chosen among {number} conditions that mix, by their test errors, since no samples are held out "
-        f"(data.val_size): the gain's interval and the tests pay for {number} looks."
+        f"{chosen}, by their test errors, since no samples are held out (data.val_size); the interval of its gain is "
+        "widened for that."
     )
 
 

@@ -28,6 +28,7 @@ class Comparison:
         n: number of paired seeds.
         level: of the interval.
         df: degrees of freedom of Student's t behind interval and p-value.
+        seed_share: share of the variance that more seeds would reduce; the rest comes from the test samples.
     """
 
     difference: float
@@ -36,6 +37,7 @@ class Comparison:
     n: int
     level: float = 0.95
     df: float = math.inf
+    seed_share: float = 1.0
 
     def swapped(self) -> Comparison:
         """The same comparison as ``b - a``."""
@@ -130,7 +132,8 @@ def paired_difference(
     difference = float(table.mean(dtype=np.float64))
     if n_seeds == 1:
         return Comparison(difference, None, None, 1, level)
-    return _student(difference, draws.variances()[0] ** 0.5, draws.df(), n_seeds, level)
+    found = _student(difference, draws.variances()[0] ** 0.5, draws.df(), n_seeds, level)
+    return replace(found, seed_share=draws.seed_share())
 
 
 def paired_values(

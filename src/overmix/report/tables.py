@@ -90,7 +90,9 @@ def _notes(c: Condition) -> list[str]:
         notes.append(f"switched by itself at epoch {where}")
     if c.checkpoint_epochs and (c.checkpoint_gain.lo or 0) > 0:
         gain, epoch = points(c.checkpoint_gain.value, 1), median(c.checkpoint_epochs)
-        notes.append(f"the checkpoint with the best validation score is {gain} points better (median epoch {epoch:g})")
+        notes.append(
+            f"the checkpoint with the best validation score is {gain} points better (median epoch {epoch:.0f})"
+        )
     return notes
 
 
