@@ -152,14 +152,14 @@ def test_a_condition_that_decides_by_itself_is_recommended_where_no_set_switch_w
 def test_beside_a_set_switch_it_is_an_alternative():
     found = advice(erm(), mixup(), switched(0.060), auto(0.0601))
     assert (found.condition, found.candidates) == ("@128", 2)
-    assert "as well as @128, within 0.5 points: auto." in found.note
+    assert "Shown to be as good, within 0.5 points: auto." in found.note
 
 
 @pytest.mark.parametrize("names", [["decay"], ["decay", "average"]])
 def test_alternatives_that_do_as_well_are_named_with_their_price(names):
     others = [Evidence(name, "other", None, diagnosis(0.0601), steps=2000.0) for name in names]
     found = advice(erm(), mixup(), replace(switched(0.060), steps=1000.0), *others)
-    assert f"as well as @128, within 0.5 points: {', '.join(f'{n} (2 × the steps)' for n in names)}." in found.note
+    assert f"Shown to be as good, within 0.5 points: {', '.join(f'{n} (2 × the steps)' for n in names)}." in found.note
     assert "But" not in found.sentence
 
 

@@ -292,7 +292,7 @@ def _beside_alternatives(study: Compared, advice: Advice) -> Advice:
     if as_good:
         names = ", ".join(_with_steps(e, chosen) for e in as_good)
         within = f"within {100 * chosen.delta:.1f} points"
-        note = f"{note} Shown to do as well as {chosen.name}, {within}: {names}.".lstrip()
+        note = f"{note} Shown to be as good, {within}: {names}.".lstrip()
     return replace(advice, sentence=sentence, note=note)
 
 

@@ -31,6 +31,9 @@ from overmix.train import diverged
 
 SCHEMA_VERSION = 1
 
+_AT_THE_TOP = ("Mixup", "NoMixup")
+"""Recipes that users import from overmix itself."""
+
 
 @dataclass(frozen=True)
 class CellResult:
@@ -283,7 +286,8 @@ def _evidence(condition: Condition, diagnosis: Diagnosis | None) -> Evidence:
 def _code(mixing: Condition, kind: str, switch_epoch: int | None) -> str:
     """Return the line for a user's own loop."""
     name, parameters = mixing.spec.recipe_name, mixing.spec.recipe_parameters
-    recipe = "overmix.recipes.NoMixup()" if kind == "no-mixup" else f"overmix.recipes.{name}({_arguments(parameters)})"
+    place = "overmix" if name in _AT_THE_TOP else "overmix.recipes"
+    recipe = "overmix.NoMixup()" if kind == "no-mixup" else f"{place}.{name}({_arguments(parameters)})"
     switch = ""
     if kind == "switch" and switch_epoch is not None:
         switch = f", switch=overmix.off_at({switch_epoch})"
