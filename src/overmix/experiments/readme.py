@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from overmix.errors import OvermixError
+from overmix.experiments.marked import with_part
 from overmix.report import readme_figure
 from overmix.report.numbers import percent, points_range
 from overmix.study import load_result
@@ -51,11 +51,7 @@ def with_numbers(text: str, summary: Mapping[str, Any]) -> str:
     Raises:
         OvermixError: if the markers are not there.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise OvermixError(f"the document lacks the markers {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{numbers(summary)}\n{END}{after}"
+    return with_part(text, BEGIN, END, numbers(summary))
 
 
 def _interval(ci: Sequence[float] | None) -> str:
