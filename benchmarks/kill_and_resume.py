@@ -3,8 +3,9 @@
     python benchmarks/kill_and_resume.py                       # the demo: about six minutes on two cores
     python benchmarks/kill_and_resume.py --study study.yaml --shares 0.2 0.9
 
-The reference is an undisturbed run with two workers. A run with one worker, and runs whose whole process group is killed
-after a share of the reference's time and then resumed, must leave the same ``curves.parquet``. Exit code 1 if one does not.
+The reference is an undisturbed run with two workers. A run with one worker, and runs whose whole process group is
+killed after a share of the reference's time and then resumed, must leave the same ``curves.parquet``. Exit code 1 if
+one does not.
 """
 
 from __future__ import annotations
