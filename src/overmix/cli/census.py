@@ -37,9 +37,11 @@ def census(
     overmix census --docs
     ```
     """
-    from overmix.experiments.census.page import write_page
+    from overmix.experiments.census.page import check_checkout, write_page
     from overmix.experiments.census.run import FOLDERS, run_census
 
+    if docs:
+        check_checkout(scale)
     console = Console(stderr=as_json, emoji=False)
     chosen = None if recipes is None else [name.strip() for name in recipes.split(",") if name.strip()]
     folder = out or FOLDERS[scale]
@@ -53,12 +55,11 @@ def census(
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    from overmix.experiments.census.page import CELLS
+    from overmix.experiments.census.cells import CELLS
 
-    columns = ("row", "metric", "plain", "recipe", "best switch", "AutoSwitch", "verdict", "turns at", "depth")
     table = Table(title="Test metric at the end, lower is better; mean over seeds")
-    for column in columns:
-        table.add_column(column, justify="left" if column in ("row", "metric", "verdict") else "right")
+    for column in CELLS:
+        table.add_column(column, justify="left" if column in ("row", "verdict") else "right")
     for row in rows:
-        table.add_row(*(CELLS[column](row) for column in columns))
+        table.add_row(*(cell(row) for cell in CELLS.values()))
     return table

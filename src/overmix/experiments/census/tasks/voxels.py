@@ -29,7 +29,8 @@ def embeddings() -> Float[Tensor, "images dim"]:
     pool = read("digits")
     x = torch.cat([pool.x, pool.x_test]).flatten(1).float()
     u, _, _ = torch.linalg.svd(x - x.mean(0), full_matrices=False)
-    return u[:, :DIM] * len(x) ** 0.5
+    components: Tensor = u[:, :DIM] * len(x) ** 0.5
+    return components
 
 
 @lru_cache(maxsize=1)
