@@ -46,10 +46,11 @@ def frame(row: Found) -> dict[str, Any]:
     unit = 100.0 if is_share(row) else 1.0
     curves = {name: _lines(row, name, unit) for name in ("erm", "on")}
     low, high = focus(list(curves.values()))
-    ends = [unit * row["final"][f"off@{epoch}"]["mean"] for epoch in row["grid"] if epoch]
-    auto = unit * row["final"]["auto"]["mean"]
-    domain = [min(low, *ends, auto), max(high, *ends, auto)]
-    first = entry([(epoch, mean) for epoch, mean, _, _ in curves.values()], domain[1])
+    switches, decided = _switches(row, unit), _auto(row, unit)
+    ends = [dot["value"] for dot in (*switches, *decided)]
+    domain = [min(low, *ends), max(high, *ends)]
+    inside = entry([(epoch, mean) for epoch, mean, _, _ in curves.values()], domain[1])
+    first = min(inside, *(dot["epoch"] for dot in (*switches, *decided)))
     x = {
         "field": "epoch",
         "type": "quantitative",
@@ -68,14 +69,13 @@ def frame(row: Found) -> dict[str, Any]:
     }
     found, xy = row["diagnosis"]["on"], {"x": x, "y": y}
     turns = [{"epoch": found["turning_epoch"]}] if found["verdict"] == "u-shaped" else []
-    decided = {"epoch": max(first, float(np.median(row["auto"]["switch_at"]))), "value": auto}
     marks = [
         *(_band(curves[name], color, xy) for name, color in (("erm", GREY), ("on", ORANGE))),
         _mark({"type": "rule", "strokeDash": [2, 3], "color": ORANGE}, turns, {"x": x}),
         _mark({"type": "line", "color": GREY, "strokeDash": [5, 3], "strokeWidth": 1.6}, _dots(curves["erm"]), xy),
         _mark({"type": "line", "color": ORANGE, "strokeWidth": 2}, _dots(curves["on"]), xy),
-        _mark({**POINT, "color": BLUE, "size": 34}, _switches(row, unit), xy),
-        _mark({**POINT, "shape": "diamond", "color": GREEN, "size": 80}, [decided], xy),
+        _mark({**POINT, "color": BLUE, "size": 34}, switches, xy),
+        _mark({**POINT, "shape": "diamond", "color": GREEN, "size": 80}, decided, xy),
     ]
     title = {"text": row["name"], "subtitle": found["verdict"], "fontSize": 12, "subtitleFontSize": 11, "offset": 6}
     return {
@@ -91,12 +91,13 @@ Line = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def _lines(row: Found, name: str, unit: float) -> Line:
-    """Return epoch, mean and band of the looks that all seeds lived to see."""
-    curve = row["curves"][name]
+    """Return epoch, mean and band, up to the look at which some seed of either curve had diverged."""
+    curves = row["curves"]
+    alive = [all(curve["mean"][i] is not None for curve in curves.values()) for i in range(len(row["looks"]))]
     kept = [
         (epoch, mean, *(ci or (mean, mean)))
-        for epoch, mean, ci in zip(row["looks"], curve["mean"], curve["ci"], strict=True)
-        if mean is not None
+        for epoch, mean, ci, both in zip(row["looks"], curves[name]["mean"], curves[name]["ci"], alive, strict=True)
+        if both
     ]
     epoch, *values = np.array(kept, dtype=float).T
     return (epoch, *(unit * value for value in values))
@@ -107,9 +108,15 @@ def _dots(line: Line) -> list[dict[str, float]]:
 
 
 def _switches(row: Found, unit: float) -> list[dict[str, float]]:
-    return [
-        {"epoch": float(epoch), "value": unit * row["final"][f"off@{epoch}"]["mean"]} for epoch in row["grid"] if epoch
-    ]
+    """Return what every switch ended with; never on has no place on a logarithmic axis."""
+    ends = [(epoch, row["final"][f"off@{epoch}"]["mean"]) for epoch in row["grid"] if epoch]
+    return [{"epoch": float(epoch), "value": unit * mean} for epoch, mean in ends if mean is not None]
+
+
+def _auto(row: Found, unit: float) -> list[dict[str, float]]:
+    """Return what AutoSwitch ended with, at its median epoch."""
+    mean, epoch = row["final"]["auto"]["mean"], float(np.median(row["auto"]["switch_at"]))
+    return [] if mean is None else [{"epoch": max(1.0, epoch), "value": unit * mean}]
 
 
 def _band(line: Line, color: str, xy: dict[str, Any]) -> dict[str, Any]:
