@@ -87,5 +87,3 @@ def test_every_row_runs_is_finite_and_repeats(row, tiny):
         if name != "seconds":
             np.testing.assert_array_equal(value, again[name], err_msg=name)
             assert np.isfinite(value).all(), name
-    # Mixing must change the model, or the row measures nothing.
-    assert one[f"val/off@{short.grid[-1]}"] != one["val/off@0"] or (one["curve/on"] != one["curve/erm"]).any()
