@@ -28,7 +28,7 @@ def census(
 ) -> None:
     """Measure every recipe on a task of its own kind: does it over-train, and what does switching it off gain?
 
-    For each one, over 12 seeds: plain training, the recipe all along, switched off at a log grid of epochs, and
+    For each one, over 20 seeds: plain training, the recipe all along, switched off at a log grid of epochs, and
     AutoSwitch. It goes on where an earlier run stopped. For example:
 
     ```

@@ -110,8 +110,9 @@ def test_the_answer_on_mindeye_is_that_of_the_numbers(rows, difference, p_value,
 
 def test_mixing_is_called_a_remedy_only_where_the_plain_loss_over_trains_more(rows):
     row = named(rows, "MixCo")
-    for plain, remedy in ((0.2, True), (0.01, False)):
-        row["diagnosis"]["on"]["depth"], row["diagnosis"]["erm"]["depth"] = 0.1, plain
+    row["diagnosis"]["on"]["depth_ci"] = [0.08, 0.12]
+    for plain, remedy in (([0.13, 0.2], True), ([0.1, 0.2], False), ([0.01, 0.02], False)):
+        row["diagnosis"]["erm"]["depth_ci"] = plain
         assert ("is a remedy" in "\n".join(mindeye(rows))) == remedy
 
 

@@ -48,7 +48,8 @@ def frame(row: Found) -> dict[str, Any]:
     low, high = focus(list(curves.values()))
     switches, decided = _switches(row, unit), _auto(row, unit)
     ends = [dot["value"] for dot in (*switches, *decided)]
-    domain = [min(low, *ends), max(high, *ends)]
+    room = 0.05 * (max(high, *ends) - min(low, *ends))
+    domain = [min(low, *(end - room for end in ends)), max(high, *(end + room for end in ends))]
     inside = entry([(epoch, mean) for epoch, mean, _, _ in curves.values()], domain[1])
     first = min(inside, *(dot["epoch"] for dot in (*switches, *decided)))
     x = {

@@ -26,8 +26,8 @@ def findings(rows: Sequence[Found]) -> list[str]:
         f"- **Monotone**, {len(_with_verdict(rows, 'monotone'))}: {_names(_with_verdict(rows, 'monotone'))}.",
         f"- **Undecided**, {len(_with_verdict(rows, 'undecided'))}: {_names(_with_verdict(rows, 'undecided'))}. The"
         " interval of the depth holds the smallest difference that matters, which is not the same as monotone.",
-        f"- **The best switch against the recipe all along**: {_against(rows, 'best', 'on')}. It is never off in"
-        f" {_names(_where(rows, lambda row: row['best'] == last(row)))}, never on in"
+        f"- **The best switch against the recipe all along**: {_against(rows, 'best', 'on')}. The best is never to"
+        f" switch off in {_names(_where(rows, lambda row: row['best'] == last(row)))}; never to mix in"
         f" {_names(_where(rows, lambda row: row['best'] == 0))}.",
         f"- **AutoSwitch against the recipe all along**: {_against(rows, 'auto', 'on')}; **against plain training**:"
         f" {_against(rows, 'auto', 'erm')}. It costs {decimal(min(cost), 2)} to {decimal(max(cost), 2)} runs.",
@@ -68,9 +68,9 @@ def _answer(rows: Sequence[Found], own: Sequence[Found]) -> str:
     helps, harms = ([row for row in found if row in own] for found in _told_apart(rows, "third", "on"))
     yes = "Yes" if len(helps) == len(own) else "In part" if helps else "No"
     best = (f"{row['name']} {at_epoch(row, row['best'])} of {last(row)}" for row in own)
-    deeper = [row for row in own if row["diagnosis"]["erm"]["depth"] > row["diagnosis"]["on"]["depth"]]
+    deeper = [row for row in own if _is_deeper(row["diagnosis"]["erm"], row["diagnosis"]["on"])]
     remedy = (
-        " Plain contrast over-trains more than mixing does, by the depth of the U, in"
+        " Plain contrast over-trains more than mixing does (the intervals of the depth do not meet) in"
         f" {_names(deeper)}: there mixing is a remedy for over-training, and switching it off gives the remedy up."
     )
     return (
@@ -80,6 +80,10 @@ def _answer(rows: Sequence[Found], own: Sequence[Found]) -> str:
         " learning rate: it says nothing of fMRI, of embeddings with hundreds of dimensions, or of their one-cycle"
         " learning rate."
     )
+
+
+def _is_deeper(one: Found, other: Found) -> bool:
+    return bool(one["depth_ci"] and other["depth_ci"] and one["depth_ci"][0] > other["depth_ci"][1])
 
 
 def cost_of_it(rows: Sequence[Found]) -> list[str]:
