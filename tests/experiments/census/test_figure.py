@@ -1,10 +1,13 @@
 """The picture: one frame for each row, with what the row says."""
 
 import copy
+import io
 
 import pytest
+from PIL import Image
 
-from overmix.experiments.census.figure import chart, frame, picture
+from overmix.experiments.census.figure import chart, frame, packed, picture
+from overmix.report.figures import to_png, to_svg
 
 
 @pytest.fixture
@@ -20,6 +23,17 @@ def test_it_is_a_picture_of_moderate_size(smoke):
     png = picture(smoke[1])
     assert png.startswith(b"\x89PNG")
     assert 10_000 < len(png) < 1_000_000
+
+
+def test_packing_keeps_every_pixel(smoke):
+    whole = to_png(to_svg(chart(smoke[1])), scale=1.0)
+    small = packed(whole)
+    assert len(small) < len(whole)
+    with Image.open(io.BytesIO(whole)) as before, Image.open(io.BytesIO(small)) as after:
+        after.verify()
+        assert before.size == after.size
+    with Image.open(io.BytesIO(whole)) as before, Image.open(io.BytesIO(small)) as after:
+        assert before.tobytes() == after.tobytes()
 
 
 def test_every_row_has_its_frame(smoke):
