@@ -40,6 +40,13 @@ def test_tables_are_regular(rows):
         assert len({line.count(" | ") for line in block.splitlines()}) == 1
 
 
+def test_recipes_are_shown_with_their_parameters(rows):
+    (line,) = [line for line in page(rows, []).splitlines() if "BetaCoefficient(alpha=50.0" in line]
+    assert line.startswith("| Mixup-half |")
+    (line,) = [line for line in page(rows, []).splitlines() if "temperature 0.1" in line]
+    assert line.startswith("| MixCo |")
+
+
 def test_what_was_not_measured_is_named(rows):
     assert "**Not measured yet:** LISA, LossMix." in page(rows, ["LISA", "LossMix"])
     assert "Not measured yet" not in page(rows, [])

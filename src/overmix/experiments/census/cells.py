@@ -115,6 +115,21 @@ CELLS: dict[str, Callable[[Found], str]] = {
 """Columns of the table, and what they say of a row."""
 
 
+SHORT: dict[str, Callable[[Found], str]] = {
+    "row": CELLS["row"],
+    "verdict": CELLS["verdict"],
+    "turns": lambda row: count(row["diagnosis"]["on"]["turning_epoch"]),
+    "depth": lambda row: change(row, row["diagnosis"]["on"]["depth"]),
+    "plain": CELLS["plain"],
+    "recipe": CELLS["recipe"],
+    "best": lambda row: final(row, f"off@{row['best']}"),
+    "off at": lambda row: count(row["best"]),
+    "auto": lambda row: final(row, "auto"),
+    "auto at": lambda row: count(float(np.median(row["auto"]["switch_at"]))),
+}
+"""Columns of the terminal's table, without intervals, which are in the files and on the page."""
+
+
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the lines of a table."""
     return [f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows]]

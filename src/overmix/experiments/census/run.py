@@ -21,7 +21,7 @@ from overmix.report.numbers import duration
 from overmix.study.files import locked, read_json, remove_temporaries, write_bytes, write_json
 from overmix.study.worker import set_up_process
 
-SEEDS: dict[Scale, int] = {"smoke": 2, "laptop": 20}
+SEEDS: dict[Scale, int] = {"smoke": 2, "laptop": 12}
 
 FOLDERS: dict[Scale, Path] = {"smoke": Path("runs/census-smoke"), "laptop": Path("results/census")}
 
