@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from overmix.errors import OvermixError
 from overmix.experiments.census.cells import CELLS, Found, markdown
+from overmix.experiments.marked import with_part
 
 BEGIN, END = "<!-- census: begin (overmix census --docs) -->", "<!-- census: end -->"
 
@@ -16,11 +16,7 @@ def with_section(text: str, rows: Sequence[Found]) -> str:
     Raises:
         OvermixError: if the markers are not there.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise OvermixError(f"a method card lacks the markers {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{section(rows)}\n{END}{after}"
+    return with_part(text, BEGIN, END, section(rows))
 
 
 def section(rows: Sequence[Found]) -> str:
