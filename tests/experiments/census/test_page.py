@@ -99,16 +99,26 @@ def test_findings_name_the_rows_by_their_verdicts(rows):
 def test_better_and_worse_are_said_only_where_all_comparisons_together_allow_it(rows):
     # Four comparisons: 0.03 alone would do, corrected it does not.
     for row, p in zip(rows, (0.001, 0.001, 0.03, 0.9), strict=True):
+        row["diagnosis"]["on"]["delta"] = 0.01
         set_difference(row, "auto", "on", -0.1, p)
     set_difference(rows[1], "auto", "on", 0.1, 0.001)
     said = "\n".join(findings(rows))
     assert f"**AutoSwitch against the recipe all along**: better in 1 ({rows[0]['name']}), worse in 1" in said
 
 
+def test_sure_differences_that_hardly_matter_are_called_small(rows):
+    for row, difference in zip(rows, (-0.1, -0.001, 0.0, 0.0), strict=True):
+        row["diagnosis"]["on"]["delta"] = 0.01
+        set_difference(row, "auto", "on", difference, 1e-6 if difference else 1.0)
+    said = "\n".join(findings(rows))
+    assert f"all along**: better in 2 ({rows[0]['name']}, {rows[1]['name']} (small)), worse in 0 (none)" in said
+
+
 @pytest.mark.parametrize(
     ("difference", "p_value", "answer"), [(-0.1, 1e-6, "Yes"), (0.1, 1e-6, "No"), (-0.1, 0.5, "No")]
 )
 def test_the_answer_on_mindeye_is_that_of_the_numbers(rows, difference, p_value, answer):
+    named(rows, "MixCo")["diagnosis"]["on"]["delta"] = 0.01
     set_difference(named(rows, "MixCo"), "third", "on", difference, p_value)
     said = "\n".join(mindeye(rows))
     assert f"**Does ours say that it should?** {answer}:" in said
