@@ -80,9 +80,9 @@ def _answer(rows: Sequence[Found], own: Sequence[Found]) -> str:
     return (
         f"**Does ours say that it should?** {yes}: off at a third is better than mixing all along in {_listed(helps)},"
         f" worse in {_listed(harms)} (p < {LEVEL} after Holm's correction over all rows of the census). The best"
-        f" switch: {', '.join(best)}.{remedy if deeper else ''} These are digits and simulated voxels, small nets, a constant"
-        " learning rate: it says nothing of fMRI, of embeddings with hundreds of dimensions, or of their one-cycle"
-        " learning rate."
+        f" switch: {', '.join(best)}.{remedy if deeper else ''} These are digits and simulated voxels, small nets,"
+        " a constant learning rate: it says nothing of fMRI, of embeddings with hundreds of dimensions, or of"
+        " their one-cycle learning rate."
     )
 
 
