@@ -27,6 +27,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from overmix.study import parse_study, read_study, resolved, run_study
 from overmix.study.executor import worker_count
+from overmix.train import products
 
 FLOPS_PER_STEP = 2 * 64 * (64 * 256 + 256 * 256 + 256 * 10) * 3
 """Forward, gradient of the weights, gradient of the inputs: two per multiply-add."""
@@ -76,11 +77,12 @@ def loop_rate(seconds: float) -> float:
 def limit_rate() -> float:
     """Return steps per second if all were matrix products at the speed of a large one, on all processors."""
     a, b = torch.rand(1024, 1024), torch.rand(1024, 1024)
+    multiply = products.product if products.has_fast_products() else torch.mm
     for _ in range(3):
-        torch.mm(a, b)
+        multiply(a, b)
     begin = time.perf_counter()
     for _ in range(10):
-        torch.mm(a, b)
+        multiply(a, b)
     return 10 * 2 * 1024**3 / (time.perf_counter() - begin) / FLOPS_PER_STEP
 
 

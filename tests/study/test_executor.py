@@ -120,7 +120,7 @@ class Failing:
     ],
 )
 def test_what_a_worker_tells_of_an_error(error, expected, told):
-    task = StackTask((Cell("A", 0, {"model": {"name": "mlp"}}),), "stacked", "cpu")
+    task = StackTask((Cell("A", 0, {"model": {"name": "mlp"}, "recipe": {"Mixup": {}}}),), "stacked", "cpu")
     failed = _attempt(Failing(error), task, {})
     assert (failed.expected, failed.message) == (expected, told)
     assert ("in run" in failed.details) == (not expected)

@@ -26,7 +26,7 @@ from overmix.errors import ConfigError, OvermixError, WorkerFault
 from overmix.study.cells import StackTask
 from overmix.study.directory import RunDirectory
 from overmix.study.forks import Forks, with_forks
-from overmix.study.prepare import model_file
+from overmix.study.prepare import code_file
 from overmix.study.worker import CHECKPOINT_SECONDS, Interrupted, Progress, StackRunner, set_up_process
 
 _LOOK_SECONDS = 0.1
@@ -265,7 +265,7 @@ def _attempt(runner: StackRunner, task: StackTask, forks: Forks) -> _Finished | 
     except MemoryError:
         return _Failed("there is not enough memory for this stack: use fewer --workers", expected=True, details="")
     except Exception as error:
-        told = _fault_of_model(task, error)
+        told = _fault_of_user_code(task, error)
         if told:
             return _Failed(told, expected=True, details="")
         message = f"a worker failed with {type(error).__name__}: {error}"
@@ -273,13 +273,14 @@ def _attempt(runner: StackRunner, task: StackTask, forks: Forks) -> _Finished | 
     return _Finished(task.id)
 
 
-def _fault_of_model(task: StackTask, error: Exception) -> str:
-    """Return what to tell if the error came up in a user's own model, and nothing else if it did not."""
-    for name in sorted({str(cell.content["model"]["name"]) for cell in task.cells}):
-        file = model_file(name)
+def _fault_of_user_code(task: StackTask, error: Exception) -> str:
+    """Return what to tell if the error came up in a user's own model or recipe, and nothing if it did not."""
+    for name in sorted({name for cell in task.cells for name in cell.import_paths}):
+        file = code_file(name)
         places = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
         if places:
             at, told = places[-1], (str(error).splitlines() or [""])[0]
             remedy = f"{at.filename}, line {at.lineno}, raised {type(error).__name__} ({told}) in training: repair it"
-            return str(ConfigError("model.name", name, remedy))
+            models = {cell.content["model"]["name"] for cell in task.cells}
+            return str(ConfigError("model.name" if name in models else "recipe", name, remedy))
     return ""

@@ -15,11 +15,11 @@ import torch
 
 from overmix.errors import ConfigError
 from overmix.mix import Streams
-from overmix.recipes import make_recipe
 from overmix.study.cells import Cell, StackTask
 from overmix.study.data import Dataset, hold_out, load_dataset, normalization_stats, split_indices
 from overmix.study.models import build_model
 from overmix.study.plain import canonical
+from overmix.study.recipes import build_recipe
 from overmix.study.spec import DataSpec, ModelSpec, TrainSpec
 from overmix.switch import HeldOut, Policy, Schedule, always, make_schedule
 from overmix.train import (
@@ -76,7 +76,7 @@ def replica_of(cell: Cell, dataset: Dataset) -> Replica:
     schedule = make_schedule(cell.content["schedule"])
     return Replica(
         streams=streams,
-        recipe=make_recipe(name, **parameters),
+        recipe=build_recipe(name, **parameters),
         schedule=schedule if isinstance(schedule, Schedule) else always(),
         train_index=train_index,
         val_index=val_index,
@@ -179,13 +179,13 @@ def data_digest(dataset: Dataset) -> str:
     return sha.hexdigest()[:16]
 
 
-def model_file(name: str) -> str | None:
-    """Return the file that an import path's module was loaded from; ``None`` for the models of overmix."""
-    module = sys.modules.get(name.partition(":")[0]) if ":" in name else None
+def code_file(import_path: str) -> str | None:
+    """Return the file that an import path's module was loaded from."""
+    module = sys.modules.get(import_path.partition(":")[0])
     return getattr(module, "__file__", None)
 
 
 def code_digest(import_path: str) -> str:
-    """Return a hash of the file that a model comes from: edited code is another study. Its own imports are not seen."""
-    file = model_file(import_path)
+    """Return a hash of the file that code comes from: edited code is another study. Its own imports are not seen."""
+    file = code_file(import_path)
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""

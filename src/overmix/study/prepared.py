@@ -32,7 +32,7 @@ class Prepared:
         spec: the study, its device resolved.
         tasks: all stacks.
         data: per pool of samples, a hash of the arrays.
-        code: per model that is named by an import path, a hash of its file.
+        code: per model or recipe that is named by an import path, a hash of its file.
     """
 
     spec: StudySpec
@@ -93,9 +93,7 @@ class _Check:
         with within(self._where(cell, "model")):
             if cell.shape_key not in self.executions:
                 self.executions[cell.shape_key] = execution_of(cell, dataset, self.device, allow_code=self.allow_code)
-            name = cell.content["model"]["name"]
-            if ":" in name:
-                self.code[name] = code_digest(name)
+            self.code |= {name: code_digest(name) for name in cell.import_paths}
         with within(self._where(cell, "")):
             training_of(StackTask((cell,), self.executions[cell.shape_key], "cpu"), dataset, allow_code=self.allow_code)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from overmix.diagnose import Role
-from overmix.recipes import NoMixup, make_recipe
+from overmix.recipes import NoMixup
+from overmix.study.recipes import build_recipe
 from overmix.study.spec import ConditionSpec, DataSpec, ModelSpec, StudySpec, TrainSpec, condition_parts
 from overmix.switch import Always, HeldOut, Never, OffAt, Policy, make_schedule
 
@@ -36,7 +37,7 @@ def _role(condition: ConditionSpec, setting: _Setting, reference: _Setting) -> R
     epochs = setting[2].epochs
     schedule = make_schedule(condition.schedule)
     off = schedule.epoch(epochs) if isinstance(schedule, OffAt) else None
-    recipe = make_recipe(condition.recipe_name, **condition.recipe_parameters)
+    recipe = build_recipe(condition.recipe_name, **condition.recipe_parameters)
     if isinstance(recipe, NoMixup) or isinstance(schedule, Never) or off == 0 or _alpha_is_zero(condition):
         return "erm"
     if isinstance(schedule, Always) or (off is not None and off >= epochs):

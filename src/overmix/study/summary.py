@@ -23,8 +23,8 @@ from overmix.diagnose import (
 )
 from overmix.explain.floor import loss_floor
 from overmix.mix import BetaCoefficient, InputSpace
-from overmix.recipes import make_recipe
 from overmix.study.plain import canonical
+from overmix.study.recipes import build_recipe
 from overmix.study.roles import roles_of, switch_epoch_of
 from overmix.study.spec import ConditionSpec, StudySpec
 from overmix.train import diverged
@@ -286,8 +286,7 @@ def _evidence(condition: Condition, diagnosis: Diagnosis | None) -> Evidence:
 def _code(mixing: Condition, kind: str, switch_epoch: int | None) -> str:
     """Return the line for a user's own loop."""
     name, parameters = mixing.spec.recipe_name, mixing.spec.recipe_parameters
-    place = "overmix" if name in _AT_THE_TOP else "overmix.recipes"
-    recipe = "overmix.NoMixup()" if kind == "no-mixup" else f"{place}.{name}({_arguments(parameters)})"
+    recipe = "overmix.NoMixup()" if kind == "no-mixup" else f"{_imported(name)}({_arguments(parameters)})"
     switch = ""
     if kind == "switch" and switch_epoch is not None:
         switch = f", switch=overmix.off_at({switch_epoch})"
@@ -306,11 +305,18 @@ def _arguments(parameters: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={value}" for key, value in written.items())
 
 
+def _imported(name: str) -> str:
+    """Return how a recipe is called in Python."""
+    if ":" in name:
+        return name.replace(":", ".")
+    return f"overmix.{name}" if name in _AT_THE_TOP else f"overmix.recipes.{name}"
+
+
 def _floors(conditions: Sequence[Condition]) -> dict[str, float]:
     """Return the lowest training loss that any model can reach, for conditions that mix to the end with a Beta law."""
     floors = {}
     for condition in conditions:
-        recipe = make_recipe(condition.spec.recipe_name, **condition.spec.recipe_parameters)
+        recipe = build_recipe(condition.spec.recipe_name, **condition.spec.recipe_parameters)
         coefficient = recipe.coefficient
         if condition.role != "mixup" or not isinstance(coefficient, BetaCoefficient):
             continue

@@ -78,7 +78,7 @@ class StackRunner:
 
     Args:
         directory: where results and checkpoints go.
-        allow_code: whether models may come from an import path.
+        allow_code: whether models and recipes may come from an import path.
         tell: called with a :class:`Progress` now and then.
         should_stop: asked after every step; when it says yes, the state is saved and :class:`Interrupted` raised.
         checkpoint_seconds: time between two checkpoints.
@@ -170,9 +170,8 @@ class StackRunner:
         return self._datasets[key]
 
     def _check_code(self, task: StackTask) -> None:
-        for name in {str(cell.content["model"]["name"]) for cell in task.cells}:
-            if ":" in name:
-                self.directory.check_code(name, code_digest(name))
+        for name in {name for cell in task.cells for name in cell.import_paths}:
+            self.directory.check_code(name, code_digest(name))
 
 
 class _Watch:

@@ -11,11 +11,13 @@ gradient is ever written to memory or read from it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from overmix._typing import Float
+from overmix.train import products
 from overmix.train.optimizer import SGD, per_replica
 
 
@@ -59,7 +61,10 @@ def perceptron(
         x: one batch per replica, flattened to (R, B, D).
         parameters: weight of shape (R, out, in) and bias of shape (R, out), layer by layer.
     """
-    return _forward(x.flatten(2), parameters[::2], parameters[1::2])[-1]
+    x = x.flatten(2)
+    for weight, bias in zip(parameters[::2], parameters[1::2], strict=True):
+        x = _linear(x, weight, bias, relu=weight is not parameters[-2])
+    return x
 
 
 @torch.no_grad()
@@ -86,34 +91,73 @@ def perceptron_step(
     Returns:
         The loss of each replica before the step.
     """
-    weights, biases = parameters[::2], parameters[1::2]
-    inputs = _forward(x.flatten(2), weights, biases)
+    layers = [
+        _Layer(*tensors)
+        for tensors in zip(parameters[::2], parameters[1::2], velocities[::2], velocities[1::2], strict=True)
+    ]
+    inputs = [x.flatten(2)]
+    for layer in layers:
+        inputs.append(layer.forward(inputs[-1], relu=layer is not layers[-1]))
     loss, grad = with_gradient(inputs.pop())
-    for layer in reversed(range(len(weights))):
-        below = _backward(grad, inputs[layer], weights[layer]) if layer else None
-        velocity, bias_velocity = velocities[2 * layer], velocities[2 * layer + 1]
-        velocity.baddbmm_(grad.mT, inputs[layer], beta=optimizer.momentum)
-        bias_velocity.mul_(optimizer.momentum).add_(grad.sum(1))
-        for p, v in ((weights[layer], velocity), (biases[layer], bias_velocity)):
-            if weight_decay is not None:
-                v.addcmul_(p, per_replica(weight_decay, p))
-            p.addcmul_(v, per_replica(lr, p), value=-1)
-        if below is not None:
-            grad = below
+    for layer in reversed(layers):
+        below = layer.step(grad, inputs[-1], optimizer.momentum, lr, weight_decay, lowest=layer is layers[0])
+        # Where ReLU gave 0 nothing flows back.
+        activation = inputs.pop()
+        if layer is not layers[0]:
+            grad = torch.ops.aten.threshold_backward(below, activation, 0)
     return loss
 
 
-def _forward(x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor]) -> list[Tensor]:
-    """Return the input of every layer, and the output last."""
-    inputs = [x]
-    for weight, bias in zip(weights, biases, strict=True):
-        inputs.append(torch.baddbmm(bias.unsqueeze(1), inputs[-1], weight.mT))
-        if len(inputs) <= len(weights):
-            inputs[-1].relu_()
-    return inputs
+class _Layer(NamedTuple):
+    """A layer of all replicas, with what training it takes."""
+
+    weight: Float[Tensor, "replicas output input"]
+    bias: Float[Tensor, "replicas output"]
+    velocity: Float[Tensor, "replicas output input"]
+    bias_velocity: Float[Tensor, "replicas output"]
+
+    def forward(self, x: Tensor, *, relu: bool) -> Tensor:
+        return _linear(x, self.weight, self.bias, relu=relu)
+
+    def step(
+        self, grad: Tensor, x: Tensor, momentum: float, lr: Tensor, weight_decay: Tensor | None, *, lowest: bool
+    ) -> Tensor:
+        """Do the layer's part of the step, and return the gradient of its input, unless there is no layer below."""
+        self.bias_velocity.mul_(momentum).add_(grad.sum(1))
+        _descend(self.bias, self.bias_velocity, lr, weight_decay)
+        if momentum and products.gains(self.weight):
+            return self._one_by_one(grad, x, momentum, lr, weight_decay, lowest=lowest)
+        below = grad if lowest else torch.bmm(grad, self.weight)
+        self.velocity.baddbmm_(grad.mT, x, beta=momentum)
+        _descend(self.weight, self.velocity, lr, weight_decay)
+        return below
+
+    def _one_by_one(
+        self, grad: Tensor, x: Tensor, momentum: float, lr: Tensor, weight_decay: Tensor | None, *, lowest: bool
+    ) -> Tensor:
+        """Do the same for one replica after the other, all while its weights are in the processor's cache."""
+        rates = lr.tolist()
+        decays = [0.0] * len(rates) if weight_decay is None else weight_decay.tolist()
+        each = zip(grad.unbind(), x.unbind(), self.weight.unbind(), self.velocity.unbind(), strict=True)
+        below = []
+        for (g, inputs, w, v), rate, decay in zip(each, rates, decays, strict=True):
+            if not lowest:
+                below.append(products.product(g, w.T))
+            gradient = products.product(g.T, inputs.T)
+            products.momentum_step(w, gradient, v, lr=rate, momentum=momentum, weight_decay=decay)
+        return grad if lowest else torch.stack(below)
 
 
-def _backward(grad: Tensor, activation: Tensor, weight: Tensor) -> Tensor:
-    """Return the gradient below a layer and the ReLU in front of it: where ReLU gave 0 nothing flows back."""
-    below: Tensor = torch.ops.aten.threshold_backward(torch.bmm(grad, weight), activation, 0)
-    return below
+def _descend(p: Tensor, velocity: Tensor, lr: Tensor, weight_decay: Tensor | None) -> None:
+    if weight_decay is not None:
+        velocity.addcmul_(p, per_replica(weight_decay, p))
+    p.addcmul_(velocity, per_replica(lr, p), value=-1)
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor, *, relu: bool) -> Tensor:
+    # Fast products have no gradient of their own.
+    if products.gains(weight) and not torch.is_grad_enabled():
+        each = zip(x.unbind(), weight.unbind(), bias.unbind(), strict=True)
+        return torch.stack([products.linear(*own, relu=relu) for own in each])
+    out = torch.baddbmm(bias.unsqueeze(1), x, weight.mT)
+    return out.relu_() if relu else out
