@@ -59,7 +59,9 @@ def test_an_id_never_changes():
         ({"compare": [{}], "model": "mlp"}, {"compare": [{}], "model": {"hidden": [256, 256], "dropout": 0}}),
         ({"compare": [{"train": {"epochs": 5}}]}, {"compare": [{}], "train": {"epochs": 5}}),
         ({"compare": [{}], "train": {"optimizer": {"lr": 1}}}, {"compare": [{}], "train": {"optimizer": {"lr": 1.0}}}),
-        ({"compare": [{}], "train": {"average": None}}, {"compare": [{}]}),
+        ({"compare": [{}], "train": {"average": None, "augment": None}}, {"compare": [{}]}),
+        ({"compare": [{"train": {"augment": None}}], "train": {"augment": {}}}, {"compare": [{}]}),
+        ({"compare": [{}], "train": {"augment": {"crop": 4}}}, {"compare": [{"train": {"augment": {"flip": True}}}]}),
         ({"compare": [{}], "name": "this"}, {"compare": [{}], "name": "that"}),
         ({"compare": [{}], "seeds": [0]}, {"compare": [{}], "executor": {"workers": 3}}),
     ],
@@ -89,6 +91,8 @@ def test_different_trainings_have_different_ids():
         {"train": {"optimizer": {"nesterov": True}}},
         {"train": {"lr_schedule": "cosine"}},
         {"train": {"average": 0.9}},
+        {"train": {"augment": {}}},
+        {"train": {"augment": {"crop": 2}}},
     ]
     ids = [only(**({"compare": [{}]} | variant)).id for variant in variants]
     assert len(set(ids)) == len(variants)
@@ -105,6 +109,7 @@ def test_different_trainings_have_different_ids():
         ({"train": {"optimizer": {"nesterov": True}}}, False),
         ({"train": {"epochs": 5}}, False),
         ({"train": {"average": 0.9}}, False),
+        ({"train": {"augment": {}}}, False),
         ({"train": {"batch_size": 32}}, False),
         ({"model": {"hidden": [3]}}, False),
         ({"data": {"train_size": 100}}, False),

@@ -62,6 +62,17 @@ def test_curves_do_not_depend_on_where_or_when(run, out, tiny, tmp_path):
     assert (out / "curves.parquet").read_bytes() == (tmp_path / "other" / "curves.parquet").read_bytes()
 
 
+def test_conditions_with_and_without_augmentation(run, out, tiny, tmp_path):
+    compare = [{"name": "A"}, {"name": "B", "train": {"augment": {"crop": 1, "flip": False}}}]
+    assert len(run(tiny(compare=compare))) == 2
+    curves = load_result(out).curves
+    plain, augmented = (curves.filter(curves["condition"] == name)["mix_loss"] for name in "AB")
+    assert not plain.equals(augmented)
+    # The condition without is the study without, by the byte.
+    run_study(tiny(compare=compare[:1]), tmp_path / "alone")
+    assert load_result(tmp_path / "alone").curves["mix_loss"].equals(plain)
+
+
 @pytest.mark.parametrize("model", [{"hidden": [4]}, {"name": "convnet", "width": 1}])
 def test_more_seeds_keep_finished_stacks(run, out, tiny, tmp_path, model):
     changes = {"model": model, "train": {"epochs": 1, "batch_size": 64}}

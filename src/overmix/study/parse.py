@@ -73,6 +73,8 @@ def _check_condition(spec: StudySpec, condition: ConditionSpec, *, allow_code: b
         _check_model(model, allow_code=allow_code)
     with within(f"{where}.train" if condition.train else "train"):
         train.lr_schedule.build()
+        if train.augment is not None:
+            train.augment.build()
     with within(where):
         _check_recipe(condition, allow_code=allow_code)
         _check_schedule(condition, train.epochs, data.val_size)

@@ -133,6 +133,7 @@ def training_with(
             execution=task.execution,
             objective=make_objective(train.objective),
             average=train.average,
+            augment=train.augment.build() if train.augment else None,
         )
 
     replicas = [replica_of(cell, dataset) for cell in task.cells]

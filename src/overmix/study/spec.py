@@ -18,7 +18,7 @@ from pydantic import (
 from overmix.study.merge import merged
 from overmix.study.plain import json_ready
 from overmix.study.validation import as_config_error, condition_label
-from overmix.train import LRSchedule
+from overmix.train import CropFlip, LRSchedule
 
 _MOST_EPOCHS, _MOST_SEEDS = 1_000_000, 10_000
 
@@ -100,6 +100,26 @@ class LRScheduleSpec(_Strict):
         return LRSchedule(self.name, tuple(self.milestones), self.gamma, self.warmup)
 
 
+class AugmentSpec(_Strict):
+    """Random crops and flips of images."""
+
+    crop: int = Field(4, ge=0, description="pixels of black padding that a window of the old size is cut from")
+    flip: bool = Field(True, description="mirror every second image, left to right")
+
+    def build(self) -> CropFlip:
+        """Return the augmentation that the engine uses.
+
+        Raises:
+            ConfigError: if it would change nothing.
+        """
+        return CropFlip(self.crop, self.flip)
+
+
+_LEFT_OUT = ("average", "augment")
+"""Keys of a training that are left out where they are off: it is then the training that it was before there were such
+keys, under the same id."""
+
+
 class TrainSpec(_Strict):
     """How one model is trained."""
 
@@ -115,12 +135,12 @@ class TrainSpec(_Strict):
         description="score exponentially averaged weights; the share of the old average at each step",
         json_schema_extra=_remedy("use a share of the old average in (0, 1), such as 0.99, or null"),
     )
+    augment: AugmentSpec | None = Field(None, description="crop and flip training images at random")
 
     @model_serializer(mode="wrap")
     def _without_what_is_off(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # What is not averaged is the training that it was before there were averages, under the same id.
         content: dict[str, Any] = write(self)
-        return {key: value for key, value in content.items() if key != "average" or value is not None}
+        return {key: value for key, value in content.items() if key not in _LEFT_OUT or value is not None}
 
     @field_validator("lr_schedule", "optimizer", mode="before")
     @classmethod

@@ -1,5 +1,6 @@
 """The engine: many training runs as one, on data that lies on the device."""
 
+from overmix.train.augment import CropFlip
 from overmix.train.deciding import DecidingTraining
 from overmix.train.engine import StackTraining, check_recipe
 from overmix.train.evaluation import METRICS, SPLITS, evaluation_epochs
@@ -16,6 +17,7 @@ __all__ = [
     "METRICS",
     "SGD",
     "SPLITS",
+    "CropFlip",
     "DecidingTraining",
     "Execution",
     "FirstRun",

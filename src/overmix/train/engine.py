@@ -13,6 +13,7 @@ from overmix._typing import Float
 from overmix.errors import ConfigError, DataError, OvermixError
 from overmix.mix import MixPlan, Recipe
 from overmix.switch import tail_factor
+from overmix.train.augment import CropFlip
 from overmix.train.average import Average
 from overmix.train.evaluation import METRICS, Evaluator, evaluation_epochs
 from overmix.train.objective import CrossEntropy, Objective
@@ -39,6 +40,8 @@ class StackTraining:
         objective: what is minimised, by default the cross-entropy.
         average: if given, averaged weights are scored in the place of the weights, see :class:`Average`; the training
             does not change by a bit.
+        augment: if given, training samples are cropped and flipped at random, each once per step: a partner is mixed in
+            as it was augmented for its own place in the batch. Scores are of samples as they are.
 
     Raises:
         ConfigError: if the sizes do not fit.
@@ -56,9 +59,13 @@ class StackTraining:
         execution: Execution,
         objective: Objective | None = None,
         average: float | None = None,
+        augment: CropFlip | None = None,
     ) -> None:
         _check(replicas, epochs, batch_size)
         _check_normalization(normalization, len(replicas), data.x.dim())
+        sample_shape = tuple(data.x.shape[1:])
+        if augment is not None:
+            augment.check(sample_shape)
         device = data.y.device
         self.data, self.normalization, self.optimizer, self.epochs = data, normalization, optimizer, epochs
         self.objective = objective or CrossEntropy()
@@ -68,7 +75,14 @@ class StackTraining:
         weights = [*self.model.parameters.values(), *self.model.buffers.values()]
         self.average = None if average is None else Average(weights, average)
         self.planner = Planner(
-            replicas, data.y.cpu(), tuple(data.x.shape[1:]), epochs, batch_size, device, keys=self.model.draws
+            replicas,
+            data.y.cpu(),
+            sample_shape,
+            epochs,
+            batch_size,
+            device,
+            keys=self.model.draws,
+            augment=augment,
         )
         self.space = self.planner.space
         self._mixes_inside = "hidden" in self.space.needs
@@ -144,11 +158,11 @@ class StackTraining:
 
     def _train_step(self, plan: EpochPlan, step: int, lr: Tensor) -> Tensor:
         """Do one step at a learning rate of shape (R,), and return the loss before it, shape (R,)."""
-        x, lam = gather(self.data.x, plan.index[step]), plan.lam[step]
-        mixing = None
-        if plan.mixed_steps[step]:
+        lam, mixing = plan.lam[step], None
+        x, partners = self._samples(plan, step)
+        if partners is not None:
             mixing = plan.plans[step] or MixPlan(plan.partner[step], lam)
-            x = self.space.combine(mixing, x, gather(self.data.x, plan.partner[step]))
+            x = self.space.combine(mixing, x, partners)
         x = self.normalization.apply_(x)
         if self.model.uses_dropout:
             self.model.set_dropout_keys(plan.dropout_keys[step])
@@ -168,6 +182,17 @@ class StackTraining:
         losses = self.objective.losses(self.model(x, plan.seeds[step], inside), *target)
         # One mean per replica; their sum gives each replica the gradient of its own loss.
         return self._general_step(losses.mean(dim=-1), lr)
+
+    def _samples(self, plan: EpochPlan, step: int) -> tuple[Tensor, Tensor | None]:
+        """Return the samples of a step as floats, shape (R, B, ...), and their partners, if any replica mixes."""
+        index, mixed = plan.index[step], plan.mixed_steps[step]
+        if self.planner.augment is None or plan.augmentation is None:
+            return gather(self.data.x, index), gather(self.data.x, plan.partner[step]) if mixed else None
+        # Bytes stay bytes until the last moment: there are four times as many of floats.
+        flat = self.data.x.index_select(0, index.reshape(-1))
+        flat = self.planner.augment.apply(flat, plan.augmentation.draws[step].reshape(-1, 3))
+        samples = flat.view(*index.shape, *flat.shape[1:]).to(torch.float32)
+        return samples, gather(flat, plan.augmentation.partner[step]) if mixed else None
 
     def _general_step(self, loss: Tensor, lr: Tensor) -> Tensor:
         gradients = torch.autograd.grad(loss.sum(), self.model.trainable, allow_unused=True)
