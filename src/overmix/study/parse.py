@@ -72,6 +72,7 @@ def _check_condition(spec: StudySpec, condition: ConditionSpec, *, allow_code: b
     with within(where if condition.model else ""):
         _check_model(model, allow_code=allow_code)
     with within(f"{where}.train" if condition.train else "train"):
+        train.optimizer.build()
         train.lr_schedule.build()
         if train.augment is not None:
             train.augment.build()

@@ -21,7 +21,6 @@ from overmix.study.recipes import build_recipe
 from overmix.study.spec import DataSpec, ModelSpec, TrainSpec
 from overmix.switch import HeldOut, Policy, Schedule, always, make_schedule
 from overmix.train import (
-    SGD,
     DecidingTraining,
     Execution,
     FirstRun,
@@ -127,7 +126,7 @@ def training_with(
             data=resident,
             replicas=replicas,
             normalization=_normalization(dataset, replicas, device),
-            optimizer=SGD(train.optimizer.momentum, train.optimizer.nesterov),
+            optimizer=train.optimizer.build(),
             epochs=train.epochs,
             batch_size=train.batch_size,
             execution=task.execution,

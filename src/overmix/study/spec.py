@@ -13,12 +13,13 @@ from pydantic import (
     ValidationError,
     field_validator,
     model_serializer,
+    model_validator,
 )
 
 from overmix.study.merge import merged
 from overmix.study.plain import json_ready
 from overmix.study.validation import as_config_error, condition_label
-from overmix.train import CropFlip, LRSchedule
+from overmix.train import SGD, AdamW, CropFlip, LRSchedule, Optimizer
 
 _MOST_EPOCHS, _MOST_SEEDS = 1_000_000, 10_000
 
@@ -72,14 +73,56 @@ class ModelSpec(_WithOptions):
     name: str = Field("mlp", description="mlp, convnet, ..., or module:factory with --allow-code")
 
 
-class OptimizerSpec(_Strict):
-    """Stochastic gradient descent."""
+_OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "sgd": {"lr": 0.05, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0},
+    "adamw": {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01},
+}
+"""What each optimizer takes, with its defaults."""
 
-    name: Literal["sgd"] = "sgd"
+
+class OptimizerSpec(_Strict):
+    """Stochastic gradient descent with momentum, or AdamW."""
+
+    name: Literal["sgd", "adamw"] = "sgd"
     lr: float = Field(0.05, gt=0, description="learning rate")
     momentum: float = Field(0.9, ge=0, lt=1)
     nesterov: bool = False
+    betas: tuple[float, float] = Field(
+        (0.9, 0.999),
+        strict=False,
+        description="decay of the mean gradient and of the mean squared gradient",
+        json_schema_extra=_remedy("use a list of two numbers in [0, 1)"),
+    )
+    eps: float = Field(1e-8, gt=0)
     weight_decay: float = Field(0.0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_keys_and_defaults(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        name = value.get("name", "sgd")
+        if not isinstance(name, str) or name not in _OPTIMIZERS:
+            return value
+        own = _OPTIMIZERS[name]
+        for key in value.keys() & cls.model_fields.keys() - own.keys() - {"name"}:
+            raise ValueError(f"{name} takes no {key}: give it {', '.join(sorted(own))}")
+        return {**own, **value}
+
+    @model_serializer(mode="wrap")
+    def _own_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = write(self)
+        return {key: value for key, value in content.items() if key == "name" or key in _OPTIMIZERS[self.name]}
+
+    def build(self) -> Optimizer:
+        """Return the optimizer that the engine uses.
+
+        Raises:
+            ConfigError: if its settings cannot work.
+        """
+        if self.name == "adamw":
+            return AdamW(self.betas, self.eps)
+        return SGD(self.momentum, self.nesterov)
 
 
 class LRScheduleSpec(_Strict):
@@ -282,7 +325,13 @@ def _overridden(base: DataSpec | ModelSpec | TrainSpec, override: Mapping[str, A
         # Another data set or model does not take the options of this one.
         content = {key: value for key, value in content.items() if key not in base.options}
     shorthand = {key: _named(value) if isinstance(content.get(key), dict) else value for key, value in override.items()}
+    if isinstance(base, TrainSpec) and _other_optimizer(base, shorthand.get("optimizer")):
+        del content["optimizer"]
     return merged(content, shorthand)
+
+
+def _other_optimizer(base: TrainSpec, override: Any) -> bool:
+    return isinstance(override, Mapping) and override.get("name", base.optimizer.name) != base.optimizer.name
 
 
 def resolved(spec: StudySpec) -> dict[str, Any]:

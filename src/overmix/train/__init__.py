@@ -1,12 +1,13 @@
 """The engine: many training runs as one, on data that lies on the device."""
 
+from overmix.train.adamw import AdamW
 from overmix.train.augment import CropFlip
 from overmix.train.deciding import DecidingTraining
 from overmix.train.engine import StackTraining, check_recipe
 from overmix.train.evaluation import METRICS, SPLITS, evaluation_epochs
 from overmix.train.lr_schedule import LRSchedule
 from overmix.train.objective import Objective, make_objective
-from overmix.train.optimizer import SGD
+from overmix.train.optimizer import SGD, Optimizer
 from overmix.train.plan import Replica
 from overmix.train.repeated import FirstRun, RepeatedTraining
 from overmix.train.resident import Normalization, ResidentData
@@ -17,6 +18,7 @@ __all__ = [
     "METRICS",
     "SGD",
     "SPLITS",
+    "AdamW",
     "CropFlip",
     "DecidingTraining",
     "Execution",
@@ -25,6 +27,7 @@ __all__ = [
     "ModelFactory",
     "Normalization",
     "Objective",
+    "Optimizer",
     "RepeatedTraining",
     "Replica",
     "ResidentData",

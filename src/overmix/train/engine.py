@@ -17,7 +17,7 @@ from overmix.train.augment import CropFlip
 from overmix.train.average import Average
 from overmix.train.evaluation import METRICS, Evaluator, evaluation_epochs
 from overmix.train.objective import CrossEntropy, Objective
-from overmix.train.optimizer import SGD
+from overmix.train.optimizer import SGD, Optimizer
 from overmix.train.perceptron import perceptron_step
 from overmix.train.plan import EpochPlan, Planner, Replica
 from overmix.train.resident import Normalization, ResidentData, gather
@@ -53,7 +53,7 @@ class StackTraining:
         data: ResidentData,
         replicas: Sequence[Replica],
         normalization: Normalization,
-        optimizer: SGD,
+        optimizer: Optimizer,
         epochs: int,
         batch_size: int,
         execution: Execution,
@@ -71,7 +71,7 @@ class StackTraining:
         self.objective = objective or CrossEntropy()
         seeds = [replica.streams.torch_seed("init") for replica in replicas]
         self.model = StackedModel(factory, seeds, device, execution)
-        self.velocities = optimizer.init(self.model.trainable)
+        self.moments = optimizer.init(self.model.trainable)
         weights = [*self.model.parameters.values(), *self.model.buffers.values()]
         self.average = None if average is None else Average(weights, average)
         self.planner = Planner(
@@ -169,13 +169,14 @@ class StackTraining:
         target = plan.a[step], plan.b[step], lam
         layers = self.model.perceptron
         inside = (self.space, mixing) if self._mixes_inside and mixing is not None else None
-        if layers is not None and inside is None and not self.optimizer.nesterov:
+        optimizer = self.optimizer
+        if layers is not None and inside is None and isinstance(optimizer, SGD) and not optimizer.nesterov:
             return perceptron_step(
                 x,
                 lambda logits: self.objective.with_gradient(logits, *target),
                 layers,
-                self.velocities,
-                self.optimizer,
+                self.moments,
+                optimizer,
                 lr,
                 self._weight_decay,
             )
@@ -197,13 +198,15 @@ class StackTraining:
     def _general_step(self, loss: Tensor, lr: Tensor) -> Tensor:
         gradients = torch.autograd.grad(loss.sum(), self.model.trainable, allow_unused=True)
         # A parameter that took no part is left alone, weight decay included, as torch.optim does.
-        used = [
-            (parameter, gradient, velocity)
-            for parameter, gradient, velocity in zip(self.model.trainable, gradients, self.velocities, strict=True)
-            if gradient is not None
-        ]
-        parameters, own_gradients, velocities = (list(column) for column in zip(*used, strict=True))
-        self.optimizer.step(parameters, own_gradients, velocities, lr, self._weight_decay)
+        used = [i for i, gradient in enumerate(gradients) if gradient is not None]
+        kinds = range(0, len(self.moments), max(1, len(gradients)))
+        self.optimizer.step(
+            [self.model.trainable[i] for i in used],
+            [gradients[i] for i in used],
+            [self.moments[kind + i] for kind in kinds for i in used],
+            lr,
+            self._weight_decay,
+        )
         return loss.detach()
 
     def _end_epoch(self, plan: EpochPlan) -> None:
@@ -247,7 +250,7 @@ class StackTraining:
     def _trained(self) -> list[Tensor]:
         """The tensors that a step changes."""
         parameters = [p.detach() for p in self.model.parameters.values()]
-        return [*parameters, *self.model.buffers.values(), *self.velocities, *self._averages()]
+        return [*parameters, *self.model.buffers.values(), *self.moments, *self._averages()]
 
     def _averages(self) -> list[Tensor]:
         return [] if self.average is None else self.average.values
@@ -285,9 +288,9 @@ class StackTraining:
         }
         parameters = {f"parameter.{name}": p.detach() for name, p in self.model.parameters.items()}
         buffers = {f"buffer.{name}": b for name, b in self.model.buffers.items()}
-        velocities = {f"velocity.{i}": v for i, v in enumerate(self.velocities)}
+        moments = {f"velocity.{i}": moment for i, moment in enumerate(self.moments)}
         averages = {f"average.{i}": tensor for i, tensor in enumerate(self._averages())}
-        return {**own, **parameters, **buffers, **velocities, **averages}
+        return {**own, **parameters, **buffers, **moments, **averages}
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the state after the last step, as copies on the CPU. No random state: plans have addresses."""
