@@ -11,9 +11,12 @@ from __future__ import annotations
 import polars as pl
 from scipy.special import stdtrit
 
+from overmix.train import TRACKED
+
 METRICS = (
     "mix_loss",
     *(f"{split}_{name}" for split in ("test", "val", "train") for name in ("error", "cross_entropy", "brier", "ece")),
+    *TRACKED,
 )
 _KEYS = ("condition", "seed", "epoch")
 

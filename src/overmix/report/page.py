@@ -23,7 +23,15 @@ import vl_convert
 from markupsafe import Markup
 
 from overmix.report import numbers, tables
-from overmix.report.charts import Chart, error_chart, price_charts, sweep_chart, training_charts
+from overmix.report.charts import (
+    Chart,
+    error_chart,
+    price_charts,
+    sweep_chart,
+    tracked_charts,
+    training_charts,
+    truth_words,
+)
 from overmix.report.look import DARK, FONT, LIGHT, chart_config, css_variables
 from overmix.report.reading import Report
 
@@ -47,6 +55,7 @@ def sections(report: Report) -> list[Section]:
         Section("error", "Test error", errors),
         Section("price", "Price", price_charts(report)),
         Section("training", "Training", training_charts(report)),
+        Section("tracked", "Why", tracked_charts(report)),
     ]
 
 
@@ -77,6 +86,7 @@ def render(report: Report, parts: Sequence[Section], stills: dict[str, str]) -> 
         price=tables.price_table(report),
         comparisons=tables.comparison_table(report),
         seeds=tables.seed_table(report),
+        truth=truth_words(report),
         has_erm=any(c.role == "erm" for c in report.conditions),
         few=any(c.method == "curve" for c in report.conditions),
         versions=tables.versions(report),

@@ -54,6 +54,7 @@ class Cell:
             "objective": train["objective"],
             "average": train.get("average"),
             "augment": train.get("augment"),
+            "track": train.get("track"),
             # Replicas that decide by themselves are a stack of their own: they go back together.
             "policy": self.content["schedule"] if is_policy(self.content["schedule"]) else None,
             "space": repr(build_recipe(name, **parameters).space),

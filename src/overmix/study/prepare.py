@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -120,7 +120,7 @@ def training_with(
     train = TrainSpec.model_validate(first.content["train"])
     resident = ResidentData(dataset.x, dataset.y, dataset.x_test, dataset.y_test, dataset.num_classes).to(device)
 
-    def stack(kind: Callable[..., Training], replicas: list[Replica]) -> Training:
+    def stack(kind: Callable[..., Training], replicas: list[Replica], track: Sequence[str] = train.track) -> Training:
         return kind(
             factory=model_factory(first, dataset, allow_code=allow_code),
             data=resident,
@@ -133,13 +133,14 @@ def training_with(
             objective=make_objective(train.objective),
             average=train.average,
             augment=train.augment.build() if train.augment else None,
+            track=track,
         )
 
     replicas = [replica_of(cell, dataset) for cell in task.cells]
     if isinstance(schedule, HeldOut):
         parts = [held_out(replica, dataset, schedule.share) for replica in replicas]
         _check_first_run(train.batch_size, parts[0])
-        first_run = stack(partial(FirstRun, schedule.policy), parts)
+        first_run = stack(partial(FirstRun, schedule.policy), parts, track=())
         return stack(partial(RepeatedTraining, first_run), replicas)
     if isinstance(schedule, Policy):
         return stack(partial(DecidingTraining, schedule), replicas)

@@ -5,6 +5,16 @@ from overmix.report.charts.curve import curve_chart
 from overmix.report.charts.error import error_chart
 from overmix.report.charts.price import price_charts
 from overmix.report.charts.sweep import sweep_chart
+from overmix.report.charts.tracked import tracked_charts, truth_words
 from overmix.report.charts.training import training_charts
 
-__all__ = ["Chart", "curve_chart", "error_chart", "price_charts", "sweep_chart", "training_charts"]
+__all__ = [
+    "Chart",
+    "curve_chart",
+    "error_chart",
+    "price_charts",
+    "sweep_chart",
+    "tracked_charts",
+    "training_charts",
+    "truth_words",
+]
