@@ -25,6 +25,7 @@ from markupsafe import Markup
 from overmix.report import numbers, tables
 from overmix.report.charts import (
     Chart,
+    budget_chart,
     error_chart,
     price_charts,
     sweep_chart,
@@ -50,7 +51,7 @@ class Section:
 
 def sections(report: Report) -> list[Section]:
     """Return the page's charts in reading order. A new family of charts is added here."""
-    errors = [chart for chart in (error_chart(report), sweep_chart(report)) if chart]
+    errors = [chart for chart in (error_chart(report), budget_chart(report), sweep_chart(report)) if chart]
     return [
         Section("error", "Test error", errors),
         Section("price", "Price", price_charts(report)),
@@ -85,6 +86,7 @@ def render(report: Report, parts: Sequence[Section], stills: dict[str, str]) -> 
         shapes=tables.shape_rows(report),
         price=tables.price_table(report),
         comparisons=tables.comparison_table(report),
+        rules=tables.rule_table(report),
         seeds=tables.seed_table(report),
         truth=truth_words(report),
         has_erm=any(c.role == "erm" for c in report.conditions),
