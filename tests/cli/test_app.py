@@ -29,6 +29,7 @@ def test_version(overmix):
                 "overmix run study.yaml --json > summary.json",
             ],
         ),
+        ("plan", ["overmix plan study.yaml", "overmix plan study.yaml --json"]),
         ("report", ["overmix report runs/study"]),
         ("recipes", ["overmix recipes", "overmix recipes --json"]),
         ("census", ["overmix census --recipes Mixup,CMixup", "overmix census --docs"]),
@@ -55,7 +56,7 @@ def test_the_example_of_a_study_file_is_one(overmix):
 def test_the_first_screen_names_every_command_and_the_exit_codes(overmix):
     outcome = overmix("--help")
     assert outcome.code == 0
-    for word in ("demo", "run", "report", "recipes", "Start with overmix demo", "130"):
+    for word in ("demo", "run", "plan", "report", "recipes", "Start with overmix demo", "130"):
         assert word in outcome.out
     assert overmix().out.split() == outcome.out.split()
 

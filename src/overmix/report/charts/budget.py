@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from overmix.report.charts.chart import Chart
-from overmix.report.charts.frame import log_ticks
-from overmix.report.charts.layers import ONLY_SHOWN, Layer, quantitative
+from overmix.report.charts.layers import ONLY_SHOWN, Layer, quantitative, short
 from overmix.report.numbers import count, percent, percent_range
 from overmix.report.reading import Condition, Report
 
@@ -62,7 +61,7 @@ def _families(report: Report) -> list[list[Condition]]:
 
 def _spec(report: Report, families: list[list[Condition]], alt: str) -> dict[str, Any]:
     budgets = [float(c.epochs or 1) for family in families for c in family]
-    x = _horizontal(min(budgets), max(budgets))
+    x = _horizontal(sorted(set(budgets)))
     y = quantitative("error") | {"scale": {"zero": False, "nice": True}, "axis": {"tickCount": 6, "title": None}}
     scale = {"domain": [c.name for c in report.conditions], "range": "category"}
     color = {"field": "condition", "type": "nominal", "scale": scale, "legend": None}
@@ -74,10 +73,7 @@ def _spec(report: Report, families: list[list[Condition]], alt: str) -> dict[str
             "encoding": {"y": quantitative("lo") | {"scale": {"zero": False}}, "y2": {"field": "hi"}, "color": color},
         },
         {"mark": {"type": "point", "style": "dot", "size": 80}, "encoding": {"y": y, "color": color}},
-        {
-            "mark": {"type": "text", "style": "note", "dy": -12},
-            "encoding": {"y": y, "color": color, "text": {"field": "condition", "type": "nominal"}},
-        },
+        *_names(y, color),
     ]
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
@@ -99,24 +95,41 @@ def _spec(report: Report, families: list[list[Condition]], alt: str) -> dict[str
     }
 
 
-def _horizontal(first: float, last: float) -> dict[str, Layer]:
-    field = quantitative("epochs")
+def _names(y: Layer, color: Layer) -> list[Layer]:
+    """Return the conditions' names, those of every other family on the left of their dots."""
+    text = {"field": "condition", "type": "nominal"}
+    encoding = {"y": y, "color": color, "text": text}
+    return [
+        {
+            "transform": [{"filter": f"datum.family % 2 === {side}"}],
+            "mark": {"type": "text", "style": "note", "align": align, "dx": dx},
+            "encoding": encoding,
+        }
+        for side, align, dx in ((0, "left", 9), (1, "right", -9))
+    ]
+
+
+def _horizontal(budgets: list[float]) -> dict[str, Layer]:
+    field, first, last = quantitative("at"), budgets[0], budgets[-1]
+    axis = {"format": ",d", "labelOverlap": "greedy"}
     return {
         "log": {
             **field,
-            "scale": {"type": "log", "nice": False, "domain": [0.8 * first, 1.25 * last]},
-            "axis": {"values": log_ticks(first, last), "format": ",d", "title": "epochs in all (log scale)"},
+            "scale": {"type": "log", "nice": False, "domain": [0.55 * first, 1.8 * last]},
+            "axis": {**axis, "values": budgets, "title": "epochs in all (log scale)"},
         },
         "linear": {
             **field,
-            "scale": {"type": "linear", "nice": False, "domain": [0, 1.05 * last]},
-            "axis": {"tickCount": 6, "format": ",d", "title": "epochs in all"},
+            "scale": {"type": "linear", "nice": False, "domain": [0, 1.2 * last]},
+            "axis": {"tickCount": 6, **axis, "title": "epochs in all"},
         },
     }
 
 
 def _row(c: Condition, family: int) -> dict[str, Any]:
     final, lo, hi = c.final.value, c.final.lo, c.final.hi
+    # Families are drawn a little apart, so that no interval hides another.
+    at = short((c.epochs or 1) * 1.03**family)
     lo, hi = final if lo is None else lo, final if hi is None else hi
     error = {name: 100 * (value or 0.0) for name, value in (("error", final), ("lo", lo), ("hi", hi))}
-    return {"condition": c.name, "family": family, "epochs": c.epochs, **error}
+    return {"condition": c.name, "family": family, "epochs": c.epochs, "at": at, **error}
