@@ -45,7 +45,7 @@ def test_counts_are_those_of_the_study_that_is_then_run(tiny, tmp_path, compare,
     assert cost["stacks"] == len(seen[0].missing)
     if compare is not COMPARE["the same twice"]:  # the summary counts those once for each name
         assert cost["steps"]["separate"] == summary["steps"]["separate"]
-        # Trained in this process, stacks leave no states to one another: the switched runs share two epochs of two steps.
+        # In this process stacks leave no states to one another: the switched runs would share two epochs of two steps.
         shared = 4 * len(spec.seed_list) if compare is COMPARE["shared beginnings"] else 0
         assert cost["steps"]["trained"] == summary["steps"]["trained"] - shared
     stacks = sum(file.stat().st_size for file in (tmp_path / "run" / "stacks").iterdir())

@@ -16,7 +16,7 @@ CONDITION = {
     "name", "n_seeds", "n_diverged", "final_error", "final_error_ci", "lowest_error", "turning_epoch", "depth",
     "depth_ci", "verdict",  # what scripts may rely on
     "role", "switch_epoch", "decided", "best_checkpoint", "cost", "steps", "seconds", "lowest_error_ci",
-    "turning_epoch_ci", "delta", "method", "advice", "epochs", "family", "lowest_loss",
+    "turning_epoch_ci", "delta", "method", "advice", "epochs", "family", "lowest_loss", "accumulated_lr",
     "final_cross_entropy", "final_cross_entropy_ci", "final_brier", "final_brier_ci", "final_ece", "final_ece_ci",
 }  # fmt: skip
 COMPARISON = {"a", "b", "difference", "ci", "n", "p_value", "p_holm"}
@@ -226,3 +226,19 @@ def test_budgets_are_a_family_and_nothing_else_is(summary_of):
         2,
         2,
     ]
+
+
+def test_the_learning_rate_adds_up_over_the_steps(summary_of):
+    compare = [
+        {"name": "constant"},
+        {"name": "tenth", "train": {"lr_schedule": {"name": "multistep", "milestones": [2], "gamma": 0.1}}},
+        {"name": "half the data", "data": {"train_size": 32}},
+    ]
+    train = {"epochs": 4, "batch_size": 32, "optimizer": {"lr": 0.5}}
+    summary, curves = summary_of(
+        compare=compare, train=train, data={"name": "digits", "train_size": 64, "balanced": True}
+    )
+    found = [row["accumulated_lr"] for row in summary["conditions"]]
+    np.testing.assert_allclose(found, [[1, 2, 3, 4], [1, 2, 2.1, 2.2], [0.5, 1, 1.5, 2]], rtol=1e-6)
+    own = curves.filter((pl.col("condition") == "half the data") & (pl.col("seed") == 0))
+    assert own["step"].to_list() == own["epoch"].to_list()

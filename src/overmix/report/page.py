@@ -25,6 +25,7 @@ from markupsafe import Markup
 from overmix.report import numbers, tables
 from overmix.report.charts import (
     Chart,
+    axes_charts,
     budget_chart,
     error_chart,
     price_charts,
@@ -54,6 +55,7 @@ def sections(report: Report) -> list[Section]:
     errors = [chart for chart in (error_chart(report), budget_chart(report), sweep_chart(report)) if chart]
     return [
         Section("error", "Test error", errors),
+        Section("axes", "Against other axes", axes_charts(report)),
         Section("price", "Price", price_charts(report)),
         Section("training", "Training", training_charts(report)),
         Section("tracked", "Why", tracked_charts(report)),

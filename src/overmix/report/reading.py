@@ -58,7 +58,7 @@ class Condition:
     ``decided``: switch epochs of runs that decided. ``checkpoint_gain``: error at the end minus that of the checkpoints
     that the validation split chose, after ``checkpoint_epochs``. ``family``: shared by conditions that differ in their
     budget, ``epochs``, alone. ``lowest_loss``: each run's lowest training loss, after ``loss_epochs``; ``loss_error``:
-    the test error there.
+    the test error there. ``accumulated_lr``: the sum of the learning rates of all steps up to each evaluated epoch.
     """
 
     name: str
@@ -87,6 +87,7 @@ class Condition:
     lowest_loss: float | None = None
     loss_error: Estimate = field(default_factory=Estimate)
     loss_epochs: tuple[int, ...] = ()
+    accumulated_lr: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,7 @@ def _condition(row: Mapping[str, Any], stroke: Stroke) -> Condition:
         lowest_loss=number_or_none(by_loss.get("loss")),
         loss_error=_estimate(by_loss, "error"),
         loss_epochs=tuple(int(epoch) for epoch in by_loss.get("epochs") or ()),
+        accumulated_lr=tuple(float(total) for total in row.get("accumulated_lr") or ()),
     )
 
 

@@ -26,7 +26,7 @@ from overmix.mix import BetaCoefficient, InputSpace
 from overmix.study.plain import digest
 from overmix.study.recipes import build_recipe
 from overmix.study.roles import role_of, switch_epoch_of
-from overmix.study.spec import ConditionSpec, StudySpec
+from overmix.study.spec import ConditionSpec, StudySpec, TrainSpec
 from overmix.train import diverged
 
 SCHEMA_VERSION = 1
@@ -146,6 +146,7 @@ def _row(condition: Condition, diagnosis: Diagnosis | None) -> dict[str, Any]:
         "seconds": round(float(np.mean([cell.seconds for cell in condition.cells])), 2),
         "epochs": condition.epochs,
         "family": _family(condition),
+        "accumulated_lr": _accumulated_lr(condition.cells[0]),
         "best_checkpoint": _best_checkpoint(alive),
         "lowest_loss": _lowest_loss(alive),
         **_final_scores(alive),
@@ -177,6 +178,14 @@ def _family(condition: Condition) -> str:
     content = condition.cells[0].content
     train = {key: value for key, value in content["train"].items() if key != "epochs"}
     return digest({**content, "train": train, "seed": None})
+
+
+def _accumulated_lr(cell: CellResult) -> list[float]:
+    """Return the sum of the learning rates of all steps up to each evaluated epoch."""
+    train = TrainSpec.model_validate(cell.content["train"])
+    factors = train.lr_schedule.build().factors(train.epochs, cell.steps_per_epoch)
+    total = train.optimizer.lr * np.cumsum(factors)
+    return [float(f"{value:.6g}") for value in total[cell.epochs * cell.steps_per_epoch - 1]]
 
 
 def _lowest_loss(alive: Sequence[CellResult]) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """One file per family of charts; each chart is a pure function of a report."""
 
+from overmix.report.charts.axes import axes_charts
 from overmix.report.charts.budget import budget_chart
 from overmix.report.charts.chart import Chart
 from overmix.report.charts.curve import curve_chart
@@ -11,6 +12,7 @@ from overmix.report.charts.training import training_charts
 
 __all__ = [
     "Chart",
+    "axes_charts",
     "budget_chart",
     "curve_chart",
     "error_chart",

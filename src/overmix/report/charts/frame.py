@@ -8,6 +8,7 @@ import numpy as np
 
 from overmix._typing import Float
 
+_SMALL = tuple(float(f"{digit}e{power}") for power in range(-6, 0) for digit in (1, 2, 5))
 _ROUND = tuple(digit * 10**power for power in range(9) for digit in (1, 2, 5))
 
 
@@ -79,13 +80,13 @@ def spread(values: Sequence[float], gap: float, low: float = -np.inf, high: floa
 
 
 def log_ticks(first: float, last: float) -> list[float]:
-    """Return 1, 2, 5, 10, ... within the range, and the last epoch where it stands clear of them.
+    """Return ..., 0.5, 1, 2, 5, 10, ... within the range, and its end where that stands clear of them.
 
     Example:
         >>> log_ticks(1, 300)
         [1, 2, 5, 10, 20, 50, 100, 200, 300]
     """
-    ticks: list[float] = [tick for tick in _ROUND if first <= tick <= last]
+    ticks: list[float] = [tick for tick in (*_SMALL, *_ROUND) if first <= tick <= last]
     if not ticks or last / ticks[-1] > 1.3:
         ticks.append(last)
     return ticks
