@@ -67,7 +67,11 @@ def test_the_charts_are_drawn_and_say_what_against(result):
         domain = chart.spec["usermeta"]["overmix"]["x"]["log"]["scale"]["domain"]
         places = [row["epoch"] for row in chart.spec["datasets"]["curves"]]
         assert domain[1] == max(places)
-        assert domain[0]["expr"].startswith(f"full ? {min(places):g} :")
+        begin, first = map(float, domain[0]["expr"].removeprefix("full ? ").split(" : "))
+        assert begin == min(places)
+        assert begin <= first <= domain[1] / 10
+        ticks = chart.spec["usermeta"]["overmix"]["x"]["log"]["axis"]["values"]
+        assert len([tick for tick in ticks if first <= tick <= domain[1]]) >= 3
 
 
 def test_a_study_without_these_numbers_has_no_such_charts(result):

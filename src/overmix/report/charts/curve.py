@@ -68,7 +68,9 @@ def curve_chart(
         return None
     whole = _whole(lines, metric, reach)
     focused = _focused(lines, metric, reach) if frame == "focus" else whole
-    first = entry([(line.epoch, metric.scale * line.mean) for line in lines], focused[1])
+    begin = 1.0 if axis is EPOCH else min(float(line.epoch[0]) for line in lines)
+    last = float(report.epochs) if axis is EPOCH else max(float(line.epoch[-1]) for line in lines)
+    first = entry([(line.epoch, metric.scale * line.mean) for line in lines], focused[1], begin)
     layers = [*curve_layers(report, lines), *(extra(lines) if extra else []), *hover_layers()]
     datasets = {"curves": curve_rows(lines, metric), "hover": hover_rows(lines, metric, axis)}
     named = len(report.conditions) <= MAX_END_LABELS
@@ -76,11 +78,7 @@ def curve_chart(
         datasets["ends"] = end_rows(lines, metric, focused, whole, size[1])
         layers.append(end_layer())
     color, y = _color(report, lines, legend=not named), _vertical(focused, whole)
-    if axis is EPOCH:
-        scales = _horizontal(1, report.epochs, first, axis)
-    else:
-        begin = min(float(line.epoch[0]) for line in lines)
-        scales = _horizontal(begin, max(float(line.epoch[-1]) for line in lines), max(begin, first), axis)
+    scales = _horizontal(begin, last, first, axis)
     spec = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "description": describe(lines, metric, axis),
