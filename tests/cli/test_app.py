@@ -29,6 +29,7 @@ def test_version(overmix):
                 "overmix run study.yaml --json > summary.json",
             ],
         ),
+        ("plan", ["overmix plan study.yaml", "overmix plan study.yaml --json"]),
         ("report", ["overmix report runs/study"]),
         ("recipes", ["overmix recipes", "overmix recipes --json"]),
         ("census", ["overmix census --recipes Mixup,CMixup", "overmix census --docs"]),
@@ -56,7 +57,7 @@ def test_the_first_screen_names_every_command_and_the_exit_codes(overmix):
     outcome = overmix("--help")
     assert outcome.code == 0
     text = re.sub(r"\s+", " ", outcome.out)
-    for word in ("demo", "run", "report", "recipes", "Start with overmix demo"):
+    for word in ("demo", "run", "plan", "report", "recipes", "Start with overmix demo"):
         assert word in text
     for code in ("0 done", "1 a fault of overmix itself", "2 something to mend in what was given", "130 stopped"):
         assert code in text

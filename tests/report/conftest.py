@@ -248,6 +248,24 @@ def _bare() -> FakeResult:
     return result.but(floor=None, summary={k: v for k, v in result.summary.items() if k not in ("advice", "versions")})
 
 
+def _tracked(**settings: Any) -> FakeResult:
+    """A study in which all but ERM is looked at more closely."""
+    result = make_result(**({"seeds": 2, "epochs": 100} | settings))
+    rise = pl.col("epoch").log() / 10
+    values = {
+        "gradient_norm_mixed": 0.5 + rise,
+        "gradient_norm_clean": 1 / pl.col("epoch"),
+        "noise_memorized": rise,
+        "noise_resisted": 0.9 - rise,
+        "mixtures_learnt": 0.4 + rise,
+        "noise_share": pl.lit(0.21),
+        "truth_error": pl.lit(0.043),
+    }
+    mixes = pl.col("condition") != "ERM"
+    tracked = {name: pl.when(mixes).then(value.cast(pl.Float64)) for name, value in values.items()}
+    return result.but(curves=result.curves.with_columns(**tracked))
+
+
 def _many() -> FakeResult:
     roles = ["erm", "mixup", "switched", "other"] * 5
     switch = {"switched": 20}
@@ -270,7 +288,13 @@ ODD_STUDIES: dict[str, Callable[[], FakeResult]] = {
     "a condition diverged": lambda: _with_diverged("Mixup", (0, 1, 2, 3)),
     "hostile names": _hostile,
     "many conditions": _many,
+    "tracked": _tracked,
 }
+
+
+@pytest.fixture(scope="session", name="make_tracked")
+def _make_tracked() -> Callable[..., FakeResult]:
+    return _tracked
 
 
 @pytest.fixture(params=list(ODD_STUDIES))

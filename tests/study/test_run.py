@@ -11,6 +11,7 @@ from overmix.study import finished_result, load_result, run_study
 from overmix.study.checkpoint import load_tensors
 from overmix.study.executor import StudyInterrupted
 from overmix.study.files import locked
+from overmix.train import TRACKED
 
 pytestmark = pytest.mark.usefixtures("in_process")
 
@@ -61,6 +62,32 @@ def test_curves_do_not_depend_on_where_or_when(run, out, tiny, tmp_path):
     run(tiny())
     run_study(tiny(executor={"workers": 5}, name="other"), tmp_path / "other")
     assert (out / "curves.parquet").read_bytes() == (tmp_path / "other" / "curves.parquet").read_bytes()
+
+
+def test_conditions_with_and_without_augmentation(run, out, tiny, tmp_path):
+    compare = [{"name": "A"}, {"name": "B", "train": {"augment": {"crop": 1, "flip": False}}}]
+    assert len(run(tiny(compare=compare))) == 2
+    curves = load_result(out).curves
+    plain, augmented = (curves.filter(curves["condition"] == name)["mix_loss"] for name in "AB")
+    assert not plain.equals(augmented)
+    # The condition without is the study without, by the byte.
+    run_study(tiny(compare=compare[:1]), tmp_path / "alone")
+    assert load_result(tmp_path / "alone").curves["mix_loss"].equals(plain)
+
+
+def test_what_is_tracked_are_further_columns_and_nothing_else_changes(run, out, tiny, tmp_path):
+    both = ["gradient_norm", "memorization"]
+    compare = [{"name": "A"}, {"name": "B", "train": {"track": both}}, {"name": "C", "train": {"track": both[:1]}}]
+    run(tiny(compare=compare))
+    run_study(tiny(compare=compare[:1]), tmp_path / "plain")
+    curves, plain = load_result(out).curves, load_result(tmp_path / "plain").curves
+    assert curves.columns == [*plain.columns, *TRACKED]
+    for name in "ABC":
+        own = curves.filter(curves["condition"] == name)
+        assert own.drop("condition", *TRACKED).equals(plain.drop("condition"))
+    nulls = {name: [own.null_count() for own in curves.filter(curves["condition"] == name)[TRACKED]] for name in "ABC"}
+    rows = len(plain)
+    assert nulls == {"A": [rows] * 7, "B": [0] * 7, "C": [0] * 2 + [rows] * 5}
 
 
 @pytest.mark.parametrize("model", [{"hidden": [4]}, {"name": "convnet", "width": 1}])

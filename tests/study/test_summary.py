@@ -17,7 +17,7 @@ CONDITION = {
     "name", "n_seeds", "n_diverged", "final_error", "final_error_ci", "lowest_error", "turning_epoch", "depth",
     "depth_ci", "verdict",  # what scripts may rely on
     "role", "switch_epoch", "decided", "best_checkpoint", "cost", "steps", "seconds", "lowest_error_ci",
-    "turning_epoch_ci", "delta", "method", "advice",
+    "turning_epoch_ci", "delta", "method", "advice", "epochs", "family", "lowest_loss", "accumulated_lr",
     "final_cross_entropy", "final_cross_entropy_ci", "final_brier", "final_brier_ci", "final_ece", "final_ece_ci",
 }  # fmt: skip
 COMPARISON = {"a", "b", "difference", "ci", "n", "p_value", "p_holm"}
@@ -281,3 +281,53 @@ def test_a_study_in_which_every_condition_overrides_the_training_is_judged():
     longer = {"train": {"epochs": 5}}
     compare = [{**entry, **longer} for entry in COMPARE]
     assert study_of(compare, FINALS)["advice"]["kind"] == "switch"
+
+
+def test_the_rule_by_lowest_training_loss(summary_of):
+    summary, curves = summary_of(seeds=3, train={"epochs": 6, "batch_size": 32, "optimizer": {"lr": 0.5}})
+    for row in summary["conditions"]:
+        own = curves.filter(pl.col("condition") == row["name"])
+        best = own.sort("mix_loss").group_by("seed").first().sort("seed")
+        rule = row["lowest_loss"]
+        assert rule["epochs"] == best["epoch"].to_list()
+        assert rule["loss"] == pytest.approx(best["mix_loss"].mean())
+        assert rule["error"] == pytest.approx(best["test_error"].mean())
+        assert rule["error_ci"][0] <= rule["error"] <= rule["error_ci"][1]
+
+
+def test_budgets_are_a_family_and_nothing_else_is(summary_of):
+    compare = [
+        {"name": "2"},
+        {"name": "3", "train": {"epochs": 3}},
+        {"name": "5", "train": {"epochs": 5, "lr_schedule": "constant"}},
+        {"name": "cosine", "train": {"lr_schedule": "cosine"}},
+        {"name": "ERM", "recipe": "NoMixup"},
+    ]
+    summary, curves = summary_of(compare=compare, train={"epochs": 2, "batch_size": 32})
+    rows = {row["name"]: row for row in summary["conditions"]}
+    assert [row["epochs"] for row in rows.values()] == [2, 3, 5, 2, 2]
+    assert rows["2"]["family"] == rows["3"]["family"] == rows["5"]["family"]
+    assert len({row["family"] for row in rows.values()}) == 3
+    assert curves.group_by("condition").agg(pl.col("epoch").max()).sort("condition")["epoch"].to_list() == [
+        2,
+        3,
+        5,
+        2,
+        2,
+    ]
+
+
+def test_the_learning_rate_adds_up_over_the_steps(summary_of):
+    compare = [
+        {"name": "constant"},
+        {"name": "tenth", "train": {"lr_schedule": {"name": "multistep", "milestones": [2], "gamma": 0.1}}},
+        {"name": "half the data", "data": {"train_size": 32}},
+    ]
+    train = {"epochs": 4, "batch_size": 32, "optimizer": {"lr": 0.5}}
+    summary, curves = summary_of(
+        compare=compare, train=train, data={"name": "digits", "train_size": 64, "balanced": True}
+    )
+    found = [row["accumulated_lr"] for row in summary["conditions"]]
+    np.testing.assert_allclose(found, [[1, 2, 3, 4], [1, 2, 2.1, 2.2], [0.5, 1, 1.5, 2]], rtol=1e-6)
+    own = curves.filter((pl.col("condition") == "half the data") & (pl.col("seed") == 0))
+    assert own["step"].to_list() == own["epoch"].to_list()

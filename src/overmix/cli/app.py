@@ -18,6 +18,7 @@ from overmix.cli.benchmark import benchmark
 from overmix.cli.census import census
 from overmix.cli.diagnose import diagnose
 from overmix.cli.fault import FAULT, tell_fault
+from overmix.cli.plan import plan
 from overmix.errors import OvermixError
 
 USAGE_ERROR, INTERRUPTED = 2, 130
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.add_typer(benchmark, name="benchmark")
 app.command()(diagnose)
 app.command()(census)
+app.command()(plan)
 
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run directory; gone on with if it holds this study.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; the results do not depend on it.")]

@@ -12,11 +12,12 @@ import numpy as np
 import polars as pl
 from scipy.special import stdtrit
 
-from overmix.train import diverged
+from overmix.train import TRACKED, diverged
 
 METRICS = (
     "mix_loss",
     *(f"{split}_{name}" for split in ("test", "val", "train") for name in ("error", "cross_entropy", "brier", "ece")),
+    *TRACKED,
 )
 _KEYS = ("condition", "seed", "epoch")
 

@@ -9,7 +9,17 @@ from statistics import median
 import polars as pl
 
 from overmix.report.metrics import TEST_BRIER, TEST_CROSS_ENTROPY, TEST_ECE, error_metric
-from overmix.report.numbers import NONE, count, duration, percent, percent_range, points, points_range, probability
+from overmix.report.numbers import (
+    NONE,
+    count,
+    decimal,
+    duration,
+    percent,
+    percent_range,
+    points,
+    points_range,
+    probability,
+)
 from overmix.report.reading import Condition, Estimate, Report
 
 VERDICTS = {"u-shaped": "U-shaped", "monotone": "monotone", "undecided": "undecided"}
@@ -149,6 +159,27 @@ def comparison_table(report: Report) -> Table:
     ]
     columns = ["a", "b", "a − b, points", "95 % interval", "p (Holm)", "n"]
     return Table("Differences of final errors, paired over seeds; negative: a has the lower error", columns, rows)
+
+
+def rule_table(report: Report) -> Table | None:
+    """Return the test error at the lowest training loss beside that at the end; ``None`` if the study has no such."""
+    error = error_metric(report.digits)
+    rows = [
+        [
+            c.name,
+            decimal(c.lowest_loss, 3),
+            f"{median(c.loss_epochs):g}",
+            error.with_interval(c.loss_error.value, c.loss_error.lo, c.loss_error.hi),
+            error.with_interval(c.final.value, c.final.lo, c.final.hi),
+        ]
+        for c in report.conditions
+        if c.loss_epochs
+    ]
+    columns = ["Condition", "Lowest training loss", "Median epoch", "Test error there", "Test error at the end"]
+    caption = (
+        "Two rules of reporting: at the lowest training loss so far (our recollection of the paper's), and at the end"
+    )
+    return Table(caption, columns, rows) if rows else None
 
 
 def seed_table(report: Report) -> Table:

@@ -59,6 +59,8 @@ class Cell:
             "batch_size": train["batch_size"],
             "objective": train["objective"],
             "average": train.get("average"),
+            "augment": train.get("augment"),
+            "track": train.get("track"),
             # Replicas that decide by themselves are a stack of their own: they go back together.
             "policy": self.content["schedule"] if is_policy(self.content["schedule"]) else None,
             "space": repr(build_recipe(name, **parameters).space),

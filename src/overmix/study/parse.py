@@ -72,7 +72,10 @@ def _check_condition(spec: StudySpec, condition: ConditionSpec, *, allow_code: b
     with within(where if condition.model else ""):
         _check_model(model, allow_code=allow_code)
     with within(f"{where}.train" if condition.train else "train"):
+        train.optimizer.build()
         train.lr_schedule.build().check(train.epochs)
+        if train.augment is not None:
+            train.augment.build()
     with within(where):
         _check_recipe(condition, allow_code=allow_code)
         _check_schedule(condition, train.epochs, data.val_size)

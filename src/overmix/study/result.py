@@ -18,7 +18,7 @@ from overmix.study.directory import RunDirectory
 from overmix.study.files import locked, read_json, write_bytes, write_json
 from overmix.study.spec import StudySpec, resolved
 from overmix.study.summary import CellResult, summarise
-from overmix.train import METRICS
+from overmix.train import METRICS, TRACKED
 
 if TYPE_CHECKING:
     # Half a second to import: workers, which read no results, are to do without.
@@ -119,7 +119,7 @@ def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
             seed=cell.seed,
             content=cell.content,
             epochs=tensors["epochs"],
-            values={name: tensors[name][r] for name in ("mixing", "lr", "mix_loss", *METRICS)},
+            values={name: tensors[name][r] for name in (*_COLUMNS[4:], *(c for c in TRACKED if c in tensors))},
             wrong=np.unpackbits(tensors["wrong"][r], axis=-1, count=header["n_test"]),
             class_counts=header["class_counts"][r],
             steps_per_epoch=header["steps_per_epoch"],
@@ -136,6 +136,8 @@ def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
 def _curves(cells: Sequence[CellResult], rank: Mapping[str, int]) -> pl.DataFrame:
     import polars as pl
 
+    # What nobody asked for is no column: the file of a study without tracks is what it was before there were any.
+    tracked = [name for name in TRACKED if any(name in cell.values for cell in cells)]
     frames = [
         pl.DataFrame(
             {
@@ -148,12 +150,13 @@ def _curves(cells: Sequence[CellResult], rank: Mapping[str, int]) -> pl.DataFram
                     name: [None] * len(values) if name.startswith("val_") and not cell.has_validation else values
                     for name, values in cell.values.items()
                 },
+                **{name: [None] * len(cell.epochs) for name in tracked if name not in cell.values},
             },
-            schema_overrides={"seed": pl.Int64, **dict.fromkeys(_COLUMNS[4:], pl.Float64)},
+            schema_overrides={"seed": pl.Int64, **dict.fromkeys((*_COLUMNS[4:], *tracked), pl.Float64)},
         )
         for cell in cells
     ]
-    return pl.concat(frames).select(_COLUMNS).rechunk()
+    return pl.concat([frame.select(*_COLUMNS, *tracked) for frame in frames]).rechunk()
 
 
 def _parquet(curves: pl.DataFrame) -> bytes:

@@ -23,10 +23,10 @@ from overmix.diagnose import (
 )
 from overmix.explain.floor import loss_floor
 from overmix.mix import BetaCoefficient, InputSpace
-from overmix.study.plain import canonical
+from overmix.study.plain import canonical, digest
 from overmix.study.recipes import build_recipe
 from overmix.study.roles import roles_of, switch_epoch_of
-from overmix.study.spec import ConditionSpec, StudySpec
+from overmix.study.spec import ConditionSpec, StudySpec, TrainSpec
 from overmix.train import diverged
 
 SCHEMA_VERSION = 1
@@ -147,7 +147,11 @@ def _row(condition: Condition, diagnosis: Diagnosis | None) -> dict[str, Any]:
         "cost": round(_mean_cost(condition), 3),
         "steps": round(_mean_steps(condition)),
         "seconds": round(float(np.mean([cell.seconds for cell in condition.cells])), 2),
+        "epochs": condition.epochs,
+        "family": _family(condition),
+        "accumulated_lr": _accumulated_lr(condition.cells[0]),
         "best_checkpoint": _best_checkpoint(alive),
+        "lowest_loss": _lowest_loss(alive),
         **_final_scores(alive),
     }
     return row | _diagnosis_row(diagnosis)
@@ -178,6 +182,42 @@ def _best_checkpoint(alive: Sequence[CellResult]) -> dict[str, Any] | None:
         "error": float(wrong.mean()),
         "gain": gain.difference,
         "gain_ci": None if gain.ci is None else list(gain.ci),
+    }
+
+
+def _family(condition: Condition) -> str:
+    """Return what conditions share that differ in nothing but their budget."""
+    content = condition.cells[0].content
+    train = {key: value for key, value in content["train"].items() if key != "epochs"}
+    return digest({**content, "train": train, "seed": None})
+
+
+def _accumulated_lr(cell: CellResult) -> list[float]:
+    """Return the sum of the learning rates of all steps up to each evaluated epoch."""
+    train = TrainSpec.model_validate(cell.content["train"])
+    factors = train.lr_schedule.build().factors(train.epochs, cell.steps_per_epoch)
+    total = train.optimizer.lr * np.cumsum(factors)
+    return [float(f"{value:.6g}") for value in total[cell.epochs * cell.steps_per_epoch - 1]]
+
+
+def _lowest_loss(alive: Sequence[CellResult]) -> dict[str, Any] | None:
+    """Return what a rule says that chooses by the training loss: each run's lowest one, and the test error there.
+
+    The loss is the mean over an epoch's batches, as it was optimised, and only epochs that were looked at are
+    candidates. It is the rule that we recall the paper to report by; ours is the error at the end.
+    """
+    if not alive:
+        return None
+    at = [int(np.argmin(np.nan_to_num(cell.values["mix_loss"], nan=np.inf))) for cell in alive]
+    loss, error = (
+        np.array([cell.values[name][i] for cell, i in zip(alive, at, strict=True)])
+        for name in ("mix_loss", "test_error")
+    )
+    return {
+        "epochs": [int(cell.epochs[i]) for cell, i in zip(alive, at, strict=True)],
+        "loss": float(loss.mean()),
+        "error": float(error.mean()),
+        "error_ci": _t_interval(error),
     }
 
 

@@ -230,5 +230,6 @@ def result_tensors(result: StackResult) -> dict[str, torch.Tensor]:
         "lr": result.lr,
         "wrong": result.wrong,
         **{name: result.metrics[name] for name in METRICS},
+        **result.tracked,
     }
     return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
