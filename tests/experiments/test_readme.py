@@ -1,10 +1,7 @@
 import json
 from pathlib import Path
 
-import pytest
-
-from overmix.errors import OvermixError
-from overmix.experiments.readme import numbers, with_numbers
+from overmix.experiments.readme import numbers
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,8 +27,3 @@ def test_the_committed_demo_shows_the_u_and_the_cure():
             low, high = sorted(sign * bound for bound in pair["ci"])
             assert high < 0, f"{pair} does not favour the switch"
             assert low < high
-
-
-def test_a_document_without_markers_is_refused():
-    with pytest.raises(OvermixError, match="markers"):
-        with_numbers("no markers here", {})

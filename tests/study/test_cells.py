@@ -63,6 +63,11 @@ def test_an_id_never_changes():
             {"compare": [{"train": {"optimizer": "adamw"}}]},
             {"compare": [{}], "train": {"optimizer": {"name": "adamw", "lr": 0.001}}},
         ),
+        (
+            {"compare": [{}], "train": {"track": ["memorization", "gradient_norm"]}},
+            {"compare": [{"train": {"track": ["gradient_norm", "memorization"]}}]},
+        ),
+        ({"compare": [{"train": {"track": []}}], "train": {"track": ["memorization"]}}, {"compare": [{}]}),
         ({"compare": [{}], "train": {"average": None, "augment": None}}, {"compare": [{}]}),
         ({"compare": [{"train": {"augment": None}}], "train": {"augment": {}}}, {"compare": [{}]}),
         ({"compare": [{}], "train": {"augment": {"crop": 4}}}, {"compare": [{"train": {"augment": {"flip": True}}}]}),
@@ -99,6 +104,8 @@ def test_different_trainings_have_different_ids():
         {"train": {"optimizer": {"name": "adamw", "betas": [0.5, 0.9]}}},
         {"train": {"augment": {}}},
         {"train": {"augment": {"crop": 2}}},
+        {"train": {"track": ["gradient_norm"]}},
+        {"train": {"track": ["gradient_norm", "memorization"]}},
     ]
     ids = [only(**({"compare": [{}]} | variant)).id for variant in variants]
     assert len(set(ids)) == len(variants)

@@ -40,7 +40,7 @@ REFUSED = [
     ({"data": {"train_sze": 3}}, "data.train_sze = 3: unknown key, did you mean train_size? known: balanced, name, train_size, val_size"),
     ({"data": {"name": "npz", "pth": "x"}}, "data.pth = 'x': unknown key, did you mean path? known: balanced, name, path, test_size, train_size, val_size"),
     ({"model": {"hiden": [3]}}, "model.hiden = [3]: unknown key, did you mean hidden? known: *"),
-    (train(epoch=3), "train.epoch = 3: unknown key, did you mean epochs? known: augment, average, batch_size, epochs, lr_schedule, objective, optimizer"),
+    (train(epoch=3), "train.epoch = 3: unknown key, did you mean epochs? known: augment, average, batch_size, epochs, lr_schedule, objective, optimizer, track"),
     (optimizer(momentun=1), "train.optimizer.momentun = 1: unknown key, did you mean momentum? known: betas, eps, lr, momentum, name, nesterov, weight_decay"),
     (lr_schedule(milestone=[1]), "train.lr_schedule.milestone = [1]: unknown key, did you mean milestones? known: gamma, milestones, name, warmup"),
     ({"executor": {"worker": 1}}, "executor.worker = 1: unknown key, did you mean workers? known: name, workers"),
@@ -71,6 +71,9 @@ REFUSED = [
     (compare(data={"name": "nope"}), "compare[Mixup].data.name = 'nope': *known: *"),
     (train(augment={"crops": 3}), "train.augment.crops = 3: unknown key, did you mean crop? known: crop, flip"),
     # Values of the wrong kind.
+    (train(track=["gradient"]), "train.track[0] = 'gradient': use a list of gradient_norm and memorization, each once"),
+    (train(track=["memorization"] * 2), "train.track = *: use a list of gradient_norm and memorization, each once"),
+    (train(track="memorization"), "train.track = 'memorization': use a list of gradient_norm and memorization, each once"),
     (optimizer(name="adamw", momentum=0.9), "train.optimizer = *: adamw takes no momentum: give it betas, eps, lr, weight_decay"),
     (optimizer(betas=[0.9, 0.99]), "train.optimizer = *: sgd takes no betas: give it lr, momentum, nesterov, weight_decay"),
     (optimizer(name="adamw", betas=[0.9]), "train.optimizer.betas = [0.9]: use a list of two numbers in [0, 1)"),

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from overmix.errors import OvermixError
+from overmix.experiments.marked import write_part
 from overmix.report import readme_figure
 from overmix.report.numbers import percent, points_range
 from overmix.study import load_result
@@ -45,19 +45,6 @@ def numbers(summary: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def with_numbers(text: str, summary: Mapping[str, Any]) -> str:
-    """Return a document with the part between the markers written anew.
-
-    Raises:
-        OvermixError: if the markers are not there.
-    """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise OvermixError(f"the document lacks the markers {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{numbers(summary)}\n{END}{after}"
-
-
 def _interval(ci: Sequence[float] | None) -> str:
     return "" if ci is None else f"[{points_range(ci[0], ci[1], digits=1)}]"
 
@@ -72,8 +59,7 @@ def main() -> None:
     summary["conditions"] = [{k: v for k, v in row.items() if k != "seconds"} for row in summary["conditions"]]
     write_json(Path("results/demo.json"), summary)
     write_bytes(Path("docs/demo.png"), readme_figure(result))
-    readme = Path("README.md")
-    write_bytes(readme, with_numbers(readme.read_text(encoding="utf-8"), summary).encode())
+    write_part(Path("README.md"), BEGIN, END, numbers(summary))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,17 @@ import vl_convert
 from markupsafe import Markup
 
 from overmix.report import numbers, tables
-from overmix.report.charts import Chart, error_chart, price_charts, sweep_chart, training_charts
+from overmix.report.charts import (
+    Chart,
+    axes_charts,
+    budget_chart,
+    error_chart,
+    price_charts,
+    sweep_chart,
+    tracked_charts,
+    training_charts,
+    truth_words,
+)
 from overmix.report.look import DARK, FONT, LIGHT, chart_config, css_variables
 from overmix.report.reading import Report
 
@@ -42,11 +52,13 @@ class Section:
 
 def sections(report: Report) -> list[Section]:
     """Return the page's charts in reading order. A new family of charts is added here."""
-    errors = [chart for chart in (error_chart(report), sweep_chart(report)) if chart]
+    errors = [chart for chart in (error_chart(report), budget_chart(report), sweep_chart(report)) if chart]
     return [
         Section("error", "Test error", errors),
+        Section("axes", "Against other axes", axes_charts(report)),
         Section("price", "Price", price_charts(report)),
         Section("training", "Training", training_charts(report)),
+        Section("tracked", "Why", tracked_charts(report)),
     ]
 
 
@@ -76,7 +88,9 @@ def render(report: Report, parts: Sequence[Section], stills: dict[str, str]) -> 
         shapes=tables.shape_rows(report),
         price=tables.price_table(report),
         comparisons=tables.comparison_table(report),
+        rules=tables.rule_table(report),
         seeds=tables.seed_table(report),
+        truth=truth_words(report),
         has_erm=any(c.role == "erm" for c in report.conditions),
         few=any(c.method == "curve" for c in report.conditions),
         versions=tables.versions(report),

@@ -19,7 +19,7 @@ from pydantic import (
 from overmix.study.merge import merged
 from overmix.study.plain import json_ready
 from overmix.study.validation import as_config_error, condition_label
-from overmix.train import SGD, AdamW, CropFlip, LRSchedule, Optimizer
+from overmix.train import SGD, TRACKS, AdamW, CropFlip, LRSchedule, Optimizer
 
 _MOST_EPOCHS, _MOST_SEEDS = 1_000_000, 10_000
 
@@ -158,7 +158,7 @@ class AugmentSpec(_Strict):
         return CropFlip(self.crop, self.flip)
 
 
-_LEFT_OUT = ("average", "augment")
+_LEFT_OUT = ("average", "augment", "track")
 """Keys of a training that are left out where they are off: it is then the training that it was before there were such
 keys, under the same id."""
 
@@ -179,11 +179,24 @@ class TrainSpec(_Strict):
         json_schema_extra=_remedy("use a share of the old average in (0, 1), such as 0.99, or null"),
     )
     augment: AugmentSpec | None = Field(None, description="crop and flip training images at random")
+    track: tuple[Literal["gradient_norm", "memorization"], ...] = Field(
+        (),
+        strict=False,
+        description="what else is looked at where scores are",
+        json_schema_extra=_remedy("use a list of gradient_norm and memorization, each once"),
+    )
 
     @model_serializer(mode="wrap")
     def _without_what_is_off(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = write(self)
-        return {key: value for key, value in content.items() if key not in _LEFT_OUT or value is not None}
+        return {key: value for key, value in content.items() if key not in _LEFT_OUT or value not in (None, ())}
+
+    @field_validator("track")
+    @classmethod
+    def _each_once_in_one_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("one twice")
+        return tuple(name for name in TRACKS if name in value)
 
     @field_validator("lr_schedule", "optimizer", mode="before")
     @classmethod
@@ -197,7 +210,7 @@ class ConditionSpec(_Strict):
     name: str = Field("", description="shown in the report; by default the recipe's name")
     recipe: str | dict[str, Any] = Field(
         "Mixup",
-        description="Mixup, or {Mixup: {alpha: 0.4}}",
+        description="Mixup, or {Mixup: {alpha: 0.4}}; module:Recipe with --allow-code",
         json_schema_extra=_remedy("write one recipe, with its parameters or without: {Mixup: {alpha: 0.4}}"),
     )
     schedule: str | dict[str, Any] = Field(

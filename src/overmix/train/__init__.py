@@ -13,11 +13,14 @@ from overmix.train.repeated import FirstRun, RepeatedTraining
 from overmix.train.resident import Normalization, ResidentData
 from overmix.train.result import StackResult, diverged
 from overmix.train.stacked_model import Execution, ModelFactory, StackedModel, choose_execution
+from overmix.train.track import TRACKED, TRACKS
 
 __all__ = [
     "METRICS",
     "SGD",
     "SPLITS",
+    "TRACKED",
+    "TRACKS",
     "AdamW",
     "CropFlip",
     "DecidingTraining",

@@ -23,6 +23,7 @@ from overmix.train.plan import EpochPlan, Planner, Replica
 from overmix.train.resident import Normalization, ResidentData, gather
 from overmix.train.result import StackResult
 from overmix.train.stacked_model import Execution, ModelFactory, StackedModel
+from overmix.train.track import Tracker
 
 
 class StackTraining:
@@ -42,6 +43,7 @@ class StackTraining:
             does not change by a bit.
         augment: if given, training samples are cropped and flipped at random, each once per step: a partner is mixed in
             as it was augmented for its own place in the batch. Scores are of samples as they are.
+        track: what else is looked at where scores are, see :class:`Tracker`; the training does not change by a bit.
 
     Raises:
         ConfigError: if the sizes do not fit.
@@ -60,6 +62,7 @@ class StackTraining:
         objective: Objective | None = None,
         average: float | None = None,
         augment: CropFlip | None = None,
+        track: Sequence[str] = (),
     ) -> None:
         _check(replicas, epochs, batch_size)
         _check_normalization(normalization, len(replicas), data.x.dim())
@@ -93,6 +96,7 @@ class StackTraining:
             torch.as_tensor(np.stack([r.train_index for r in replicas]), device=device),
             torch.as_tensor(np.stack([r.val_index for r in replicas]), device=device),
         )
+        self.tracker = Tracker(track, data, normalization, self.objective, replicas) if track else None
         self._lr = _lr_table(replicas, epochs, self.steps_per_epoch, device)
         decay = torch.tensor([float(replica.weight_decay) for replica in replicas], device=device)
         self._weight_decay = decay if any(replica.weight_decay for replica in replicas) else None
@@ -107,6 +111,8 @@ class StackTraining:
         self._mix_loss = torch.full((count, n_replicas), torch.nan, device=device)
         self._wrong = torch.zeros((count, n_replicas, len(self.data.y_test)), dtype=torch.bool, device=device)
         self._mixing = torch.zeros((count, n_replicas), dtype=torch.float64)
+        columns = len(self.tracker.columns) if self.tracker else 0
+        self._tracked = torch.full((count, columns, n_replicas), torch.nan, device=device)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -215,6 +221,8 @@ class StackTraining:
         if self.evaluation_epochs[at] == self.epoch:
             with self._scored():
                 metrics, wrong = self.evaluator(self.model)
+                if self.tracker is not None:
+                    self._tracked[at] = self.tracker(self.model)
             self._metrics[at] = metrics
             self._wrong[at] = wrong
             self._mix_loss[at] = self._loss_sum / self.steps_per_epoch
@@ -275,6 +283,9 @@ class StackTraining:
             wrong=np.packbits(_on_host(self._wrong.permute(1, 0, 2)), axis=-1),
             n_test=len(self.data.y_test),
             steps_per_epoch=self.steps_per_epoch,
+            tracked=dict(zip(self.tracker.columns, _on_host(self._tracked.permute(1, 2, 0)), strict=True))
+            if self.tracker
+            else {},
         )
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -286,6 +297,8 @@ class StackTraining:
             "wrong": self._wrong,
             "mixing": self._mixing,
         }
+        if self.tracker is not None:
+            own["tracked"] = self._tracked
         parameters = {f"parameter.{name}": p.detach() for name, p in self.model.parameters.items()}
         buffers = {f"buffer.{name}": b for name, b in self.model.buffers.items()}
         moments = {f"velocity.{i}": moment for i, moment in enumerate(self.moments)}
