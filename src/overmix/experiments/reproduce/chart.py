@@ -9,6 +9,7 @@ from overmix.report.figures import to_png, to_svg
 from overmix.report.look import LIGHT, assign_strokes, chart_config
 
 SIZE = (560, 300)
+LEGEND = {"orient": "bottom", "columns": 3, "title": None, "symbolOpacity": 1, "symbolType": "square"}
 _ROLES = {"ERM": "erm", "Mixup": "mixup"}
 
 
@@ -25,7 +26,7 @@ def picture_spec(picture: Mapping[str, Any], subtitle: str) -> dict[str, Any]:
         "field": "series",
         "type": "nominal",
         "scale": {"domain": names, "range": "category"},
-        "legend": {"orient": "bottom", "columns": 3, "title": None, "symbolOpacity": 1, "symbolType": "square"} if len(names) > 1 else None,
+        "legend": LEGEND if len(names) > 1 else None,
     }
     y_scale: dict[str, Any] = {"type": "log", "nice": False} if picture["log_y"] else {"zero": False, "nice": True}
     y = {"type": "quantitative", "scale": y_scale}

@@ -34,7 +34,7 @@ RULES_VERSION = 1
 
 MOST_LINES = 6
 FRAME = 1.6
-"""What a picture of errors shows: from the first epoch below this many times its lowest error on, of the worst condition."""
+"""A picture of errors begins at the first epoch below this many times the lowest error of the worst condition."""
 
 
 class Watcher(Protocol):
