@@ -92,12 +92,3 @@ def test_a_seed_that_diverged_is_left_out_of_every_condition():
         each.values["mix_loss"][-1] = np.nan
     with pytest.raises(DataError, match="every seed diverged"):
         Measured(cells)
-
-
-def test_a_row_also_reads_as_the_paper_is_said_to(study):
-    loss = np.ones(9)
-    loss[3] = 0.1
-    measured = study(Mixup={"rate": VALLEY, "loss": loss})
-    row = measured.row("Mixup")
-    assert row["turning_epoch"] == 16
-    assert row["by_lowest_loss"] == pytest.approx(measured.values("Mixup", "test_error")[:, 3].mean())

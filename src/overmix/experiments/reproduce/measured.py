@@ -116,10 +116,4 @@ class Measured:
             "epochs": int(self.epochs(name)[-1]),
             "steps_per_epoch": self._cells[name][0].steps_per_epoch,
             **{key: found[key] for key in keys},
-            "by_lowest_loss": self._by_lowest_loss(name),
         }
-
-    def _by_lowest_loss(self, name: str) -> float:
-        """Return the mean test error at each run's lowest training loss, which is how the paper is said to report."""
-        loss, error = self.values(name, "mix_loss"), self.values(name, "test_error")
-        return float(np.take_along_axis(error, np.argmin(loss, axis=1)[:, None], axis=1).mean())

@@ -11,7 +11,7 @@ from overmix.experiments.reproduce.catalogue import EXPERIMENTS
 from overmix.experiments.reproduce.chart import draw
 from overmix.experiments.reproduce.check import Check, judge
 from overmix.experiments.reproduce.claims import CLAIMS, Claim
-from overmix.report.numbers import decimal, decimal_range, percent, points, points_range
+from overmix.report.numbers import NONE, decimal, decimal_range, percent, points, points_range
 from overmix.study.files import read_json, write_bytes
 
 RESULTS, PAGE, FIGURES = Path("results/reproduce"), Path("docs/reproduction.md"), Path("docs/reproduction")
@@ -168,7 +168,7 @@ def _rows(result: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"| {key} | {row['name']} | {percent(row['final'])}{_interval(row['final_ci'])} "
             f"| {percent(row['lowest'])} at {row['turning_epoch']:,g} | {points(row['depth'])}"
-            f"{_interval(row['depth_ci'], 2)} | {row['verdict']} | {percent(row['by_lowest_loss'])} |"
+            f"{_interval(row['depth_ci'], 2)} | {row['verdict']} | {_by_loss(row)} |"
         )
     return [
         *lines,
@@ -177,6 +177,11 @@ def _rows(result: Mapping[str, Any]) -> list[str]:
         "report (our recollection).",
         "",
     ]
+
+
+def _by_loss(row: Mapping[str, Any]) -> str:
+    found = row["lowest_loss"]
+    return NONE if not found else percent(found["error"])
 
 
 def _interval(ci: Sequence[float] | None, digits: int = 1) -> str:

@@ -147,7 +147,7 @@ def _study(setting: Setting, spec: StudySpec, folder: Path, watch: Watch | None)
         set_up=spec.name,
         n=measured.n,
         checks={claim: rule(measured) for claim, rule in setting.rules.items()},
-        rows=[measured.row(name) for name in measured.names],
+        rows=[measured.row(row["name"]) | {"lowest_loss": row["lowest_loss"]} for row in summary["conditions"]],
         pictures=[_error_picture(measured)],
     )
     return {
