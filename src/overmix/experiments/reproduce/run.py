@@ -205,7 +205,7 @@ def _draw_all(result: dict[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for setting in result["settings"]:
         for picture in setting["pictures"]:
-            png, svg = draw(picture, f"{setting['set_up'].split(';')[0][:90]}, n = {setting['n']}")
+            png, svg = draw(picture, f"{result['name']}, {setting['key']}, n = {setting['n']}")
             stem = folder / f"{setting['key']}-{picture['name']}"
             write_bytes(stem.with_suffix(".png"), png)
             write_bytes(stem.with_suffix(".svg"), svg.encode())
