@@ -21,7 +21,7 @@ def fake(name):
     generator = torch.Generator().manual_seed(0)
     x = torch.randint(256, (count, 3, 32, 32), generator=generator, dtype=torch.uint8)
     y = torch.arange(count) % classes
-    return Dataset(x=x, y=y, x_test=x[:16], y_test=y[:16], num_classes=classes)
+    return Dataset(name=name, x=x, y=y, x_test=x[:16], y_test=y[:16], num_classes=classes)
 
 
 @pytest.mark.slow
