@@ -15,9 +15,11 @@ from overmix.experiments.switch_benchmark.baselines import (
     CleanError,
     Fixed,
     GeneralizationLoss,
+    IncToDec,
     Minimum,
     Patience,
     SameSteps,
+    Turned,
 )
 from overmix.experiments.switch_benchmark.cells import CELLS, BenchmarkCell, Split
 from overmix.experiments.switch_benchmark.first_run import SHARE
@@ -36,14 +38,17 @@ POLICIES: dict[str, Policy | HeldOut] = {
     "minimum of the validation Brier score": Minimum("brier"),
     "patience (Brier score)": Patience("brier"),
     "generalization loss (cross-entropy)": GeneralizationLoss("cross_entropy"),
+    "CatBoost's IncToDec (Brier score)": IncToDec("brier"),
+    "turning point with its interval (Brier score)": Turned("brier"),
     "clean training error is 0": CleanError(),
+    "clean training loss no longer falls": Patience("cross_entropy", split="train"),
     "lowest probe": AutoSwitch(pull=0.0, blend=0.0),
     "AutoSwitch with tails of 5 %": AutoSwitch(tail=0.05),
-    "AutoSwitch, its guess at 50 %": AutoSwitch(guess=0.5, blend=0.5),
+    "AutoSwitch, its guess at 30 %": AutoSwitch(guess=0.3, blend=0.3, pull=1.0),
     "AutoSwitch": AutoSwitch(),
     "no validation set: lowest probe": HeldOut(AutoSwitch(pull=0.0, blend=0.0), SHARE),
     "no validation set: AutoSwitch, same steps": SameSteps(AutoSwitch(), SHARE),
-    "no validation set: AutoSwitch, its guess at 50 %": HeldOut(AutoSwitch(guess=0.5, blend=0.5), SHARE),
+    "no validation set: AutoSwitch, its guess at 30 %": HeldOut(AutoSwitch(guess=0.3, blend=0.3, pull=1.0), SHARE),
     "no validation set: AutoSwitch": HeldOut(AutoSwitch(), SHARE),
 }
 
