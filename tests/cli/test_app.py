@@ -31,6 +31,7 @@ def test_version(overmix):
         ),
         ("report", ["overmix report runs/study"]),
         ("recipes", ["overmix recipes", "overmix recipes --json"]),
+        ("census", ["overmix census --recipes Mixup,CMixup", "overmix census --docs"]),
     ],
 )
 def test_help_shows_examples_on_lines_of_their_own(overmix, command, examples):

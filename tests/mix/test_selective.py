@@ -47,9 +47,16 @@ def marginal(p):
     return np.array([p[c] * sum(p[e] / (1 - p[e]) for e in range(len(p)) if e != c) for c in range(len(p))])
 
 
-@pytest.mark.parametrize(("p", "expected"), [((0.9, 0.1), (0.1, 0.9)), ((0.8, 0.15, 0.05), (0.1833, 0.6079, 0.2088))])
-def test_partners_of_another_class_have_the_closed_form_law(p, expected):
+@pytest.mark.parametrize(
+    ("p", "expected", "union"),
+    [
+        ((0.9, 0.1), (0.1, 0.9), (0.5, 0.5)),
+        ((0.8, 0.15, 0.05), (0.1833, 0.6079, 0.2088), (0.4916, 0.3789, 0.1294)),
+    ],
+)
+def test_partners_of_another_class_have_the_closed_form_law(p, expected, union):
     np.testing.assert_allclose(marginal(p), expected, atol=1e-4)
+    np.testing.assert_allclose((np.array(p) + marginal(p)) / 2, union, atol=1e-4)
     y = torch.repeat_interleave(torch.arange(len(p)), torch.tensor([round(20 * share) for share in p]))
     classes = partner_classes(SelectivePairing("different"), y)
     # Given who is asked, the draws are independent: compare class by class of the asking sample.

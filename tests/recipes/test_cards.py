@@ -1,11 +1,14 @@
 """Every recipe has a method card, whose table of defaults is true and whose example runs."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from overmix.recipes import registered, unregister
+from overmix.study import parse_study
+from overmix.study.yaml_file import yaml
 
 CARDS = Path(__file__).parents[2] / "docs" / "recipes"
 
@@ -17,6 +20,8 @@ def test_the_card_names_all_parameters_with_their_defaults(name):
     rows = dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", text, flags=re.MULTILINE))
     assert rows == {parameter: repr(default) for parameter, default in registered()[name].defaults.items()}
     assert all(f"**{part}" in text for part in ("Source.", "Held to, by tests."))
+    # Plain training leaves nothing open; everything else says what its authors left to us.
+    assert "**Our choices.**" in text or name == "NoMixup"
 
 
 @pytest.mark.parametrize("name", sorted(registered()))
@@ -34,6 +39,20 @@ def test_the_examples_of_the_other_pages_run(page):
             exec(compile(block, f"{page}.md", "exec"), {"__name__": page})
     finally:
         unregister("CutFromOthers")
+
+
+def test_the_study_file_of_the_page_is_one(tmp_path, monkeypatch):
+    text = (CARDS / "compose.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    (code, *_) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    (tmp_path / "my_methods.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        spec = parse_study(yaml.safe_load(block), allow_code=True)
+        assert spec.compare[1].recipe_parameters == {"alpha": 0.5}
+    finally:
+        unregister("CutFromOthers")
+        sys.modules.pop("my_methods", None)
 
 
 def test_the_index_lists_every_card():

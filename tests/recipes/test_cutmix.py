@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from kornia.augmentation import RandomCutMixV2
 from scipy import stats
 from timm.data.mixup import Mixup as TimmMixup
 from timm.data.mixup import cutmix_bbox_and_lam
@@ -54,6 +55,22 @@ def test_agrees_with_timm_for_its_partners_and_box(seed):
     mixed, target = CutMix().mix(x, y, plan)
     assert torch.equal(mixed, expected_x)
     torch.testing.assert_close(target.soft(10), expected_rows.float(), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_agrees_with_kornia_for_its_partners_and_boxes_of_each_sample(seed):
+    g = torch.Generator().manual_seed(seed)
+    x, y = torch.rand(6, *SHAPE, generator=g), torch.randint(10, (6,), generator=g)
+    theirs = RandomCutMixV2(p=1.0, data_keys=["input", "class"], use_correct_lambda=True)
+    torch.manual_seed(seed)
+    expected_x, sides = theirs(x.clone(), y)
+    corners = theirs._params["crop_src"][0].long()  # left, top first; right and bottom belong to the box
+    box = torch.cat([corners[:, 0].flip(1), corners[:, 2].flip(1) + 1], dim=1)
+    share = (box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1]) / (SHAPE[1] * SHAPE[2])
+    plan = MixPlan(theirs._params["mix_pairs"][0], 1 - share, box, SHAPE[1:])
+    mixed, target = CutMix(per="sample").mix(x, y, plan)
+    assert torch.equal(mixed, expected_x)
+    torch.testing.assert_close(torch.stack([target.a, target.b, target.lam], dim=1), sides[0], atol=1e-6, rtol=0)
 
 
 def test_label_weight_is_the_pixel_share_exactly():

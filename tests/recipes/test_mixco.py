@@ -133,7 +133,8 @@ def test_a_phase_of_bimixco_and_one_of_softclip_train_one_encoder():
 
 
 @pytest.mark.parametrize(
-    ("fraction", "epochs", "switch"), [(0.33, 240, 79), (0.33, 150, 49), (0.33, 25, 8), (0.33, 500, 165)]
+    ("fraction", "epochs", "switch"),
+    [(0.33, 240, 79), (0.33, 150, 49), (0.33, 25, 8), (0.33, 50, 16), (0.33, 500, 165)],
 )
 def test_the_switch_after_a_third_of_the_epochs(fraction, epochs, switch):
     from overmix.switch import off_at

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from kornia.augmentation import RandomMixUpV2
 from timm.data.mixup import Mixup as TimmMixup
 from torchvision.transforms import v2
 
@@ -77,3 +78,17 @@ def test_agrees_with_timm_for_its_partners_and_lam(seed, mode):
     mixed, target = Mixup().mix(x, y, plan)
     torch.testing.assert_close(mixed, expected_x, atol=1e-6, rtol=0)
     torch.testing.assert_close(target.soft(10), expected_rows.float(), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("batch_size", [2, 5, 8])
+def test_agrees_with_kornia_for_its_partners_and_lam_of_each_sample(seed, batch_size):
+    x, y = images(batch_size)
+    theirs = RandomMixUpV2(lambda_val=torch.tensor([0.0, 1.0]), p=1.0, data_keys=["input", "class"])
+    torch.manual_seed(seed)
+    expected_x, sides = theirs(x.clone(), y)
+    # Their lambda is the partner's share.
+    plan = MixPlan(theirs._params["mixup_pairs"], 1 - theirs._params["mixup_lambdas"])
+    mixed, target = Mixup(per="sample").mix(x, y, plan)
+    torch.testing.assert_close(mixed, expected_x, atol=1e-6, rtol=0)
+    torch.testing.assert_close(torch.stack([target.a, target.b, 1 - target.lam], dim=1), sides, atol=1e-6, rtol=0)

@@ -58,6 +58,23 @@ def test_dense_targets_have_one_row_per_sample_that_sums_to_one_in_every_layout(
     torch.testing.assert_close(rows.sum(1), torch.ones(5))
 
 
+def test_boxes_and_masks_of_a_batch_are_those_of_each_sample():
+    # keras joins boxes and their labels along different axes, and gathers masks without one: (4, 2, 2, 1) comes out as
+    # (4, 2, 2, 4), mixed with the first pixels of sample 0.
+    masks = torch.rand(4, 2, 2, 1)
+    recipe = make_recipe("Mixup", per="sample")
+    plan = recipe.plan(recipe.draw(StreamCursor(Streams(1)), 4))
+    target = recipe.target(plan, masks)
+    assert target.a.shape == target.b.shape == target.soft().shape == (4, 2, 2, 1)
+    objects = [{"boxes": torch.rand(3, 4), "labels": torch.randint(5, (3,))} for _ in range(4)]
+    both = make_recipe("LossMix", per="sample").target(plan, objects)
+    for i, (j, lam) in enumerate(zip(plan.partner.tolist(), plan.lam, strict=True)):
+        torch.testing.assert_close(target.soft()[i], lam * masks[i] + (1 - lam) * masks[j])
+        for key in ("boxes", "labels"):
+            assert both.a[i][key] is objects[i][key]
+            assert both.b[i][key] is objects[j][key]
+
+
 def test_integer_labels_stay_classes_and_labels_that_are_no_tensor_are_refused():
     # The package "mixup" takes class indices for one-hot rows, and returns meaningless floats.
     y = torch.tensor([7, 3, 9])

@@ -112,7 +112,8 @@ def run_command(
     out: Out = None,
     workers: Workers = None,
     allow_code: Annotated[
-        bool, typer.Option("--allow-code", help="Let the study name models by import path (runs their code).")
+        bool,
+        typer.Option("--allow-code", help="Let the study name models and recipes by import path (runs their code)."),
     ] = False,
     other_machine: Annotated[
         bool, typer.Option("--other-machine", help="Go on with a run directory of another machine or version.")
@@ -150,7 +151,8 @@ def switch_command(
     out: Out = None,
     workers: Workers = None,
     allow_code: Annotated[
-        bool, typer.Option("--allow-code", help="Let the study name models by import path (runs their code).")
+        bool,
+        typer.Option("--allow-code", help="Let the study name models and recipes by import path (runs their code)."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -37,9 +38,11 @@ def census(
     overmix census --docs
     ```
     """
-    from overmix.experiments.census.page import write_page
+    from overmix.experiments.census.page import check_checkout, write_page
     from overmix.experiments.census.run import FOLDERS, run_census
 
+    if docs:
+        check_checkout(scale)
     console = Console(stderr=as_json, emoji=False)
     chosen = None if recipes is None else [name.strip() for name in recipes.split(",") if name.strip()]
     folder = out or FOLDERS[scale]
@@ -53,12 +56,13 @@ def census(
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    from overmix.experiments.census.page import CELLS
+    from overmix.experiments.census.cells import SHORT
 
-    columns = ("row", "metric", "plain", "recipe", "best switch", "AutoSwitch", "verdict", "turns at", "depth")
-    table = Table(title="Test metric at the end, lower is better; mean over seeds")
-    for column in columns:
-        table.add_column(column, justify="left" if column in ("row", "metric", "verdict") else "right")
+    table = Table(
+        title="Test metric at the end, lower is better; mean over seeds", box=box.SIMPLE, padding=(0, 1, 0, 0)
+    )
+    for column in SHORT:
+        table.add_column(column, justify="left" if column in ("row", "verdict") else "right")
     for row in rows:
-        table.add_row(*(CELLS[column](row) for column in columns))
+        table.add_row(*(cell(row) for cell in SHORT.values()))
     return table

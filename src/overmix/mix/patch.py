@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Literal
 
 import numpy as np
@@ -93,8 +94,8 @@ class PatchSpace(Space):
         if box is None or x.shape[1:][-len(box) :] != plan.grid:
             return _filled(_inside_box(plan, x, "x"), partners, x)
         # What lies outside of the one box is copied, block by block: no mask of the batch's size is made.
-        for outside in _around(box):
-            partners[(..., *outside)] = x[(..., *outside)]
+        for block in _around(box):
+            partners[block] = x[block]
         return partners
 
     def labels(self, plan: MixPlan, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -128,13 +129,13 @@ def _common_box(plan: MixPlan) -> Intervals | None:
     return ((top, bottom), (left, right))[-len(plan.grid) :]
 
 
-def _around(box: Intervals) -> Iterator[tuple[slice, ...]]:
-    """Yield disjoint blocks that together are all that lies outside of a box."""
+def _around(box: Intervals) -> Iterator[tuple[EllipsisType | slice, ...]]:
+    """Yield indices of disjoint blocks that together are all that lies outside of a box in the last axes."""
     before: tuple[slice, ...] = ()
     for low, high in box:
         rest = (slice(None),) * (len(box) - len(before) - 1)
-        yield (*before, slice(0, low), *rest)
-        yield (*before, slice(high, None), *rest)
+        yield (..., *before, slice(0, low), *rest)
+        yield (..., *before, slice(high, None), *rest)
         before = (*before, slice(low, high))
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from overmix.recipes import make_recipe, registered
 from overmix.study.data import dataset_options
 from overmix.study.models import model_options
 from overmix.study.plain import digest, json_ready
+from overmix.study.recipes import build_recipe, recipe_entry
 from overmix.study.spec import ConditionSpec, DataSpec, ModelSpec, StudySpec, condition_parts
 from overmix.switch import HeldOut, Policy, make_schedule
 from overmix.train import Execution
@@ -55,7 +55,7 @@ class Cell:
             "average": train.get("average"),
             # Replicas that decide by themselves are a stack of their own: they go back together.
             "policy": self.content["schedule"] if is_policy(self.content["schedule"]) else None,
-            "space": repr(make_recipe(name, **parameters).space),
+            "space": repr(build_recipe(name, **parameters).space),
             "optimizer": {k: v for k, v in train["optimizer"].items() if k not in ("lr", "weight_decay")},
         }
         return digest(shape)
@@ -104,7 +104,7 @@ def _content(spec: StudySpec, condition: ConditionSpec, seed: int) -> dict[str, 
         # The options of an import path are known to its own code alone.
         "model": _with_defaults(model, {} if ":" in model.name else model_options(model.name)),
         "train": json_ready(train.model_dump()),
-        "recipe": {recipe: _filled(condition.recipe_parameters, registered()[recipe].defaults)},
+        "recipe": {recipe: _filled(condition.recipe_parameters, recipe_entry(recipe).defaults)},
         "schedule": condition.schedule,
         "seed": seed,
     }

@@ -10,11 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from overmix.errors import ConfigError, did_you_mean
-from overmix.recipes import make_recipe, registered
 from overmix.study.data import dataset_names, dataset_options
 from overmix.study.models import check_model_name, model_options
 from overmix.study.options import check_option_values
 from overmix.study.plain import plain
+from overmix.study.recipes import build_recipe, check_recipe_name, recipe_entry
 from overmix.study.spec import ConditionSpec, DataSpec, ModelSpec, StudySpec, condition_parts
 from overmix.study.validation import as_config_error, condition_label, within
 from overmix.study.yaml_file import read_yaml
@@ -38,7 +38,7 @@ def parse_study(content: Any, *, allow_code: bool = False) -> StudySpec:
 
     Args:
         content: what the file holds, as plain Python values.
-        allow_code: whether models may be named by an import path.
+        allow_code: whether models and recipes may be named by an import path.
 
     Returns:
         The study with every default filled in.
@@ -74,7 +74,7 @@ def _check_condition(spec: StudySpec, condition: ConditionSpec, *, allow_code: b
     with within(f"{where}.train" if condition.train else "train"):
         train.lr_schedule.build()
     with within(where):
-        _check_recipe(condition)
+        _check_recipe(condition, allow_code=allow_code)
         _check_schedule(condition, train.epochs, data.val_size)
 
 
@@ -99,18 +99,17 @@ def _check_options(part: str, given: DataSpec | ModelSpec, taken: Mapping[str, A
     check_option_values(part, given.name, given.options, taken)
 
 
-def _check_recipe(condition: ConditionSpec) -> None:
+def _check_recipe(condition: ConditionSpec, *, allow_code: bool) -> None:
     name, parameters = condition.recipe_name, condition.recipe_parameters
-    entry = registered().get(name)
-    if entry is None:
-        raise ConfigError("recipe", name, did_you_mean(name, registered()))
+    check_recipe_name(name, allow_code=allow_code)
+    entry = recipe_entry(name)
     with within(f"recipe.{name}"):
         for parameter, value in parameters.items():
             if parameter not in entry.defaults:
                 known = did_you_mean(parameter, entry.defaults) if entry.defaults else f"{name} takes no parameters"
                 raise ConfigError(parameter, value, f"unknown key, {known}")
         try:
-            make_recipe(name, **parameters)
+            build_recipe(name, **parameters)
         except ConfigError:
             raise
         except (TypeError, ValueError, AttributeError) as error:

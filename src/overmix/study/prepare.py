@@ -13,11 +13,11 @@ import torch
 
 from overmix.errors import ConfigError
 from overmix.mix import Streams
-from overmix.recipes import make_recipe
 from overmix.study.cells import Cell, StackTask
 from overmix.study.data import Dataset, hold_out, load_dataset, normalization_stats, split_indices
 from overmix.study.models import build_model
 from overmix.study.plain import canonical
+from overmix.study.recipes import build_recipe
 from overmix.study.spec import DataSpec, ModelSpec, TrainSpec
 from overmix.switch import HeldOut, Policy, Schedule, always, make_schedule
 from overmix.train import (
@@ -74,7 +74,7 @@ def replica_of(cell: Cell, dataset: Dataset) -> Replica:
     schedule = make_schedule(cell.content["schedule"])
     return Replica(
         streams=streams,
-        recipe=make_recipe(name, **parameters),
+        recipe=build_recipe(name, **parameters),
         schedule=schedule if isinstance(schedule, Schedule) else always(),
         train_index=train_index,
         val_index=val_index,

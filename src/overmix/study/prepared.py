@@ -27,7 +27,7 @@ class Prepared:
         spec: the study, its device resolved.
         tasks: all stacks.
         data: per pool of samples, a hash of the arrays.
-        code: per model that is named by an import path, a hash of its file.
+        code: per model or recipe that is named by an import path, a hash of its file.
     """
 
     spec: StudySpec
@@ -88,9 +88,9 @@ class _Check:
         with within(self._where(cell, "model")):
             if cell.shape_key not in self.executions:
                 self.executions[cell.shape_key] = execution_of(cell, dataset, self.device, allow_code=self.allow_code)
-            name = cell.content["model"]["name"]
-            if ":" in name:
-                self.code[name] = _code_digest(name)
+            for name in (cell.content["model"]["name"], next(iter(cell.content["recipe"]))):
+                if ":" in name:
+                    self.code[name] = _code_digest(name)
         with within(self._where(cell, "")):
             training_of(StackTask((cell,), self.executions[cell.shape_key], "cpu"), dataset, allow_code=self.allow_code)
 
@@ -113,7 +113,7 @@ def _check_batch(cell: Cell, train_size: int) -> None:
 
 
 def _code_digest(import_path: str) -> str:
-    """Return a hash of the file that a model comes from: edited code is another study. Its own imports are not seen."""
+    """Return a hash of the file that code comes from: edited code is another study. Its own imports are not seen."""
     file = getattr(sys.modules.get(import_path.partition(":")[0]), "__file__", None)
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""
 

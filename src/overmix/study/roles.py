@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from overmix.diagnose import Role
-from overmix.recipes import NoMixup, make_recipe
+from overmix.recipes import NoMixup
+from overmix.study.recipes import build_recipe
 from overmix.study.spec import ConditionSpec, StudySpec, condition_parts
 from overmix.switch import Always, Never, OffAt, make_schedule
 
@@ -18,7 +19,7 @@ def role_of(condition: ConditionSpec, spec: StudySpec) -> Role:
         return "other"
     schedule = make_schedule(condition.schedule)
     off = schedule.epoch(train.epochs) if isinstance(schedule, OffAt) else None
-    recipe = make_recipe(condition.recipe_name, **condition.recipe_parameters)
+    recipe = build_recipe(condition.recipe_name, **condition.recipe_parameters)
     if isinstance(recipe, NoMixup) or isinstance(schedule, Never) or off == 0 or _alpha_is_zero(condition):
         return "erm"
     if isinstance(schedule, Always) or (off is not None and off >= train.epochs):

@@ -48,7 +48,7 @@ def run_study(
     Args:
         spec: the study.
         out: the run directory; made if it does not exist, gone on with if it holds this study.
-        allow_code: whether models may come from an import path.
+        allow_code: whether models and recipes may come from an import path.
         other_machine: go on although the directory was begun under another fingerprint.
         checkpoint_seconds: how much work a killed process may lose, roughly.
         on_start: called once, before the first training.

@@ -134,7 +134,7 @@ class ConditionSpec(_Strict):
     name: str = Field("", description="shown in the report; by default the recipe's name")
     recipe: str | dict[str, Any] = Field(
         "Mixup",
-        description="Mixup, or {Mixup: {alpha: 0.4}}",
+        description="Mixup, or {Mixup: {alpha: 0.4}}; module:Recipe with --allow-code",
         json_schema_extra=_remedy("write one recipe, with its parameters or without: {Mixup: {alpha: 0.4}}"),
     )
     schedule: str | dict[str, Any] = Field(

@@ -23,7 +23,7 @@ from overmix.diagnose import (
 )
 from overmix.explain.floor import loss_floor
 from overmix.mix import BetaCoefficient, InputSpace
-from overmix.recipes import make_recipe
+from overmix.study.recipes import build_recipe
 from overmix.study.roles import role_of, switch_epoch_of
 from overmix.study.spec import ConditionSpec, StudySpec
 from overmix.train import diverged
@@ -265,16 +265,21 @@ def _code(mixing: Condition, kind: str, switch_epoch: int | None) -> str:
     """Return the line for a user's own loop."""
     name, parameters = mixing.spec.recipe_name, mixing.spec.recipe_parameters
     arguments = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
-    recipe = "overmix.recipes.NoMixup()" if kind == "no-mixup" else f"overmix.recipes.{name}({arguments})"
+    recipe = "overmix.recipes.NoMixup()" if kind == "no-mixup" else f"{_imported(name)}({arguments})"
     switch = f", switch=overmix.off_at({switch_epoch})" if kind == "switch" else ""
     return f"run = overmix.Epochs({mixing.epochs}, mix={recipe}{switch})"
+
+
+def _imported(name: str) -> str:
+    """Return how a recipe is called in Python."""
+    return name.replace(":", ".") if ":" in name else f"overmix.recipes.{name}"
 
 
 def _floors(conditions: Sequence[Condition]) -> dict[str, float]:
     """Return the lowest training loss that any model can reach, for conditions that mix to the end with a Beta law."""
     floors = {}
     for condition in conditions:
-        recipe = make_recipe(condition.spec.recipe_name, **condition.spec.recipe_parameters)
+        recipe = build_recipe(condition.spec.recipe_name, **condition.spec.recipe_parameters)
         coefficient = recipe.coefficient
         if condition.role != "mixup" or not isinstance(coefficient, BetaCoefficient):
             continue

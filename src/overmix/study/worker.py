@@ -78,7 +78,7 @@ class StackRunner:
 
     Args:
         directory: where results and checkpoints go.
-        allow_code: whether models may come from an import path.
+        allow_code: whether models and recipes may come from an import path.
         tell: called with a :class:`Progress` now and then.
         should_stop: asked after every step; when it says yes, the state is saved and :class:`Interrupted` raised.
         checkpoint_seconds: time between two checkpoints.

@@ -58,13 +58,13 @@ class Training:
         if watch:
             watch(start)
         for epoch in run:
-            self._epoch(run, epoch)
+            self._epoch(run, epoch, recipe)
             if watch and epoch.kind != "probe":
                 watch(epoch.index + 1)
         return run
 
-    def _epoch(self, run: Epochs, epoch: Epoch) -> None:
-        task, model, recipe = self.task, self.model, run.recipe
+    def _epoch(self, run: Epochs, epoch: Epoch, recipe: Recipe) -> None:
+        task, model = self.task, self.model
         wants_features = "features" in recipe.needs
         for batch in batches(self.data.train, task.batch_size, run.streams, epoch.index):
             rng = run.streams.generator("augmentation", epoch=epoch.index, step=epoch.step)

@@ -148,13 +148,13 @@ class Ordered(Protocol):
 def batches(samples: Samples, size: int, streams: Ordered, epoch: int) -> Iterator[Samples]:
     """Yield the batches of an epoch, in an order that is a function of the epoch and the seed alone."""
     order = torch.from_numpy(streams.generator("order", epoch=epoch).permutation(len(samples)))
-    return (samples.at(index) for index in order.split(size))
+    return (samples.at(index) for index in torch.split(order, size))
 
 
 def subset(samples: Samples, rng: np.random.Generator, *sizes: int) -> list[Samples]:
     """Return disjoint random subsets of the given sizes."""
     order = torch.from_numpy(rng.permutation(len(samples)))
-    return [samples.at(part) for part in order[: sum(sizes)].split(list(sizes))]
+    return [samples.at(part) for part in torch.split(order[: sum(sizes)], list(sizes))]
 
 
 def as_classes(

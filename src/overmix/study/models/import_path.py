@@ -2,45 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import operator
-import os
-import sys
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from overmix.errors import ConfigError, OvermixError
-
-
-def import_factory(path: str) -> Callable[..., Any]:
-    """Import ``module:factory``; this runs the module's code.
-
-    The working directory is searched last, so that a file beside the study is found and no installed package is hidden.
-
-    Raises:
-        ConfigError: if the path is malformed, the module cannot be imported, or has no such function.
-    """
-    module_name, _, attribute = path.partition(":")
-    if not module_name or not attribute or module_name.startswith("."):
-        raise ConfigError("model.name", path, "write it as module:factory, such as my_models:make_model")
-    if (folder := os.getcwd()) not in sys.path:
-        sys.path.append(folder)
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise ConfigError("model.name", path, f"{error}: put its folder on PYTHONPATH, or start there") from error
-    except Exception as error:
-        raise ConfigError("model.name", path, f"importing {module_name} failed ({_told(error)}): repair it") from error
-    try:
-        factory = operator.attrgetter(attribute)(module)
-    except AttributeError:
-        raise ConfigError("model.name", path, f"{module_name} has no {attribute}: name a function in it") from None
-    if not callable(factory):
-        raise ConfigError("model.name", path, f"{attribute} is a {type(factory).__name__}: name a function")
-    return factory  # type: ignore[no-any-return]
+from overmix.study.import_path import import_attribute, told
 
 
 def call_factory(path: str, *, sample_shape: tuple[int, ...], num_classes: int, options: dict[str, Any]) -> nn.Module:
@@ -55,7 +23,7 @@ def call_factory(path: str, *, sample_shape: tuple[int, ...], num_classes: int, 
     Raises:
         ConfigError: if the call fails, or does not return a module that maps (B, *sample_shape) to (B, C).
     """
-    factory = import_factory(path)
+    factory = import_attribute(path, field="model.name", form="module:factory, such as my_models:make_model")
     try:
         model = factory(sample_shape=sample_shape, num_classes=num_classes, **options)
     except OvermixError:
@@ -64,7 +32,7 @@ def call_factory(path: str, *, sample_shape: tuple[int, ...], num_classes: int, 
         raise ConfigError(
             "model.name",
             path,
-            f"calling it with sample_shape, num_classes{''.join(f', {o}' for o in options)} failed ({_told(error)}): "
+            f"calling it with sample_shape, num_classes{''.join(f', {o}' for o in options)} failed ({told(error)}): "
             "make it accept these keywords",
         ) from error
     if not isinstance(model, nn.Module):
@@ -81,7 +49,7 @@ def _check_output(model: nn.Module, path: str, sample_shape: tuple[int, ...], nu
             logits = model.eval()(torch.zeros(2, *sample_shape))
     except Exception as error:
         raise ConfigError(
-            "model.name", path, f"it fails on a batch of shape {(2, *sample_shape)} ({_told(error)}): repair it"
+            "model.name", path, f"it fails on a batch of shape {(2, *sample_shape)} ({told(error)}): repair it"
         ) from error
     finally:
         for module, training in modes.items():
@@ -93,8 +61,3 @@ def _check_output(model: nn.Module, path: str, sample_shape: tuple[int, ...], nu
             path,
             f"it maps a batch of shape {(2, *sample_shape)} to {found}: return logits of shape {(2, num_classes)}",
         )
-
-
-def _told(error: Exception) -> str:
-    first_line = (str(error).splitlines() or [""])[0]
-    return f"{type(error).__name__}: {first_line}"

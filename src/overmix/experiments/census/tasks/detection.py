@@ -74,7 +74,7 @@ def overlap(one: Float[Tensor, "images 4 4 4"], other: Float[Tensor, "images 4 4
 class Scenes(Task):
     """Where are the digits, and which? Boxes of a scene are kept whole, however many there are."""
 
-    epochs: int = 150
+    epochs: int = 300
     train_size: int = 200
     val_size: int = 150
     batch_size: int = 40

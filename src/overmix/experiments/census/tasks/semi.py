@@ -89,4 +89,5 @@ class FewLabels(Classification):
         hidden = torch.from_numpy(rng.random((len(batch), 64)) < self.masked)
         x = batch.x.flatten(1)
         gap = (model.completed(x.masked_fill(hidden, 0.0)) - x).square()
-        return self.weight * (gap * hidden).sum() / hidden.sum()
+        error: Tensor = (gap * hidden).sum() / hidden.sum()
+        return self.weight * error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -29,7 +29,8 @@ def embeddings() -> Float[Tensor, "images dim"]:
     pool = read("digits")
     x = torch.cat([pool.x, pool.x_test]).flatten(1).float()
     u, _, _ = torch.linalg.svd(x - x.mean(0), full_matrices=False)
-    return u[:, :DIM] * len(x) ** 0.5
+    components: Tensor = u[:, :DIM] * len(x) ** 0.5
+    return components
 
 
 @lru_cache(maxsize=1)
@@ -73,6 +74,7 @@ class Voxels(Halves):
     Args:
         noise: standard deviation of every voxel's noise; the signal of those that see has about 1.
         sparsity: weight of the gates' mean, which closes those of voxels that see nothing.
+        gate_lr: learning rate of the gates; a sigmoid has further to go than a weight.
     """
 
     epochs: int = 300
@@ -81,7 +83,8 @@ class Voxels(Halves):
     batch_size: int = 100
     hidden: int = 64
     noise: float = 0.5
-    sparsity: float = 0.5
+    sparsity: float = 2.0
+    gate_lr: float = 1e-2
 
     title: ClassVar[str] = "retrieval: voxels of three subjects"
     metric: ClassVar[str] = f"share of queries whose image is not found first among {GALLERY}"
@@ -109,6 +112,13 @@ class Voxels(Halves):
     def model(self) -> nn.Module:
         """Return the decoder."""
         return Decoder(self.hidden)
+
+    def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+        """Return Adam, faster for the gates."""
+        assert isinstance(model, Decoder)
+        rest = [parameter for name, parameter in model.named_parameters() if name != "gate"]
+        groups: list[dict[str, Any]] = [{"params": rest}, {"params": [model.gate], "lr": self.gate_lr}]
+        return torch.optim.Adam(groups, lr=self.lr)
 
     def extra(self, model: nn.Module, batch: Samples, rng: np.random.Generator) -> Tensor | None:
         """Return the weighted mean of the gates."""

@@ -1,0 +1,39 @@
+"""The section of a method card that says whether the method over-trains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from overmix.experiments.census.cells import CELLS, Found, markdown
+from overmix.experiments.marked import with_part
+
+BEGIN, END = "<!-- census: begin (overmix census --docs) -->", "<!-- census: end -->"
+
+
+def with_section(text: str, rows: Sequence[Found]) -> str:
+    """Return a card whose section between the markers is written anew.
+
+    Raises:
+        OvermixError: if the markers are not there.
+    """
+    return with_part(text, BEGIN, END, section(rows))
+
+
+def section(rows: Sequence[Found]) -> str:
+    """Return what a card says of its method's over-training."""
+    header = ["task", "verdict", "turns at", "depth", "plain", "recipe", "best switch", "AutoSwitch"]
+    lines = [[_titled(row), *(CELLS[column](row) for column in header[1:])] for row in rows]
+    return "\n".join(
+        [
+            "**Measured over-training.**",
+            "",
+            *markdown(header, lines),
+            "",
+            f"Lower is better, {rows[0]['n_seeds']} seeds; tasks, intervals, comparisons: [census](../census.md).",
+        ]
+    )
+
+
+def _titled(row: Found) -> str:
+    variant = f" ({row['variant']})" if row["variant"] else ""
+    return f"{row['task']['title']}{variant}"
