@@ -8,7 +8,6 @@ import pytest
 from typer.testing import CliRunner
 
 from overmix.cli.app import app
-from overmix.errors import OvermixError
 from overmix.experiments.marked import with_part
 from overmix.experiments.switch_benchmark import page
 from overmix.experiments.switch_benchmark.baselines import (
@@ -204,5 +203,3 @@ def test_the_page_holds_a_row_per_policy_and_per_training(folder):
     assert all(f"| {name} |" in text for name in POLICIES if name not in page.OURS)
     assert f"| {SMALL.name} |" in text
     assert f"Not recorded: {CELLS[0].name}." in text
-
-

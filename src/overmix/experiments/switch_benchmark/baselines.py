@@ -100,7 +100,7 @@ class GeneralizationLoss(_FromCurve):
 
 @dataclass(frozen=True)
 class IncToDec(_FromCurve):
-    """CatBoost's overfitting detector: switch once ``exp(-0.5 (m - s) / w) < threshold``, then go back to the best look.
+    """CatBoost's overfitting detector: switch once ``exp(-0.5 (m - s) / w) < threshold``, back to the best look.
 
     s is the present score (minus the signal), m the best one so far, and ``w = max 0.99^(i - i1) (s[i2] - s[i1])`` over
     looks ``i1 <= i2 <= i`` the increase that may still be expected. Here a look of a log grid stands for an iteration.

@@ -13,7 +13,7 @@ CHOSEN_ON = ("digits", "fashion_mnist")
 """Policies and their settings were chosen on these data sets; on all others they are reported."""
 
 FRESH = ("letter", "satellite", "vowel", "vehicle", "dna")
-"""Recorded only after everything was chosen, and after the other reported data sets had been looked at several times."""
+"""Recorded after everything was chosen; the other reported data sets had been looked at several times by then."""
 
 Split = Literal["chosen on", "reported on", "fresh"]
 
