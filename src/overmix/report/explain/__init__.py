@@ -1,0 +1,7 @@
+"""Explanations: numbers, words and charts of ``overmix explain``, one function per command."""
+
+from overmix.report.explain.dynamics import explain_dynamics
+from overmix.report.explain.explanation import Explanation, ExplanationFiles
+from overmix.report.explain.writing import write_explanation
+
+__all__ = ["Explanation", "ExplanationFiles", "explain_dynamics", "write_explanation"]
