@@ -2,6 +2,7 @@
 
 from overmix.report.explain.dynamics import explain_dynamics
 from overmix.report.explain.explanation import Explanation, ExplanationFiles
+from overmix.report.explain.noise import explain_noise
 from overmix.report.explain.writing import write_explanation
 
-__all__ = ["Explanation", "ExplanationFiles", "explain_dynamics", "write_explanation"]
+__all__ = ["Explanation", "ExplanationFiles", "explain_dynamics", "explain_noise", "write_explanation"]

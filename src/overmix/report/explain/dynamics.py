@@ -50,7 +50,7 @@ class ToyDynamics:
         bound: ``"risk"``, ``"bound"``, ``"decaying"`` and ``"growing"`` of Mixup under the generic teacher, as gradient
             flow and averaged over the start.
         eigenvalues: of the first seed's Mixup problem.
-        mode_times: stopping time of each of its modes by the bound, infinite for null modes.
+        mode_times: when each of its modes is nearest to the clean solution, infinite if it never turns.
         best: per seed, the step at which Mixup's risk is lowest.
         best_by_bound: per seed, the time at which the bound is lowest.
         switches: switch times, 0 and the end included.
@@ -117,7 +117,7 @@ def toy_dynamics(toy: Toy, *, steps: int, seeds: Sequence[int] | range, eta: flo
         best.append(best_stopping_time(exact, last=steps).time)
         best_by_bound.append(best_stopping_time(bounded, last=steps).time)
         if first is None:
-            first = problem.eigenvalues, mode_stopping_times(problem, eta=eta, init_std=xi)
+            first = problem.eigenvalues, mode_stopping_times(problem, eta=eta, init_std=xi, kind="exact")
     assert first is not None
     return ToyDynamics(
         times=times,

@@ -104,19 +104,20 @@ def switch_chart(switches: Float[np.ndarray, " switches"], final: Float[np.ndarr
 
 
 def modes_chart(eigenvalues: Float[np.ndarray, " modes"], times: Float[np.ndarray, " modes"]) -> Chart:
-    """Draw when each mode should stop, by the bound's terms, against its eigenvalue."""
+    """Draw when each mode should stop, against its eigenvalue."""
     turns = np.isfinite(times) & (times > 0) & (eigenvalues > 0)
     order = np.argsort(eigenvalues[turns])
     return line_chart(
         "modes",
         "When each mode turns",
-        "Best stopping time of each eigenmode by the terms of the bound, against its eigenvalue: modes of small "
-        "eigenvalue turn last, and theirs is the noise that hurts most.",
-        "One seed.",
+        "Step at which each eigenmode is nearest to the clean solution, against its eigenvalue. Modes of small "
+        "eigenvalue turn last, and their share of the noise is divided by that eigenvalue.",
+        "One seed. Modes that never turn are left out.",
         eigenvalues[turns][order] if turns.any() else np.ones(1),
-        [Series("stopping time", times[turns][order] if turns.any() else np.full(1, np.nan))],
+        [Series("stopping step", times[turns][order] if turns.any() else np.full(1, np.nan))],
         x_axis=Axis("eigenvalue (log scale)", log=True, format=".0e"),
         y_axis=Axis("Best stopping step of the mode (log scale)", log=True, format="~s"),
         dots=True,
+        lines=False,
         subtitle="generic teacher, first seed",
     )

@@ -68,6 +68,7 @@ def line_chart(
     subtitle: str = "",
     marks: Sequence[Mark] = (),
     dots: bool = False,
+    lines: bool = True,
 ) -> Chart:
     """Draw lines over a common horizontal axis; points without a value are left out.
 
@@ -83,6 +84,7 @@ def line_chart(
         subtitle: under the figure's title.
         marks: vertical lines.
         dots: whether the points are drawn.
+        lines: whether they are joined, and named at the end of the line.
     """
     colors = {"field": "condition", "type": "nominal", "legend": None, "scale": _color_scale(series)}
     bounds = _domain(series, y_axis)
@@ -91,7 +93,8 @@ def line_chart(
         "scale": _scale(x_axis, x_axis.domain or (float(x[x > 0].min() if x_axis.log else x.min()), float(x.max()))),
         "axis": {"title": x_axis.title, "format": x_axis.format, "tickCount": 8},
     }
-    layers = [_band(y), *_lines(series, y), *([_points(y)] if dots else []), *hover_layers(), _ends(y)]
+    joined = [_band(y), *_lines(series, y), _ends(y)] if lines else []
+    layers = [*joined, *([_points(y)] if dots else []), *hover_layers()]
     for layer in layers:
         if layer["encoding"].get("color", colors) is None:
             del layer["encoding"]["color"]
@@ -184,7 +187,7 @@ def _end_rows(series: Sequence[Series], bounds: tuple[float, float], log: bool) 
     pixel = float(high - low) / _SIZE[1]
     placed = spread([min(max(p, low), high) for p in places], LABEL_HEIGHT * pixel, low + 6 * pixel, high - 6 * pixel)
     return [
-        {"condition": line.name, "text": f"{line.name} {end:.3g}", "at": short(10**place if log else place)}
+        {"condition": line.name, "text": f"{line.name} {0 if abs(end) < _SMALLEST else end:.3g}", "at": short(10**place if log else place)}
         for line, end, place in zip(finite, ends, placed, strict=True)
     ]
 
