@@ -137,7 +137,7 @@ def chart_config(look: Look, strokes: Sequence[Stroke]) -> dict[str, Any]:
             "crosshair": {"strokeWidth": 1},
             "label": {**text, "fontWeight": 600, "align": "left", "baseline": "middle"},
             "note": {**text, "fontSize": 11, "baseline": "middle"},
-            "inverse": {**text, "fontSize": 11, "baseline": "middle", "fill": look.paper},
+            "inverse": {**text, "fontSize": 11, "baseline": "middle", "color": look.paper},
             "halo": {"stroke": look.paper, "strokeWidth": 4, "strokeJoin": "round"},
             "plain": {**text, "fontSize": 11, "fillOpacity": 0.8, "baseline": "middle"},
         },

@@ -78,7 +78,7 @@ def heat_map(
         "field": "value",
         "type": "quantitative",
         "scale": {"domain": [0, short(100 * max(top, 1e-6))], "range": "heatmap", "nice": False},
-        "legend": {"title": None, "type": "gradient", "format": "~g", "gradientLength": 160, "tickCount": 4},
+        "legend": {"title": None, "type": "gradient", "format": "~f", "gradientLength": 160, "tickCount": 4},
     }
     layers: list[dict[str, Any]] = [
         {"mark": {"type": "rect"}, "encoding": {"color": color, "tooltip": {"value": {"expr": "datum.says"}}}}

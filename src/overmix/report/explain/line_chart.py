@@ -44,7 +44,7 @@ class Axis:
     title: str
     log: bool = False
     domain: tuple[float, float] | None = None
-    format: str = "~g"
+    format: str = "~f"
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def explain_noise(
     lam: float | None = None,
     teacher: str = "",
     model: str = "",
-    epochs: int = 30,
+    epochs: int | None = None,
     seed: int = 0,
     draws: int = 1000,
     class_names: Sequence[str] = (),
@@ -89,7 +89,7 @@ def explain_noise(
         lam: a fixed weight instead.
         teacher: import path of the user's own trained model; without it teachers are trained.
         model: name of the teachers' model.
-        epochs: of each teacher.
+        epochs: of each teacher; by the number of samples if not given.
         seed: of everything random.
         draws: bootstrap draws.
         class_names: names of the classes; numbers if not given.

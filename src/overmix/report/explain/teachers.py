@@ -21,7 +21,7 @@ from overmix.study.models import build_model
 from overmix.study.models.import_path import call_factory
 
 FOLDS = 5
-ENSEMBLE = 4
+ENSEMBLE = 3
 MOST_SPARE = 12_000  # samples that a teacher learns from beside the measured ones: more take long and change little
 
 
@@ -61,7 +61,7 @@ def trained_panel(
     *,
     samples: int,
     model: str = "",
-    epochs: int = 30,
+    epochs: int | None = None,
     seed: int = 0,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Panel:
@@ -75,7 +75,7 @@ def trained_panel(
         dataset: the data.
         samples: number of measured samples, drawn from the pool with its class shares; at most the pool.
         model: of the teachers; by the shape of the samples if empty.
-        epochs: of each teacher.
+        epochs: of each teacher; by the number of samples if not given, from 10 to 60.
         seed: of samples, folds, weights and order.
         tell: is told of progress.
 
@@ -101,6 +101,7 @@ def trained_panel(
         )
     teachers = []
     for number, seen in enumerate(saw):
+        length = min(max(round(120_000 / (len(spare_x) + int(seen.sum()))), 10), 60) if epochs is None else epochs
         tell(f"teacher {number + 1} of {len(saw)}")
         own = torch.from_numpy(seen)
         with torch.random.fork_rng(devices=[]):
@@ -108,7 +109,7 @@ def trained_panel(
             name = model or default_model(tuple(x.shape[1:]))
             network = build_model(name, sample_shape=tuple(x.shape[1:]), num_classes=dataset.num_classes)
         fitted = fit(
-            network, torch.cat([spare_x, x[own]]), torch.cat([spare_y, y[own]]), epochs=epochs, seed=1000 * seed + number
+            network, torch.cat([spare_x, x[own]]), torch.cat([spare_y, y[own]]), epochs=length, seed=1000 * seed + number
         )
         teachers.append(_calibrated(fitted, x[~own], y[~own]))
     return _panel(teachers, saw, x, y, how)
