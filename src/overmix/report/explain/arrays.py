@@ -29,6 +29,12 @@ from overmix.report.tables import Table
 
 NEEDED = ("features", "targets", "test_features", "test_targets")
 OPTIONAL = ("noise", "erm_features", "erm_targets")
+_PARTNERS = {
+    "targets": "features",
+    "noise": "features",
+    "test_targets": "test_features",
+    "erm_targets": "erm_features",
+}
 _SAVE = "save it as numpy.savez('problem.npz', features=..., targets=..., test_features=..., test_targets=...)"
 _STEPS = Axis("step (log scale)", log=True, format="~s")
 
@@ -63,6 +69,12 @@ def read_problem(path: Path) -> dict[str, np.ndarray]:
         if array.ndim != wanted:
             shape = "(samples, features)" if wanted == 2 else "(samples,)"
             raise DataError(f"arrays {path}: {name} has shape {array.shape}: use {shape}")
+    for name, partner in _PARTNERS.items():
+        if name in arrays and len(arrays[name]) != len(arrays[partner]):
+            raise DataError(
+                f"arrays {path}: {partner} has {len(arrays[partner])} rows but {name} has {len(arrays[name])}: give one "
+                "for each row"
+            )
     columns = {name: array.shape[1] for name, array in arrays.items() if array.ndim == 2}
     if len(set(columns.values())) > 1:
         raise DataError(f"arrays {path}: numbers of features differ, {columns}: use the same features everywhere")

@@ -59,8 +59,8 @@ class ToyDynamics:
 
     times: Float[np.ndarray, " times"]
     risk: dict[str, dict[Condition, Float[np.ndarray, "seeds times"]]]
-    bound_times: Float[np.ndarray, " times"]
-    bound: dict[str, Float[np.ndarray, "seeds times"]]
+    bound_times: Float[np.ndarray, " bound_times"]
+    bound: dict[str, Float[np.ndarray, "seeds bound_times"]]
     eigenvalues: Float[np.ndarray, " modes"]
     mode_times: Float[np.ndarray, " modes"]
     best: Float[np.ndarray, " seeds"]

@@ -22,12 +22,12 @@ def t_interval(
         >>> mean.tolist(), low.round(3).tolist(), high.round(3).tolist()
         ([2.0], [-10.706], [14.706])
     """
-    n, mean = len(rows), rows.mean(axis=0)
+    n, mean = len(rows), np.asarray(rows.mean(axis=0))
     if n < 2:
         nothing = np.full_like(mean, np.nan)
         return mean, nothing, nothing
     half = float(stdtrit(n - 1, 0.975)) * rows.std(axis=0, ddof=1) / np.sqrt(n)
-    return mean, mean - half, mean + half
+    return mean, np.asarray(mean - half), np.asarray(mean + half)
 
 
 def over_seeds(values: Float[np.ndarray, " seeds"]) -> dict[str, Any]:
