@@ -83,10 +83,11 @@ def noise(
     samples: Annotated[int, typer.Option(help="Samples that are mixed, at most.")] = 2000,
     mixtures: Annotated[int, typer.Option(help="Number of mixtures.")] = 20_000,
     teacher: Annotated[
-        str, typer.Option(help="Your trained model, module:factory; measured on test samples. Else teachers are fitted.")
+        str,
+        typer.Option(help="Your trained model, module:factory, judged on test samples; else teachers are fitted."),
     ] = "",
     model: Annotated[str, typer.Option(help="Model of the fitted teachers; by the samples' shape if empty.")] = "",
-    epochs: Annotated[int | None, typer.Option(help="Epochs of each fitted teacher; by its samples if not given.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of each fitted teacher; by its samples if empty.")] = None,
     draws: Annotated[int, typer.Option(help="Bootstrap draws of the intervals.")] = 1000,
     seed: Seed = 0,
     allow_code: AllowCode = False,

@@ -109,9 +109,7 @@ def fill(template: str, data: Mapping[str, Any], **values: Any) -> str:
     """
     scripts = [_library(), _asset("page.js")]
     loader = jinja2.FunctionLoader(_asset)
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
-    )
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.globals.update(numbers=numbers)
     return environment.get_template(template).render(
         style=Markup(_style()),

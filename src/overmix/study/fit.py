@@ -23,6 +23,9 @@ class Normalized(nn.Module):
         std: the same.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, network: nn.Module, mean: Tensor, std: Tensor) -> None:
         super().__init__()
         self.network = network
@@ -31,7 +34,7 @@ class Normalized(nn.Module):
 
     def normalize(self, x: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
         """Return samples as the network takes them."""
-        return (x.to(self.mean.dtype) - self.mean) / self.std  # type: ignore[operator]
+        return (x.to(self.mean.dtype) - self.mean) / self.std
 
     def forward(self, x: Shaped[Tensor, "batch ..."]) -> Float[Tensor, "batch classes"]:
         """Return logits."""
@@ -83,9 +86,9 @@ def fit(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # dropout
         for _ in range(epochs):
-            for batch in torch.randperm(len(x), generator=generator).split(size):
-                if len(batch) < size:
-                    continue
+            order = torch.randperm(len(x), generator=generator)
+            for start in range(0, len(x) - size + 1, size):
+                batch = order[start : start + size]
                 optimizer.zero_grad(set_to_none=True)
                 loss = _loss(model, x[batch], y[batch], recipe, generator)
                 loss.backward()  # type: ignore[no-untyped-call]

@@ -72,8 +72,8 @@ def read_problem(path: Path) -> dict[str, np.ndarray]:
     for name, partner in _PARTNERS.items():
         if name in arrays and len(arrays[name]) != len(arrays[partner]):
             raise DataError(
-                f"arrays {path}: {partner} has {len(arrays[partner])} rows but {name} has {len(arrays[name])}: give one "
-                "for each row"
+                f"arrays {path}: {partner} has {len(arrays[partner])} rows but {name} has {len(arrays[name])}: give "
+                "one for each row"
             )
     columns = {name: array.shape[1] for name, array in arrays.items() if array.ndim == 2}
     if len(set(columns.values())) > 1:
@@ -239,6 +239,9 @@ def _table(summary: Mapping[str, Any]) -> Table:
 
 
 _METHOD = (
-    ("Closed form", "All values come from one eigendecomposition; nothing is trained step by step. Weights start at 0."),
+    (
+        "Closed form",
+        "All values come from one eigendecomposition; nothing is trained step by step. Weights start at 0.",
+    ),
     ("Null modes", "Directions in which the features have no variance to rounding."),
 )

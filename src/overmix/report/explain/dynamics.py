@@ -163,9 +163,7 @@ def explain_dynamics(
         "switch": switch,
         "curves": {
             "steps": found.times.tolist(),
-            "risk": {
-                t: {c: _rounded(t_interval(r)[0]) for c, r in row.items()} for t, row in found.risk.items()
-            },
+            "risk": {t: {c: _rounded(t_interval(r)[0]) for c, r in row.items()} for t, row in found.risk.items()},
         },
         "versions": versions(),
     }
@@ -327,7 +325,7 @@ _METHOD = (
             "layer by full-batch gradient descent on the squared error. No noise but the one that Mixup makes."),
     ("Closed form", "Every curve comes from one eigendecomposition per problem; nothing is trained step by step."),
     ("Risk", "Mean squared error on real test samples, divided by the variance of their labels."),
-    ("True labels", "The same mixed inputs, labelled by the teacher: the input shift of Mixup without its label noise."),
+    ("True labels", "The same mixed inputs, labelled by the teacher: the shift of Mixup without its label noise."),
     ("Fresh", "As many real samples as there are mixtures."),
     ("Realizable", "The units of the teacher are among the student's features, so that true labels can be fitted."),
     ("Rise", "Risk at the end minus that at the lowest point of the other seeds' mean. U-shaped if its interval lies "

@@ -104,7 +104,10 @@ def _findings(
     law = f"lam = {lam:g}" if lam is not None else f"lam ~ Beta({alpha:g}, {alpha:g})"
     found = [f"{100 * different:.4g} % of mixtures have two different classes; {law}."]
     if objective == "squared_error":
-        return [*found, "It is reached if every mixed input has a single label; the same input with two labels raises it."]
+        return [
+            *found,
+            "It is reached if every mixed input has a single label; the same input with two labels raises it.",
+        ]
     if batch_size is not None:
         found.append(
             f"Over all ordered pairs the floor is {all_pairs:.6g}; partners from a permutation of the batch make it "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ def _derivatives(
 
 
 def _by_bin(values: np.ndarray, lam: np.ndarray) -> np.ndarray:
-    means, _ = mean_in_bands(values, lam, list(zip(_EDGES[:-1], _EDGES[1:], strict=True)))
+    means, _ = mean_in_bands(values, lam, list(pairwise(_EDGES.tolist())))
     return means
 
 
@@ -166,8 +167,8 @@ def _ratio(mixup: np.ndarray, erm: np.ndarray) -> dict[str, Any]:
 def _sentence(measured: dict[str, dict[str, Any]], data: str) -> str:
     hessian, jacobian = measured["hessian_trace"], measured["jacobian_norm"]
     return (
-        f"On {data}, Mixup changes the trace of the input Hessian by a factor of {_times(hessian['near 1/2']['ratio'])} "
-        f"at even mixtures and of {_times(hessian['near 1']['ratio'])} near real samples; the Jacobian's squared norm "
+        f"On {data}, Mixup changes the trace of the input Hessian by a factor of "
+        f"{_times(hessian['near 1/2']['ratio'])} at even mixtures and of {_times(hessian['near 1']['ratio'])} near real samples; the Jacobian's squared norm "
         f"by {_times(jacobian['near 1/2']['ratio'])} and {_times(jacobian['near 1']['ratio'])}."
     )
 

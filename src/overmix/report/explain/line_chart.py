@@ -147,7 +147,8 @@ def _domain(series: Sequence[Series], axis: Axis) -> tuple[float, float]:
 
 
 def _scale(axis: Axis, domain: tuple[float, float]) -> dict[str, Any]:
-    return {"type": "log" if axis.log else "linear", "domain": [short(v) for v in domain], "nice": False, "zero": False}
+    kind = {"type": "log"} if axis.log else {"type": "linear", "zero": False}
+    return kind | {"domain": [short(v) for v in domain], "nice": False}
 
 
 def _shown(x: float, value: float, log_x: bool, log_y: bool) -> bool:
@@ -187,7 +188,11 @@ def _end_rows(series: Sequence[Series], bounds: tuple[float, float], log: bool) 
     pixel = float(high - low) / _SIZE[1]
     placed = spread([min(max(p, low), high) for p in places], LABEL_HEIGHT * pixel, low + 6 * pixel, high - 6 * pixel)
     return [
-        {"condition": line.name, "text": f"{line.name} {0 if abs(end) < _SMALLEST else end:.3g}", "at": short(10**place if log else place)}
+        {
+            "condition": line.name,
+            "text": f"{line.name} {0 if abs(end) < _SMALLEST else end:.3g}",
+            "at": short(10**place if log else place),
+        }
         for line, end, place in zip(finite, ends, placed, strict=True)
     ]
 

@@ -135,7 +135,8 @@ def explanation_of(
     options: dict[str, Any] = {"draws": draws, "seed": seed}
     overall = {q: _estimate(mean_noise(noise, q, **options)) for q in QUANTITIES}
     by_lam = {q: noise_by_lam(noise, q, _LAM_EDGES, **options) for q in QUANTITIES}
-    pairs = {q: noise_by_class_pair(noise, q, **options) for q in ("tv", "third_class")}
+    paired: tuple[Quantity, ...] = ("tv", "third_class")
+    pairs = {q: noise_by_class_pair(noise, q, **options) for q in paired}
     likeness = _likeness(noise)
     rows = _pair_rows(pairs, likeness, names)
     law = f"lam = {lam:g}" if lam is not None else f"lam ~ Beta({alpha:g}, {alpha:g})"
@@ -198,7 +199,9 @@ def _pair_rows(pairs: dict[Any, GroupMeans], likeness: np.ndarray, names: Sequen
     rows = []
     for a in range(len(names)):
         for b in range(a, len(names)):
-            row = {"a": names[a], "b": names[b]} | {
+            row: dict[str, Any] = {
+                "a": names[a],
+                "b": names[b],
                 "total_variation": _estimate(pairs["tv"], (a, b)),
                 "third_class": _estimate(pairs["third_class"], (a, b)),
             }
@@ -277,8 +280,8 @@ def _third_chart(
     return heat_map(
         "third-class",
         "Mixtures that look like a third class",
-        "Share of mixtures whose most likely class, by the teachers, is neither of the two that were mixed, and in each "
-        "cell the class that they most often look like.",
+        "Share of mixtures whose most likely class, by the teachers, is neither of the two that were mixed, and in "
+        "each cell the class that they most often look like.",
         _BAND,
         [names[c] for c in order],
         means.mean[np.ix_(order, order)],
@@ -298,7 +301,8 @@ def _tooltip(means: GroupMeans, a: int, b: int) -> str:
 def _lam_chart(by_lam: dict[Any, GroupMeans], subtitle: str) -> Chart:
     middle = (_LAM_EDGES[:-1] + _LAM_EDGES[1:]) / 2
     series = [
-        Series(title, 100 * by_lam[q].mean, 100 * by_lam[q].low, 100 * by_lam[q].high) for q, title in QUANTITIES.items()
+        Series(title, 100 * by_lam[q].mean, 100 * by_lam[q].low, 100 * by_lam[q].high)
+        for q, title in QUANTITIES.items()
     ]
     top = max(float(np.nanmax(line.values)) for line in series)
     return line_chart(

@@ -109,7 +109,11 @@ def trained_panel(
             name = model or default_model(tuple(x.shape[1:]))
             network = build_model(name, sample_shape=tuple(x.shape[1:]), num_classes=dataset.num_classes)
         fitted = fit(
-            network, torch.cat([spare_x, x[own]]), torch.cat([spare_y, y[own]]), epochs=length, seed=1000 * seed + number
+            network,
+            torch.cat([spare_x, x[own]]),
+            torch.cat([spare_y, y[own]]),
+            epochs=length,
+            seed=1000 * seed + number,
         )
         teachers.append(_calibrated(fitted, x[~own], y[~own]))
     return _panel(teachers, saw, x, y, how)
@@ -177,6 +181,6 @@ def unseen_probabilities(
     """Return the mean distribution at each sample over the teachers that did not see it."""
     total: Any = 0.0
     for teacher, seen in zip(teachers, saw, strict=True):
-        probs = np.concatenate([teacher(part).numpy() for part in x.to(torch.float32).split(1024)])
+        probs = np.concatenate([teacher(x[k : k + 1024].to(torch.float32)).numpy() for k in range(0, len(x), 1024)])
         total = total + np.where(seen[:, None], 0.0, probs)
     return np.asarray(total / (~saw).sum(axis=0)[:, None])

@@ -47,7 +47,8 @@ def write_explanation(explanation: Explanation, out: Path) -> ExplanationFiles:
     Raises:
         RunDirectoryError: the folder cannot be written to.
     """
-    figures, stills = [], {}
+    figures: list[Path] = []
+    stills: dict[str, str] = {}
     for chart in explanation.charts:
         svg = to_svg(chart.spec | {"config": chart_config(LIGHT, ())})
         stills.setdefault(chart.name, svg)
