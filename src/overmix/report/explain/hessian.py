@@ -168,8 +168,9 @@ def _sentence(measured: dict[str, dict[str, Any]], data: str) -> str:
     hessian, jacobian = measured["hessian_trace"], measured["jacobian_norm"]
     return (
         f"On {data}, Mixup changes the trace of the input Hessian by a factor of "
-        f"{_times(hessian['near 1/2']['ratio'])} at even mixtures and of {_times(hessian['near 1']['ratio'])} near real samples; the Jacobian's squared norm "
-        f"by {_times(jacobian['near 1/2']['ratio'])} and {_times(jacobian['near 1']['ratio'])}."
+        f"{_times(hessian['near 1/2']['ratio'])} at even mixtures and of {_times(hessian['near 1']['ratio'])} near "
+        f"real samples; the Jacobian's squared norm by {_times(jacobian['near 1/2']['ratio'])} and "
+        f"{_times(jacobian['near 1']['ratio'])}."
     )
 
 

@@ -133,10 +133,10 @@ def explanation_of(
 ) -> Explanation:
     """Return what measured mixtures say. The arguments are those of :func:`explain_noise`."""
     options: dict[str, Any] = {"draws": draws, "seed": seed}
-    overall = {q: _estimate(mean_noise(noise, q, **options)) for q in QUANTITIES}
+    overall: dict[Quantity, Any] = {q: _estimate(mean_noise(noise, q, **options)) for q in QUANTITIES}
     by_lam = {q: noise_by_lam(noise, q, _LAM_EDGES, **options) for q in QUANTITIES}
     paired: tuple[Quantity, ...] = ("tv", "third_class")
-    pairs = {q: noise_by_class_pair(noise, q, **options) for q in paired}
+    pairs: dict[Quantity, GroupMeans] = {q: noise_by_class_pair(noise, q, **options) for q in paired}
     likeness = _likeness(noise)
     rows = _pair_rows(pairs, likeness, names)
     law = f"lam = {lam:g}" if lam is not None else f"lam ~ Beta({alpha:g}, {alpha:g})"
@@ -155,7 +155,7 @@ def explanation_of(
         "overall": overall,
         "by_lam": {
             "edges": _LAM_EDGES.round(6).tolist(),
-            **{q: [_estimate(means, k) for k in range(len(_LAM_EDGES) - 1)] for q, means in by_lam.items()},
+            **{str(q): [_estimate(means, k) for k in range(len(_LAM_EDGES) - 1)] for q, means in by_lam.items()},
         },
         "by_class_pair": rows,
         "seed": seed,

@@ -52,8 +52,16 @@ class Panel:
 
 
 def default_model(sample_shape: tuple[int, ...]) -> str:
-    """Return the model for samples of a shape: convnet where there are positions enough, else mlp."""
-    return "convnet" if len(sample_shape) in (2, 3) and min(sample_shape[1:]) >= 16 else "mlp"
+    """Return the model for samples of a shape: convnet for sequences and colour images, else mlp.
+
+    On small grey images a perceptron needs a fraction of the time for fewer errors.
+
+    Example:
+        >>> default_model((1, 28, 28)), default_model((1, 40)), default_model((3, 32, 32))
+        ('mlp', 'convnet', 'convnet')
+    """
+    is_sequence, is_colour = len(sample_shape) == 2, len(sample_shape) == 3 and sample_shape[0] > 1
+    return "convnet" if (is_sequence or is_colour) and min(sample_shape[1:]) >= 16 else "mlp"
 
 
 def trained_panel(
@@ -101,7 +109,7 @@ def trained_panel(
         )
     teachers = []
     for number, seen in enumerate(saw):
-        length = min(max(round(120_000 / (len(spare_x) + int(seen.sum()))), 10), 60) if epochs is None else epochs
+        length = min(max(round(240_000 / (len(spare_x) + int(seen.sum()))), 10), 60) if epochs is None else epochs
         tell(f"teacher {number + 1} of {len(saw)}")
         own = torch.from_numpy(seen)
         with torch.random.fork_rng(devices=[]):
