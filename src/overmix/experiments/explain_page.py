@@ -57,17 +57,18 @@ def dynamics_block(found: Summaries) -> str:
     switch, bound, setting = summary["switch"], summary["bound"], summary["setting"]
     lines += [
         "",
-        f"{len(summary['seeds'])} seeds, {setting['steps']:,} steps, learning rate {setting['eta']:g}; 95 % t-intervals "
-        f"over seeds; {_versions(summary)}.",
+        f"{len(summary['seeds'])} seeds, {setting['steps']:,} steps, learning rate {setting['eta']:g}; 95 % "
+        f"t-intervals over seeds; {_versions(summary)}.",
         "",
         f"Switched to ERM at step {switch['best']['step']:,.0f}, training ends at {_number(switch['best']['final'])}, "
         f"against {_number(switch['erm'])} for ERM and {_number(switch['mixup'])} for Mixup to the end (paired gains "
-        f"{_number(switch['gain_over_erm'])} and {_number(switch['gain_over_mixup'])}; the switch is chosen on the other "
-        "seeds).",
+        f"{_number(switch['gain_over_erm'])} and {_number(switch['gain_over_mixup'])}; the switch is chosen on the "
+        "other seeds).",
         "",
         f"The bound held at every step of every seed, {bound['smallest_ratio_to_risk']:.0e} to "
         f"{bound['largest_ratio_to_risk']:.0e} times above the risk. It is lowest at step "
-        f"{bound['best_step_of_bound']['median']:,.3g}, the risk at {bound['best_step_of_risk']['median']:,.0f} (medians).",
+        f"{bound['best_step_of_bound']['median']:,.3g}, the risk at "
+        f"{bound['best_step_of_risk']['median']:,.0f} (medians).",
     ]
     return "\n".join(lines)
 
@@ -81,8 +82,8 @@ def speed_block(found: Summaries) -> str:
         f"For {toy['steps']:,} steps of the toy (d = {toy['features']}, m = {toy['samples']}) the closed form took "
         f"{1000 * toy['seconds']['closed_form']:.1f} ms: {faster['naive']:,.0f} times faster than gradient descent in "
         f"NumPy on the samples, {faster['gram']:,.0f} times faster than on the Gram matrix, with risks that agree to "
-        f"{worst:.0e} relative. A problem of d = {large['features']:,} features and m = {large['samples']:,} samples took "
-        f"{large['seconds_to_decompose']:.0f} s and {large['peak_memory_mib'] / 1024:.1f} GiB at most, the libraries "
+        f"{worst:.0e} relative. A problem of d = {large['features']:,} features and m = {large['samples']:,} samples "
+        f"took {large['seconds_to_decompose']:.0f} s and {large['peak_memory_mib'] / 1024:.1f} GiB at most, the libraries "
         f"included (one thread, {versions['cpu']}, numpy {versions['numpy']}; one measurement, no interval)."
     )
 
@@ -109,8 +110,8 @@ def noise_block(found: Summaries) -> str:
         lines += [
             "",
             f"On {found[name]['data']}, intrusion is most frequent for {worst['a']} with {worst['b']}: "
-            f"{_share(worst['third_class'])} of {worst['third_class']['n']} mixtures look like another class, most often "
-            f"{worst['looks_most_like']}.",
+            f"{_share(worst['third_class'])} of {worst['third_class']['n']} mixtures look like another class, most "
+            f"often {worst['looks_most_like']}.",
         ]
     return "\n".join(lines)
 
