@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from overmix.errors import OvermixError
+from overmix.report.figures import to_png
 from overmix.report.numbers import percent, percent_range
 from overmix.study.files import read_json, write_bytes, write_json
 
@@ -29,7 +30,7 @@ SPEED = Path("results/random_features.json")
 NOISE = ("noise-digits", "noise-mnist1d", "noise-fashion_mnist")
 HESSIAN = ("hessian-digits", "hessian-fashion_mnist")
 SHOWN = {
-    "dynamics": ("risk-generic", "risk-realizable", "bound", "switch-time"),
+    "dynamics": ("risk-generic", "risk-realizable", "bound", "switch-time", "modes"),
     "noise-digits": ("third-class",),
     "noise-fashion_mnist": ("noise-by-class-pair", "third-class", "noise-by-lam"),
     "hessian-digits": ("hessian-trace",),
@@ -83,8 +84,8 @@ def speed_block(found: Summaries) -> str:
         f"{1000 * toy['seconds']['closed_form']:.1f} ms: {faster['naive']:,.0f} times faster than gradient descent in "
         f"NumPy on the samples, {faster['gram']:,.0f} times faster than on the Gram matrix, with risks that agree to "
         f"{worst:.0e} relative. A problem of d = {large['features']:,} features and m = {large['samples']:,} samples "
-        f"took {large['seconds_to_decompose']:.0f} s and {large['peak_memory_mib'] / 1024:.1f} GiB at most, the libraries "
-        f"included (one thread, {versions['cpu']}, numpy {versions['numpy']}; one measurement, no interval)."
+        f"took {large['seconds_to_decompose']:.0f} s and {large['peak_memory_mib'] / 1024:.1f} GiB at most, the "
+        f"libraries included (one thread, {versions['cpu']}, numpy {versions['numpy']}; one measurement, no interval)."
     )
 
 
@@ -207,7 +208,8 @@ def main() -> None:
         assert folder is not None
         write_json(RESULTS / f"{name}.json", read_json(folder / name / "summary.json"))
         for chart in SHOWN.get(name, ()):
-            write_bytes(FIGURES / f"{name}-{chart}.png", (folder / name / "figures" / f"{chart}.png").read_bytes())
+            svg = (folder / name / "figures" / f"{chart}.svg").read_text(encoding="utf-8")
+            write_bytes(FIGURES / f"{name}-{chart}.png", to_png(svg, scale=1.4))
     write_bytes(PAGE, with_blocks(PAGE.read_text(encoding="utf-8"), read_results()).encode())
 
 
