@@ -130,9 +130,10 @@ def hessian_block(found: Summaries) -> str:
                 )
     first = found[HESSIAN[0]]
     setting = first["setting"]
+    sizes = " and ".join(f"{found[name]['setting']['samples']:,}" for name in HESSIAN)
     lines += [
         "",
-        f"{setting['model']}, {setting['samples']:,} training samples, {setting['epochs']} epochs, "
+        f"{setting['model']}, {sizes} training samples, {setting['epochs']} epochs, "
         f"{len(first['seeds'])} seeds, {setting['mixtures']:,} mixtures each; 95 % t-intervals over seeds; ratios are "
         f"geometric means, paired; {_versions(first)}.",
     ]
