@@ -10,9 +10,10 @@ import numpy as np
 
 from overmix.explain.floor import loss_floor
 from overmix.mix import BetaCoefficient, HiddenSpace, InputSpace, RandomPairing, Recipe
-from overmix.recipes import NoMixup, make_recipe
+from overmix.recipes import NoMixup
 from overmix.study.cells import expand
 from overmix.study.prepare import open_dataset, pool_key, replica_of
+from overmix.study.recipes import build_recipe
 from overmix.study.spec import ConditionSpec, StudySpec
 from overmix.switch import Always, Never, OffAt, make_schedule
 
@@ -36,7 +37,7 @@ def condition_floor(
         counts: per seed, the training samples of each class; the floors are averaged.
     """
     name = condition.recipe_name
-    recipe = make_recipe(name, **condition.recipe_parameters)
+    recipe = build_recipe(name, **condition.recipe_parameters)
     schedule = make_schedule(condition.schedule)
     if isinstance(recipe, NoMixup) or isinstance(schedule, Never):
         return ConditionFloor(None, "nothing is mixed: labels are certain")

@@ -23,7 +23,6 @@ from overmix.diagnose import (
 )
 from overmix.study.floors import condition_floor
 from overmix.study.plain import canonical, digest
-from overmix.study.recipes import build_recipe
 from overmix.study.roles import roles_of, switch_epoch_of
 from overmix.study.spec import ConditionSpec, StudySpec, TrainSpec
 from overmix.train import diverged
