@@ -65,6 +65,15 @@ def test_the_floor_of_a_data_set_and_of_a_study(overmix, study_file, tmp_path, m
     assert rows[1]["floor"] == pytest.approx(expected, abs=1e-12)
 
 
+def test_a_study_that_names_code_needs_permission(overmix, study_file):
+    path = study_file("data: {train_size: 64}\nmodel: no_such_module:make\nseeds: 1\ntrain: {batch_size: 32}\n")
+    outcome = overmix("explain", "floor", "--study", path)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "allow it with --allow-code" in outcome.err
+    # The floor needs the labels alone: no model is built.
+    assert overmix("explain", "floor", "--study", path, "--allow-code").code == 0
+
+
 REFUSED = [
     (["floor"], "classes = None: give one of --classes, --class-counts, --data or --study"),
     (["floor", "--classes", "3", "--class-counts", "1,2"], "give one of --classes, "),

@@ -24,7 +24,7 @@ Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for report
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of a table.")]
 Data = Annotated[str, typer.Option("--data", help="Name of a data set, or an .npz file with your x and y.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
-AllowCode = Annotated[bool, typer.Option("--allow-code", help="Let --teacher or --model name code by import path.")]
+AllowCode = Annotated[bool, typer.Option("--allow-code", help="Let code be named by import path (runs it).")]
 
 
 @explain.callback()
@@ -45,6 +45,7 @@ def floor(
     objective: Annotated[str, typer.Option(help="cross_entropy, squared_error or squared_error_mixed.")] = (
         "cross_entropy"
     ),
+    allow_code: AllowCode = False,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -64,7 +65,7 @@ def floor(
     if len(named) != 1:
         raise ConfigError("classes", named or None, "give one of --classes, --class-counts, --data or --study")
     if study is not None:
-        _floors_of_study(study, as_json=as_json)
+        _floors_of_study(study, allow_code=allow_code, as_json=as_json)
         return
     from overmix.report.explain.floor import explain_floor
 
@@ -285,11 +286,11 @@ def _one_thread() -> None:
         torch.set_num_threads(1)
 
 
-def _floors_of_study(path: Path, *, as_json: bool) -> None:
+def _floors_of_study(path: Path, *, allow_code: bool, as_json: bool) -> None:
     from overmix.study import read_study
     from overmix.study.floors import study_floors
 
-    floors: list[dict[str, Any]] = study_floors(read_study(path))
+    floors: list[dict[str, Any]] = study_floors(read_study(path, allow_code=allow_code))
     if as_json:
         print(json.dumps({"command": "explain floor", "conditions": floors}, indent=2, ensure_ascii=False))
         return
