@@ -1,7 +1,8 @@
 """The errors that overmix raises on purpose.
 
 Each one is a single line that names the field, the value and the remedy, and is raised before any work starts. The
-command line prints it without a traceback and exits with code 2.
+command line prints it without a traceback and exits with code 2. :class:`WorkerFault` is the exception: a fault of
+overmix itself, for which the command line exits with code 1.
 """
 
 from __future__ import annotations
@@ -38,6 +39,19 @@ class DataError(OvermixError, ValueError):
 
 class RunDirectoryError(OvermixError):
     """A run directory that cannot be used: locked, foreign, unwritable, or made on another machine."""
+
+
+class WorkerFault(Exception):
+    """A worker process came upon something that nobody foresaw.
+
+    Args:
+        message: what, in one line.
+        details: its traceback there.
+    """
+
+    def __init__(self, message: str, details: str) -> None:
+        super().__init__(message)
+        self.details = details
 
 
 class MissingExtraError(OvermixError, ImportError):

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 import overmix as package
-from overmix.errors import OvermixError
+from overmix.errors import WorkerFault
 from overmix.recipes import registered
 from overmix.study.executor import StudyInterrupted
 
@@ -29,6 +29,7 @@ def test_version(overmix):
                 "overmix run study.yaml --json > summary.json",
             ],
         ),
+        ("plan", ["overmix plan study.yaml", "overmix plan study.yaml --json"]),
         ("report", ["overmix report runs/study"]),
         ("recipes", ["overmix recipes", "overmix recipes --json"]),
         ("census", ["overmix census --recipes Mixup,CMixup", "overmix census --docs"]),
@@ -55,8 +56,11 @@ def test_the_example_of_a_study_file_is_one(overmix):
 def test_the_first_screen_names_every_command_and_the_exit_codes(overmix):
     outcome = overmix("--help")
     assert outcome.code == 0
-    for word in ("demo", "run", "report", "recipes", "Start with overmix demo", "130"):
-        assert word in outcome.out
+    text = re.sub(r"\s+", " ", outcome.out)
+    for word in ("demo", "run", "plan", "report", "recipes", "Start with overmix demo"):
+        assert word in text
+    for code in ("0 done", "1 a fault of overmix itself", "2 something to mend in what was given", "130 stopped"):
+        assert code in text
     assert overmix().out.split() == outcome.out.split()
 
 
@@ -196,19 +200,26 @@ def test_ctrl_c_elsewhere_is_just_the_end(overmix, monkeypatch):
     assert overmix("recipes") == (130, "", "overmix: stopped\n")
 
 
-def test_a_failed_worker_shows_its_traceback(overmix, study_file, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "overmix.study.run.run_local", raising(OvermixError("a worker failed: X\nTraceback [...]:\n  here"))
-    )
+def test_a_fault_in_a_worker_shows_its_traceback_and_is_called_a_fault(overmix, study_file, tmp_path, monkeypatch):
+    fault = WorkerFault("a worker failed with X: [red]", "Traceback [...]:\n  here\n")
+    monkeypatch.setattr("overmix.study.run.run_local", raising(fault))
     outcome = overmix("run", study_file(), "--out", tmp_path / "out")
-    assert outcome.code == 2
-    assert outcome.err == "overmix: a worker failed: X\nTraceback [...]:\n  here\n"
+    assert (outcome.code, outcome.out.count("Traceback")) == (1, 0)
+    assert outcome.err.startswith(
+        "Traceback [...]:\n  here\n\novermix: a worker failed with X: [red]\novermix: this is a fault of overmix "
+    )
 
 
 def test_our_own_mistakes_are_not_hidden(overmix, monkeypatch):
     monkeypatch.setattr("overmix.recipes.registered", raising(ZeroDivisionError("a bug")))
-    with pytest.raises(ZeroDivisionError):
-        overmix("recipes")
+    outcome = overmix("recipes")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith("Traceback (most recent call last):\n")
+    last = outcome.err.splitlines()[-2:]
+    assert last[0] == "overmix: ZeroDivisionError: a bug"
+    assert last[1].startswith(
+        f"overmix: this is a fault of overmix {package.__version__}, not of what you gave: please"
+    )
 
 
 @pytest.fixture
@@ -240,9 +251,9 @@ def test_without_the_extra_it_is_named(main, monkeypatch, module, package):
     assert main("demo") == (2, "", f"overmix: {package} is not installed: pip install 'overmix[study]'\n")
 
 
-def test_another_missing_module_is_our_own_mistake(monkeypatch):
-    from overmix.cli import main
-
+def test_another_missing_module_is_our_own_mistake(main, monkeypatch):
     monkeypatch.setattr("overmix.cli.app.run", raising(ModuleNotFoundError("No module named 'x'", name="x")))
-    with pytest.raises(ModuleNotFoundError):
-        main()
+    code, out, err = main("demo")
+    assert (code, out) == (1, "")
+    assert "Traceback" in err
+    assert "a fault of overmix" in err

@@ -107,6 +107,36 @@ def test_interval_covers_the_truth_as_often_as_it_says(n_seeds: int) -> None:
 p_lists = st.lists(st.floats(0, 1), min_size=1, max_size=7)
 
 
+@pytest.mark.parametrize("looks", [1, 2, 8])
+def test_one_of_several_has_the_interval_of_the_higher_level(looks: int) -> None:
+    a, b = np.random.default_rng(0).normal(size=(2, 7))
+    found, direct = paired_values(a, b).as_one_of(looks), paired_values(a, b, level=1 - 0.05 / looks)
+    assert found.ci == pytest.approx(direct.ci)
+    assert direct.p_value is not None
+    assert found.p_value == pytest.approx(min(1.0, looks * direct.p_value))
+    assert (found.difference, found.n, found.level) == (direct.difference, 7, 0.95)
+
+
+def test_the_best_of_several_is_a_false_alarm_as_rarely_as_one() -> None:
+    rng, alarms, plain = np.random.default_rng(1), 0, 0
+    for _ in range(400):
+        reference, candidates = rng.normal(size=6), rng.normal(size=(8, 6))
+        best = min(candidates, key=lambda values: float(values.mean()))
+        found = paired_values(best, reference)
+        plain += found.ci is not None and found.ci[1] < 0
+        corrected = found.as_one_of(8).ci
+        alarms += corrected is not None and corrected[1] < 0
+    assert plain > 25  # without the correction it is one in eleven, not one in forty
+    assert alarms <= 10  # at most one in forty on this side
+
+
+def test_one_of_none_is_refused_and_one_seed_stays_as_it_is() -> None:
+    single = paired_values(np.ones(1), np.zeros(1))
+    assert single.as_one_of(5) == single
+    with pytest.raises(ConfigError, match="looks = 0"):
+        single.as_one_of(0)
+
+
 @given(p_lists)
 def test_holm_is_the_closure_of_bonferroni(p_values: list[float]) -> None:
     """A hypothesis is rejected if every set that holds it is rejected by Bonferroni's test."""

@@ -25,8 +25,9 @@ def blocks(language: str) -> list[Any]:
 
 
 @pytest.fixture
-def readers_own():
+def readers_own(tmp_path, monkeypatch):
     """What a reader has at hand when a block begins in the middle: a model, data, an optimizer."""
+    monkeypatch.chdir(tmp_path)  # what an example writes
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
     x, y = torch.rand(48, 1, 8, 8), torch.randint(10, (48,))

@@ -167,6 +167,10 @@ def summarise(curves: pl.DataFrame, conditions: list[dict[str, Any]], *, seeds: 
             "kind": "switch",
             "sentence": "Mixup over-trains: switch it off at epoch 128 (safe 64–256).",
             "condition": best,
+            "gain_of": best,
+            "chosen_on": "validation",
+            "candidates": 2,
+            "note": "Mixup → ERM @128 was chosen among 2 conditions that mix, by their error on held-out samples.",
             "switch_epoch": 128,
             "safe": [64, 256],
             "gain_over_erm": gain,
@@ -234,7 +238,7 @@ def _hostile() -> FakeResult:
     conditions = [CONDITIONS[0], CONDITIONS[1] | {"name": HOSTILE}, CONDITIONS[2] | {"name": 'a"b]].c\\ \u2028 & <b>'}]
     result = make_result(seeds=3, epochs=50, conditions=conditions, name=HOSTILE)
     summary = copy.deepcopy(result.summary)
-    summary["advice"] |= {"sentence": HOSTILE, "code": HOSTILE, "kind": HOSTILE}
+    summary["advice"] |= {"sentence": HOSTILE, "code": HOSTILE, "kind": HOSTILE, "note": HOSTILE, "gain_of": HOSTILE}
     summary["versions"] |= {"cpu": HOSTILE, HOSTILE: "1"}
     return result.but(summary=summary)
 
@@ -242,6 +246,24 @@ def _hostile() -> FakeResult:
 def _bare() -> FakeResult:
     result = make_result(seeds=2)
     return result.but(floor=None, summary={k: v for k, v in result.summary.items() if k not in ("advice", "versions")})
+
+
+def _tracked(**settings: Any) -> FakeResult:
+    """A study in which all but ERM is looked at more closely."""
+    result = make_result(**({"seeds": 2, "epochs": 100} | settings))
+    rise = pl.col("epoch").log() / 10
+    values = {
+        "gradient_norm_mixed": 0.5 + rise,
+        "gradient_norm_clean": 1 / pl.col("epoch"),
+        "noise_memorized": rise,
+        "noise_resisted": 0.9 - rise,
+        "mixtures_learnt": 0.4 + rise,
+        "noise_share": pl.lit(0.21),
+        "truth_error": pl.lit(0.043),
+    }
+    mixes = pl.col("condition") != "ERM"
+    tracked = {name: pl.when(mixes).then(value.cast(pl.Float64)) for name, value in values.items()}
+    return result.but(curves=result.curves.with_columns(**tracked))
 
 
 def _many() -> FakeResult:
@@ -266,7 +288,13 @@ ODD_STUDIES: dict[str, Callable[[], FakeResult]] = {
     "a condition diverged": lambda: _with_diverged("Mixup", (0, 1, 2, 3)),
     "hostile names": _hostile,
     "many conditions": _many,
+    "tracked": _tracked,
 }
+
+
+@pytest.fixture(scope="session", name="make_tracked")
+def _make_tracked() -> Callable[..., FakeResult]:
+    return _tracked
 
 
 @pytest.fixture(params=list(ODD_STUDIES))

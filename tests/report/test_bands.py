@@ -63,6 +63,11 @@ def test_what_counts_as_diverged(value: float) -> None:
     assert diverged_replicas(curves(np.array([0.1, value]), metric="test_cross_entropy")).rows() == [("ERM", 1)]
 
 
+def test_a_training_loss_beyond_all_hope_counts_as_diverged_here_as_in_the_summary() -> None:
+    frame = curves(np.array([0.1, 1e6]), metric="mix_loss").with_columns(test_cross_entropy=pl.lit(2.3))
+    assert diverged_replicas(frame).rows() == [("ERM", 1)]
+
+
 def test_missing_validation_is_no_divergence() -> None:
     frame = curves(np.array([0.3, 0.4])).with_columns(val_error=pl.lit(None, pl.Float64), mix_loss=None)
     assert diverged_replicas(frame).is_empty()

@@ -59,7 +59,18 @@ def test_an_id_never_changes():
         ({"compare": [{}], "model": "mlp"}, {"compare": [{}], "model": {"hidden": [256, 256], "dropout": 0}}),
         ({"compare": [{"train": {"epochs": 5}}]}, {"compare": [{}], "train": {"epochs": 5}}),
         ({"compare": [{}], "train": {"optimizer": {"lr": 1}}}, {"compare": [{}], "train": {"optimizer": {"lr": 1.0}}}),
-        ({"compare": [{}], "train": {"average": None}}, {"compare": [{}]}),
+        (
+            {"compare": [{"train": {"optimizer": "adamw"}}]},
+            {"compare": [{}], "train": {"optimizer": {"name": "adamw", "lr": 0.001}}},
+        ),
+        (
+            {"compare": [{}], "train": {"track": ["memorization", "gradient_norm"]}},
+            {"compare": [{"train": {"track": ["gradient_norm", "memorization"]}}]},
+        ),
+        ({"compare": [{"train": {"track": []}}], "train": {"track": ["memorization"]}}, {"compare": [{}]}),
+        ({"compare": [{}], "train": {"average": None, "augment": None}}, {"compare": [{}]}),
+        ({"compare": [{"train": {"augment": None}}], "train": {"augment": {}}}, {"compare": [{}]}),
+        ({"compare": [{}], "train": {"augment": {"crop": 4}}}, {"compare": [{"train": {"augment": {"flip": True}}}]}),
         ({"compare": [{}], "name": "this"}, {"compare": [{}], "name": "that"}),
         ({"compare": [{}], "seeds": [0]}, {"compare": [{}], "executor": {"workers": 3}}),
     ],
@@ -89,6 +100,12 @@ def test_different_trainings_have_different_ids():
         {"train": {"optimizer": {"nesterov": True}}},
         {"train": {"lr_schedule": "cosine"}},
         {"train": {"average": 0.9}},
+        {"train": {"optimizer": "adamw"}},
+        {"train": {"optimizer": {"name": "adamw", "betas": [0.5, 0.9]}}},
+        {"train": {"augment": {}}},
+        {"train": {"augment": {"crop": 2}}},
+        {"train": {"track": ["gradient_norm"]}},
+        {"train": {"track": ["gradient_norm", "memorization"]}},
     ]
     ids = [only(**({"compare": [{}]} | variant)).id for variant in variants]
     assert len(set(ids)) == len(variants)
@@ -105,6 +122,8 @@ def test_different_trainings_have_different_ids():
         ({"train": {"optimizer": {"nesterov": True}}}, False),
         ({"train": {"epochs": 5}}, False),
         ({"train": {"average": 0.9}}, False),
+        ({"train": {"augment": {}}}, False),
+        ({"train": {"optimizer": "adamw"}}, False),
         ({"train": {"batch_size": 32}}, False),
         ({"model": {"hidden": [3]}}, False),
         ({"data": {"train_size": 100}}, False),

@@ -154,6 +154,35 @@ def test_what_may_be_added_to_a_study(adopted):
     assert adopted.read()["study"] == extended
 
 
+def test_a_finished_study_is_described_until_its_extension_is_finished(adopted):
+    adopted.summary_file.touch()
+    extended = STUDY | {"seeds": [0, 1]}
+    marks = adopted.adopt(extended, MARKS | {"data": {"mnist1d": "d3"}}, other_machine=False)
+    assert adopted.read()["study"] == STUDY
+    # What the extension is trained on is on record before it is trained.
+    assert adopted.read()["marks"] == marks
+    assert marks["data"] == {"digits": "d1", "mnist1d": "d3"}
+    adopted.finish(extended, marks)
+    assert adopted.read() == {"format": 1, "study": extended, "marks": marks}
+
+
+def test_data_and_code_that_are_read_again_are_checked(adopted, tmp_path):
+    adopted.check_data("digits", "d1")
+    adopted.check_data("new", "d9")
+    adopted.check_code("m:f", "c1")
+    with pytest.raises(RunDirectoryError, match="the data of digits changed since the study was begun: restore it, or"):
+        adopted.check_data("digits", "d2")
+    with pytest.raises(RunDirectoryError, match="the code of m:f changed since the study was begun: restore it, or"):
+        adopted.check_code("m:f", "c2")
+    RunDirectory(tmp_path / "none").check_data("digits", "d1")
+
+
+def test_data_are_called_as_the_user_knows_them(adopted):
+    key = '{"name":"npz","path":"/x/d.npz","test_size":0.25}'
+    adopt(adopted, data={key: "d1"})
+    refused(adopted, "the data of npz /x/d.npz changed since the study was begun", data={key: "d2"})
+
+
 def test_another_fingerprint(adopted):
     other = {"torch": "2.5", "threads": 1}
     told = "begun with torch '2.4', now '2.5': choose another --out, or mix them knowingly with --other-machine"
@@ -164,6 +193,11 @@ def test_another_fingerprint(adopted):
     assert marks["earlier_fingerprints"] == [MARKS["fingerprint"]]
     adopt(adopted, fingerprint=other)
     assert adopted.read()["marks"]["earlier_fingerprints"] == [MARKS["fingerprint"]]
+    # Back and forth: each machine is named once, and the present one is no earlier one.
+    for _ in range(2):
+        adopt(adopted, other_machine=True)
+        assert adopted.read()["marks"]["earlier_fingerprints"] == [other]
+        adopt(adopted, fingerprint=other, other_machine=True)
 
 
 def test_a_fingerprint_with_another_key(adopted):
@@ -181,9 +215,17 @@ def test_edited_marks(adopted):
 def test_changed_data_and_code(adopted):
     for other_machine in (False, True):
         refused(
-            adopted, "the data of digits changed since it was begun", other_machine=other_machine, data={"digits": "d2"}
+            adopted,
+            "the data of digits changed since the study was begun",
+            other_machine=other_machine,
+            data={"digits": "d2"},
         )
-        refused(adopted, "the code of m:f changed since it was begun", other_machine=other_machine, code={"m:f": "c2"})
+        refused(
+            adopted,
+            "the code of m:f changed since the study was begun",
+            other_machine=other_machine,
+            code={"m:f": "c2"},
+        )
 
 
 def test_further_data_and_code_are_added(adopted):

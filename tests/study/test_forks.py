@@ -42,7 +42,7 @@ def run(spec, path, stop_after=None, order=with_forks):
         runner.run(task, forks)
     directory.tidy(prepared.tasks)
     assert not list((path / "checkpoints").iterdir())
-    summary = write_results(prepared.spec, prepared.tasks, directory, MARKS)
+    summary = write_results(prepared.spec, prepared.tasks, directory, MARKS).summary
     return summary, pl.read_parquet(directory.curves_file)
 
 

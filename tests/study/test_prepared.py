@@ -80,6 +80,16 @@ def test_a_recipe_that_the_engine_cannot_train_is_refused_before_work(tiny):
     )
 
 
+def test_only_images_are_augmented(tiny):
+    pytest.importorskip("mnist1d")
+    compare = [{}, {"name": "B", "data": {"name": "mnist1d"}, "train": {"augment": {"crop": 2}}}]
+    told = r"^compare\[B\]\.train\.augment = .*: it needs images \(channels, height, width\), .*: leave it out$"
+    with pytest.raises(ConfigError, match=told):
+        prepare(tiny(compare=compare))
+    with pytest.raises(ConfigError, match=r"\.train\.augment\.crop = 8: use at most 7: images of shape \(1, 8, 8\)"):
+        prepare(tiny(train={"epochs": 2, "batch_size": 32, "augment": {"crop": 8}}))
+
+
 def test_every_seed_is_checked(tiny):
     # Without balancing, some seeds of so small a subset lack a class, others do not.
     outcomes = []

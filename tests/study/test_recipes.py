@@ -206,7 +206,8 @@ if __name__ == "__main__":
 def test_the_study_says_how_to_call_it_in_a_loop(own_methods):
     from overmix.study.summary import _imported
 
-    assert _imported("Mixup") == "overmix.recipes.Mixup"
+    assert _imported("Mixup") == "overmix.Mixup"
+    assert _imported("CutMix") == "overmix.recipes.CutMix"
     assert _imported(own_methods) == "own_methods.OwnHalves"
 
 

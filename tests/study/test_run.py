@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from overmix.errors import OvermixError, RunDirectoryError
-from overmix.study import load_result, run_study
+from overmix.study import finished_result, load_result, run_study
 from overmix.study.checkpoint import load_tensors
 from overmix.study.executor import StudyInterrupted
+from overmix.study.files import locked
+from overmix.train import TRACKED
 
 pytestmark = pytest.mark.usefixtures("in_process")
 
@@ -60,6 +62,32 @@ def test_curves_do_not_depend_on_where_or_when(run, out, tiny, tmp_path):
     run(tiny())
     run_study(tiny(executor={"workers": 5}, name="other"), tmp_path / "other")
     assert (out / "curves.parquet").read_bytes() == (tmp_path / "other" / "curves.parquet").read_bytes()
+
+
+def test_conditions_with_and_without_augmentation(run, out, tiny, tmp_path):
+    compare = [{"name": "A"}, {"name": "B", "train": {"augment": {"crop": 1, "flip": False}}}]
+    assert len(run(tiny(compare=compare))) == 2
+    curves = load_result(out).curves
+    plain, augmented = (curves.filter(curves["condition"] == name)["mix_loss"] for name in "AB")
+    assert not plain.equals(augmented)
+    # The condition without is the study without, by the byte.
+    run_study(tiny(compare=compare[:1]), tmp_path / "alone")
+    assert load_result(tmp_path / "alone").curves["mix_loss"].equals(plain)
+
+
+def test_what_is_tracked_are_further_columns_and_nothing_else_changes(run, out, tiny, tmp_path):
+    both = ["gradient_norm", "memorization"]
+    compare = [{"name": "A"}, {"name": "B", "train": {"track": both}}, {"name": "C", "train": {"track": both[:1]}}]
+    run(tiny(compare=compare))
+    run_study(tiny(compare=compare[:1]), tmp_path / "plain")
+    curves, plain = load_result(out).curves, load_result(tmp_path / "plain").curves
+    assert curves.columns == [*plain.columns, *TRACKED]
+    for name in "ABC":
+        own = curves.filter(curves["condition"] == name)
+        assert own.drop("condition", *TRACKED).equals(plain.drop("condition"))
+    nulls = {name: [own.null_count() for own in curves.filter(curves["condition"] == name)[TRACKED]] for name in "ABC"}
+    rows = len(plain)
+    assert nulls == {"A": [rows] * 7, "B": [0] * 7, "C": [0] * 2 + [rows] * 5}
 
 
 @pytest.mark.parametrize("model", [{"hidden": [4]}, {"name": "convnet", "width": 1}])
@@ -118,18 +146,73 @@ def test_twins_start_alike(run, out, tiny):
     assert not on.equals(off)
 
 
-def test_an_extension_that_is_not_finished_shows_no_old_results(run, out, tiny, monkeypatch):
+@pytest.mark.parametrize("where", ["run_local", "write_results"])
+def test_an_extension_that_is_interrupted_leaves_the_finished_study_as_it_was(run, out, tiny, monkeypatch, where):
     run(tiny(seeds=2))
-    load_result(out)
+    before = files(out, "*.parquet", "*.json")
+    summary = load_result(out).summary
 
     def stop(*_args, **_options):
         raise StudyInterrupted("stopped")
 
-    monkeypatch.setattr("overmix.study.run.run_local", stop)
-    with pytest.raises(StudyInterrupted):
-        run_study(tiny(seeds=3), out)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"overmix.study.run.{where}", stop)
+        with pytest.raises(StudyInterrupted):
+            run_study(tiny(seeds=3), out)
+    assert load_result(out).summary == summary
+    described = {path: path.read_bytes() for path in before if path.name != "study.json"}
+    assert described.items() <= before.items()
+    assert json.loads((out / "study.json").read_text())["study"]["seeds"] == [0, 1]
+    run(tiny(seeds=3))
+    assert len(load_result(out).spec["seeds"]) == 3
+
+
+def test_an_extension_that_is_interrupted_between_its_results_says_so(run, out, tiny, monkeypatch):
+    run(tiny(seeds=2))
+
+    def stop(*_args, **_options):
+        raise StudyInterrupted("stopped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("overmix.study.result.summarise", stop)
+        patch.setattr("overmix.study.result.write_json", stop)
+        with pytest.raises(StudyInterrupted):
+            run_study(tiny(seeds=3), out)
+    load_result(out)  # the summary fails before anything is written
+    with monkeypatch.context() as patch:
+        patch.setattr("overmix.study.result.write_json", stop)
+        with pytest.raises(StudyInterrupted):
+            run_study(tiny(seeds=3), out)
     with pytest.raises(RunDirectoryError, match="the study is not finished: run the same 'overmix run' again to go on"):
         load_result(out)
+    run(tiny(seeds=3))
+    assert len(load_result(out).spec["seeds"]) == 3
+
+
+def test_the_report_is_written_while_nobody_else_may_write(out, tiny):
+    seen = []
+
+    def show(result):
+        with pytest.raises(RunDirectoryError, match="another overmix process is writing here"), locked(out):
+            pass
+        seen.append(result)
+
+    summary = run_study(tiny(), out, show=show)
+    (result,) = seen
+    again = load_result(out)
+    assert result.summary == summary == again.summary
+    assert result.curves.equals(again.curves)
+    assert (result.spec, result.floor) == (again.spec, again.floor)
+
+
+def test_a_finished_result_is_given_under_the_lock(out, tiny):
+    with pytest.raises(RunDirectoryError, match="it is no run directory"), finished_result(out):
+        pass
+    assert not out.exists()
+    run_study(tiny(), out)
+    with finished_result(out) as result, pytest.raises(RunDirectoryError, match="another overmix"), locked(out):
+        pass
+    assert result.summary["name"] == "tiny"
 
 
 def test_another_study_is_refused_before_anything_is_written(run, out, tiny):
@@ -150,6 +233,9 @@ def test_another_machine_is_refused_unless_asked_for(run, out, tiny):
     with pytest.raises(RunDirectoryError, match=r"begun with cpu 'Another One', now .*--other-machine"):
         run_study(tiny(), out)
     assert run(tiny(), other_machine=True) == []
+    summary = load_result(out).summary
+    assert [versions["cpu"] for versions in summary["earlier_versions"]] == ["Another One"]
+    assert summary["versions"]["cpu"] != "Another One"
 
 
 def test_changed_data_are_refused(run, out, tiny, tmp_path):
@@ -161,8 +247,24 @@ def test_changed_data_are_refused(run, out, tiny, tmp_path):
     run(spec)
     x[3] += 1
     np.savez(path, x=x, y=y)
-    with pytest.raises(RunDirectoryError, match=r"the data of \{.*npz.*\} changed since it was begun: choose another"):
+    with pytest.raises(
+        RunDirectoryError, match=r"the data of npz /.*d.npz changed since the study was begun: restore it"
+    ):
         run_study(spec, out)
+
+
+def test_data_that_change_between_the_check_and_the_training_are_refused(out, tiny, tmp_path, monkeypatch):
+    x, y = np.random.default_rng(0).random((200, 5)), np.arange(200) % 4
+    path = tmp_path / "d.npz"
+    np.savez(path, x=x, y=y)
+    spec = tiny(data={"name": "npz", "path": str(path), "train_size": 64})
+
+    def write_again(_outlook):
+        np.savez(path, x=x + 1, y=y)
+
+    with pytest.raises(RunDirectoryError, match=r"the data of npz /.*d.npz changed since the study was begun"):
+        run_study(spec, out, on_start=write_again)
+    assert not list((out / "stacks").iterdir())
 
 
 SOURCE = "def make(*, sample_shape, num_classes):\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, num_classes))"
@@ -175,7 +277,10 @@ def test_changed_code_is_refused(run, out, tiny, model_file, tmp_path):
     assert run(spec, allow_code=True) == []
     file = tmp_path / f"{path.partition(':')[0]}.py"
     file.write_text(file.read_text() + "# edited\n")
-    with pytest.raises(RunDirectoryError, match=f"the code of {path} changed since it was begun: choose another --out"):
+    with pytest.raises(
+        RunDirectoryError,
+        match=f"the code of {path} changed since the study was begun: restore it, or choose another --out",
+    ):
         run_study(spec, out, allow_code=True)
 
 

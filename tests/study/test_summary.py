@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -10,13 +11,13 @@ from overmix.train import METRICS
 
 TOP = {
     "schema_version", "name", "metric", "conditions", "comparisons", "best",  # what scripts may rely on
-    "advice", "floor", "epochs", "n_test", "steps", "elapsed_seconds", "versions",
+    "advice", "floor", "epochs", "n_test", "steps", "elapsed_seconds", "versions", "earlier_versions",
 }  # fmt: skip
 CONDITION = {
     "name", "n_seeds", "n_diverged", "final_error", "final_error_ci", "lowest_error", "turning_epoch", "depth",
     "depth_ci", "verdict",  # what scripts may rely on
     "role", "switch_epoch", "decided", "best_checkpoint", "cost", "steps", "seconds", "lowest_error_ci",
-    "turning_epoch_ci", "delta", "method", "advice",
+    "turning_epoch_ci", "delta", "method", "advice", "epochs", "family", "lowest_loss", "accumulated_lr",
     "final_cross_entropy", "final_cross_entropy_ci", "final_brier", "final_brier_ci", "final_ece", "final_ece_ci",
 }  # fmt: skip
 COMPARISON = {"a", "b", "difference", "ci", "n", "p_value", "p_holm"}
@@ -164,7 +165,11 @@ def cell(spec, condition, seed, wrong, loss=0.1):
     return CellResult(
         condition=condition,
         seed=seed,
-        content={"data": spec.data.model_dump(), "train": spec.train.model_dump()},
+        content={
+            "data": spec.data.model_dump(),
+            "train": spec.train.model_dump(),
+            "recipe": next({c.recipe_name: c.recipe_parameters} for c in spec.compare if c.name == condition),
+        },
         epochs=np.array([1, 2]),
         values={name: np.array([0.5, 0.5]) for name in METRICS} | {"mix_loss": np.array([0.1, loss])},
         wrong=np.array([wrong, wrong], dtype=np.uint8),
@@ -192,3 +197,137 @@ def test_only_seeds_that_both_conditions_finished_are_compared():
     assert (b["n_seeds"], b["n_diverged"], b["final_error"]) == (3, 1, pytest.approx(0.25))
     (comparison,) = summary["comparisons"]
     assert (comparison["n"], comparison["difference"]) == (1, pytest.approx(0.25))
+
+
+FINALS = {"ERM": 0.15, "Mixup": 0.2, "@1": 0.05, "@3": 0.06}
+COMPARE = [
+    {"name": "ERM", "recipe": "NoMixup"},
+    {"name": "Mixup", "recipe": {"Mixup": {"alpha": float("inf")}}},
+    {"name": "@1", "recipe": {"Mixup": {"alpha": float("inf")}}, "schedule": {"off_at": 1}},
+    {"name": "@3", "recipe": {"Mixup": {"alpha": float("inf")}}, "schedule": {"off_at": 3}},
+]
+
+
+def study_of(compare, finals, *, val_errors=None, **keys):
+    """Return the summary of a study of eight seeds that ends with these test errors."""
+    data = {"name": "digits", "val_size": 50 if val_errors else 0}
+    spec = parse_study({"train": {"epochs": 4}, "compare": compare, "seeds": 8, "data": data})
+    cells = []
+    for name, error in finals.items():
+        for seed in spec.seed_list:
+            wrong = np.random.default_rng([seed, 7]).random(1000) < error  # twins: the same samples are hard
+            one = replace(cell(spec, name, seed, [0]), wrong=np.stack([wrong, wrong]).astype(np.uint8), **keys)
+            if val_errors:
+                one = replace(one, values=one.values | {"val_error": np.full(2, val_errors[name])})
+            cells.append(one)
+    return summarise(spec, cells, {"fingerprint": {}})
+
+
+def test_the_switch_is_chosen_on_the_validation_split_and_code_gain_and_sentence_follow():
+    by_validation = study_of(COMPARE, FINALS, val_errors={"ERM": 0.2, "Mixup": 0.3, "@1": 0.12, "@3": 0.11})
+    by_test = study_of(COMPARE, FINALS)
+    for summary, chosen_on, epoch in ((by_validation, "validation", 3), (by_test, "test", 1)):
+        advice = summary["advice"]
+        assert (advice["kind"], advice["chosen_on"], advice["candidates"]) == ("switch", chosen_on, 3)
+        assert (advice["switch_epoch"], advice["condition"], advice["gain_of"]) == (epoch, f"@{epoch}", f"@{epoch}")
+        assert f"at epoch {epoch}" in advice["sentence"]
+        assert advice["code"].endswith(f"switch=overmix.off_at({epoch}))")
+        finals = {row["name"]: row["final_error"] for row in summary["conditions"]}
+        assert advice["gain_over_erm"] == pytest.approx(finals["ERM"] - finals[f"@{epoch}"])
+    plain = next(row for row in by_test["comparisons"] if (row["a"], row["b"]) == ("@1", "ERM"))
+    assert np.diff(by_test["advice"]["gain_ci"]) > 1.1 * np.diff(plain["ci"])
+    plain = next(row for row in by_validation["comparisons"] if (row["a"], row["b"]) == ("@3", "ERM"))
+    assert by_validation["advice"]["gain_ci"] == pytest.approx([-plain["ci"][1], -plain["ci"][0]])
+
+
+@pytest.mark.parametrize(
+    ("finals", "kind"),
+    [
+        (FINALS, "switch"),
+        ({"ERM": 0.1, "Mixup": 0.2, "@1": 0.1, "@3": 0.1}, "no-mixup"),
+        ({"ERM": 0.2, "Mixup": 0.1, "@1": 0.15, "@3": 0.15}, "keep-mixup"),
+    ],
+)
+def test_the_line_of_code_runs(finals, kind):
+    import overmix
+
+    advice = study_of(COMPARE, finals)["advice"]
+    assert advice["kind"] == kind
+    scope = {"overmix": overmix}
+    exec(advice["code"], scope)
+    assert isinstance(scope["run"], overmix.Epochs)
+
+
+@pytest.mark.parametrize("schedule", ["auto", {"auto": {"tail": 0.05, "holdout": 0.3}}])
+def test_the_line_of_code_of_a_switch_that_decides_by_itself_runs(schedule):
+    import torch
+
+    import overmix
+
+    compare = [*COMPARE[:2], {**COMPARE[2], "name": "auto", "schedule": schedule}]
+    finals = {"ERM": 0.15, "Mixup": 0.2, "auto": 0.05}
+    val_errors = {name: error + 0.05 for name, error in finals.items()}
+    summary = study_of(compare, finals, val_errors=val_errors, switch_at=2)
+    advice = summary["advice"]
+    assert summary["conditions"][2]["role"] == "auto"
+    assert (advice["kind"], advice["condition"], advice["switch_epoch"]) == ("switch", "auto", None)
+    model = torch.nn.Linear(2, 2)
+    scope = {"overmix": overmix, "model": model, "optimizer": torch.optim.SGD(model.parameters(), lr=0.1)}
+    exec(advice["code"], scope)
+    assert ("tail=0.05" in advice["code"]) == (schedule != "auto")
+
+
+def test_a_study_in_which_every_condition_overrides_the_training_is_judged():
+    longer = {"train": {"epochs": 5}}
+    compare = [{**entry, **longer} for entry in COMPARE]
+    assert study_of(compare, FINALS)["advice"]["kind"] == "switch"
+
+
+def test_the_rule_by_lowest_training_loss(summary_of):
+    summary, curves = summary_of(seeds=3, train={"epochs": 6, "batch_size": 32, "optimizer": {"lr": 0.5}})
+    for row in summary["conditions"]:
+        own = curves.filter(pl.col("condition") == row["name"])
+        best = own.sort("mix_loss").group_by("seed").first().sort("seed")
+        rule = row["lowest_loss"]
+        assert rule["epochs"] == best["epoch"].to_list()
+        assert rule["loss"] == pytest.approx(best["mix_loss"].mean())
+        assert rule["error"] == pytest.approx(best["test_error"].mean())
+        assert rule["error_ci"][0] <= rule["error"] <= rule["error_ci"][1]
+
+
+def test_budgets_are_a_family_and_nothing_else_is(summary_of):
+    compare = [
+        {"name": "2"},
+        {"name": "3", "train": {"epochs": 3}},
+        {"name": "5", "train": {"epochs": 5, "lr_schedule": "constant"}},
+        {"name": "cosine", "train": {"lr_schedule": "cosine"}},
+        {"name": "ERM", "recipe": "NoMixup"},
+    ]
+    summary, curves = summary_of(compare=compare, train={"epochs": 2, "batch_size": 32})
+    rows = {row["name"]: row for row in summary["conditions"]}
+    assert [row["epochs"] for row in rows.values()] == [2, 3, 5, 2, 2]
+    assert rows["2"]["family"] == rows["3"]["family"] == rows["5"]["family"]
+    assert len({row["family"] for row in rows.values()}) == 3
+    assert curves.group_by("condition").agg(pl.col("epoch").max()).sort("condition")["epoch"].to_list() == [
+        2,
+        3,
+        5,
+        2,
+        2,
+    ]
+
+
+def test_the_learning_rate_adds_up_over_the_steps(summary_of):
+    compare = [
+        {"name": "constant"},
+        {"name": "tenth", "train": {"lr_schedule": {"name": "multistep", "milestones": [2], "gamma": 0.1}}},
+        {"name": "half the data", "data": {"train_size": 32}},
+    ]
+    train = {"epochs": 4, "batch_size": 32, "optimizer": {"lr": 0.5}}
+    summary, curves = summary_of(
+        compare=compare, train=train, data={"name": "digits", "train_size": 64, "balanced": True}
+    )
+    found = [row["accumulated_lr"] for row in summary["conditions"]]
+    np.testing.assert_allclose(found, [[1, 2, 3, 4], [1, 2, 2.1, 2.2], [0.5, 1, 1.5, 2]], rtol=1e-6)
+    own = curves.filter((pl.col("condition") == "half the data") & (pl.col("seed") == 0))
+    assert own["step"].to_list() == own["epoch"].to_list()

@@ -14,8 +14,9 @@ def test_the_grid_its_ends_and_the_alternatives():
     assert roles["CutMix"] == "mixup"
     switched = [c.schedule["off_at"] for c in spec.compare if roles[c.name] == "switched"]
     assert switched == [3, 6, 12, 19, 25, 38, 50, 75]
+    assert roles["CutMix → ERM (auto)"] == "auto"
     assert [name for name, role in roles.items() if role == "other"] == [
-        "CutMix → ERM (auto)", "ERM, weight decay 0.005", "CutMix, weight decay 0.005",
+        "ERM, weight decay 0.005", "CutMix, weight decay 0.005",
         "CutMix, averaged weights", "CutMix, 50 epochs",
     ]  # fmt: skip
     assert all(c.recipe == {"CutMix": {"alpha": 0.5}} for c in spec.compare if "CutMix" in c.name)

@@ -188,7 +188,8 @@ def _training(replicas, factory=mlp, execution="stacked", **overrides) -> StackT
         "batch_size": 12,
         "execution": execution,
     }
-    return StackTraining(**{**fields, **overrides})
+    kind = overrides.pop("kind", StackTraining)
+    return kind(**{**fields, **overrides})
 
 
 @pytest.fixture

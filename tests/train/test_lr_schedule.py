@@ -71,6 +71,25 @@ def test_warm_up_may_be_part_of_an_epoch_or_longer_than_the_training():
     np.testing.assert_allclose(LRSchedule("cosine", warmup=4).factors(2, 2), [1 / 8, 2 / 8, 3 / 8, 4 / 8])
 
 
+@pytest.mark.parametrize(
+    ("schedule", "epochs", "message"),
+    [
+        (LRSchedule("multistep", milestones=(3, 9)), 9, r"^lr_schedule.milestones = 9: use epochs below 9, the length"),
+        (LRSchedule("multistep", milestones=(3, 9)), 10, ""),
+        (LRSchedule("multistep", milestones=(0.999,)), 1, ""),
+        (LRSchedule("constant", milestones=(3, 9)), 9, ""),  # of another schedule
+        (LRSchedule("cosine", warmup=5), 5, r"^lr_schedule.warmup = 5: use fewer epochs than 5, the length"),
+        (LRSchedule("cosine", warmup=4.5), 5, ""),
+    ],
+)
+def test_what_would_come_after_the_end_is_refused(schedule, epochs, message):
+    if not message:
+        schedule.check(epochs)
+        return
+    with pytest.raises(ConfigError, match=message):
+        schedule.check(epochs)
+
+
 @pytest.mark.parametrize(("share", "epochs", "mark"), [(0.5, 9, 4), (0.29, 100, 29), (0.57, 100, 57), (0.75, 4, 3)])
 def test_a_share_is_that_many_whole_epochs_whatever_the_floats_say(share, epochs, mark):
     factors = LRSchedule("multistep", milestones=(share,), gamma=0.1).factors(epochs, steps_per_epoch=2)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 
+from overmix.cli.fault import FAULT, tell_fault
 from overmix.errors import MissingExtraError
 
 _STUDY_MODULES = {
@@ -35,11 +36,13 @@ def main() -> None:
         code = run(sys.argv[1:])
     except ModuleNotFoundError as error:
         module = (error.name or "").partition(".")[0]
-        if module not in _STUDY_MODULES:
-            raise
-        # Only the core is installed: say what is missing instead of showing a traceback.
-        print(f"overmix: {MissingExtraError(_STUDY_MODULES[module], 'study')}", file=sys.stderr)
-        code = 2
+        if module in _STUDY_MODULES:
+            # Only the core is installed: say what is missing instead of showing a traceback.
+            print(f"overmix: {MissingExtraError(_STUDY_MODULES[module], 'study')}", file=sys.stderr)
+            code = 2
+        else:
+            tell_fault(error)
+            code = FAULT
     try:
         sys.stdout.flush()
     except BrokenPipeError:

@@ -17,6 +17,9 @@ from overmix import __version__
 from overmix.cli.benchmark import benchmark
 from overmix.cli.census import census
 from overmix.cli.diagnose import diagnose
+from overmix.cli.explain import explain
+from overmix.cli.fault import FAULT, tell_fault
+from overmix.cli.plan import plan
 from overmix.errors import OvermixError
 
 USAGE_ERROR, INTERRUPTED = 2, 130
@@ -27,12 +30,15 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="The instrument for over-training with Mixup: mix, show, explain, switch off.",
-    epilog="Start with **overmix demo**. Exit codes: 0 done, 2 something to mend in what was given, 130 Ctrl-C.",
+    epilog="Start with **overmix demo**. \n\nExit codes: **0** done; **1** a fault of overmix itself, "
+    "with its traceback; **2** something to mend in what was given, told in one line; **130** stopped by Ctrl-C.",
 )
 
 app.add_typer(benchmark, name="benchmark")
+app.add_typer(explain, name="explain")
 app.command()(diagnose)
 app.command()(census)
+app.command()(plan)
 
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run directory; gone on with if it holds this study.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; the results do not depend on it.")]
@@ -56,6 +62,11 @@ def run(arguments: Sequence[str]) -> int:
             return INTERRUPTED
         _say(str(error), style="bold red")
         return USAGE_ERROR
+    except ModuleNotFoundError:
+        raise  # an extra that is not installed; the entry point names it
+    except Exception as error:
+        tell_fault(error)
+        return FAULT
     return 0
 
 
@@ -184,10 +195,10 @@ def report(directory: Annotated[Path, typer.Argument(help="A finished run direct
     ```
     """
     from overmix.report import write_report
-    from overmix.study import load_result
+    from overmix.study import finished_result
 
-    write_report(load_result(directory), directory)
-    print(directory / "report.html")
+    with finished_result(directory) as result:
+        print(write_report(result, directory).page)
 
 
 @app.command()
@@ -223,12 +234,13 @@ def _run_and_report(
     from overmix.cli.progress import StudyProgress
     from overmix.cli.tables import summary_table
     from overmix.report import write_report
-    from overmix.study import load_result, run_study
+    from overmix.study import run_study
 
     if workers is not None:
         spec = spec.model_copy(update={"executor": spec.executor.model_copy(update={"workers": workers})})
     # With --json standard output belongs to the script that reads it.
     console = Console(stderr=as_json, emoji=False)
+    pages: list[Path] = []
     with StudyProgress(console, spec.name, out) as progress:
         summary = run_study(
             spec,
@@ -237,14 +249,16 @@ def _run_and_report(
             other_machine=other_machine,
             on_start=progress.start,
             tell=progress.tell,
+            show=lambda result: pages.append(write_report(result, out).page),
         )
-    files = write_report(load_result(out), out)
     if as_json:
         _print_json(summary)
         return
     console.print(summary_table(summary))
-    console.print(f"[bold]{escape(summary['advice']['sentence'])}[/]")
-    console.print(f"Page: {escape(str(files.page))}", highlight=False, soft_wrap=True)
+    console.print(Text(summary["advice"]["sentence"], style="bold"))
+    if summary["advice"]["note"]:
+        console.print(Text(summary["advice"]["note"], style="dim"))
+    console.print(f"Page: {escape(str(pages[0]))}", highlight=False, soft_wrap=True)
 
 
 def _print_json(content: Any) -> None:

@@ -1,11 +1,12 @@
 """Did it over-train? Turning epoch, depth and a verdict with an interval, as pure functions of arrays."""
 
-from overmix.diagnose.advice import Advice, Evidence, Role, advise
+from overmix.diagnose.advice import Advice, advise
 from overmix.diagnose.compare import Comparison, holm, paired_difference, paired_values
 from overmix.diagnose.curve import diagnose_curve
 from overmix.diagnose.curve_diagnosis import CurveDiagnosis
 from overmix.diagnose.diagnosis import Diagnosis, more_seeds
 from overmix.diagnose.ensemble import diagnose_ensemble
+from overmix.diagnose.evidence import Evidence, Role
 from overmix.diagnose.turning import smooth, turning_epoch
 
 __all__ = [

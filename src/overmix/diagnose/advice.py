@@ -8,31 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from overmix.diagnose.compare import Comparison
-from overmix.diagnose.diagnosis import MIN_SEEDS, Diagnosis, Interval
-
-Role = Literal["erm", "mixup", "switched", "other"]
-"""Plain training, mixing to the end, mixing that is switched off, or anything that differs in more than the mixing."""
+from overmix.diagnose.diagnosis import MIN_SEEDS, Interval
+from overmix.diagnose.evidence import ChosenOn, Compared, Evidence
 
 Kind = Literal["switch", "no-mixup", "keep-mixup", "undecided"]
 
 _TOO_MANY_SEEDS = 100
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What is known of one condition.
-
-    Args:
-        name: of the condition.
-        role: what it is in the comparison.
-        switch_epoch: epochs that are mixed, for a switched condition.
-        diagnosis: of its test error; ``None`` if every run diverged.
-    """
-
-    name: str
-    role: Role
-    switch_epoch: int | None
-    diagnosis: Diagnosis | None
+_FEW_SAMPLES = 0.5  # of the uncertainty that comes from seeds; where it is less, the test set is what is small
+_SAME_STEPS = 0.02  # conditions whose steps differ by less cost the same
 
 
 @dataclass(frozen=True)
@@ -44,10 +27,16 @@ class Advice:
         sentence: the same for people.
         condition: name of the condition that is recommended, if one is.
         switch_epoch: where to switch.
-        safe: epochs between which every tested switch is about as good; ``None`` unless several were tested.
-        turning: interval of the turning epoch of Mixup's own curve, if it over-trains.
-        gain_over_erm: final error of ERM minus that of the recommended condition, a fraction.
-        gain_ci: its interval.
+        safe: epochs between which every tested switch is shown to be about as good; ``None`` unless several were
+            tested.
+        turning: interval of the turning epoch of the recipe's own curve, if it over-trains.
+        gain_of: name of the condition whose gain is given: the recommended one, or the best that mixes.
+        gain_over_erm: final error of ERM minus that of ``gain_of``, a fraction.
+        gain_ci: its interval, wide enough for the choice among the candidates.
+        chosen_on: ``"validation"`` if the best candidate was chosen on held-out samples, ``"test"`` if on the test
+            errors themselves, ``None`` if there was nothing to choose.
+        candidates: how many conditions were chosen among.
+        note: how the choice was made, and what does as well.
     """
 
     kind: Kind
@@ -56,8 +45,12 @@ class Advice:
     switch_epoch: int | None = None
     safe: Interval | None = None
     turning: Interval | None = None
+    gain_of: str | None = None
     gain_over_erm: float | None = None
     gain_ci: Interval | None = None
+    chosen_on: ChosenOn | None = None
+    candidates: int = 0
+    note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
@@ -68,16 +61,20 @@ class Advice:
 def advise(evidence: Sequence[Evidence], comparisons: Mapping[tuple[str, str], Comparison]) -> Advice:
     """Turn the conditions of a study into one piece of advice.
 
-    A switch is recommended only if the switched condition ends below always-Mixup and below ERM, each by at least the
-    practical size and with an interval that excludes 0. Mixup is advised against if no tested form of it can gain more
-    than the practical size over ERM. Where the intervals allow both, the advice is "undecided". A condition of another
-    kind that ends lower still is named.
+    The best of the candidates (what mixes) is chosen on held-out samples, if the study holds some out; the test errors
+    then choose nothing. Otherwise it is chosen on the test errors, and its comparisons are corrected for the number of
+    candidates. A switch is recommended only if it ends below ERM and below its own recipe's Mixup to the end, each by
+    at least the practical size and with an interval that excludes 0. Mixup is advised against if every candidate is
+    shown to gain less than the practical size over ERM. Where the intervals allow both, the advice is "undecided". An
+    alternative (weight decay, averaged weights, ...) that ends lower still is named, corrected after Holm for their
+    number, and so is one that does as well.
 
     Args:
-        evidence: the conditions; those with the role ``"other"`` are not judged.
+        evidence: the conditions.
         comparisons: per pair of names (a, b) the difference of final errors, a minus b, seeds paired.
 
     Example:
+        >>> from overmix.diagnose import Diagnosis
         >>> def at(final, verdict, turn):
         ...     return Diagnosis(verdict=verdict, turning_epoch=turn, turning_epoch_ci=(64, 128), lowest=0.068,
         ...         lowest_ci=None, final=final, final_ci=None, depth=0.0, depth_ci=None, delta=0.005, n_seeds=16,
@@ -89,144 +86,78 @@ def advise(evidence: Sequence[Evidence], comparisons: Mapping[tuple[str, str], C
         ...     {("switched", "ERM"): Comparison(-0.012, (-0.019, -0.006), 0.0004, 16),
         ...      ("switched", "Mixup"): Comparison(-0.035, (-0.045, -0.027), 1e-9, 16),
         ...      ("Mixup", "ERM"): Comparison(0.023, (0.014, 0.033), 1e-5, 16)})
-        >>> found.kind, found.switch_epoch, found.turning
-        ('switch', 128, (64, 128))
+        >>> found.kind, found.switch_epoch, found.chosen_on, found.candidates
+        ('switch', 128, 'test', 2)
     """
-    study = _Study([e for e in evidence if e.diagnosis is not None], comparisons)
-    advice = _judge(study)
-    chosen = next((e for e in study.evidence if e.name == advice.condition), None)
-    better = [e for e in study.evidence if e.role == "other" and study.below(e, chosen)]
-    if not better:
-        return advice
-    best = min(better, key=_final)
-    gap = 100 * (_final(chosen) - _final(best)) if chosen is not None else 0.0
-    return replace(advice, sentence=f"{advice.sentence} But {best.name} ends {gap:.1f} points lower still.")
-
-
-def _judge(study: _Study) -> Advice:
-    if not study.mixing:
+    study = Compared([e for e in evidence if e.diagnosis is not None], comparisons)
+    if not study.candidates:
         return Advice("undecided", "Undecided: no condition mixes here, or every run diverged.")
-    seeds = min(_seeds(e) for e in study.evidence if e.role != "other")
-    if seeds < MIN_SEEDS:
-        return Advice("undecided", f"Undecided: too few seeds ({seeds}) to tell; use at least {MIN_SEEDS}.")
-    if study.switched and study.better_than_all_others(study.best_switched):
-        return _switch(study)
+    fewest = min([*study.candidates, *([study.erm] if study.erm else [])], key=lambda e: e.found.n_seeds)
+    if fewest.found.n_seeds < MIN_SEEDS:
+        return Advice(
+            "undecided", f"Undecided: too few seeds ({fewest.found.n_seeds}) to tell; use at least {MIN_SEEDS}."
+        )
+    advice = _judge(study)
+    if len(study.candidates) > 1 and advice.kind != "no-mixup":
+        # That no candidate gains is said of each of them, and so of none that was chosen.
+        advice = replace(advice, chosen_on=study.chosen_on, candidates=len(study.candidates), note=_choice(study))
+    return _beside_alternatives(study, advice)
+
+
+def _judge(study: Compared) -> Advice:
+    best = study.best
+    parent = study.mixed_to_the_end(best)
+    others = [e for e in (study.erm, parent) if e is not None]
+    if best is not parent and others and all(study.below(best, other) for other in others):
+        return _switch(study, best, parent)
     if study.erm is None:
-        return _without_erm(study)
-    if study.best_mixing is study.mixup and study.below(study.mixup, study.erm):
-        return _mixup_helps(study)
-    if study.best_mixing in study.switched and study.below(study.best_mixing, study.erm):
-        return _switch_or_keep(study)
-    if not study.switched and _turning(study.mixup) is not None:
-        assert study.mixup is not None
-        return _untested_switch(study.mixup, "trained to the end it does not beat ERM, and no switch was tested here")
-    return _no_gain(study)
+        return _without_erm(study, parent or best)
+    if study.below(best, study.erm):
+        return _mixup_helps(study, best) if best is parent else _switch_or_keep(study, best, parent)
+    if best is parent and best.u_shaped and not study.switched_forms(best):
+        # Trained to the end it gains nothing; what a switch would gain is not known.
+        return _untested_switch(
+            study, best, "trained to the end it does not beat ERM, and no switch was tested here", confirmed=False
+        )
+    return _no_gain(study, best)
 
 
-@dataclass(frozen=True)
-class _Study:
-    evidence: list[Evidence]
-    comparisons: Mapping[tuple[str, str], Comparison]
-
-    def _best(self, role: Role) -> Evidence | None:
-        return min((e for e in self.evidence if e.role == role), key=_final, default=None)
-
-    @property
-    def erm(self) -> Evidence | None:
-        return self._best("erm")
-
-    @property
-    def mixup(self) -> Evidence | None:
-        return self._best("mixup")
-
-    @property
-    def switched(self) -> list[Evidence]:
-        return [e for e in self.evidence if e.role == "switched"]
-
-    @property
-    def mixing(self) -> list[Evidence]:
-        return [e for e in self.evidence if e.role in ("mixup", "switched")]
-
-    @property
-    def best_mixing(self) -> Evidence:
-        return min(self.mixing, key=_final)
-
-    @property
-    def best_switched(self) -> Evidence:
-        return min(self.switched, key=_final)
-
-    def difference(self, a: Evidence | None, b: Evidence | None) -> Comparison | None:
-        """Return the final error of a minus that of b."""
-        if a is None or b is None:
-            return None
-        if (a.name, b.name) in self.comparisons:
-            return self.comparisons[a.name, b.name]
-        found = self.comparisons.get((b.name, a.name))
-        if found is None:
-            return None
-        ci = None if found.ci is None else (-found.ci[1], -found.ci[0])
-        return Comparison(-found.difference, ci, found.p_value, found.n, found.level)
-
-    def below(self, a: Evidence | None, b: Evidence | None) -> bool:
-        """Whether a ends below b by what matters, with an interval that excludes 0."""
-        found = self.difference(a, b)
-        if a is None or found is None or found.ci is None:
-            return False
-        return found.ci[1] < 0 and -found.difference >= _delta(a)
-
-    def better_than_all_others(self, best: Evidence) -> bool:
-        """Whether a switched condition ends below always-Mixup and ERM, as far as they were trained."""
-        others = [e for e in (self.erm, self.mixup) if e is not None]
-        return bool(others) and all(self.below(best, other) for other in others)
-
-    def gain(self, recommended: Evidence) -> dict[str, Any]:
-        found = self.difference(self.erm, recommended)
-        if found is None:
-            return {}
-        return {"gain_over_erm": found.difference, "gain_ci": found.ci}
-
-
-def _final(e: Evidence) -> float:
-    assert e.diagnosis is not None  # those without were left out
-    return e.diagnosis.final
-
-
-def _seeds(e: Evidence) -> int:
-    assert e.diagnosis is not None
-    return e.diagnosis.n_seeds
-
-
-def _delta(e: Evidence) -> float:
-    assert e.diagnosis is not None
-    return e.diagnosis.delta
-
-
-def _switch(study: _Study) -> Advice:
-    best, safe, turning = study.best_switched, _safe_range(study), _turning(study.mixup)
-    around = ""
-    if safe is not None:
-        around = f" (safe {safe[0]:g}–{safe[1]:g})" if safe[0] < safe[1] else " (no other switch tested is as good)"
-    elif turning is not None:
-        around = f" (its own curve turns between {turning[0]:g} and {turning[1]:g})"
-    subject = "Mixup over-trains: switch it off" if turning is not None else "Switch Mixup off"
+def _switch(study: Compared, best: Evidence, parent: Evidence | None) -> Advice:
+    safe, turning = _safe_range(study, best), _turning(parent)
+    subject = f"Switch {best.recipe} off"
+    if parent is not None and parent.u_shaped:
+        subject = f"{parent.name} over-trains: switch it off"
+    if best.role == "auto":
+        low, high = min(best.decided, default=0), max(best.decided, default=0)
+        where = f" by itself (AutoSwitch; here at epoch {low}{f'–{high}' if high > low else ''})"
+    else:
+        where = f" at epoch {best.switch_epoch}{_around(safe, turning)}"
     return Advice(
         "switch",
-        f"{subject} at epoch {best.switch_epoch}{around}.",
+        f"{subject}{where}.",
         condition=best.name,
         switch_epoch=best.switch_epoch,
         safe=safe,
         turning=turning,
-        **study.gain(best),
+        **_gain(study, best),
     )
 
 
-def _safe_range(study: _Study) -> Interval | None:
-    """Return the tested switches around the best one that end within delta of it."""
-    if len(study.switched) < 2:
+def _around(safe: Interval | None, turning: Interval | None) -> str:
+    if safe is not None:
+        return f" (safe {safe[0]:g}–{safe[1]:g})" if safe[0] < safe[1] else " (no other is shown to be as good)"
+    return "" if turning is None else f" (its own curve turns between {turning[0]:g} and {turning[1]:g})"
+
+
+def _safe_range(study: Compared, best: Evidence) -> Interval | None:
+    """Return the epochs around the best switch at which a switch is shown to end at most by what matters above it.
+
+    Going outwards and stopping at the first that is not, each side is a chain of tests, which needs no correction.
+    """
+    tested = study.switches(best)
+    if len(tested) < 2:
         return None
-    best = study.best_switched
-    tested = sorted(study.switched, key=lambda e: e.switch_epoch or 0)
-    good = [_final(e) <= _final(best) + _delta(best) for e in tested]
+    good = [study.not_worse(e, best) for e in tested]
     low = high = tested.index(best)
     while low > 0 and good[low - 1]:
         low -= 1
@@ -237,92 +168,136 @@ def _safe_range(study: _Study) -> Interval | None:
 
 def _turning(mixup: Evidence | None) -> Interval | None:
     """Return the interval of the epoch at which Mixup's own curve turns, if it does."""
-    if mixup is None or mixup.diagnosis is None or mixup.diagnosis.verdict != "u-shaped":
-        return None
-    return mixup.diagnosis.turning_epoch_ci
+    return mixup.found.turning_epoch_ci if mixup is not None and mixup.u_shaped else None
 
 
-def _without_erm(study: _Study) -> Advice:
-    mixup = study.mixup
-    if mixup is not None and mixup.diagnosis is not None and mixup.diagnosis.verdict == "u-shaped":
-        return _untested_switch(mixup, "whether it beats plain training is not tested here")
+def _without_erm(study: Compared, mixup: Evidence) -> Advice:
+    if mixup.role == "mixup" and mixup.u_shaped and not study.switched_forms(mixup):
+        return _untested_switch(study, mixup, "whether it beats plain training is not tested here", confirmed=False)
     return Advice("undecided", "Undecided: add a condition without Mixup (recipe: NoMixup) to compare with.")
 
 
-def _untested_switch(mixup: Evidence, caveat: str, **gain: Any) -> Advice:
-    found = mixup.diagnosis
-    assert found is not None
-    ci = found.turning_epoch_ci
+def _untested_switch(study: Compared, mixup: Evidence, caveat: str, *, confirmed: bool) -> Advice:
+    ci = mixup.found.turning_epoch_ci
     between = "" if ci is None else f" ({ci[0]:g}–{ci[1]:g})"
-    turn = round(found.turning_epoch)
+    turn = round(mixup.found.turning_epoch)
     return Advice(
         "switch",
-        f"Mixup over-trains from epoch {turn} on{between}: switch it off near there; {caveat}.",
+        f"{mixup.name} over-trains from epoch {turn} on{between}: switch it off near there; {caveat}.",
+        condition=mixup.name if confirmed else None,
         switch_epoch=turn,
         turning=ci,
-        **gain,
+        **_gain(study, mixup),
     )
 
 
-def _mixup_helps(study: _Study) -> Advice:
-    mixup = study.mixup
-    assert mixup is not None
-    assert mixup.diagnosis is not None
-    verdict = mixup.diagnosis.verdict
-    if verdict == "u-shaped" and not study.switched:
-        return _untested_switch(mixup, "no switch was tested here", **study.gain(mixup))
-    if verdict == "monotone":
-        sentence = "Keep Mixup on: it ends below ERM and does not over-train within this budget."
-    elif verdict == "u-shaped":
-        sentence = "Keep Mixup on: it over-trains, but still ends below ERM and below every switch tested."
+def _mixup_helps(study: Compared, mixup: Evidence) -> Advice:
+    if mixup.u_shaped and not study.switched_forms(mixup):
+        return _untested_switch(study, mixup, "no switch was tested here", confirmed=True)
+    if mixup.found.verdict == "monotone":
+        sentence = f"Keep {mixup.name} on: it ends below ERM and does not over-train within this budget."
+    elif mixup.u_shaped:
+        sentence = (
+            f"Keep {mixup.name} on: it over-trains, but ends below ERM, and no tested switch is shown to be better."
+        )
     else:
-        sentence = "Keep Mixup on for now: it ends below ERM; whether it over-trains is undecided."
-    return Advice("keep-mixup", sentence, condition=mixup.name, **study.gain(mixup))
+        sentence = f"Keep {mixup.name} on for now: it ends below ERM; whether it over-trains is undecided."
+    return Advice("keep-mixup", sentence, condition=mixup.name, **_gain(study, mixup))
 
 
-def _switch_or_keep(study: _Study) -> Advice:
-    """Mixing pays, but a switched condition is not clearly below always-Mixup."""
-    best = study.best_switched
-    if study.mixup is None or not study.below(study.mixup, study.erm):
-        return _undecided(study, best, study.mixup, "whether to switch Mixup off")
-    found = study.difference(study.mixup, best)
-    if found is not None and found.ci is not None and found.ci[1] < _delta(best):
-        return _mixup_helps(study)
-    return _undecided(study, best, study.mixup, "whether to switch Mixup off")
+def _switch_or_keep(study: Compared, best: Evidence, parent: Evidence | None) -> Advice:
+    """Mixing pays, but a switched condition is not clearly below Mixup to the end."""
+    if parent is not None and study.below(parent, study.erm) and study.not_worse(parent, best):
+        return _mixup_helps(study, parent)
+    return _undecided(study, best, parent, f"whether to switch {best.recipe} off")
 
 
-def _no_gain(study: _Study) -> Advice:
-    best, erm = study.best_mixing, study.erm
-    found = study.difference(erm, best)
-    if found is None or found.ci is None:
-        return Advice("undecided", "Undecided: one seed cannot tell; use at least five.")
-    size = 100 * _delta(best)
-    if found.ci[1] < _delta(best):
-        tested = "in no form tested" if len(study.mixing) > 1 else "as tested it does not"
-        gains = "does it gain" if len(study.mixing) > 1 else "gain"
+def _no_gain(study: Compared, best: Evidence) -> Advice:
+    assert study.erm is not None
+    gains = [study.plain_difference(study.erm, e) for e in study.candidates]
+    if all(
+        gain is not None and gain.ci is not None and gain.ci[1] < e.delta
+        for gain, e in zip(gains, study.candidates, strict=True)
+    ):
+        several = len(study.candidates) > 1
+        tested, does = ("in no form tested", "does it gain") if several else ("as tested it does not", "gain")
+        size = 100 * best.delta
         return Advice(
             "no-mixup",
-            f"No Mixup here: {tested} {gains} {size:.1f} points over ERM.",
-            condition=erm.name if erm is not None else None,
+            f"No Mixup here: {tested} {does} {size:.1f} points over ERM.",
+            condition=study.erm.name,
+            **_gain_fields(best, gains[study.candidates.index(best)]),
         )
-    return _undecided(study, best, erm, "whether Mixup helps")
+    return _undecided(study, best, study.erm, "whether Mixup helps")
 
 
-def _undecided(study: _Study, a: Evidence, b: Evidence | None, question: str) -> Advice:
+def _undecided(study: Compared, a: Evidence, b: Evidence | None, question: str) -> Advice:
     found = study.difference(a, b)
-    more = None if found is None else _seeds_to_tell(found)
+    more = None if found is None else _seeds_to_tell(found, a.delta)
     remedy = f"about {more} more seeds would tell" if more else "more seeds alone would hardly tell"
-    return Advice("undecided", f"Undecided {question}: {remedy}.", **study.gain(a))
+    if found is not None and more is None and found.seed_share < _FEW_SAMPLES:
+        remedy = "more seeds would hardly tell, more test samples might"
+    return Advice("undecided", f"Undecided {question}: {remedy}.", **_gain(study, a))
 
 
-def _seeds_to_tell(found: Comparison) -> int | None:
-    """Return how many more seeds would make the interval exclude 0, if the difference stays what it is.
+def _seeds_to_tell(found: Comparison, delta: float) -> int | None:
+    """Return how many more seeds would decide whether ``a`` ends lower by what matters, if the difference stays.
 
-    The interval's half width falls like ``1 / sqrt(n)``, so ``n' = n (half width / difference)^2`` seeds are needed in
-    all. The part that comes from the test set does not fall, which makes this a lower estimate.
+    With a difference of at least delta the interval has to exclude 0, with a smaller one it has to exclude delta. Of
+    the square of its half width ``w``, the share ``s`` falls as 1 / seeds and the rest, from the test samples, stays:
+    ``n' = n s w^2 / (distance^2 - (1 - s) w^2)`` seeds are needed in all.
     """
-    if found.ci is None or found.difference == 0 or found.ci[0] > 0 or found.ci[1] < 0:
+    lower = -found.difference
+    distance = lower if lower >= delta else delta - lower
+    if found.ci is None or distance <= 0:
         return None
     half = (found.ci[1] - found.ci[0]) / 2
-    needed = found.n * (half / abs(found.difference)) ** 2 - found.n
+    room = distance**2 - (1 - found.seed_share) * half**2
+    if room <= 0:
+        return None
+    needed = found.n * found.seed_share * half**2 / room - found.n
     return max(1, math.ceil(needed)) if needed <= _TOO_MANY_SEEDS else None
+
+
+def _gain(study: Compared, of: Evidence) -> dict[str, Any]:
+    return _gain_fields(of, study.difference(study.erm, of))
+
+
+def _gain_fields(of: Evidence, found: Comparison | None) -> dict[str, Any]:
+    return {} if found is None else {"gain_of": of.name, "gain_over_erm": found.difference, "gain_ci": found.ci}
+
+
+def _choice(study: Compared) -> str:
+    """Say what the best of several candidates was chosen on."""
+    chosen = f"{study.best.name} was chosen among {len(study.candidates)} conditions that mix"
+    if study.chosen_on == "validation":
+        return f"{chosen}, by their error on held-out samples."
+    return (
+        f"{chosen}, by their test errors, since no samples are held out (data.val_size); the interval of its gain is "
+        "widened for that."
+    )
+
+
+def _beside_alternatives(study: Compared, advice: Advice) -> Advice:
+    """Name what ends lower than the recommended condition, and what does as well."""
+    chosen = next((e for e in study.evidence if e.name == advice.condition), None)
+    if chosen is None:
+        return advice
+    better = study.better_alternatives(chosen)
+    sentence, note = advice.sentence, advice.note
+    if better:
+        gap = 100 * (chosen.final - better[0].final)
+        sentence += f" But {_with_steps(better[0], chosen)} ends {gap:.1f} points lower still."
+    as_good = [e for e in study.alternatives if e not in better and study.not_worse(e, chosen)]
+    if as_good:
+        names = ", ".join(_with_steps(e, chosen) for e in as_good)
+        within = f"within {100 * chosen.delta:.1f} points"
+        note = f"{note} Shown to be as good, {within}: {names}.".lstrip()
+    return replace(advice, sentence=sentence, note=note)
+
+
+def _with_steps(e: Evidence, chosen: Evidence) -> str:
+    """Return a condition's name, and how its price compares where it is another."""
+    if not e.steps or not chosen.steps or abs(e.steps / chosen.steps - 1) < _SAME_STEPS:
+        return e.name
+    return f"{e.name} ({e.steps / chosen.steps:.2g} × the steps)"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ class Comparison:
         p_value: two-sided, of no difference; below ``1 - level`` exactly where ``ci`` excludes 0. None for one seed.
         n: number of paired seeds.
         level: of the interval.
+        df: degrees of freedom of Student's t behind interval and p-value.
+        seed_share: share of the variance that more seeds would reduce; the rest comes from the test samples.
     """
 
     difference: float
@@ -33,11 +36,38 @@ class Comparison:
     p_value: float | None
     n: int
     level: float = 0.95
+    df: float = math.inf
+    seed_share: float = 1.0
 
     def swapped(self) -> Comparison:
         """The same comparison as ``b - a``."""
         ci = None if self.ci is None else (-self.ci[1], -self.ci[0])
-        return Comparison(-self.difference, ci, self.p_value, self.n, self.level)
+        return replace(self, difference=-self.difference, ci=ci)
+
+    def as_one_of(self, looks: int) -> Comparison:
+        """The same comparison, where ``a`` or ``b`` was chosen among several by the values that are compared here.
+
+            ``p' = min(1, looks p)``,   ``ci'`` at ``1 - (1 - level) / looks``
+
+        It is the first step of Holm's procedure (that of Bonferroni), and its interval: all ``looks`` of them together
+        hold at ``level``, so that the chosen one's does too.
+
+        Args:
+            looks: number of candidates, >= 1.
+
+        Example:
+            >>> found = Comparison(-0.012, (-0.019, -0.005), 0.004, 16).as_one_of(8)
+            >>> [round(x, 4) for x in found.ci], found.p_value
+            ([-0.0218, -0.0022], 0.032)
+        """
+        if looks < 1:
+            raise ConfigError("looks", looks, "use a number of candidates >= 1")
+        if looks == 1 or self.ci is None or self.p_value is None:
+            return self
+        narrow, wide = (float(special.stdtrit(self.df, 1 - (1 - self.level) / (2 * m))) for m in (1, looks))
+        reach = (self.ci[1] - self.ci[0]) / 2 * wide / narrow
+        ci = (self.difference - reach, self.difference + reach)
+        return replace(self, ci=ci, p_value=min(1.0, looks * self.p_value))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and lists, ready for JSON."""
@@ -102,7 +132,8 @@ def paired_difference(
     difference = float(table.mean(dtype=np.float64))
     if n_seeds == 1:
         return Comparison(difference, None, None, 1, level)
-    return _student(difference, draws.variances()[0] ** 0.5, draws.df(), n_seeds, level)
+    found = _student(difference, draws.variances()[0] ** 0.5, draws.df(), n_seeds, level)
+    return replace(found, seed_share=draws.seed_share())
 
 
 def paired_values(
@@ -152,7 +183,7 @@ def _student(difference: float, se: float, df: float, n: int, level: float) -> C
         p_value = 2 * float(special.stdtr(df, -abs(difference) / se))
     else:
         p_value = 1.0 if difference == 0 else 0.0
-    return Comparison(difference, (difference - reach, difference + reach), p_value, n, level)
+    return Comparison(difference, (difference - reach, difference + reach), p_value, n, level, df)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

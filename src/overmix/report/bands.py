@@ -8,25 +8,33 @@ well the mean over seeds is known *on this test set*; a study that also resample
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 from scipy.special import stdtrit
+
+from overmix.train import TRACKED, diverged
 
 METRICS = (
     "mix_loss",
     *(f"{split}_{name}" for split in ("test", "val", "train") for name in ("error", "cross_entropy", "brier", "ece")),
+    *TRACKED,
 )
 _KEYS = ("condition", "seed", "epoch")
 
 
 def diverged_replicas(curves: pl.DataFrame) -> pl.DataFrame:
-    """Return the (condition, seed) pairs whose training loss or test scores end as NaN or infinity.
+    """Return the (condition, seed) pairs that diverged, as :func:`overmix.train.diverged` judges their last epoch.
 
     A null is a value that was never measured and no sign of divergence.
     """
-    watched = [c for c in METRICS if c in curves.columns and (c == "mix_loss" or c.startswith("test_"))]
-    broken = pl.any_horizontal([pl.col(c).is_finite().not_().fill_null(False) for c in watched])
     last = curves.sort("epoch").group_by("condition", "seed", maintain_order=True).last()
-    return last.filter(broken).select("condition", "seed").sort("condition", "seed")
+    mix_loss, cross_entropy = (
+        last[name].cast(pl.Float64).fill_null(0.0).to_numpy() if name in last.columns else np.zeros(last.height)
+        for name in ("mix_loss", "test_cross_entropy")
+    )
+    return (
+        last.filter(pl.Series(diverged(mix_loss, cross_entropy))).select("condition", "seed").sort("condition", "seed")
+    )
 
 
 def t_bands(curves: pl.DataFrame) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import gzip
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -23,7 +23,17 @@ import vl_convert
 from markupsafe import Markup
 
 from overmix.report import numbers, tables
-from overmix.report.charts import Chart, error_chart, price_charts, sweep_chart, training_charts
+from overmix.report.charts import (
+    Chart,
+    axes_charts,
+    budget_chart,
+    error_chart,
+    price_charts,
+    sweep_chart,
+    tracked_charts,
+    training_charts,
+    truth_words,
+)
 from overmix.report.look import DARK, FONT, LIGHT, chart_config, css_variables
 from overmix.report.reading import Report
 
@@ -42,11 +52,13 @@ class Section:
 
 def sections(report: Report) -> list[Section]:
     """Return the page's charts in reading order. A new family of charts is added here."""
-    errors = [chart for chart in (error_chart(report), sweep_chart(report)) if chart]
+    errors = [chart for chart in (error_chart(report), budget_chart(report), sweep_chart(report)) if chart]
     return [
         Section("error", "Test error", errors),
+        Section("axes", "Against other axes", axes_charts(report)),
         Section("price", "Price", price_charts(report)),
         Section("training", "Training", training_charts(report)),
+        Section("tracked", "Why", tracked_charts(report)),
     ]
 
 
@@ -64,10 +76,9 @@ def render(report: Report, parts: Sequence[Section], stills: dict[str, str]) -> 
         "configs": {"light": chart_config(LIGHT, strokes), "dark": chart_config(DARK, strokes)},
         "conditions": [c.name for c in report.conditions],
     }
-    scripts = [_library(), _asset("page.js")]
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.globals.update(numbers=numbers)
-    return environment.from_string(_asset("page.html")).render(
+    return fill(
+        "page.html",
+        data,
         report=report,
         sections={part.id: part for part in parts},
         created=str(report.summary.get("created") or "")[:10],
@@ -76,18 +87,37 @@ def render(report: Report, parts: Sequence[Section], stills: dict[str, str]) -> 
         shapes=tables.shape_rows(report),
         price=tables.price_table(report),
         comparisons=tables.comparison_table(report),
+        rules=tables.rule_table(report),
         seeds=tables.seed_table(report),
+        truth=truth_words(report),
         has_erm=any(c.role == "erm" for c in report.conditions),
         few=any(c.method == "curve" for c in report.conditions),
         versions=tables.versions(report),
         bands=sorted({chart.note for part in parts for chart in part.charts}),
         downloads=downloads(report),
+        spec=json.dumps(_finite(report.spec), indent=2, ensure_ascii=False, default=str),
+    )
+
+
+def fill(template: str, data: Mapping[str, Any], **values: Any) -> str:
+    """Return one of the asset templates as a page: escaped, with style, scripts and their data inside of it.
+
+    Args:
+        template: name of the asset.
+        data: what the page's script reads.
+        **values: what the template shows.
+    """
+    scripts = [_library(), _asset("page.js")]
+    loader = jinja2.FunctionLoader(_asset)
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.globals.update(numbers=numbers)
+    return environment.get_template(template).render(
         style=Markup(_style()),
         policy=_policy(scripts),
         library=Markup(scripts[0]),
         script=Markup(scripts[1]),
         data=Markup(embed_json(data)),
-        spec=json.dumps(_finite(report.spec), indent=2, ensure_ascii=False, default=str),
+        **values,
     )
 
 
@@ -122,17 +152,18 @@ class Download:
 def downloads(report: Report) -> list[Download]:
     """Return the curves and the summary as links that hold the files themselves."""
     summary = json.dumps(_finite(report.summary), indent=2, ensure_ascii=False, default=str).encode()
-    found = [_download("summary.json", "Summary (JSON)", "application/json", summary)]
+    found = [download_of("summary.json", "Summary (JSON)", "application/json", summary)]
     csv = report.curves.with_columns(pl.selectors.float().round_sig_figs(6)).write_csv().encode()
     packed = gzip.compress(csv, mtime=0)
     if len(csv) <= MAX_PLAIN_CSV:
-        found.append(_download("curves.csv", "Curves (CSV)", "text/csv", csv))
+        found.append(download_of("curves.csv", "Curves (CSV)", "text/csv", csv))
     elif len(packed) <= MAX_CSV:
-        found.append(_download("curves.csv.gz", "Curves (CSV, compressed)", "application/gzip", packed))
+        found.append(download_of("curves.csv.gz", "Curves (CSV, compressed)", "application/gzip", packed))
     return found
 
 
-def _download(filename: str, label: str, kind: str, content: bytes) -> Download:
+def download_of(filename: str, label: str, kind: str, content: bytes) -> Download:
+    """Return a link that holds the file itself."""
     size = f"{max(1, round(len(content) / 1000)):,} kB"
     return Download(filename, f"{label}, {size}", f"data:{kind};base64,{base64.b64encode(content).decode()}")
 

@@ -56,7 +56,9 @@ class Condition:
     """One entry of the study's ``compare``; errors are fractions.
 
     ``decided``: switch epochs of runs that decided. ``checkpoint_gain``: error at the end minus that of the checkpoints
-    that the validation split chose, after ``checkpoint_epochs``.
+    that the validation split chose, after ``checkpoint_epochs``. ``family``: shared by conditions that differ in their
+    budget, ``epochs``, alone. ``lowest_loss``: each run's lowest training loss, after ``loss_epochs``; ``loss_error``:
+    the test error there. ``accumulated_lr``: the sum of the learning rates of all steps up to each evaluated epoch.
     """
 
     name: str
@@ -80,6 +82,12 @@ class Condition:
     decided: tuple[int, ...] = ()
     checkpoint_gain: Estimate = field(default_factory=Estimate)
     checkpoint_epochs: tuple[int, ...] = ()
+    epochs: int | None = None
+    family: str = ""
+    lowest_loss: float | None = None
+    loss_error: Estimate = field(default_factory=Estimate)
+    loss_epochs: tuple[int, ...] = ()
+    accumulated_lr: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,14 +103,17 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do. ``gain`` is ERM's final error minus that of the advised condition: positive is better."""
+    """What to do. ``gain`` is ERM's final error minus that of the condition ``gain_of``: positive is better."""
 
     kind: str
     sentence: str
     switch_epoch: float | None = None
     safe: tuple[float, float] | None = None
     gain: Estimate = field(default_factory=Estimate)
-    condition: str | None = None
+    gain_of: str | None = None
+    chosen_on: str | None = None
+    candidates: int = 0
+    note: str = ""
     code: str | None = None
 
 
@@ -161,6 +172,7 @@ def _estimate(row: Mapping[str, Any], key: str, ci: str | None = None) -> Estima
 
 def _condition(row: Mapping[str, Any], stroke: Stroke) -> Condition:
     checkpoint = row.get("best_checkpoint") or {}
+    by_loss = row.get("lowest_loss") or {}
     return Condition(
         name=str(row["name"]),
         role=str(row.get("role", "other")),
@@ -183,6 +195,12 @@ def _condition(row: Mapping[str, Any], stroke: Stroke) -> Condition:
         decided=tuple(int(epoch) for epoch in row.get("decided") or ()),
         checkpoint_gain=_estimate(checkpoint, "gain"),
         checkpoint_epochs=tuple(int(epoch) for epoch in checkpoint.get("epochs") or ()),
+        epochs=row.get("epochs"),
+        family=str(row.get("family") or ""),
+        lowest_loss=number_or_none(by_loss.get("loss")),
+        loss_error=_estimate(by_loss, "error"),
+        loss_epochs=tuple(int(epoch) for epoch in by_loss.get("epochs") or ()),
+        accumulated_lr=tuple(float(total) for total in row.get("accumulated_lr") or ()),
     )
 
 
@@ -204,7 +222,10 @@ def _advice(row: Mapping[str, Any]) -> Advice:
         switch_epoch=number_or_none(row.get("switch_epoch")),
         safe=_pair(row.get("safe")),
         gain=_estimate(row, "gain_over_erm", "gain_ci"),
-        condition=row.get("condition"),
+        gain_of=row.get("gain_of"),
+        chosen_on=row.get("chosen_on"),
+        candidates=int(row.get("candidates") or 0),
+        note=str(row.get("note") or ""),
         code=row.get("code") or None,
     )
 

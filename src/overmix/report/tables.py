@@ -9,7 +9,17 @@ from statistics import median
 import polars as pl
 
 from overmix.report.metrics import TEST_BRIER, TEST_CROSS_ENTROPY, TEST_ECE, error_metric
-from overmix.report.numbers import NONE, count, duration, percent, percent_range, points, points_range, probability
+from overmix.report.numbers import (
+    NONE,
+    count,
+    decimal,
+    duration,
+    percent,
+    percent_range,
+    points,
+    points_range,
+    probability,
+)
 from overmix.report.reading import Condition, Estimate, Report
 
 VERDICTS = {"u-shaped": "U-shaped", "monotone": "monotone", "undecided": "undecided"}
@@ -90,7 +100,9 @@ def _notes(c: Condition) -> list[str]:
         notes.append(f"switched by itself at epoch {where}")
     if c.checkpoint_epochs and (c.checkpoint_gain.lo or 0) > 0:
         gain, epoch = points(c.checkpoint_gain.value, 1), median(c.checkpoint_epochs)
-        notes.append(f"the checkpoint with the best validation score is {gain} points better (median epoch {epoch:g})")
+        notes.append(
+            f"the checkpoint with the best validation score is {gain} points better (median epoch {epoch:.0f})"
+        )
     return notes
 
 
@@ -120,7 +132,7 @@ def price_table(report: Report) -> Table:
             )
         ]
         rows.append([c.name, *cells, _steps(c.steps, base), duration(c.seconds)])
-    columns = ["Condition", "Test error", "Calibration error", "Cross-entropy", "Brier score", "Steps", "Time per run"]
+    columns = ["Condition", "Test error", "Calibration error", "Cross-entropy", "Brier score", "Steps", "Clock time"]
     if all(c.seconds is None for c in report.conditions):
         rows, columns = [row[:-1] for row in rows], columns[:-1]
     return Table("At the last epoch, on the test set; 95 % intervals in brackets", columns, rows)
@@ -149,6 +161,27 @@ def comparison_table(report: Report) -> Table:
     return Table("Differences of final errors, paired over seeds; negative: a has the lower error", columns, rows)
 
 
+def rule_table(report: Report) -> Table | None:
+    """Return the test error at the lowest training loss beside that at the end; ``None`` if the study has no such."""
+    error = error_metric(report.digits)
+    rows = [
+        [
+            c.name,
+            decimal(c.lowest_loss, 3),
+            f"{median(c.loss_epochs):g}",
+            error.with_interval(c.loss_error.value, c.loss_error.lo, c.loss_error.hi),
+            error.with_interval(c.final.value, c.final.lo, c.final.hi),
+        ]
+        for c in report.conditions
+        if c.loss_epochs
+    ]
+    columns = ["Condition", "Lowest training loss", "Median epoch", "Test error there", "Test error at the end"]
+    caption = (
+        "Two rules of reporting: at the lowest training loss so far (our recollection of the paper's), and at the end"
+    )
+    return Table(caption, columns, rows) if rows else None
+
+
 def seed_table(report: Report) -> Table:
     """Return each seed's final and lowest test error under each condition."""
     diverged = set(report.diverged)
@@ -171,6 +204,9 @@ def _seed_cell(rows: pl.DataFrame, digits: int) -> str:
     return f"{percent(final, digits)} ({percent(lowest['test_error'], digits)} at {count(lowest['epoch'])})"
 
 
-def versions(report: Report) -> str:
-    """Return what the numbers were made with, as one line."""
-    return " · ".join(f"{name} {version}" for name, version in (report.summary.get("versions") or {}).items())
+def versions(report: Report) -> list[str]:
+    """Return what the numbers were made with: a line for the machine that finished, and one for each earlier one."""
+    present = report.summary.get("versions") or {}
+    lines = [present] if present else []
+    lines += report.summary.get("earlier_versions") or []
+    return [" · ".join(f"{name} {version}" for name, version in line.items()) for line in lines]

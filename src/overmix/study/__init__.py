@@ -3,7 +3,7 @@
 from overmix.study.executor import StudyInterrupted
 from overmix.study.parse import parse_study, read_study
 from overmix.study.prepared import Prepared, prepare
-from overmix.study.result import StudyResult, load_result
+from overmix.study.result import StudyResult, finished_result, load_result
 from overmix.study.run import Outlook, run_study
 from overmix.study.spec import StudySpec, resolved
 from overmix.study.sweep import sweep_study
@@ -16,6 +16,7 @@ __all__ = [
     "StudyInterrupted",
     "StudyResult",
     "StudySpec",
+    "finished_result",
     "load_result",
     "parse_study",
     "prepare",

@@ -38,6 +38,12 @@ class Cell:
         """Hash of the content: the same cell has the same id in every study."""
         return digest(self.content)
 
+    @property
+    def import_paths(self) -> list[str]:
+        """What it names by an import path: its model, its recipe, or neither."""
+        names = (str(self.content["model"]["name"]), next(iter(self.content["recipe"])))
+        return [name for name in names if ":" in name]
+
     @cached_property
     def shape_key(self) -> str:
         """Cells with one shape key can share a stack.
@@ -53,6 +59,8 @@ class Cell:
             "batch_size": train["batch_size"],
             "objective": train["objective"],
             "average": train.get("average"),
+            "augment": train.get("augment"),
+            "track": train.get("track"),
             # Replicas that decide by themselves are a stack of their own: they go back together.
             "policy": self.content["schedule"] if is_policy(self.content["schedule"]) else None,
             "space": repr(build_recipe(name, **parameters).space),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -93,13 +94,19 @@ class RunDirectory:
         """Return what is in the folder beside what a process leaves that was killed before it wrote ``study.json``."""
         return [entry.name for entry in self.path.iterdir() if entry.name != LOCK_NAME and not is_temporary(entry)]
 
-    def adopt(self, study: dict[str, Any], marks: dict[str, Any], *, other_machine: bool) -> None:
+    def adopt(self, study: dict[str, Any], marks: dict[str, Any], *, other_machine: bool) -> dict[str, Any]:
         """Check that the folder is new or belongs to this study and machine, and write ``study.json``.
+
+        Where the folder holds a finished study that is now extended, ``study.json`` goes on describing that one until
+        :meth:`finish`, as the results beside it do: whatever comes between leaves a finished study behind.
 
         Args:
             study: the resolved study.
             marks: what its bytes depend on beyond itself: ``fingerprint``, and hashes of ``data`` and ``code`` by name.
             other_machine: go on although the fingerprint differs; the bytes of the result may then differ.
+
+        Returns:
+            The marks of everything that was ever trained here, ``earlier_fingerprints`` among them if there are any.
 
         Raises:
             RunDirectoryError: if it belongs to another study, other data, other code or another machine.
@@ -108,7 +115,9 @@ class RunDirectory:
             before = self.read()
             self._check_same_study(before["study"], study)
             marks = self._merged_marks(before["marks"], marks, other_machine=other_machine)
-        write_json(self.study_file, {"format": _FORMAT, "study": study, "marks": marks})
+            if self.summary_file.exists():
+                study = before["study"]
+        self._describe(study, marks)
         for name in ("stacks", "checkpoints"):
             try:
                 (self.path / name).mkdir(exist_ok=True)
@@ -116,6 +125,38 @@ class RunDirectory:
                 raise RunDirectoryError(
                     f"{self.path / name}: it cannot be made ({error.strerror or error}): choose another --out"
                 ) from None
+        return marks
+
+    def finish(self, study: dict[str, Any], marks: dict[str, Any]) -> None:
+        """Let ``study.json`` describe the study whose results are now here."""
+        self._describe(study, marks)
+
+    def _describe(self, study: dict[str, Any], marks: dict[str, Any]) -> None:
+        write_json(self.study_file, {"format": _FORMAT, "study": study, "marks": marks})
+
+    def check_data(self, key: str, digest: str) -> None:
+        """Refuse data that are not those that the study was begun with.
+
+        Args:
+            key: which data, as the marks name them.
+            digest: hash of the arrays that were read.
+
+        Raises:
+            RunDirectoryError: if they changed.
+        """
+        if self.study_file.exists() and self.read()["marks"]["data"].get(key, digest) != digest:
+            raise self._changed("data", key)
+
+    def check_code(self, name: str, digest: str) -> None:
+        """Refuse code that is not that which the study was begun with; like :meth:`check_data`."""
+        if self.study_file.exists() and self.read()["marks"]["code"].get(name, digest) != digest:
+            raise self._changed("code", name)
+
+    def _changed(self, kind: str, name: str) -> RunDirectoryError:
+        told = _told_data(name) if kind == "data" else name
+        return RunDirectoryError(
+            f"{self.path}: the {kind} of {told} changed since the study was begun: restore it, or choose another --out"
+        )
 
     def read(self) -> dict[str, Any]:
         """Return the content of ``study.json``.
@@ -159,12 +200,10 @@ class RunDirectory:
             )
 
     def _merged_marks(self, before: dict[str, Any], marks: dict[str, Any], *, other_machine: bool) -> dict[str, Any]:
-        for kind, told in (("data", "the data"), ("code", "the code")):
+        for kind in ("data", "code"):
             for name, mark in marks[kind].items():
                 if before[kind].get(name, mark) != mark:
-                    raise RunDirectoryError(
-                        f"{self.path}: {told} of {name} changed since it was begun: choose another --out"
-                    )
+                    raise self._changed(kind, name)
         difference = _difference(before["fingerprint"], marks["fingerprint"])
         if difference is not None and not other_machine:
             key, old, new = difference
@@ -173,13 +212,24 @@ class RunDirectory:
                 "--other-machine"
             )
         # A run directory remembers every machine that it was worked on.
-        earlier = before.get("earlier_fingerprints", [])
+        earlier = [*before.get("earlier_fingerprints", []), before["fingerprint"]]
         return {
             "fingerprint": marks["fingerprint"],
             "data": {**before["data"], **marks["data"]},
             "code": {**before["code"], **marks["code"]},
-            "earlier_fingerprints": [*earlier, before["fingerprint"]] if difference is not None else earlier,
+            "earlier_fingerprints": [
+                mark for at, mark in enumerate(earlier) if mark != marks["fingerprint"] and mark not in earlier[:at]
+            ],
         }
+
+
+def _told_data(key: str) -> str:
+    """Return how people call data: by name and place, if the key is the JSON of their description."""
+    try:
+        content = json.loads(key)
+        return " ".join(str(content[part]) for part in ("name", "path") if content.get(part))
+    except (ValueError, AttributeError, KeyError):
+        return key
 
 
 def _difference(before: Mapping[str, Any], now: Mapping[str, Any], inside: str = "") -> tuple[str, Any, Any] | None:

@@ -22,10 +22,11 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NoReturn
 
-from overmix.errors import OvermixError
+from overmix.errors import ConfigError, OvermixError, WorkerFault
 from overmix.study.cells import StackTask
 from overmix.study.directory import RunDirectory
 from overmix.study.forks import Forks, with_forks
+from overmix.study.prepare import code_file
 from overmix.study.worker import CHECKPOINT_SECONDS, Interrupted, Progress, StackRunner, set_up_process
 
 _LOOK_SECONDS = 0.1
@@ -90,7 +91,8 @@ def run_local(
 
     Raises:
         StudyInterrupted: after Ctrl-C, once every worker has saved its state.
-        OvermixError: if a worker fails or dies; the others save their state first.
+        OvermixError: if a worker cannot go on or dies; the others save their state first.
+        WorkerFault: if a worker fails in a way that was not foreseen; the others save their state here too.
     """
     crew: list[_Worker] = []
     interrupted = False
@@ -124,7 +126,7 @@ def _supervise(crew: Sequence[_Worker], waiting: deque[Job], tell: Callable[[Pro
             if isinstance(event, Progress):
                 tell(event)
             elif isinstance(event, _Failed):
-                raise OvermixError(event.message if event.expected else f"{event.message}\n{event.details}")
+                raise OvermixError(event.message) if event.expected else WorkerFault(event.message, event.details)
             else:
                 missing -= 1
                 if waiting:
@@ -260,7 +262,25 @@ def _attempt(runner: StackRunner, task: StackTask, forks: Forks) -> _Finished | 
         raise
     except OvermixError as error:
         return _Failed(str(error), expected=True, details="")
+    except MemoryError:
+        return _Failed("there is not enough memory for this stack: use fewer --workers", expected=True, details="")
     except Exception as error:
+        told = _fault_of_user_code(task, error)
+        if told:
+            return _Failed(told, expected=True, details="")
         message = f"a worker failed with {type(error).__name__}: {error}"
         return _Failed(message, expected=False, details=traceback.format_exc())
     return _Finished(task.id)
+
+
+def _fault_of_user_code(task: StackTask, error: Exception) -> str:
+    """Return what to tell if the error came up in a user's own model or recipe, and nothing if it did not."""
+    for name in sorted({name for cell in task.cells for name in cell.import_paths}):
+        file = code_file(name)
+        places = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+        if places:
+            at, told = places[-1], (str(error).splitlines() or [""])[0]
+            remedy = f"{at.filename}, line {at.lineno}, raised {type(error).__name__} ({told}) in training: repair it"
+            models = {cell.content["model"]["name"] for cell in task.cells}
+            return str(ConfigError("model.name" if name in models else "recipe", name, remedy))
+    return ""

@@ -18,7 +18,7 @@ from overmix.study.recipes import build_recipe, check_recipe_name, recipe_entry
 from overmix.study.spec import ConditionSpec, DataSpec, ModelSpec, StudySpec, condition_parts
 from overmix.study.validation import as_config_error, condition_label, within
 from overmix.study.yaml_file import read_yaml
-from overmix.switch import OffAt, Policy, make_schedule
+from overmix.switch import OffAt, OnFrom, Policy, make_schedule
 
 
 def read_study(path: Path, *, allow_code: bool = False) -> StudySpec:
@@ -72,7 +72,10 @@ def _check_condition(spec: StudySpec, condition: ConditionSpec, *, allow_code: b
     with within(where if condition.model else ""):
         _check_model(model, allow_code=allow_code)
     with within(f"{where}.train" if condition.train else "train"):
-        train.lr_schedule.build()
+        train.optimizer.build()
+        train.lr_schedule.build().check(train.epochs)
+        if train.augment is not None:
+            train.augment.build()
     with within(where):
         _check_recipe(condition, allow_code=allow_code)
         _check_schedule(condition, train.epochs, data.val_size)
@@ -120,8 +123,7 @@ def _check_schedule(condition: ConditionSpec, epochs: int, val_size: int) -> Non
     try:
         schedule = make_schedule(condition.schedule)
     except ConfigError as error:
-        field = error.field if error.field == "schedule" else f"schedule.{error.field}"
-        raise ConfigError(field, error.value, error.remedy) from None
+        raise ConfigError(_schedule_field(condition.schedule, error.field), error.value, error.remedy) from None
     if isinstance(schedule, Policy) and val_size == 0:
         raise ConfigError(
             "data.val_size",
@@ -132,6 +134,16 @@ def _check_schedule(condition: ConditionSpec, epochs: int, val_size: int) -> Non
     if isinstance(schedule, OffAt) and schedule.epoch(epochs) > epochs:
         # It would mix to the end, without a word.
         raise ConfigError("schedule.off_at", schedule.when, f"use at most {epochs}, the number of epochs")
+    if isinstance(schedule, OnFrom) and OffAt(schedule.when).epoch(epochs) >= epochs:
+        raise ConfigError("schedule.on_from", schedule.when, f"use fewer than {epochs}, the number of epochs")
+
+
+def _schedule_field(schedule: str | dict[str, Any], field: str) -> str:
+    """Return where a schedule's setting stands: ``tail`` of ``{auto: {tail: 5}}`` is ``schedule.auto.tail``."""
+    name = next(iter(schedule), "") if isinstance(schedule, dict) else schedule
+    if field == "schedule":
+        return field
+    return f"schedule.{field}" if field.partition(".")[0] == name else f"schedule.{name}.{field}"
 
 
 def _check_names(spec: StudySpec) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,7 +23,6 @@ from overmix.study.recipes import build_recipe
 from overmix.study.spec import DataSpec, ModelSpec, TrainSpec
 from overmix.switch import HeldOut, Policy, Schedule, always, make_schedule
 from overmix.train import (
-    SGD,
     DecidingTraining,
     Execution,
     FirstRun,
@@ -121,25 +122,27 @@ def training_with(
     train = TrainSpec.model_validate(first.content["train"])
     resident = ResidentData(dataset.x, dataset.y, dataset.x_test, dataset.y_test, dataset.num_classes).to(device)
 
-    def stack(kind: Callable[..., Training], replicas: list[Replica]) -> Training:
+    def stack(kind: Callable[..., Training], replicas: list[Replica], track: Sequence[str] = train.track) -> Training:
         return kind(
             factory=model_factory(first, dataset, allow_code=allow_code),
             data=resident,
             replicas=replicas,
             normalization=_normalization(dataset, replicas, device),
-            optimizer=SGD(train.optimizer.momentum, train.optimizer.nesterov),
+            optimizer=train.optimizer.build(),
             epochs=train.epochs,
             batch_size=train.batch_size,
             execution=task.execution,
             objective=make_objective(train.objective),
             average=train.average,
+            augment=train.augment.build() if train.augment else None,
+            track=track,
         )
 
     replicas = [replica_of(cell, dataset) for cell in task.cells]
     if isinstance(schedule, HeldOut):
         parts = [held_out(replica, dataset, schedule.share) for replica in replicas]
         _check_first_run(train.batch_size, parts[0])
-        first_run = stack(partial(FirstRun, schedule.policy), parts)
+        first_run = stack(partial(FirstRun, schedule.policy), parts, track=())
         return stack(partial(RepeatedTraining, first_run), replicas)
     if isinstance(schedule, Policy):
         return stack(partial(DecidingTraining, schedule), replicas)
@@ -175,3 +178,15 @@ def data_digest(dataset: Dataset) -> str:
         sha.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
         sha.update(np.ascontiguousarray(tensor.numpy()).data)
     return sha.hexdigest()[:16]
+
+
+def code_file(import_path: str) -> str | None:
+    """Return the file that an import path's module was loaded from."""
+    module = sys.modules.get(import_path.partition(":")[0])
+    return getattr(module, "__file__", None)
+
+
+def code_digest(import_path: str) -> str:
+    """Return a hash of the file that code comes from: edited code is another study. Its own imports are not seen."""
+    file = code_file(import_path)
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""

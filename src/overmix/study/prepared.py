@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 
 from overmix.errors import ConfigError
 from overmix.study.cells import Cell, StackTask, expand, layout
 from overmix.study.data import Dataset
-from overmix.study.prepare import data_digest, execution_of, open_dataset, pool_key, replica_of, training_of
+from overmix.study.prepare import (
+    code_digest,
+    data_digest,
+    execution_of,
+    open_dataset,
+    pool_key,
+    replica_of,
+    training_of,
+)
 from overmix.study.spec import ConditionSpec, StudySpec
 from overmix.study.validation import condition_label, within
 from overmix.train import Execution
@@ -88,9 +93,7 @@ class _Check:
         with within(self._where(cell, "model")):
             if cell.shape_key not in self.executions:
                 self.executions[cell.shape_key] = execution_of(cell, dataset, self.device, allow_code=self.allow_code)
-            for name in (cell.content["model"]["name"], next(iter(cell.content["recipe"]))):
-                if ":" in name:
-                    self.code[name] = _code_digest(name)
+            self.code |= {name: code_digest(name) for name in cell.import_paths}
         with within(self._where(cell, "")):
             training_of(StackTask((cell,), self.executions[cell.shape_key], "cpu"), dataset, allow_code=self.allow_code)
 
@@ -110,12 +113,6 @@ def _check_batch(cell: Cell, train_size: int) -> None:
             f"use at most {train_size}, the number of training samples: the last, incomplete batch is dropped, so "
             "nothing would be trained",
         )
-
-
-def _code_digest(import_path: str) -> str:
-    """Return a hash of the file that code comes from: edited code is another study. Its own imports are not seen."""
-    file = getattr(sys.modules.get(import_path.partition(":")[0]), "__file__", None)
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""
 
 
 def resolve_device(device: str) -> str:

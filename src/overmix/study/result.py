@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,10 @@ from overmix.errors import RunDirectoryError
 from overmix.study.cells import StackTask
 from overmix.study.checkpoint import load_tensors
 from overmix.study.directory import RunDirectory
-from overmix.study.files import read_json, write_bytes, write_json
-from overmix.study.spec import StudySpec
+from overmix.study.files import locked, read_json, write_bytes, write_json
+from overmix.study.spec import StudySpec, resolved
 from overmix.study.summary import CellResult, summarise
-from overmix.train import METRICS
+from overmix.train import METRICS, TRACKED
 
 if TYPE_CHECKING:
     # Half a second to import: workers, which read no results, are to do without.
@@ -72,6 +73,18 @@ def load_result(path: Path) -> StudyResult:
         raise RunDirectoryError(f"{path}: its results are damaged: run the same 'overmix run' again") from None
 
 
+@contextmanager
+def finished_result(path: Path) -> Iterator[StudyResult]:
+    """Give the result of a finished run directory, and hold the directory, so that a report can be written there.
+
+    Raises:
+        RunDirectoryError: if it is no run directory, not finished, or another process writes there.
+    """
+    RunDirectory(path).read()  # locking makes a file, which has no place in other folders
+    with locked(path):
+        yield load_result(path)
+
+
 def _is_complete(study: Mapping[str, Any], summary: Mapping[str, Any], curves: pl.DataFrame) -> bool:
     """Return whether curves and summary hold every condition and seed of the study, and no other."""
     names, seeds = [entry["name"] for entry in study["compare"]], study["seeds"]
@@ -83,15 +96,15 @@ def _is_complete(study: Mapping[str, Any], summary: Mapping[str, Any], curves: p
 
 def write_results(
     spec: StudySpec, tasks: Sequence[StackTask], directory: RunDirectory, marks: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Gather the finished stacks into ``curves.parquet`` and ``summary.json``, and return the summary."""
+) -> StudyResult:
+    """Gather the finished stacks into ``curves.parquet`` and ``summary.json``, and return what is in them."""
     cells = [cell for task in tasks for cell in _read_stack(task, directory)]
     rank = {name: number for number, name in enumerate(spec.condition_names)}
     cells.sort(key=lambda cell: (rank[cell.condition], cell.seed))
-    write_bytes(directory.curves_file, _parquet(_curves(cells, rank)))
-    summary = summarise(spec, cells, marks)
+    curves, summary = _curves(cells, rank), summarise(spec, cells, marks)
+    write_bytes(directory.curves_file, _parquet(curves))
     write_json(directory.summary_file, summary)
-    return summary
+    return StudyResult(resolved(spec), summary, curves, summary["floor"])
 
 
 def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
@@ -106,7 +119,7 @@ def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
             seed=cell.seed,
             content=cell.content,
             epochs=tensors["epochs"],
-            values={name: tensors[name][r] for name in ("mixing", "lr", "mix_loss", *METRICS)},
+            values={name: tensors[name][r] for name in (*_COLUMNS[4:], *(c for c in TRACKED if c in tensors))},
             wrong=np.unpackbits(tensors["wrong"][r], axis=-1, count=header["n_test"]),
             class_counts=header["class_counts"][r],
             steps_per_epoch=header["steps_per_epoch"],
@@ -123,6 +136,8 @@ def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
 def _curves(cells: Sequence[CellResult], rank: Mapping[str, int]) -> pl.DataFrame:
     import polars as pl
 
+    # What nobody asked for is no column: the file of a study without tracks is what it was before there were any.
+    tracked = [name for name in TRACKED if any(name in cell.values for cell in cells)]
     frames = [
         pl.DataFrame(
             {
@@ -135,12 +150,13 @@ def _curves(cells: Sequence[CellResult], rank: Mapping[str, int]) -> pl.DataFram
                     name: [None] * len(values) if name.startswith("val_") and not cell.has_validation else values
                     for name, values in cell.values.items()
                 },
+                **{name: [None] * len(cell.epochs) for name in tracked if name not in cell.values},
             },
-            schema_overrides={"seed": pl.Int64, **dict.fromkeys(_COLUMNS[4:], pl.Float64)},
+            schema_overrides={"seed": pl.Int64, **dict.fromkeys((*_COLUMNS[4:], *tracked), pl.Float64)},
         )
         for cell in cells
     ]
-    return pl.concat(frames).select(_COLUMNS).rechunk()
+    return pl.concat([frame.select(*_COLUMNS, *tracked) for frame in frames]).rechunk()
 
 
 def _parquet(curves: pl.DataFrame) -> bytes:

@@ -13,7 +13,7 @@ from overmix.study.executor import run_local, worker_count
 from overmix.study.files import locked
 from overmix.study.fingerprint import fingerprint
 from overmix.study.prepared import prepare
-from overmix.study.result import write_results
+from overmix.study.result import StudyResult, write_results
 from overmix.study.spec import StudySpec, resolved
 from overmix.study.worker import CHECKPOINT_SECONDS, Progress
 
@@ -42,6 +42,7 @@ def run_study(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     on_start: Callable[[Outlook], None] | None = None,
     tell: Callable[[Progress], None] | None = None,
+    show: Callable[[StudyResult], object] | None = None,
 ) -> dict[str, Any]:
     """Train what is missing in a run directory and write curves and summary.
 
@@ -53,6 +54,7 @@ def run_study(
         checkpoint_seconds: how much work a killed process may lose, roughly.
         on_start: called once, before the first training.
         tell: called with each worker's progress.
+        show: called with the result while no other process may write there, to write a report of it.
 
     Returns:
         The summary, as it stands in ``summary.json``.
@@ -63,9 +65,10 @@ def run_study(
     prepared = prepare(spec, allow_code=allow_code)
     directory = RunDirectory(out)
     marks = {"fingerprint": fingerprint(prepared.spec.device), "data": prepared.data, "code": prepared.code}
+    study = resolved(prepared.spec)
     directory.open()
     with locked(out):
-        directory.adopt(resolved(prepared.spec), marks, other_machine=other_machine)
+        marks = directory.adopt(study, marks, other_machine=other_machine)
         directory.tidy(prepared.tasks)
         missing = [task for task in prepared.tasks if not directory.result_file(task).exists()]
         # Conditions that differ in name alone share their stacks.
@@ -81,4 +84,8 @@ def run_study(
             tell=tell or (lambda _: None),
             checkpoint_seconds=checkpoint_seconds,
         )
-        return write_results(prepared.spec, prepared.tasks, directory, marks)
+        result = write_results(prepared.spec, prepared.tasks, directory, marks)
+        if show is not None:
+            show(result)
+        directory.finish(study, marks)
+        return result.summary

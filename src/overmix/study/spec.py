@@ -13,12 +13,13 @@ from pydantic import (
     ValidationError,
     field_validator,
     model_serializer,
+    model_validator,
 )
 
 from overmix.study.merge import merged
 from overmix.study.plain import json_ready
 from overmix.study.validation import as_config_error, condition_label
-from overmix.train import LRSchedule
+from overmix.train import SGD, TRACKS, AdamW, CropFlip, LRSchedule, Optimizer
 
 _MOST_EPOCHS, _MOST_SEEDS = 1_000_000, 10_000
 
@@ -72,14 +73,56 @@ class ModelSpec(_WithOptions):
     name: str = Field("mlp", description="mlp, convnet, ..., or module:factory with --allow-code")
 
 
-class OptimizerSpec(_Strict):
-    """Stochastic gradient descent."""
+_OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "sgd": {"lr": 0.05, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0},
+    "adamw": {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01},
+}
+"""What each optimizer takes, with its defaults."""
 
-    name: Literal["sgd"] = "sgd"
+
+class OptimizerSpec(_Strict):
+    """Stochastic gradient descent with momentum, or AdamW."""
+
+    name: Literal["sgd", "adamw"] = "sgd"
     lr: float = Field(0.05, gt=0, description="learning rate")
     momentum: float = Field(0.9, ge=0, lt=1)
     nesterov: bool = False
+    betas: tuple[float, float] = Field(
+        (0.9, 0.999),
+        strict=False,
+        description="decay of the mean gradient and of the mean squared gradient",
+        json_schema_extra=_remedy("use a list of two numbers in [0, 1)"),
+    )
+    eps: float = Field(1e-8, gt=0)
     weight_decay: float = Field(0.0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_keys_and_defaults(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        name = value.get("name", "sgd")
+        if not isinstance(name, str) or name not in _OPTIMIZERS:
+            return value
+        own = _OPTIMIZERS[name]
+        for key in value.keys() & cls.model_fields.keys() - own.keys() - {"name"}:
+            raise ValueError(f"{name} takes no {key}: give it {', '.join(sorted(own))}")
+        return {**own, **value}
+
+    @model_serializer(mode="wrap")
+    def _own_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = write(self)
+        return {key: value for key, value in content.items() if key == "name" or key in _OPTIMIZERS[self.name]}
+
+    def build(self) -> Optimizer:
+        """Return the optimizer that the engine uses.
+
+        Raises:
+            ConfigError: if its settings cannot work.
+        """
+        if self.name == "adamw":
+            return AdamW(self.betas, self.eps)
+        return SGD(self.momentum, self.nesterov)
 
 
 class LRScheduleSpec(_Strict):
@@ -100,6 +143,26 @@ class LRScheduleSpec(_Strict):
         return LRSchedule(self.name, tuple(self.milestones), self.gamma, self.warmup)
 
 
+class AugmentSpec(_Strict):
+    """Random crops and flips of images."""
+
+    crop: int = Field(4, ge=0, description="pixels of black padding that a window of the old size is cut from")
+    flip: bool = Field(True, description="mirror every second image, left to right")
+
+    def build(self) -> CropFlip:
+        """Return the augmentation that the engine uses.
+
+        Raises:
+            ConfigError: if it would change nothing.
+        """
+        return CropFlip(self.crop, self.flip)
+
+
+_LEFT_OUT = ("average", "augment", "track")
+"""Keys of a training that are left out where they are off: it is then the training that it was before there were such
+keys, under the same id."""
+
+
 class TrainSpec(_Strict):
     """How one model is trained."""
 
@@ -115,12 +178,25 @@ class TrainSpec(_Strict):
         description="score exponentially averaged weights; the share of the old average at each step",
         json_schema_extra=_remedy("use a share of the old average in (0, 1), such as 0.99, or null"),
     )
+    augment: AugmentSpec | None = Field(None, description="crop and flip training images at random")
+    track: tuple[Literal["gradient_norm", "memorization"], ...] = Field(
+        (),
+        strict=False,
+        description="what else is looked at where scores are",
+        json_schema_extra=_remedy("use a list of gradient_norm and memorization, each once"),
+    )
 
     @model_serializer(mode="wrap")
     def _without_what_is_off(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # What is not averaged is the training that it was before there were averages, under the same id.
         content: dict[str, Any] = write(self)
-        return {key: value for key, value in content.items() if key != "average" or value is not None}
+        return {key: value for key, value in content.items() if key not in _LEFT_OUT or value not in (None, ())}
+
+    @field_validator("track")
+    @classmethod
+    def _each_once_in_one_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("one twice")
+        return tuple(name for name in TRACKS if name in value)
 
     @field_validator("lr_schedule", "optimizer", mode="before")
     @classmethod
@@ -262,7 +338,13 @@ def _overridden(base: DataSpec | ModelSpec | TrainSpec, override: Mapping[str, A
         # Another data set or model does not take the options of this one.
         content = {key: value for key, value in content.items() if key not in base.options}
     shorthand = {key: _named(value) if isinstance(content.get(key), dict) else value for key, value in override.items()}
+    if isinstance(base, TrainSpec) and _other_optimizer(base, shorthand.get("optimizer")):
+        del content["optimizer"]
     return merged(content, shorthand)
+
+
+def _other_optimizer(base: TrainSpec, override: Any) -> bool:
+    return isinstance(override, Mapping) and override.get("name", base.optimizer.name) != base.optimizer.name
 
 
 def resolved(spec: StudySpec) -> dict[str, Any]:

@@ -21,14 +21,16 @@ from overmix.diagnose import (
     holm,
     paired_difference,
 )
-from overmix.explain.floor import loss_floor
-from overmix.mix import BetaCoefficient, InputSpace
-from overmix.study.recipes import build_recipe
-from overmix.study.roles import role_of, switch_epoch_of
-from overmix.study.spec import ConditionSpec, StudySpec
+from overmix.study.floors import condition_floor
+from overmix.study.plain import canonical, digest
+from overmix.study.roles import roles_of, switch_epoch_of
+from overmix.study.spec import ConditionSpec, StudySpec, TrainSpec
 from overmix.train import diverged
 
 SCHEMA_VERSION = 1
+
+_AT_THE_TOP = ("Mixup", "NoMixup")
+"""Recipes that users import from overmix itself."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,8 @@ class Condition:
 def summarise(spec: StudySpec, cells: Sequence[CellResult], marks: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content of ``summary.json``."""
     conditions = [
-        Condition(entry, name, role_of(entry, spec), [cell for cell in cells if cell.condition == name])
-        for entry, name in zip(spec.compare, spec.condition_names, strict=True)
+        Condition(entry, name, role, [cell for cell in cells if cell.condition == name])
+        for entry, name, role in zip(spec.compare, spec.condition_names, roles_of(spec), strict=True)
     ]
     diagnoses = {condition.name: _diagnose(condition.alive) for condition in conditions}
     rows = [_row(condition, diagnoses[condition.name]) for condition in conditions]
@@ -120,6 +122,7 @@ def summarise(spec: StudySpec, cells: Sequence[CellResult], marks: Mapping[str, 
         "steps": _steps(cells),
         "elapsed_seconds": round(sum(cell.seconds - cell.forked_seconds for cell in cells), 1),
         "versions": dict(marks["fingerprint"]),
+        "earlier_versions": list(marks.get("earlier_fingerprints", [])),
     }
 
 
@@ -132,7 +135,6 @@ def _steps(cells: Sequence[CellResult]) -> dict[str, int]:
 
 def _row(condition: Condition, diagnosis: Diagnosis | None) -> dict[str, Any]:
     alive = condition.alive
-    cost = float(np.mean([cell.cost for cell in condition.cells]))
     row: dict[str, Any] = {
         "name": condition.name,
         "role": condition.role,
@@ -140,13 +142,26 @@ def _row(condition: Condition, diagnosis: Diagnosis | None) -> dict[str, Any]:
         "n_diverged": len(condition.cells) - len(alive),
         "switch_epoch": switch_epoch_of(condition.spec, condition.epochs) if condition.role == "switched" else None,
         "decided": [cell.switch_at for cell in condition.cells] if condition.cells[0].switch_at is not None else None,
-        "cost": round(cost, 3),
-        "steps": round(condition.cells[0].steps_per_epoch * condition.epochs * cost),
+        "cost": round(_mean_cost(condition), 3),
+        "steps": round(_mean_steps(condition)),
         "seconds": round(float(np.mean([cell.seconds for cell in condition.cells])), 2),
+        "epochs": condition.epochs,
+        "family": _family(condition),
+        "accumulated_lr": _accumulated_lr(condition.cells[0]),
         "best_checkpoint": _best_checkpoint(alive),
+        "lowest_loss": _lowest_loss(alive),
         **_final_scores(alive),
     }
     return row | _diagnosis_row(diagnosis)
+
+
+def _mean_cost(condition: Condition) -> float:
+    return float(np.mean([cell.cost for cell in condition.cells]))
+
+
+def _mean_steps(condition: Condition) -> float:
+    """Return the optimizer steps of a run, those that it took to decide included."""
+    return condition.cells[0].steps_per_epoch * condition.epochs * _mean_cost(condition)
 
 
 def _best_checkpoint(alive: Sequence[CellResult]) -> dict[str, Any] | None:
@@ -165,6 +180,42 @@ def _best_checkpoint(alive: Sequence[CellResult]) -> dict[str, Any] | None:
         "error": float(wrong.mean()),
         "gain": gain.difference,
         "gain_ci": None if gain.ci is None else list(gain.ci),
+    }
+
+
+def _family(condition: Condition) -> str:
+    """Return what conditions share that differ in nothing but their budget."""
+    content = condition.cells[0].content
+    train = {key: value for key, value in content["train"].items() if key != "epochs"}
+    return digest({**content, "train": train, "seed": None})
+
+
+def _accumulated_lr(cell: CellResult) -> list[float]:
+    """Return the sum of the learning rates of all steps up to each evaluated epoch."""
+    train = TrainSpec.model_validate(cell.content["train"])
+    factors = train.lr_schedule.build().factors(train.epochs, cell.steps_per_epoch)
+    total = train.optimizer.lr * np.cumsum(factors)
+    return [float(f"{value:.6g}") for value in total[cell.epochs * cell.steps_per_epoch - 1]]
+
+
+def _lowest_loss(alive: Sequence[CellResult]) -> dict[str, Any] | None:
+    """Return what a rule says that chooses by the training loss: each run's lowest one, and the test error there.
+
+    The loss is the mean over an epoch's batches, as it was optimised, and only epochs that were looked at are
+    candidates. It is the rule that we recall the paper to report by; ours is the error at the end.
+    """
+    if not alive:
+        return None
+    at = [int(np.argmin(np.nan_to_num(cell.values["mix_loss"], nan=np.inf))) for cell in alive]
+    loss, error = (
+        np.array([cell.values[name][i] for cell, i in zip(alive, at, strict=True)])
+        for name in ("mix_loss", "test_error")
+    )
+    return {
+        "epochs": [int(cell.epochs[i]) for cell, i in zip(alive, at, strict=True)],
+        "loss": float(loss.mean()),
+        "error": float(error.mean()),
+        "error_ci": _t_interval(error),
     }
 
 
@@ -243,57 +294,68 @@ def _advice(
     comparisons: Mapping[tuple[str, str], Comparison],
 ) -> dict[str, Any]:
     """Return the study's advice, and the line of code that follows it."""
-    evidence = [
-        Evidence(
-            condition.name,
-            condition.role,
-            switch_epoch_of(condition.spec, condition.epochs) if condition.role == "switched" else None,
-            diagnoses[condition.name],
-        )
-        for condition in conditions
-    ]
+    evidence = [_evidence(condition, diagnoses[condition.name]) for condition in conditions]
     advice = advise(evidence, comparisons)
     mixing = next((c for c in conditions if c.name == advice.condition and c.role != "erm"), None)
-    mixing = mixing or next((c for c in conditions if c.role in ("mixup", "switched")), None)
+    mixing = mixing or next((c for c in conditions if c.name == advice.gain_of), None)
+    mixing = mixing or next((c for c in conditions if c.role in ("mixup", "switched", "auto")), None)
     code = None
     if mixing is not None and advice.kind != "undecided":
         code = _code(mixing, advice.kind, advice.switch_epoch)
     return advice.to_dict() | {"code": code}
 
 
+def _evidence(condition: Condition, diagnosis: Diagnosis | None) -> Evidence:
+    alive, first = condition.alive, condition.cells[0]
+    held_out = bool(alive) and all(cell.has_validation for cell in alive)
+    return Evidence(
+        condition.name,
+        condition.role,
+        switch_epoch_of(condition.spec, condition.epochs) if condition.role == "switched" else None,
+        diagnosis,
+        recipe=condition.spec.recipe_name,
+        family=canonical(first.content["recipe"]),
+        validation_error=float(np.mean([cell.values["val_error"][-1] for cell in alive])) if held_out else None,
+        steps=_mean_steps(condition),
+        decided=tuple(cell.switch_at for cell in alive if cell.switch_at is not None),
+    )
+
+
 def _code(mixing: Condition, kind: str, switch_epoch: int | None) -> str:
     """Return the line for a user's own loop."""
     name, parameters = mixing.spec.recipe_name, mixing.spec.recipe_parameters
-    arguments = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
-    recipe = "overmix.recipes.NoMixup()" if kind == "no-mixup" else f"{_imported(name)}({arguments})"
-    switch = f", switch=overmix.off_at({switch_epoch})" if kind == "switch" else ""
+    recipe = "overmix.NoMixup()" if kind == "no-mixup" else f"{_imported(name)}({_arguments(parameters)})"
+    switch = ""
+    if kind == "switch" and switch_epoch is not None:
+        switch = f", switch=overmix.off_at({switch_epoch})"
+    elif kind == "switch":
+        schedule = mixing.spec.schedule
+        settings = {} if isinstance(schedule, str) else dict(next(iter(schedule.values())))
+        settings.pop("holdout", None)  # a loop shows held-out samples by itself
+        policy = f"overmix.AutoSwitch({_arguments(settings)})"
+        switch = f', switch={policy}, state={{"model": model, "optimizer": optimizer}}'
     return f"run = overmix.Epochs({mixing.epochs}, mix={recipe}{switch})"
+
+
+def _arguments(parameters: Mapping[str, Any]) -> str:
+    """Write parameters as Python does, infinity too."""
+    written = {key: 'float("inf")' if value == math.inf else repr(value) for key, value in parameters.items()}
+    return ", ".join(f"{key}={value}" for key, value in written.items())
 
 
 def _imported(name: str) -> str:
     """Return how a recipe is called in Python."""
-    return name.replace(":", ".") if ":" in name else f"overmix.recipes.{name}"
+    if ":" in name:
+        return name.replace(":", ".")
+    return f"overmix.{name}" if name in _AT_THE_TOP else f"overmix.recipes.{name}"
 
 
 def _floors(conditions: Sequence[Condition]) -> dict[str, float]:
-    """Return the lowest training loss that any model can reach, for conditions that mix to the end with a Beta law."""
-    floors = {}
-    for condition in conditions:
-        recipe = build_recipe(condition.spec.recipe_name, **condition.spec.recipe_parameters)
-        coefficient = recipe.coefficient
-        if condition.role != "mixup" or not isinstance(coefficient, BetaCoefficient):
-            continue
-        if not isinstance(recipe.space, InputSpace):
-            continue
-        train = condition.cells[0].content["train"]
-        if train["objective"] != "cross_entropy":
-            continue  # soft labels can be met exactly: the floor of the squared error is 0
-        floors[condition.name] = float(
-            np.mean(
-                [
-                    loss_floor(counts=cell.class_counts, alpha=coefficient.alpha, batch_size=train["batch_size"])
-                    for cell in condition.cells
-                ]
-            )
+    """Return the lowest training loss that any model can reach, for the conditions that have one."""
+    floors = {
+        condition.name: condition_floor(
+            condition.spec, condition.cells[0].content["train"], [cell.class_counts for cell in condition.cells]
         )
-    return floors
+        for condition in conditions
+    }
+    return {name: floor.value for name, floor in floors.items() if floor.value is not None}

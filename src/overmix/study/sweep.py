@@ -10,8 +10,8 @@ from overmix.switch.held_out import SHARE
 SHARES = (1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
 """Switch epochs, as shares of the training."""
 
-WEIGHT_DECAY = 5e-3
-"""Of the alternative that only regularises."""
+WEIGHT_DECAY = {"sgd": 5e-3, "adamw": 0.5}
+"""Of the alternative that only regularises, by optimizer: AdamW's acts once per step, times a smaller learning rate."""
 
 
 AVERAGE = 0.99
@@ -38,13 +38,14 @@ def sweep_study(spec: StudySpec) -> StudySpec:
     recipe, name = mixing.recipe, mixing.recipe_name
     epochs = sorted({max(1, round(share * train.epochs)) for share in SHARES} - {train.epochs})
     half = max(1, train.epochs // 2)
-    decay = {"optimizer": {"weight_decay": WEIGHT_DECAY}}
+    strength = WEIGHT_DECAY[train.optimizer.name]
+    decay = {"optimizer": {"weight_decay": strength}}
     conditions = [
         ConditionSpec(name="ERM", recipe="NoMixup", schedule="never"),
         ConditionSpec(name=name, recipe=recipe),
         *(ConditionSpec(name=f"{name} → ERM @{at}", recipe=recipe, schedule={"off_at": at}) for at in epochs),
-        ConditionSpec(name=f"ERM, weight decay {WEIGHT_DECAY:g}", recipe="NoMixup", schedule="never", train=decay),
-        ConditionSpec(name=f"{name}, weight decay {WEIGHT_DECAY:g}", recipe=recipe, train=decay),
+        ConditionSpec(name=f"ERM, weight decay {strength:g}", recipe="NoMixup", schedule="never", train=decay),
+        ConditionSpec(name=f"{name}, weight decay {strength:g}", recipe=recipe, train=decay),
         ConditionSpec(name=f"{name}, averaged weights", recipe=recipe, train={"average": AVERAGE}),
         ConditionSpec(name=f"{name}, {half} epochs", recipe=recipe, train={"epochs": half}),
     ]

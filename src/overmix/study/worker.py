@@ -20,7 +20,7 @@ from overmix.study.directory import RunDirectory
 from overmix.study.files import is_temporary
 from overmix.study.fingerprint import THREADS
 from overmix.study.forks import Forks
-from overmix.study.prepare import open_dataset, pool_key, training_of
+from overmix.study.prepare import code_digest, data_digest, open_dataset, pool_key, training_of
 from overmix.train import METRICS, StackResult, StackTraining
 
 CHECKPOINT_SECONDS = 10.0
@@ -111,6 +111,7 @@ class StackRunner:
             OvermixError: if the stack cannot be trained or its files not be written.
         """
         training = training_of(task, self._dataset(task), allow_code=self.allow_code)
+        self._check_code(task)
         spent = self._restore(task, training)
         watch = _Watch(self, task, training, spent, forks or {})
         result = training.train(after_step=watch)
@@ -162,8 +163,15 @@ class StackRunner:
         content = task.cells[0].content["data"]
         key = pool_key(content)
         if key not in self._datasets:
-            self._datasets = {key: open_dataset(content)}
+            dataset = open_dataset(content)
+            # The file may have been written again since the study was checked.
+            self.directory.check_data(key, data_digest(dataset))
+            self._datasets = {key: dataset}
         return self._datasets[key]
+
+    def _check_code(self, task: StackTask) -> None:
+        for name in {name for cell in task.cells for name in cell.import_paths}:
+            self.directory.check_code(name, code_digest(name))
 
 
 class _Watch:
@@ -222,5 +230,6 @@ def result_tensors(result: StackResult) -> dict[str, torch.Tensor]:
         "lr": result.lr,
         "wrong": result.wrong,
         **{name: result.metrics[name] for name in METRICS},
+        **result.tracked,
     }
     return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}

@@ -1,21 +1,28 @@
 """The engine: many training runs as one, on data that lies on the device."""
 
+from overmix.train.adamw import AdamW
+from overmix.train.augment import CropFlip
 from overmix.train.deciding import DecidingTraining
 from overmix.train.engine import StackTraining, check_recipe
 from overmix.train.evaluation import METRICS, SPLITS, evaluation_epochs
 from overmix.train.lr_schedule import LRSchedule
 from overmix.train.objective import Objective, make_objective
-from overmix.train.optimizer import SGD
+from overmix.train.optimizer import SGD, Optimizer
 from overmix.train.plan import Replica
 from overmix.train.repeated import FirstRun, RepeatedTraining
 from overmix.train.resident import Normalization, ResidentData
 from overmix.train.result import StackResult, diverged
 from overmix.train.stacked_model import Execution, ModelFactory, StackedModel, choose_execution
+from overmix.train.track import TRACKED, TRACKS
 
 __all__ = [
     "METRICS",
     "SGD",
     "SPLITS",
+    "TRACKED",
+    "TRACKS",
+    "AdamW",
+    "CropFlip",
     "DecidingTraining",
     "Execution",
     "FirstRun",
@@ -23,6 +30,7 @@ __all__ = [
     "ModelFactory",
     "Normalization",
     "Objective",
+    "Optimizer",
     "RepeatedTraining",
     "Replica",
     "ResidentData",

@@ -13,15 +13,17 @@ from overmix._typing import Float
 from overmix.errors import ConfigError, DataError, OvermixError
 from overmix.mix import MixPlan, Recipe
 from overmix.switch import tail_factor
+from overmix.train.augment import CropFlip
 from overmix.train.average import Average
 from overmix.train.evaluation import METRICS, Evaluator, evaluation_epochs
 from overmix.train.objective import CrossEntropy, Objective
-from overmix.train.optimizer import SGD
+from overmix.train.optimizer import SGD, Optimizer
 from overmix.train.perceptron import perceptron_step
 from overmix.train.plan import EpochPlan, Planner, Replica
 from overmix.train.resident import Normalization, ResidentData, gather
 from overmix.train.result import StackResult
 from overmix.train.stacked_model import Execution, ModelFactory, StackedModel
+from overmix.train.track import Tracker
 
 
 class StackTraining:
@@ -39,6 +41,9 @@ class StackTraining:
         objective: what is minimised, by default the cross-entropy.
         average: if given, averaged weights are scored in the place of the weights, see :class:`Average`; the training
             does not change by a bit.
+        augment: if given, training samples are cropped and flipped at random, each once per step: a partner is mixed in
+            as it was augmented for its own place in the batch. Scores are of samples as they are.
+        track: what else is looked at where scores are, see :class:`Tracker`; the training does not change by a bit.
 
     Raises:
         ConfigError: if the sizes do not fit.
@@ -50,25 +55,37 @@ class StackTraining:
         data: ResidentData,
         replicas: Sequence[Replica],
         normalization: Normalization,
-        optimizer: SGD,
+        optimizer: Optimizer,
         epochs: int,
         batch_size: int,
         execution: Execution,
         objective: Objective | None = None,
         average: float | None = None,
+        augment: CropFlip | None = None,
+        track: Sequence[str] = (),
     ) -> None:
         _check(replicas, epochs, batch_size)
         _check_normalization(normalization, len(replicas), data.x.dim())
+        sample_shape = tuple(data.x.shape[1:])
+        if augment is not None:
+            augment.check(sample_shape)
         device = data.y.device
         self.data, self.normalization, self.optimizer, self.epochs = data, normalization, optimizer, epochs
         self.objective = objective or CrossEntropy()
         seeds = [replica.streams.torch_seed("init") for replica in replicas]
         self.model = StackedModel(factory, seeds, device, execution)
-        self.velocities = optimizer.init(self.model.trainable)
+        self.moments = optimizer.init(self.model.trainable)
         weights = [*self.model.parameters.values(), *self.model.buffers.values()]
         self.average = None if average is None else Average(weights, average)
         self.planner = Planner(
-            replicas, data.y.cpu(), tuple(data.x.shape[1:]), epochs, batch_size, device, keys=self.model.draws
+            replicas,
+            data.y.cpu(),
+            sample_shape,
+            epochs,
+            batch_size,
+            device,
+            keys=self.model.draws,
+            augment=augment,
         )
         self.space = self.planner.space
         self._mixes_inside = "hidden" in self.space.needs
@@ -79,6 +96,7 @@ class StackTraining:
             torch.as_tensor(np.stack([r.train_index for r in replicas]), device=device),
             torch.as_tensor(np.stack([r.val_index for r in replicas]), device=device),
         )
+        self.tracker = Tracker(track, data, normalization, self.objective, replicas) if track else None
         self._lr = _lr_table(replicas, epochs, self.steps_per_epoch, device)
         decay = torch.tensor([float(replica.weight_decay) for replica in replicas], device=device)
         self._weight_decay = decay if any(replica.weight_decay for replica in replicas) else None
@@ -93,6 +111,8 @@ class StackTraining:
         self._mix_loss = torch.full((count, n_replicas), torch.nan, device=device)
         self._wrong = torch.zeros((count, n_replicas, len(self.data.y_test)), dtype=torch.bool, device=device)
         self._mixing = torch.zeros((count, n_replicas), dtype=torch.float64)
+        columns = len(self.tracker.columns) if self.tracker else 0
+        self._tracked = torch.full((count, columns, n_replicas), torch.nan, device=device)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -144,24 +164,25 @@ class StackTraining:
 
     def _train_step(self, plan: EpochPlan, step: int, lr: Tensor) -> Tensor:
         """Do one step at a learning rate of shape (R,), and return the loss before it, shape (R,)."""
-        x, lam = gather(self.data.x, plan.index[step]), plan.lam[step]
-        mixing = None
-        if plan.mixed_steps[step]:
+        lam, mixing = plan.lam[step], None
+        x, partners = self._samples(plan, step)
+        if partners is not None:
             mixing = plan.plans[step] or MixPlan(plan.partner[step], lam)
-            x = self.space.combine(mixing, x, gather(self.data.x, plan.partner[step]))
+            x = self.space.combine(mixing, x, partners)
         x = self.normalization.apply_(x)
         if self.model.uses_dropout:
             self.model.set_dropout_keys(plan.dropout_keys[step])
         target = plan.a[step], plan.b[step], lam
         layers = self.model.perceptron
         inside = (self.space, mixing) if self._mixes_inside and mixing is not None else None
-        if layers is not None and inside is None and not self.optimizer.nesterov:
+        optimizer = self.optimizer
+        if layers is not None and inside is None and isinstance(optimizer, SGD) and not optimizer.nesterov:
             return perceptron_step(
                 x,
                 lambda logits: self.objective.with_gradient(logits, *target),
                 layers,
-                self.velocities,
-                self.optimizer,
+                self.moments,
+                optimizer,
                 lr,
                 self._weight_decay,
             )
@@ -169,16 +190,29 @@ class StackTraining:
         # One mean per replica; their sum gives each replica the gradient of its own loss.
         return self._general_step(losses.mean(dim=-1), lr)
 
+    def _samples(self, plan: EpochPlan, step: int) -> tuple[Tensor, Tensor | None]:
+        """Return the samples of a step as floats, shape (R, B, ...), and their partners, if any replica mixes."""
+        index, mixed = plan.index[step], plan.mixed_steps[step]
+        if self.planner.augment is None or plan.augmentation is None:
+            return gather(self.data.x, index), gather(self.data.x, plan.partner[step]) if mixed else None
+        # Bytes stay bytes until the last moment: there are four times as many of floats.
+        flat = self.data.x.index_select(0, index.reshape(-1))
+        flat = self.planner.augment.apply(flat, plan.augmentation.draws[step].reshape(-1, 3))
+        samples = flat.view(*index.shape, *flat.shape[1:]).to(torch.float32)
+        return samples, gather(flat, plan.augmentation.partner[step]) if mixed else None
+
     def _general_step(self, loss: Tensor, lr: Tensor) -> Tensor:
         gradients = torch.autograd.grad(loss.sum(), self.model.trainable, allow_unused=True)
         # A parameter that took no part is left alone, weight decay included, as torch.optim does.
-        used = [
-            (parameter, gradient, velocity)
-            for parameter, gradient, velocity in zip(self.model.trainable, gradients, self.velocities, strict=True)
-            if gradient is not None
-        ]
-        parameters, own_gradients, velocities = (list(column) for column in zip(*used, strict=True))
-        self.optimizer.step(parameters, own_gradients, velocities, lr, self._weight_decay)
+        used = [i for i, gradient in enumerate(gradients) if gradient is not None]
+        kinds = range(0, len(self.moments), max(1, len(gradients)))
+        self.optimizer.step(
+            [self.model.trainable[i] for i in used],
+            [gradients[i] for i in used],
+            [self.moments[kind + i] for kind in kinds for i in used],
+            lr,
+            self._weight_decay,
+        )
         return loss.detach()
 
     def _end_epoch(self, plan: EpochPlan) -> None:
@@ -187,6 +221,8 @@ class StackTraining:
         if self.evaluation_epochs[at] == self.epoch:
             with self._scored():
                 metrics, wrong = self.evaluator(self.model)
+                if self.tracker is not None:
+                    self._tracked[at] = self.tracker(self.model)
             self._metrics[at] = metrics
             self._wrong[at] = wrong
             self._mix_loss[at] = self._loss_sum / self.steps_per_epoch
@@ -222,7 +258,7 @@ class StackTraining:
     def _trained(self) -> list[Tensor]:
         """The tensors that a step changes."""
         parameters = [p.detach() for p in self.model.parameters.values()]
-        return [*parameters, *self.model.buffers.values(), *self.velocities, *self._averages()]
+        return [*parameters, *self.model.buffers.values(), *self.moments, *self._averages()]
 
     def _averages(self) -> list[Tensor]:
         return [] if self.average is None else self.average.values
@@ -247,6 +283,9 @@ class StackTraining:
             wrong=np.packbits(_on_host(self._wrong.permute(1, 0, 2)), axis=-1),
             n_test=len(self.data.y_test),
             steps_per_epoch=self.steps_per_epoch,
+            tracked=dict(zip(self.tracker.columns, _on_host(self._tracked.permute(1, 2, 0)), strict=True))
+            if self.tracker
+            else {},
         )
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -258,11 +297,13 @@ class StackTraining:
             "wrong": self._wrong,
             "mixing": self._mixing,
         }
+        if self.tracker is not None:
+            own["tracked"] = self._tracked
         parameters = {f"parameter.{name}": p.detach() for name, p in self.model.parameters.items()}
         buffers = {f"buffer.{name}": b for name, b in self.model.buffers.items()}
-        velocities = {f"velocity.{i}": v for i, v in enumerate(self.velocities)}
+        moments = {f"velocity.{i}": moment for i, moment in enumerate(self.moments)}
         averages = {f"average.{i}": tensor for i, tensor in enumerate(self._averages())}
-        return {**own, **parameters, **buffers, **velocities, **averages}
+        return {**own, **parameters, **buffers, **moments, **averages}
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the state after the last step, as copies on the CPU. No random state: plans have addresses."""

@@ -57,6 +57,21 @@ class LRSchedule:
                     "lr_schedule.milestones", milestone, "use epochs (integers >= 1) or shares of the training (0.5)"
                 )
 
+    def check(self, epochs: int) -> None:
+        """Refuse what would come after the end of a training of so many epochs, and so never.
+
+        Raises:
+            ConfigError: for a milestone or a warm-up that ends there or later.
+        """
+        late = [m for m in self.milestones if not isinstance(m, float) and m >= epochs]
+        if self.name == "multistep" and late:
+            remedy = f"use epochs below {epochs}, the length of the training, or shares of it (0.5)"
+            raise ConfigError("lr_schedule.milestones", late[0], remedy)
+        if self.warmup and self.warmup >= epochs:
+            raise ConfigError(
+                "lr_schedule.warmup", self.warmup, f"use fewer epochs than {epochs}, the length of the training"
+            )
+
     def factors(self, epochs: int, steps_per_epoch: int) -> Float[np.ndarray[Any, Any], " steps"]:
         """Return the factor at every step, shape (epochs * steps_per_epoch,), float64."""
         total = epochs * steps_per_epoch

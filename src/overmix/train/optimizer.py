@@ -1,15 +1,39 @@
-"""Stochastic gradient descent for a stack of replicas at once."""
+"""What an optimizer of a stack is, and stochastic gradient descent for a stack of replicas at once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from overmix._typing import Float
 from overmix.errors import ConfigError
+
+
+class Optimizer(Protocol):
+    """Steps all replicas of a stack; what it remembers are tensors, so that it is saved and gone back to like weights.
+
+    Learning rate and weight decay are handed to each step: they belong to the replica.
+    """
+
+    def init(self, parameters: Sequence[Tensor]) -> list[Tensor]:
+        """Return what it remembers, at the start: one or more tensors per parameter, kind by kind."""
+        ...
+
+    def step(
+        self,
+        parameters: Sequence[Tensor],
+        gradients: list[Tensor],
+        moments: list[Tensor],
+        lr: Float[Tensor, " replicas"],
+        weight_decay: Float[Tensor, " replicas"] | None,
+        /,
+    ) -> None:
+        """Update parameters, each of shape (R, ...), and moments in place."""
+        ...
 
 
 @dataclass(frozen=True)

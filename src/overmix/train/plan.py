@@ -12,6 +12,7 @@ from torch import Tensor
 from overmix._typing import Bool, Float, Int
 from overmix.mix import InputSpace, MixPlan, Recipe, StreamCursor, Streams
 from overmix.switch import Progress, Schedule, mixes
+from overmix.train.augment import Augmentation, CropFlip
 from overmix.train.lr_schedule import LRSchedule
 
 
@@ -57,6 +58,7 @@ class EpochPlan:
         mixing: share of the steps that each replica mixes, shape (R,), on the host.
         plans: for spaces other than the input, per step what the space needs to know, shapes (R, B, ...); ``None``
             where no replica mixes.
+        augmentation: how the samples are augmented; ``None`` if they are not.
     """
 
     index: Int[Tensor, "steps replicas batch"]
@@ -69,6 +71,7 @@ class EpochPlan:
     mixed_steps: tuple[bool, ...]
     mixing: Float[np.ndarray, " replicas"]
     plans: tuple[MixPlan | None, ...]
+    augmentation: Augmentation | None = None
 
 
 class Planner:
@@ -82,6 +85,7 @@ class Planner:
         batch_size: B.
         device: where the plans are sent, in one copy per epoch.
         keys: whether anything in the model draws random numbers by itself, and so needs keys and seeds.
+        augment: how samples are augmented, if they are.
     """
 
     def __init__(
@@ -94,12 +98,13 @@ class Planner:
         device: torch.device,
         *,
         keys: bool = True,
+        augment: CropFlip | None = None,
     ) -> None:
         self.replicas = replicas
         self.cursors = [StreamCursor(replica.streams) for replica in replicas]
         self.y, self.sample_shape, self.device = y, sample_shape, device
         self._y = y.numpy()
-        self._draws_keys = keys
+        self._draws_keys, self.augment = keys, augment
         self.epochs, self.batch_size = epochs, batch_size
         self.space = replicas[0].recipe.space
         self._keeps_plans = type(self.space) is not InputSpace
@@ -116,6 +121,9 @@ class Planner:
         lam = np.ones(shape, dtype=np.float32)
         seeds = np.zeros(shape[:2], dtype=np.int64)
         mixed = np.zeros(shape[:2], dtype=bool)
+        # Where each partner stands in the stack's batch; at first everyone is their own.
+        own_place = np.arange(shape[1] * batch).reshape(shape[1:])
+        place = None if self.augment is None else np.broadcast_to(own_place, shape).copy()
         for r, (replica, cursor) in enumerate(zip(self.replicas, self.cursors, strict=True)):
             order = cursor.generator("order", epoch=epoch).permutation(replica.train_index)[: steps * batch]
             index[:, r] = partner[:, r] = order.reshape(steps, batch)
@@ -137,6 +145,8 @@ class Planner:
             for r, plan in enumerate(own):
                 if plan is not None and mixed_now[r]:
                     partner[step, r] = index[step, r][plan.partner.numpy()]
+                    if place is not None:
+                        place[step, r] = own_place[r][plan.partner.numpy()]
                     lam[step, r] = plan.lam.numpy()
             plans.append(self._stacked(own, mixed_now) if own and self._keeps_plans else None)
         return EpochPlan(
@@ -150,6 +160,21 @@ class Planner:
             mixed_steps=tuple(bool(step.any()) for step in mixed),
             mixing=mixed.mean(axis=0),
             plans=tuple(plans),
+            augmentation=None
+            if self.augment is None or place is None
+            else self._augmentation(self.augment, place, epoch),
+        )
+
+    def _augmentation(
+        self, augment: CropFlip, place: Int[np.ndarray, "steps replicas batch"], epoch: int
+    ) -> Augmentation:
+        draws = np.empty((*place.shape, 3), dtype=np.int64)
+        for r, cursor in enumerate(self.cursors):
+            for step in range(self.steps_per_epoch):
+                draws[step, r] = augment.draw(cursor, self.batch_size, epoch=epoch, step=step)
+        return Augmentation(
+            torch.from_numpy(draws).to(self.device, non_blocking=True),
+            torch.from_numpy(place).to(self.device, non_blocking=True),
         )
 
     def _batch_plan(self, r: int, index: Int[np.ndarray, " batch"], epoch: int, step: int) -> MixPlan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class StackResult:
         steps_per_epoch: S.
         switch_at: epochs of Mixup that each replica decided on, shape (R,), where replicas decide by themselves.
         cost: epochs that each would have trained alone to decide and to end so, over those of one run, shape (R,).
+        tracked: per column of what was tracked, shape (R, T); empty if nothing was.
     """
 
     epochs: np.ndarray
@@ -37,6 +38,7 @@ class StackResult:
     steps_per_epoch: int
     switch_at: Int[np.ndarray, " replicas"] | None = None
     cost: Float[np.ndarray, " replicas"] | None = None
+    tracked: Mapping[str, Float[np.ndarray, "replicas evaluations"]] = field(default_factory=dict)
 
     @property
     def diverged(self) -> Bool[np.ndarray, " replicas"]:

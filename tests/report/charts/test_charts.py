@@ -96,6 +96,15 @@ def test_turning_point_only_where_the_curve_turns(make_result: Make) -> None:
     assert "turns at epoch" not in json.dumps(error_chart(read(result)).spec)
 
 
+def test_a_curve_that_is_lowest_at_its_end_does_not_turn(make_result: Make) -> None:
+    result = make_result(seeds=5, epochs=100)
+    for row in result.summary["conditions"]:
+        row["verdict"], row["turning_epoch"] = "undecided", 100
+    chart = error_chart(read(result))
+    assert "turns at epoch" not in json.dumps(chart.spec)
+    assert "hollow" not in chart.caption
+
+
 def test_notes_in_ink_are_written(make_result: Make) -> None:
     report = read(make_result(seeds=2))
     for name, note in (("test-error", "safe to switch 64–256"), ("training-loss", "loss floor 0.45")):

@@ -9,7 +9,12 @@ from overmix.study.models import build_model
 
 @pytest.mark.parametrize(
     ("name", "num_classes", "count"),
-    [("resnet18", 10, 11_173_962), ("resnet18", 100, 11_220_132), ("resnet34", 10, 21_282_122)],
+    [
+        ("resnet18", 10, 11_173_962),
+        ("resnet18", 100, 11_220_132),
+        ("resnet34", 10, 21_282_122),
+        ("resnet34", 100, 21_328_292),
+    ],
 )
 def test_known_numbers_of_parameters(name, num_classes, count):
     model = build_model(name, sample_shape=(3, 32, 32), num_classes=num_classes)

@@ -9,6 +9,7 @@ from overmix.study.models import build_model
 def test_known_number_of_parameters():
     model = build_model("vgg16", sample_shape=(3, 32, 32), num_classes=10)
     assert sum(p.numel() for p in model.parameters()) == 14_728_266
+    assert sum(p.numel() for p in model[:-1].parameters()) == 14_723_136  # convolutions and BatchNorm, without the head
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -26,7 +26,7 @@ from overmix.report.charts.layers import (
     quantitative,
     short,
 )
-from overmix.report.charts.lines import Line, describe, read_lines, tabulate
+from overmix.report.charts.lines import EPOCH, Axis, Line, describe, read_lines, tabulate
 from overmix.report.metrics import Metric
 from overmix.report.reading import Report
 
@@ -44,8 +44,9 @@ def curve_chart(
     frame: Literal["focus", "whole"] = "focus",
     reach: Sequence[float] = (),
     extra: Callable[[Sequence[Line]], list[Layer]] | None = None,
+    axis: Axis = EPOCH,
 ) -> Chart | None:
-    """Draw a metric against epoch.
+    """Draw a metric against epoch, or against another axis.
 
     Args:
         report: the study.
@@ -57,27 +58,30 @@ def curve_chart(
         frame: ``"focus"`` leaves out the descent from the untrained network, ``"whole"`` shows all.
         reach: values, in the metric's unit, that the frame must hold.
         extra: makes further layers from the lines.
+        axis: what to draw it against.
 
     Returns:
         The chart, or None if the study has no value of this metric.
     """
-    lines = read_lines(report, metric)
+    lines = read_lines(report, metric, axis)
     if not lines:
         return None
     whole = _whole(lines, metric, reach)
     focused = _focused(lines, metric, reach) if frame == "focus" else whole
-    first = entry([(line.epoch, metric.scale * line.mean) for line in lines], focused[1])
+    begin = 1.0 if axis is EPOCH else min(float(line.epoch[0]) for line in lines)
+    last = float(report.epochs) if axis is EPOCH else max(float(line.epoch[-1]) for line in lines)
+    first = entry([(line.epoch, metric.scale * line.mean) for line in lines], focused[1], begin)
     layers = [*curve_layers(report, lines), *(extra(lines) if extra else []), *hover_layers()]
-    datasets = {"curves": curve_rows(lines, metric), "hover": hover_rows(lines, metric)}
+    datasets = {"curves": curve_rows(lines, metric), "hover": hover_rows(lines, metric, axis)}
     named = len(report.conditions) <= MAX_END_LABELS
     if named:
         datasets["ends"] = end_rows(lines, metric, focused, whole, size[1])
         layers.append(end_layer())
     color, y = _color(report, lines, legend=not named), _vertical(focused, whole)
-    scales = _horizontal(report.epochs, first)
+    scales = _horizontal(begin, last, first, axis)
     spec = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "description": describe(lines, metric),
+        "description": describe(lines, metric, axis),
         "title": {"text": metric.heading, "subtitle": f"{report.name} · {_made_of(lines)}"},
         "width": size[0],
         "height": size[1],
@@ -96,7 +100,7 @@ def curve_chart(
     }
     caption = f"{about} {_beyond(lines, metric, focused)}".strip()
     note = _band_words(report, metric, lines)
-    return Chart(name, title, caption, note, describe(lines, metric), spec, tabulate(lines, metric))
+    return Chart(name, title, caption, note, describe(lines, metric, axis), spec, tabulate(lines, metric, axis))
 
 
 def _whole(lines: Sequence[Line], metric: Metric, reach: Sequence[float]) -> tuple[float, float]:
@@ -125,22 +129,22 @@ def _finished(layer: Layer, color: Layer, y: Layer) -> Layer:
     return layer | {"encoding": encoding}
 
 
-def _horizontal(last: int, first: float) -> dict[str, Layer]:
+def _horizontal(begin: float, last: float, first: float, axis: Axis) -> dict[str, Layer]:
     """Return the horizontal encoding for a logarithmic and for a linear scale."""
-    start = {"expr": f"full ? 1 : {first:g}"}
-    log: Layer = {"domain": [start, last] if last > 1 else [0.5, 2]}
-    linear: Layer = {"domain": [0, max(last, 2)]}
-    axis = {"format": ",d"} | ({"values": [1]} if last == 1 else {})
+    start = {"expr": f"full ? {begin:g} : {first:g}"}
+    log: Layer = {"domain": [start, last] if last > begin else [0.5 * begin, 2 * begin]}
+    linear: Layer = {"domain": [0, max(last, 2 * begin)]}
+    marks = {"format": ",d" if axis.digits is None else ",~g"} | ({"values": [begin]} if last == begin else {})
     return {
         "log": {
             **quantitative("epoch"),
             "scale": {"type": "log", "nice": False, **log},
-            "axis": {**axis, "values": log_ticks(1, last), "title": "epoch (log scale)"},
+            "axis": {**marks, "values": log_ticks(begin, last), "title": f"{axis.name} (log scale)"},
         },
         "linear": {
             **quantitative("epoch"),
             "scale": {"type": "linear", "nice": False, **linear},
-            "axis": {"tickCount": 6, **axis, "title": "epoch"},
+            "axis": {"tickCount": 6, **marks, "title": axis.name},
         },
     }
 

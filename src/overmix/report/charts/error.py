@@ -17,7 +17,7 @@ _ROW = 16  # pixels between the lines of notes
 
 def error_chart(report: Report, *, size: tuple[int, int] = (760, 380)) -> Chart | None:
     """Draw test error against epoch, with turning points, switches and the safe range to switch in."""
-    turning = [c for c in report.conditions if _turns(c)]
+    turning = [c for c in report.conditions if _turns(c, report.epochs)]
     switched = [c for c in report.conditions if c.switch_epoch is not None and c.switch_epoch <= report.epochs]
     safe = _within(report)
     about = "Share of test samples predicted wrongly."
@@ -48,8 +48,11 @@ def error_chart(report: Report, *, size: tuple[int, int] = (760, 380)) -> Chart 
     )
 
 
-def _turns(c: Condition) -> bool:
-    return c.verdict in ("u-shaped", "undecided") and c.turning_epoch.value is not None and c.lowest.value is not None
+def _turns(c: Condition, last: int) -> bool:
+    """Return whether a curve has, or may have, a turning point; a curve that is lowest at its end has none."""
+    if c.verdict not in ("u-shaped", "undecided") or c.lowest.value is None or c.turning_epoch.value is None:
+        return False
+    return c.turning_epoch.value < last
 
 
 def _within(report: Report) -> tuple[float, float] | None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from overmix._typing import Float
 
+_SMALL = tuple(float(f"{digit}e{power}") for power in range(-6, 0) for digit in (1, 2, 5))
 _ROUND = tuple(digit * 10**power for power in range(9) for digit in (1, 2, 5))
 
 
@@ -36,8 +37,10 @@ def focus(curves: Sequence[tuple[Values, Values, Values, Values]]) -> tuple[floa
     return max(0.0, low - 0.35 * room), min(high + 0.75 * room, top + 0.1 * room)
 
 
-def entry(curves: Sequence[tuple[Values, Values]], top: float) -> float:
+def entry(curves: Sequence[tuple[Values, Values]], top: float, begin: float = 1.0) -> float:
     """Return the round epoch (1, 2, 5, 10, ...) from which some (epoch, mean) curve lies below ``top``.
+
+    Not before ``begin``; on other axes than that of epochs there are round numbers below 1 too.
 
     Example:
         >>> epoch, error = np.array([1.0, 10.0, 25.0, 600.0]), np.array([0.8, 0.3, 0.1, 0.1])
@@ -45,9 +48,9 @@ def entry(curves: Sequence[tuple[Values, Values]], top: float) -> float:
         20.0
     """
     inside = [float(epoch[mean <= top][0]) for epoch, mean in curves if (mean <= top).any()]
-    first = min(inside, default=1.0)
+    first = min(inside, default=begin)
     last = max(float(epoch[-1]) for epoch, _ in curves)
-    return float(max(tick for tick in _ROUND if tick == 1 or tick <= min(first, last / 10)))
+    return float(max([begin, *(tick for tick in (*_SMALL, *_ROUND) if begin <= tick <= min(first, last / 10))]))
 
 
 def spread(values: Sequence[float], gap: float, low: float = -np.inf, high: float = np.inf) -> list[float]:
@@ -79,13 +82,13 @@ def spread(values: Sequence[float], gap: float, low: float = -np.inf, high: floa
 
 
 def log_ticks(first: float, last: float) -> list[float]:
-    """Return 1, 2, 5, 10, ... within the range, and the last epoch where it stands clear of them.
+    """Return ..., 0.5, 1, 2, 5, 10, ... within the range, and its end where that stands clear of them.
 
     Example:
         >>> log_ticks(1, 300)
         [1, 2, 5, 10, 20, 50, 100, 200, 300]
     """
-    ticks: list[float] = [tick for tick in _ROUND if first <= tick <= last]
+    ticks: list[float] = [tick for tick in (*_SMALL, *_ROUND) if first <= tick <= last]
     if not ticks or last / ticks[-1] > 1.3:
         ticks.append(last)
     return ticks

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from overmix.report.charts.frame import spread
-from overmix.report.charts.lines import Line
+from overmix.report.charts.lines import EPOCH, Axis, Line
 from overmix.report.metrics import Metric
 from overmix.report.reading import Report
 
@@ -93,13 +93,13 @@ def curve_layers(report: Report, lines: Sequence[Line]) -> list[Layer]:
     return layers
 
 
-def hover_rows(lines: Sequence[Line], metric: Metric) -> Rows:
+def hover_rows(lines: Sequence[Line], metric: Metric, axis: Axis = EPOCH) -> Rows:
     """Return one row per epoch, with what the tooltip says there."""
     epochs = sorted({float(e) for line in lines for e in line.epoch})
     return [
         {
             "epoch": epoch,
-            "says": {"epoch": f"{epoch:,.0f}"} | {_tooltip_key(line.name): line.at(epoch, metric) for line in lines},
+            "says": {axis.name: axis.text(epoch)} | {_tooltip_key(line.name): line.at(epoch, metric) for line in lines},
         }
         for epoch in epochs
     ]

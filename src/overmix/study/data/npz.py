@@ -62,7 +62,9 @@ def _read(path: Path, field: str) -> dict[str, np.ndarray]:
             file = np.load(stream, allow_pickle=False)
         except Exception as error:
             # A file of another kind or a damaged one makes NumPy and zipfile raise almost anything.
-            raise DataError(f"{field}: it is no .npz file ({_first_line(error)}): {_SAVE}") from None
+            # What NumPy says of a text file, "load it unsafely", is no advice to pass on.
+            why = "another format" if "pickle" in str(error) else _first_line(error)
+            raise DataError(f"{field}: it is no .npz file ({why}): {_SAVE}") from None
         if not isinstance(file, np.lib.npyio.NpzFile):
             raise DataError(f"{field}: it holds a single array: {_SAVE}")
         with file:
