@@ -250,7 +250,8 @@ def _findings(
         third = most["third_class"]
         found.append(
             f"Manifold intrusion is most frequent for {most['a']} with {most['b']}: {percent(third['mean'])} "
-            f"({percent_range(*third['ci'])}) look like another class, most often {most['looks_most_like']}."
+            f"({percent_range(*third['ci'])}) look like another class, most often {most['looks_most_like']} "
+            "(the largest of many pairs, so a little too large)."
         )
     return found
 
