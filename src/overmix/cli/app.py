@@ -20,6 +20,7 @@ from overmix.cli.diagnose import diagnose
 from overmix.cli.explain import explain
 from overmix.cli.fault import FAULT, tell_fault
 from overmix.cli.plan import plan
+from overmix.cli.reproduce import reproduce
 from overmix.errors import OvermixError
 
 USAGE_ERROR, INTERRUPTED = 2, 130
@@ -38,6 +39,7 @@ app.add_typer(benchmark, name="benchmark")
 app.add_typer(explain, name="explain")
 app.command()(diagnose)
 app.command()(census)
+app.command()(reproduce)
 app.command()(plan)
 
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run directory; gone on with if it holds this study.")]
@@ -71,7 +73,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _say_how_to_go_on(what: str, arguments: Sequence[str]) -> None:
-    goes_on = bool(arguments) and arguments[0] in ("demo", "run", "switch")
+    goes_on = bool(arguments) and arguments[0] in ("demo", "run", "switch", "reproduce")
     _say(f"{what}; go on with the same command:\n    overmix {shlex.join(arguments)}" if goes_on else what)
 
 

@@ -2,6 +2,7 @@
 
 from overmix.diagnose.advice import Advice, advise
 from overmix.diagnose.compare import Comparison, holm, paired_difference, paired_values
+from overmix.diagnose.compare_turns import TurnComparison, compare_turns
 from overmix.diagnose.curve import diagnose_curve
 from overmix.diagnose.curve_diagnosis import CurveDiagnosis
 from overmix.diagnose.diagnosis import Diagnosis, more_seeds
@@ -16,7 +17,9 @@ __all__ = [
     "Diagnosis",
     "Evidence",
     "Role",
+    "TurnComparison",
     "advise",
+    "compare_turns",
     "diagnose_curve",
     "diagnose_ensemble",
     "holm",

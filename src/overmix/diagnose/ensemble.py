@@ -75,7 +75,7 @@ def diagnose_ensemble(
         raise DataError(f"{n_samples} test sample: give at least 2, the epoch is chosen on one half of them")
 
     rng = np.random.default_rng(seed)
-    tables = _draw(wrong, n_bootstrap, rng)
+    tables = draw_tables(wrong, n_bootstrap, rng)
     splits = choose_splits(len(tables[0].total), n_splits, rng)
     position = log_position(grid)
     smoother = smoothing_rows(position, position)
@@ -83,8 +83,8 @@ def diagnose_ensemble(
     means = [draws.mean() for draws in tables]
     turning = np.argmin(means[0] @ smoother.T, axis=1)
     at = int(turning[0])
-    lowest, final = (_crossed([mean[:, t] for mean in means], wrong) for t in (at, -1))
-    depth = _crossed([cross_fitted_depth(draws, splits, smoother) for draws in tables], wrong)
+    lowest, final = (crossed([mean[:, t] for mean in means], wrong) for t in (at, -1))
+    depth = crossed([cross_fitted_depth(draws, splits, smoother) for draws in tables], wrong)
     depth_ci = depth.interval(level)
     delta = practical_size(float(lowest.both[0]), metric="error")
     single = n_seeds == 1  # one seed says nothing about another
@@ -106,7 +106,7 @@ def diagnose_ensemble(
     )
 
 
-def _draw(
+def draw_tables(
     wrong: Shaped[np.ndarray, "seeds epochs samples"], n_bootstrap: int, rng: np.random.Generator
 ) -> tuple[Draws, Draws, Draws]:
     """Curves of each group of samples, with resampled: seeds and samples together, seeds alone, samples alone.
@@ -134,8 +134,9 @@ def _draw(
     return Draws(both, drawn * drawn_seeds), Draws(by_seed, sizes * drawn_seeds), Draws(by_sample, drawn * n_seeds)
 
 
-def _crossed(
+def crossed(
     draws: list[Float[np.ndarray, " draws"]], wrong: Shaped[np.ndarray, "seeds epochs samples"]
 ) -> CrossedDraws:
+    """Return one number under the three bootstraps of :func:`draw_tables`."""
     both, by_seed, by_sample = draws
     return CrossedDraws(both, by_seed, by_sample, units=(wrong.shape[0], wrong.shape[2]))

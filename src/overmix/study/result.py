@@ -107,6 +107,20 @@ def write_results(
     return StudyResult(resolved(spec), summary, curves, summary["floor"])
 
 
+def load_cells(path: Path) -> list[CellResult]:
+    """Return every run of a finished study, with the correctness of each test sample.
+
+    Raises:
+        RunDirectoryError: if it is no run directory, or a stack is missing or damaged.
+    """
+    from overmix.study.parse import parse_study
+    from overmix.study.prepared import prepare
+
+    directory = RunDirectory(path)
+    spec = parse_study(directory.read()["study"], allow_code=True)
+    return [cell for task in prepare(spec, allow_code=True).tasks for cell in _read_stack(task, directory)]
+
+
 def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
     saved = load_tensors(directory.result_file(task), task.id)
     if saved is None:

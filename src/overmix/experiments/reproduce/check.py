@@ -1,0 +1,141 @@
+"""How a claim is judged: numbers with intervals, each held against a bound; all of them decide together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from scipy import special
+
+from overmix.diagnose import holm
+
+Side = Literal["above", "below"]
+State = Literal["yes", "no", "undecided"]
+Verdict = Literal["confirmed", "not confirmed", "undecided", "out of reach here"]
+Unit = Literal["points", "number", "doublings"]
+
+LEVEL = 0.95
+ONE_SIDED = (1 - LEVEL) / 2
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number that a claim rests on.
+
+    Attributes:
+        what: what was measured, in words.
+        value: the estimate.
+        ci: its 95 % interval; None where the number is exact, or there is one seed only.
+        side: where the claim wants it to lie.
+        bound: of what.
+        unit: how it is written: ``"points"`` for fractions shown as percentage points, ``"doublings"`` for
+            ``log2`` of a ratio of times.
+        n: seeds.
+        exact: whether the number has no uncertainty.
+    """
+
+    what: str
+    value: float
+    ci: tuple[float, float] | None
+    side: Side
+    bound: float
+    unit: Unit = "number"
+    n: int = 1
+    exact: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        return asdict(self) | {"ci": None if self.ci is None else list(self.ci)}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Check:
+        """Return what :meth:`to_dict` wrote."""
+        ci = content["ci"]
+        return cls(**{**content, "ci": None if ci is None else (float(ci[0]), float(ci[1]))})
+
+    @property
+    def p_value(self) -> float:
+        """One-sided, of the bound not being passed; the interval is read as that of a normal law."""
+        gap = self.value - self.bound if self.side == "above" else self.bound - self.value
+        if self.exact:
+            return 0.0 if gap > 0 else 1.0
+        if self.ci is None:
+            return 1.0
+        se = (self.ci[1] - self.ci[0]) / (2 * float(special.ndtri(1 - ONE_SIDED)))
+        if se == 0:
+            return 0.0 if gap > 0 else 1.0
+        # The interval may be askew: the half that looks towards the bound counts.
+        towards = self.value - self.ci[0] if self.side == "above" else self.ci[1] - self.value
+        se = max(towards / float(special.ndtri(1 - ONE_SIDED)), 1e-300)
+        return float(special.ndtr(-gap / se))
+
+    @property
+    def refuted(self) -> bool:
+        """Whether the whole interval lies on the wrong side."""
+        if self.exact:
+            return self.p_value == 1.0
+        if self.ci is None:
+            return False
+        return self.ci[1] < self.bound if self.side == "above" else self.ci[0] > self.bound
+
+
+def states(checks: Sequence[Check]) -> list[State]:
+    """Return what each check says, all checks of one experiment corrected together after Holm.
+
+    ``"yes"`` if the number lies beyond its bound with one-sided ``p_holm < 2.5 %``, ``"no"`` if its whole interval lies
+    on the other side, else ``"undecided"``.
+
+    Example:
+        >>> sure = Check("depth", 0.03, (0.02, 0.04), "above", 0.005)
+        >>> open_ = Check("depth", 0.006, (0.0, 0.012), "above", 0.005)
+        >>> flat = Check("depth", 0.0, (-0.001, 0.001), "above", 0.005)
+        >>> states([sure, open_, flat])
+        ['yes', 'undecided', 'no']
+    """
+    corrected = holm([check.p_value for check in checks])
+    found: list[State] = []
+    for check, p in zip(checks, corrected, strict=True):
+        if p is not None and p < ONE_SIDED:
+            found.append("yes")
+        else:
+            found.append("no" if check.refuted else "undecided")
+    return found
+
+
+def verdict_of(found: Sequence[State]) -> Verdict:
+    """Return the verdict on a claim in one setting: all its checks must hold, and one that fails is enough.
+
+    Example:
+        >>> verdict_of(["yes", "yes"]), verdict_of(["yes", "undecided"]), verdict_of(["no", "undecided"])
+        ('confirmed', 'undecided', 'not confirmed')
+        >>> verdict_of([])
+        'out of reach here'
+    """
+    if not found:
+        return "out of reach here"
+    if "no" in found:
+        return "not confirmed"
+    return "confirmed" if all(state == "yes" for state in found) else "undecided"
+
+
+def judge(settings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Judge every claim in every setting of one experiment; a pure function of its result.
+
+    Args:
+        settings: each with ``"key"`` and ``"checks"``: a list of checks, as JSON holds them, for each claim.
+
+    Returns:
+        One entry per claim and setting: ``claim``, ``setting``, ``verdict``, ``states``.
+    """
+    rows = [
+        (setting["key"], claim, [Check.from_dict(check) for check in checks])
+        for setting in settings
+        for claim, checks in setting["checks"].items()
+    ]
+    found = iter(states([check for _, _, checks in rows for check in checks]))
+    out = []
+    for key, claim, checks in rows:
+        mine = [next(found) for _ in checks]
+        out.append({"claim": claim, "setting": key, "verdict": verdict_of(mine), "states": mine})
+    return out

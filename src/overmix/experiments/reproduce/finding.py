@@ -1,0 +1,86 @@
+"""What one setting of an experiment found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from overmix.experiments.reproduce.check import Check
+from overmix.experiments.reproduce.measured import mean_interval
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Curves to draw: one mean with its interval per series.
+
+    Attributes:
+        name: stem of the file.
+        title: what is drawn, with its unit.
+        x_title: of the horizontal axis, which is logarithmic.
+        series: per name, ``x``, ``mean``, and ``lo`` and ``hi`` where there is an interval.
+        log_y: whether the vertical axis is logarithmic too.
+        reference: a level to mark, such as a floor.
+    """
+
+    name: str
+    title: str
+    x_title: str
+    series: Mapping[str, Mapping[str, Sequence[float]]]
+    log_y: bool = False
+    reference: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, numbers to five digits: a picture shows no more."""
+        series = {
+            name: {key: [float(f"{value:.5g}") for value in values] for key, values in line.items()}
+            for name, line in self.series.items()
+        }
+        return {**self.__dict__, "series": series}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of a setting.
+
+    Attributes:
+        set_up: data, model and training in a few words.
+        n: seeds.
+        checks: per claim, what it rests on.
+        rows: numbers by condition, for a table.
+        pictures: what is worth looking at.
+    """
+
+    set_up: str
+    n: int
+    checks: dict[str, list[Check]]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        return {
+            "set_up": self.set_up,
+            "n": self.n,
+            "checks": {claim: [check.to_dict() for check in checks] for claim, checks in self.checks.items()},
+            "rows": self.rows,
+            "pictures": [picture.to_dict() for picture in self.pictures],
+        }
+
+
+def line(x: Any, values: np.ndarray) -> dict[str, list[float]]:
+    """Return the mean over seeds and its interval at each point, from values of shape (seeds, points)."""
+    mean = values.mean(axis=0)
+    intervals = [mean_interval(column) for column in values.T]
+    found = {"x": [float(at) for at in x], "mean": [float(value) for value in mean]}
+    if all(interval is not None for interval in intervals):
+        found["lo"] = [interval[0] for interval in intervals if interval is not None]
+        found["hi"] = [interval[1] for interval in intervals if interval is not None]
+    return found
+
+
+def mean_check(what: str, values: np.ndarray, side: Any, bound: float, unit: Any = "number") -> Check:
+    """Return the check of a mean over seeds."""
+    return Check(what, float(values.mean()), mean_interval(values), side, bound, unit, len(values))

@@ -1,0 +1,210 @@
+"""Writes ``docs/reproduction.md`` and its pictures from the committed results."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from overmix.experiments.reproduce.catalogue import EXPERIMENTS
+from overmix.experiments.reproduce.chart import draw
+from overmix.experiments.reproduce.check import Check, judge
+from overmix.experiments.reproduce.claims import CLAIMS, Claim
+from overmix.report.numbers import NONE, decimal, decimal_range, percent, points, points_range
+from overmix.study.files import read_json, write_bytes
+
+RESULTS, PAGE, FIGURES = Path("results/reproduce"), Path("docs/reproduction.md"), Path("docs/reproduction")
+
+PICTURES: tuple[tuple[str, str, str], ...] = (
+    ("over-training", "digits-mlp", "test-error"),
+    ("teacher-student", "realizable", "risk"),
+    ("gradient-norm", "digits-mlp", "norm"),
+    ("landscape", "digits-mlp", "slice"),
+)
+"""Experiment, setting and name of the pictures on the page."""
+
+_SIGNS = {"confirmed": "✓", "not confirmed": "✗", "undecided": "?", "out of reach here": "–"}
+
+_HEAD = """# The paper, reproduced
+
+Every experiment of *Over-training with Mixup May Hurt Generalization* (Liu, Wang, Guo, Mao, ICLR 2023) can be run:
+`overmix reproduce --list`, `overmix reproduce over-training --scale laptop`. This page is written by
+`overmix reproduce --docs` from the result files in `results/reproduce`, which `--scale laptop --keep` leaves there.
+
+**What is compared.** No number of the paper is quoted here: we know its abstract and public reviews, not its tables.
+Claims are in our words, and each says where it comes from: *abstract*; *second-hand* (a public review or summary);
+*our recollection* (believed to be the paper's, not checked against its text); *ours* (no claim of the paper).
+
+**What is trained.** Laptop scale: small networks on real data that need no download (200 digits of 8 by 8 pixels,
+sequences of mnist1d). That is not CIFAR-10 with a ResNet: a claim that is not confirmed here may well hold there, and
+the other way round. The paper's own scale is there as studies (`--scale paper`), whose specification and first steps
+are tested and whose training is a GPU's work: **out of reach here** for all of them, as is Fashion-MNIST, which must
+be downloaded.
+
+**How it is judged.** By rules that were written down before the runs were read. Each claim rests on one or more
+numbers with a 95 % interval (over seeds and test samples together for error rates and depths, over seeds else), held
+against a bound: *confirmed* if all lie beyond it (one-sided 2.5 %, all numbers of one experiment corrected together
+after Holm), *not confirmed* if the whole interval of one lies on the wrong side, else *undecided*. δ is the smallest
+difference that matters: the larger of 0.5 points and 5 % of the lowest error, 5 % of the lowest value of other
+metrics ([What the verdicts mean](statistics.md)). The right switch, and the best budget, are chosen on held-out
+samples.
+"""
+
+
+def load_results(folder: Path = RESULTS) -> dict[str, dict[str, Any]]:
+    """Return the committed results by experiment, in the catalogue's order, their claims judged anew."""
+    found = {}
+    for entry in EXPERIMENTS:
+        path = folder / f"{entry.name}.json"
+        if path.exists():
+            result: dict[str, Any] = read_json(path)
+            found[entry.name] = result | {"verdicts": judge(result["settings"])}
+    return found
+
+
+def page(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the page as Markdown."""
+    lines = [_HEAD, "## In short", "", _overview(results), "", *_negatives(results), ""]
+    for entry in EXPERIMENTS:
+        lines += [f"## {entry.name}: {entry.title}", ""]
+        if entry.name not in results:
+            lines += ["Out of reach here: no result was measured.", ""]
+            continue
+        lines += [*_claims(entry.name, results[entry.name]), ""]
+        lines += [
+            f"![{picture}](reproduction/{name}-{key}-{picture}.png)\n"
+            for name, key, picture in PICTURES
+            if name == entry.name and _picture(results, name, key, picture)
+        ]
+        if results[entry.name]["missing"]:
+            keys = ", ".join(gap["key"] for gap in results[entry.name]["missing"])
+            lines += [f"Settings that can be run and were not measured yet: {keys}.", ""]
+        lines += [*_rows(results[entry.name]), f"Seeds, settings: {_settings(results[entry.name])}", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def write_page(folder: Path = RESULTS) -> None:
+    """Write the page and its pictures in the current checkout."""
+    results = load_results(folder)
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    for name, key, picture in PICTURES:
+        content = _picture(results, name, key, picture)
+        if content:
+            setting = _setting(results[name], key)
+            png, _ = draw(content, f"{setting['set_up'].split(';')[0][:90]}, n = {setting['n']}")
+            write_bytes(FIGURES / f"{name}-{key}-{picture}.png", png)
+    write_bytes(PAGE, page(results).encode())
+
+
+def _overview(results: Mapping[str, Mapping[str, Any]]) -> str:
+    lines = ["| claim | from | verdict by setting |", "|---|---|---|"]
+    for claim in CLAIMS:
+        found = [row for row in results.get(claim.experiment, {}).get("verdicts", []) if row["claim"] == claim.key]
+        said = "; ".join(f"{_SIGNS[row['verdict']]} {row['verdict']} ({row['setting']})" for row in found)
+        lines.append(f"| {claim.text} | {claim.provenance} | {said or '– out of reach here'} |")
+    return "\n".join(lines)
+
+
+def _negatives(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    counts = Counter(row["verdict"] for result in results.values() for row in result["verdicts"])
+    return [
+        f"{sum(counts.values())} verdicts: {counts['confirmed']} confirmed, {counts['not confirmed']} not confirmed, "
+        f"{counts['undecided']} undecided."
+    ]
+
+
+def _claims(name: str, result: Mapping[str, Any]) -> list[str]:
+    lines = ["| claim | from | setting | n | numbers that decide (bound) | verdict |", "|---|---|---|---|---|---|"]
+    by_key = {setting["key"]: setting for setting in result["settings"]}
+    for claim in (claim for claim in CLAIMS if claim.experiment == name):
+        for row in (row for row in result["verdicts"] if row["claim"] == claim.key):
+            setting = by_key[row["setting"]]
+            checks = [Check.from_dict(check) for check in setting["checks"][claim.key]]
+            told = "<br>".join(
+                f"{describe(check)}: {state}" for check, state in zip(checks, row["states"], strict=True)
+            )
+            lines.append(
+                f"| {_once(claim)} | {claim.provenance} | {row['setting']} | {setting['n']} | {told} "
+                f"| **{row['verdict']}** |"
+            )
+    return lines
+
+
+def _once(claim: Claim) -> str:
+    return f"{claim.text} *Judged by: {claim.rule}.*"
+
+
+def describe(check: Check) -> str:
+    """Return a check in words: what, the number with its interval, and the bound it is held against.
+
+    Example:
+        >>> describe(Check("depth of Mixup", 0.028, (0.02, 0.036), "above", 0.005, "points", 16)).replace(chr(160), " ")
+        'depth of Mixup: 2.80 points [2.00 to 3.60] (above 0.50)'
+    """
+    if check.exact:
+        return f"{check.what}: {decimal(check.value, 2)} ({check.side} {decimal(check.bound, 2)})"
+    if check.unit == "points":
+        interval = "" if check.ci is None else f" [{points_range(*check.ci)}]"
+        return f"{check.what}: {points(check.value)} points{interval} ({check.side} {points(check.bound)})"
+    if check.unit == "doublings":
+        # A ratio reads better than its logarithm.
+        interval = "" if check.ci is None else f" [{decimal(2 ** check.ci[0], 2)} to {decimal(2 ** check.ci[1], 2)}]"
+        return f"{check.what}: × {decimal(2**check.value, 2)}{interval} ({check.side} {decimal(2**check.bound, 2)})"
+    interval = "" if check.ci is None else f" [{decimal_range(*check.ci, digits=3).replace('–', ' to ')}]"
+    return f"{check.what}: {decimal(check.value, 3)}{interval} ({check.side} {decimal(check.bound, 3)})"
+
+
+def _rows(result: Mapping[str, Any]) -> list[str]:
+    """Return the conditions of the studies as one table."""
+    rows = [(setting["key"], row) for setting in result["settings"] for row in setting["rows"] if "depth" in row]
+    if not rows:
+        return []
+    lines = [
+        "| setting | condition | error at the end | lowest, at epoch | depth | verdict | at lowest training loss |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for key, row in rows:
+        lines.append(
+            f"| {key} | {row['name']} | {percent(row['final'])}{_interval(row['final_ci'])} "
+            f"| {percent(row['lowest'])} at {row['turning_epoch']:,g} | {points(row['depth'])}"
+            f"{_interval(row['depth_ci'], 2)} | {row['verdict']} | {_by_loss(row)} |"
+        )
+    return [
+        *lines,
+        "",
+        "*At lowest training loss*: the error at each run's lowest training loss, which is how the paper is said to "
+        "report (our recollection).",
+        "",
+    ]
+
+
+def _by_loss(row: Mapping[str, Any]) -> str:
+    found = row["lowest_loss"]
+    return NONE if not found else percent(found["error"])
+
+
+def _interval(ci: Sequence[float] | None, digits: int = 1) -> str:
+    return "" if ci is None else f" [{points_range(ci[0], ci[1], digits=digits)}]"
+
+
+def _settings(result: Mapping[str, Any]) -> str:
+    said = []
+    for setting in result["settings"]:
+        versions = setting["versions"]
+        lost = f", {setting['n_lost']} diverged seeds left out" if setting["n_lost"] else ""
+        said.append(
+            f"{setting['key']} (n = {setting['n']}{lost}; {setting['set_up']}; digest `{setting['digest'][:12]}`; "
+            f"overmix {versions['overmix']}, torch {versions['torch']}, {versions['cpu']})"
+        )
+    return "; ".join(said) + f". Same run: `overmix reproduce {result['name']} --scale {result['scale']}`."
+
+
+def _setting(result: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return next(setting for setting in result["settings"] if setting["key"] == key)
+
+
+def _picture(results: Mapping[str, Mapping[str, Any]], name: str, key: str, picture: str) -> dict[str, Any] | None:
+    settings = results.get(name, {}).get("settings", [])
+    found = [p for setting in settings if setting["key"] == key for p in setting["pictures"] if p["name"] == picture]
+    return found[0] if found else None

@@ -1,0 +1,211 @@
+"""Run an experiment: every setting that is not finished, then the claims are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from overmix.errors import ConfigError, DataError, MissingExtraError, did_you_mean
+from overmix.experiments.reproduce.catalogue import Experiment, Setting, experiment, study_spec
+from overmix.experiments.reproduce.chart import draw
+from overmix.experiments.reproduce.check import judge
+from overmix.experiments.reproduce.finding import Finding, Picture, line
+from overmix.experiments.reproduce.measured import Measured
+from overmix.experiments.reproduce.scale import Scale
+from overmix.report import write_report
+from overmix.study import load_result, run_study
+from overmix.study.cells import expand
+from overmix.study.executor import StudyInterrupted
+from overmix.study.files import locked, read_json, write_bytes, write_json
+from overmix.study.fingerprint import fingerprint
+from overmix.study.plain import digest
+from overmix.study.result import load_cells
+from overmix.study.run import Outlook
+from overmix.study.spec import StudySpec
+from overmix.study.worker import Progress, set_up_process
+
+SCHEMA_VERSION = 1
+RULES_VERSION = 1
+"""Raised when a rule changes: what was measured without a run directory is then measured again."""
+
+MOST_LINES = 6
+FRAME = 1.6
+"""A picture of errors begins at the first epoch below this many times the lowest error of the worst condition."""
+
+
+class Watcher(Protocol):
+    """What is told while a study runs."""
+
+    def start(self, outlook: Outlook) -> None:
+        """Called once, before the first training."""
+
+    def tell(self, progress: Progress) -> None:
+        """Called with each worker's progress."""
+
+
+class _Silent:
+    def start(self, outlook: Outlook) -> None:
+        """Say nothing."""
+
+    def tell(self, progress: Progress) -> None:
+        """Say nothing."""
+
+
+Watch = Callable[[StudySpec, Path], AbstractContextManager[Watcher]]
+
+
+def run_experiment(
+    name: str,
+    scale: Scale,
+    out: Path,
+    *,
+    settings: Sequence[str] | None = None,
+    workers: int | None = None,
+    watch: Watch | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Run what is missing of an experiment, and return its result.
+
+    Each setting has a folder in ``out``: a run directory with its page where it is a study. ``result.json`` has the
+    numbers that decide, ``figures/`` the pictures. An interrupted experiment goes on where it stopped.
+
+    Args:
+        name: one of the catalogue's.
+        scale: smoke, laptop or paper.
+        out: the folder, made if missing.
+        settings: only these; the result names the others as missing.
+        workers: processes of the studies; what the studies say by default.
+        watch: shows the progress of a study.
+        say: called with a line before each setting.
+
+    Raises:
+        ConfigError: for an unknown name of an experiment or setting.
+        OvermixError: for anything else that the user can mend.
+    """
+    chosen = experiment(name)
+    wanted = _wanted(chosen, scale, settings)
+    done, missing = [], []
+    for setting in chosen.at(scale):
+        if setting.key not in wanted:
+            missing.append({"key": setting.key, "reason": "not asked for"})
+            continue
+        say(f"{name}: {setting.key}")
+        folder = out / setting.key
+        try:
+            done.append(_run_setting(chosen, setting, scale, folder, workers, watch))
+        except MissingExtraError as error:
+            # One setting's extra must not take the others with it.
+            say(f"{name}: {setting.key} left out: {error}")
+            missing.append({"key": setting.key, "reason": str(error)})
+    if not done:
+        raise DataError(f"{name}: no setting can run here: {missing[0]['reason']}")
+    result = {
+        "schema_version": SCHEMA_VERSION,
+        "name": name,
+        "title": chosen.title,
+        "scale": scale,
+        "settings": done,
+        "missing": missing,
+        "verdicts": judge(done),
+    }
+    _draw_all(result, out / "figures")
+    write_json(out / "result.json", result)
+    return result
+
+
+def _wanted(chosen: Experiment, scale: Scale, settings: Sequence[str] | None) -> list[str]:
+    known = [setting.key for setting in chosen.at(scale)]
+    for key in settings or ():
+        if key not in known:
+            raise ConfigError("setting", key, did_you_mean(key, known))
+    return list(settings) if settings else known
+
+
+def _run_setting(
+    chosen: Experiment, setting: Setting, scale: Scale, folder: Path, workers: int | None, watch: Watch | None
+) -> dict[str, Any]:
+    if setting.rules:
+        spec = study_spec(chosen.name, setting.key, scale)
+        if workers is not None:
+            spec = spec.model_copy(update={"executor": spec.executor.model_copy(update={"workers": workers})})
+        return _study(setting, spec, folder, watch)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        return _measured(chosen, setting, scale, folder)
+
+
+def _study(setting: Setting, spec: StudySpec, folder: Path, watch: Watch | None) -> dict[str, Any]:
+    with watch(spec, folder) if watch else nullcontext(_Silent()) as watcher:
+        summary = run_study(spec, folder, on_start=watcher.start, tell=watcher.tell)
+    write_report(load_result(folder), folder)
+    measured = Measured(load_cells(folder), summary["floor"])
+    finding = Finding(
+        set_up=spec.name,
+        n=measured.n,
+        checks={claim: rule(measured) for claim, rule in setting.rules.items()},
+        rows=[measured.row(row["name"]) | {"lowest_loss": row["lowest_loss"]} for row in summary["conditions"]],
+        pictures=[_error_picture(measured)],
+    )
+    return {
+        "key": setting.key,
+        "digest": _digest(spec),
+        "n_lost": measured.n_lost,
+        "versions": summary["versions"],
+        **finding.to_dict(),
+    }
+
+
+def _measured(chosen: Experiment, setting: Setting, scale: Scale, folder: Path) -> dict[str, Any]:
+    spec = study_spec(chosen.name, setting.key, scale) if setting.measure else None
+    mark = _digest(spec) if spec else digest([chosen.name, setting.key, scale, RULES_VERSION])
+    marks = {"digest": mark, "rules": RULES_VERSION, "versions": fingerprint("cpu")}
+    path = folder / "finding.json"
+    if path.exists():
+        before: dict[str, Any] = read_json(path)
+        if {key: before.get(key) for key in marks} == marks:
+            return before
+    set_up_process()
+    try:
+        if setting.measure is not None and spec is not None:
+            finding = setting.measure(spec)
+        else:
+            assert setting.compute is not None
+            finding = setting.compute(scale)
+    except KeyboardInterrupt:
+        raise StudyInterrupted(f"{folder}: stopped; this setting begins again") from None
+    found = {"key": setting.key, "n_lost": 0, **marks, **finding.to_dict()}
+    write_json(path, found)
+    return found
+
+
+def _digest(spec: StudySpec) -> str:
+    return digest([cell.id for cell in expand(spec)])
+
+
+def _error_picture(measured: Measured) -> Picture:
+    names = measured.names
+    if len(names) > MOST_LINES:
+        mixing = [name for name in names if not name.startswith("ERM")]
+        names = mixing if len(mixing) <= MOST_LINES else mixing[:: -(-len(mixing) // MOST_LINES)]
+    errors = {name: 100 * measured.values(name, "test_error") for name in names}
+    top = FRAME * max(float(rows.mean(axis=0).min()) for rows in errors.values())
+    series = {}
+    for name, rows in errors.items():
+        # The descent from the untrained network would press the turn flat; the report's page has it.
+        start = int(np.argmax(rows.mean(axis=0) < top))
+        series[name] = line(measured.epochs(name)[start:], rows[:, start:])
+    return Picture("test-error", "Test error, %", "epoch", series)
+
+
+def _draw_all(result: dict[str, Any], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for setting in result["settings"]:
+        for picture in setting["pictures"]:
+            png, svg = draw(picture, f"{setting['set_up'].split(';')[0][:90]}, n = {setting['n']}")
+            stem = folder / f"{setting['key']}-{picture['name']}"
+            write_bytes(stem.with_suffix(".png"), png)
+            write_bytes(stem.with_suffix(".svg"), svg.encode())

@@ -1,0 +1,149 @@
+"""The rules by which claims are read from studies. They were written down before the studies were run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from overmix.diagnose import Comparison
+from overmix.experiments.reproduce.check import Check
+from overmix.experiments.reproduce.measured import Measured, mean_interval
+
+Rule = Callable[[Measured], list[Check]]
+
+
+def u_shaped(name: str = "Mixup") -> Rule:
+    """Return the rule that a condition over-trains: the depth of its U is more than δ."""
+
+    def read(measured: Measured) -> list[Check]:
+        found = measured.diagnosis(name)
+        return [Check(f"depth of {name}", found.depth, found.depth_ci, "above", found.delta, "points", measured.n)]
+
+    return read
+
+
+def flat(name: str = "ERM") -> Rule:
+    """Return the rule that a condition does not over-train: the depth is less than δ."""
+
+    def read(measured: Measured) -> list[Check]:
+        found = measured.diagnosis(name)
+        return [Check(f"depth of {name}", found.depth, found.depth_ci, "below", found.delta, "points", measured.n)]
+
+    return read
+
+
+def together(*rules: Rule) -> Rule:
+    """Return the rule that all hold."""
+    return lambda measured: [check for rule in rules for check in rule(measured)]
+
+
+def loss_goes_on(name: str = "Mixup") -> Rule:
+    """Return the rule that after the turn the training loss goes on down, and nearer to its floor, as the error rises.
+
+    The loss is smoothed along log epoch, as the error is: a batch's own lam makes it noisy.
+    """
+
+    def read(measured: Measured) -> list[Check]:
+        loss, at = measured.smoothed(name, "mix_loss"), measured.turning_index(name)
+        change = loss[:, -1] - loss[:, at]
+        floor = measured.floors.get(name)
+        about = f" (floor {floor:.3f}, at the end {loss[:, -1].mean():.3f})" if floor is not None else ""
+        fall = Check(
+            f"training loss of {name}, end minus turn{about}",
+            float(change.mean()),
+            mean_interval(change),
+            "below",
+            0.0,
+            "number",
+            measured.n,
+        )
+        return [fall, *u_shaped(name)(measured)]
+
+    return read
+
+
+def turns_earlier(small: str, large: str, *, of: str = "epochs") -> Rule:
+    """Return the rule that one condition turns before another, in epochs or in steps."""
+
+    def read(measured: Measured) -> list[Check]:
+        found = measured.turns(small, large, of=of)
+        what = f"turn of {small} against {large}, in {of}"
+        return [Check(what, found.doublings, found.doublings_ci, "below", 0.0, "doublings", found.n)]
+
+    return read
+
+
+def deeper(small: str, large: str) -> Rule:
+    """Return the rule that the U of one condition is deeper than that of another, by more than the other's δ."""
+
+    def read(measured: Measured) -> list[Check]:
+        found, delta = measured.turns(small, large), measured.diagnosis(large).delta
+        what = f"depth of {small} minus depth of {large}"
+        return [Check(what, found.depth, found.depth_ci, "above", delta, "points", found.n)]
+
+    return read
+
+
+def ends_better(a: str, b: str) -> Rule:
+    """Return the rule that a ends below b by more than δ."""
+    return lambda measured: [_worse(measured, b, a)]
+
+
+def switch_helps(switched: Sequence[str], rivals: Sequence[str]) -> Rule:
+    """Return the rule that the right switch ends better than its rivals; held-out samples say which is right."""
+
+    def read(measured: Measured) -> list[Check]:
+        right = measured.best_on_validation(switched)
+        return [_worse(measured, rival, right) for rival in rivals]
+
+    return read
+
+
+def wrong_time(switched: Sequence[str], at: str) -> Rule:
+    """Return the rule that a switch at another time ends worse than the right one."""
+
+    def read(measured: Measured) -> list[Check]:
+        return [_worse(measured, at, measured.best_on_validation(switched))]
+
+    return read
+
+
+def long_budget_hurts(budgets: Sequence[str]) -> Rule:
+    """Return the rule that the longest budget ends worse than the best, which held-out samples choose."""
+
+    def read(measured: Measured) -> list[Check]:
+        best = measured.best_on_validation(budgets)
+        if best == budgets[-1]:
+            return [Check(f"{budgets[-1]}: it is the best", 0.0, None, "above", 0.0, "points", measured.n, exact=True)]
+        return [_worse(measured, budgets[-1], best)]
+
+    return read
+
+
+def long_budget_does_not_hurt(budgets: Sequence[str]) -> Rule:
+    """Return the rule that the longest budget ends within δ of the best."""
+
+    def read(measured: Measured) -> list[Check]:
+        best = measured.best_on_validation(budgets)
+        if best == budgets[-1]:
+            return [Check(f"{best}: it is the best", 0.0, None, "below", 1e-9, "points", measured.n, exact=True)]
+        found = measured.final(budgets[-1], best)
+        what, delta = f"final error, {budgets[-1]} minus {best}", _delta(measured, best)
+        return [_check(what, found, "below", delta)]
+
+    return read
+
+
+def _worse(measured: Measured, worse: str, better: str) -> Check:
+    found = measured.final(worse, better)
+    return _check(f"final error, {worse} minus {better}", found, "above", _delta(measured, better))
+
+
+def _check(what: str, found: Comparison, side: str, bound: float) -> Check:
+    return Check(what, found.difference, found.ci, "above" if side == "above" else "below", bound, "points", found.n)
+
+
+def _delta(measured: Measured, name: str) -> float:
+    """Return the size that matters beside a condition's final error."""
+    return max(0.005, 0.05 * float(np.mean(measured.wrong(name)[:, -1])))

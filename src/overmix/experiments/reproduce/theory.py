@@ -1,0 +1,209 @@
+"""The theory's experiments: the teacher-student toy with its controls, random features, and the loss floor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from overmix.diagnose import diagnose_curve
+from overmix.experiments.reproduce.check import Check, Side
+from overmix.experiments.reproduce.finding import Finding, Picture, line, mean_check
+from overmix.experiments.reproduce.scale import Scale
+from overmix.explain import (
+    LeastSquares,
+    Toy,
+    ToyWorld,
+    best_stopping_time,
+    draw_world,
+    loss_floor,
+    risk,
+    risk_bound,
+    toy_curves,
+    toy_switch_curves,
+    trajectory,
+)
+
+ETA = 0.1
+SEEDS: dict[Scale, int] = {"smoke": 3, "laptop": 64, "paper": 64}
+LAST: dict[Scale, float] = {"smoke": 1e4, "laptop": 1e6, "paper": 1e6}
+NAMES = {
+    "erm": "ERM",
+    "mixup": "Mixup",
+    "mixup_true_labels": "Mixup inputs, true labels",
+    "fresh": "fresh real samples",
+}
+
+
+def _times(last: float, count: int = 49) -> np.ndarray:
+    return np.unique(np.round(np.geomspace(1, last, count)))
+
+
+def _depth(name: str, times: np.ndarray, risks: np.ndarray, side: Side) -> Check:
+    """Return the check of the depth of a mean risk curve, with δ as its bound."""
+    found = diagnose_curve(times, risks, unit="value")
+    what = f"depth of {name} (lowest {found.best:.3f} at step {found.turning_epoch:,g}, end {found.final:.3f})"
+    return Check(what, found.depth, found.depth_ci, side, found.delta, "number", len(risks))
+
+
+def teacher_student(scale: Scale, realizable: bool = False) -> Finding:
+    """Train the toy exactly: Mixup, ERM and controls, and Mixup switched to ERM.
+
+    The right switch is chosen on the seeds with even numbers and judged on the others.
+    """
+    toy, last, seeds = Toy(realizable=realizable), LAST[scale], range(SEEDS[scale])
+    times = _times(last)
+    risks = toy_curves(toy, times, seeds=seeds, eta=ETA).risk
+    checks = {"toy-u": [_depth("Mixup", times, risks["mixup"], "above"), _depth("ERM", times, risks["erm"], "below")]}
+    control = _depth("Mixup inputs with true labels", times, risks["mixup_true_labels"], "above")
+    if realizable:
+        checks["control-realizable"] = [
+            _depth("Mixup", times, risks["mixup"], "above"),
+            replace(control, side="below", bound=max(control.bound, 1e-3)),
+        ]
+    else:
+        checks["control-generic"] = [control]
+    switches = np.unique(np.concatenate([[0.0], _times(last, 13), [last]]))
+    final = toy_switch_curves(toy, switches, total=last, seeds=seeds, eta=ETA)
+    chosen, read = final[::2], final[1::2]
+    right = 1 + int(np.argmin(chosen.mean(axis=0)[1:-1]))
+    at, delta = f"switched at {switches[right]:,g}", 0.05 * float(read[:, right].mean())
+    checks["switch-helps"] = [
+        mean_check(f"final risk, ERM minus {at}", read[:, 0] - read[:, right], "above", delta),
+        mean_check(f"final risk, Mixup minus {at}", read[:, -1] - read[:, right], "above", delta),
+    ]
+    early, late = 1, -2
+    checks["switch-wrong-time"] = [
+        mean_check(f"final risk, switched at {switches[k]:,g} minus {at}", read[:, k] - read[:, right], "above", delta)
+        for k in (early, late)
+    ]
+    curves = {NAMES[name]: line(times, values) for name, values in risks.items()}
+    inner = slice(1, None)
+    return Finding(
+        set_up=f"{toy.inputs} inputs, {toy.features} random tanh features, {toy.samples} samples, {toy.mixtures} "
+        f"mixtures, lam uniform, teacher of width {toy.teacher_width} {'among the features' if realizable else ''}"
+        f", {last:,g} steps of rate {ETA}".replace(" ,", ","),
+        n=len(seeds),
+        checks=checks,
+        pictures=[
+            Picture("risk", "Test risk over the variance of the labels", "step", curves, log_y=True),
+            Picture(
+                "switch",
+                "Final risk over the variance of the labels",
+                "switched to ERM at step",
+                {"Mixup → ERM": line(switches[inner], final[:, inner])},
+            ),
+        ],
+    )
+
+
+def scaled_noise(problem: LeastSquares, factor: float) -> LeastSquares:
+    """Return a problem whose label noise is ``factor`` times as large, the clean labels being the same."""
+    extra = (factor - 1) * problem.noise_moment
+    return replace(
+        problem,
+        moment=problem.moment + extra,
+        noise_moment=factor * problem.noise_moment,
+        noise_peak=factor**2 * problem.noise_peak,
+    )
+
+
+def _risk(world: ToyWorld, problem: LeastSquares, times: np.ndarray) -> np.ndarray:
+    weights = trajectory(problem, times, eta=ETA, start=world.start)
+    return np.asarray(risk(weights, world.test_features, world.test_targets))
+
+
+def _bound(world: ToyWorld, problem: LeastSquares, times: np.ndarray) -> np.ndarray:
+    found = risk_bound(problem, times, world.test_features, world.test_targets, eta=ETA, init_std=0.1)
+    return found.total
+
+
+def random_features(scale: Scale) -> Finding:
+    """Read risk and bound of the toy's Mixup problem over time, with half, once and twice its label noise."""
+    toy, last, seeds = Toy(), LAST[scale], range(SEEDS[scale])
+    times, factors = _times(last), (0.5, 1.0, 2.0)
+    risks: dict[float, list[np.ndarray]] = {factor: [] for factor in factors}
+    turns: dict[float, list[float]] = {factor: [] for factor in factors}
+    bound_turns: dict[float, list[float]] = {factor: [] for factor in factors}
+    bounds = []
+    for seed in seeds:
+        world = draw_world(toy, seed, ("mixup",))
+        variance = float(np.var(world.test_targets))
+        for factor in factors:
+            problem = scaled_noise(world.problems["mixup"], factor)
+            at, bounded = partial(_risk, world, problem), partial(_bound, world, problem)
+            risks[factor].append(at(times) / variance)
+            turns[factor].append(best_stopping_time(at, last=last, rule="descent", points=64).time)
+            bound_turns[factor].append(best_stopping_time(bounded, last=last, points=64).time)
+            if factor == 1:
+                bounds.append(bounded(times) / variance)
+    curves, bound = {factor: np.array(rows) for factor, rows in risks.items()}, np.array(bounds)
+    lowest, rise = bound.min(axis=1), float(np.log2(1.05))
+    log = {factor: np.log2(np.maximum(turns[factor], 1.0)) for factor in factors}
+    log_bound = {factor: np.log2(np.maximum(bound_turns[factor], 1e-3)) for factor in factors}
+    return Finding(
+        set_up=f"{toy.inputs} inputs, {toy.features} random tanh features, {toy.samples} samples, {toy.mixtures} "
+        f"mixtures, lam uniform; label noise times 0.5, 1 and 2; {last:,g} steps of rate {ETA}",
+        n=len(seeds),
+        checks={
+            "theory-u": [
+                _depth("risk", times, curves[1.0], "above"),
+                mean_check("bound, end over lowest", np.log2(bound[:, -1] / lowest), "above", rise, "doublings"),
+                mean_check("bound, start over lowest", np.log2(bound[:, 0] / lowest), "above", rise, "doublings"),
+            ],
+            "noise-earlier": [
+                mean_check("turn of the risk, noise times 2 against 1", log[2.0] - log[1.0], "below", 0, "doublings"),
+                mean_check("turn of the risk, noise times 1 against 0.5", log[1.0] - log[0.5], "below", 0, "doublings"),
+                mean_check(
+                    "turn of the bound, noise times 2 against 0.5",
+                    log_bound[2.0] - log_bound[0.5],
+                    "below",
+                    0,
+                    "doublings",
+                ),
+            ],
+        },
+        pictures=[
+            Picture(
+                "noise",
+                "Test risk over the variance of the labels",
+                "step",
+                {f"noise times {factor:g}": line(times, rows) for factor, rows in curves.items()},
+                log_y=True,
+            ),
+            Picture("bound", "Bound on the risk", "step", {"bound": {"x": list(times), "mean": list(bound.mean(0))}},
+                    log_y=True),
+        ],
+    )  # fmt: skip
+
+
+def closed_form_floor(scale: Scale) -> Finding:
+    """Hold the closed form of the loss floor against a simulation of what a perfect predictor pays."""
+    draws = 20_000 if scale == "smoke" else 2_000_000
+    rng = np.random.Generator(np.random.Philox(key=(0, 0)))
+    checks, rows = [], []
+    for classes, alpha in ((2, 1.0), (10, 1.0), (100, 1.0), (10, 0.2), (10, 2.0)):
+        a, b = rng.integers(classes, size=(2, draws))
+        lam = rng.beta(alpha, alpha, size=draws)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            entropy = np.nan_to_num(-lam * np.log(lam) - (1 - lam) * np.log1p(-lam))
+        paid = np.where(a == b, 0.0, entropy)
+        exact = loss_floor(num_classes=classes, alpha=alpha)
+        se = float(paid.std() / draws**0.5)
+        gap = abs(float(paid.mean()) - exact)
+        rows.append({"name": f"{classes} classes, alpha {alpha:g}", "floor": exact, "simulated": float(paid.mean())})
+        checks.append(
+            Check(
+                f"{classes} classes, alpha {alpha:g}: formula {exact:.4f}, simulated {paid.mean():.4f}; the gap in "
+                "standard errors",
+                gap / se,
+                None,
+                "below",
+                4.0,
+                "number",
+                1,
+                exact=True,
+            )
+        )
+    return Finding(f"{draws:,} random pairs for each", 1, {"floor-formula": checks}, rows)

@@ -1,0 +1,140 @@
+"""Trainings of which the weights are kept at some epochs, for what a study's curves do not say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from overmix.diagnose import turning_epoch
+from overmix.study.cells import Cell, StackTask, expand, stack_size
+from overmix.study.data import Dataset, normalization_stats
+from overmix.study.prepare import execution_of, model_factory, open_dataset, replica_of, training_of
+from overmix.study.spec import StudySpec
+from overmix.train import StackTraining
+
+PAIRS = 1000
+"""Mixtures of the fixed sample that a loss is read on."""
+
+DEVICE = "cpu"
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """Some seeds of one condition, with their weights at several epochs.
+
+    Attributes:
+        condition: its name.
+        cells: the runs.
+        dataset: what they were trained on.
+        epochs: the epochs, ascending.
+        weights: per epoch and run, parameters and buffers by name.
+        looks: epochs at which the test error was read.
+        error: test error, shape (runs, looks).
+    """
+
+    condition: str
+    cells: list[Cell]
+    dataset: Dataset
+    epochs: list[int]
+    weights: list[list[dict[str, Tensor]]]
+    looks: np.ndarray
+    error: np.ndarray
+
+    def turn(self) -> int:
+        """Return the epoch among the kept ones that is nearest to the turning epoch, on a log axis."""
+        turn = float(turning_epoch(self.looks, self.error))
+        return min(self.epochs, key=lambda epoch: abs(np.log(epoch / turn)))
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What one run's losses are read on: its training set as the model sees it, and a fixed set of mixtures of it."""
+
+    clean: tuple[Tensor, tuple[Tensor, ...]]
+    mixed: tuple[Tensor, tuple[Tensor, ...]]
+    raw: Tensor
+    """The inputs of the mixtures before they were normalised."""
+
+
+def mixed_loss(logits: Tensor, a: Tensor, b: Tensor, lam: Tensor) -> Tensor:
+    """Return Mixup's cross-entropy of each sample, ``lam CE(a) + (1 - lam) CE(b)``."""
+    log_p = F.log_softmax(logits, dim=-1)
+    own, other = (-log_p.gather(1, label[:, None])[:, 0] for label in (a, b))
+    return lam * own + (1 - lam) * other
+
+
+def clean_loss(logits: Tensor, y: Tensor) -> Tensor:
+    """Return the cross-entropy of each sample."""
+    return F.cross_entropy(logits, y, reduction="none")
+
+
+def log_epochs(epochs: int, per_octave: int = 1) -> list[int]:
+    """Return epochs that are evenly spread on a log axis, the last one among them.
+
+    Example:
+        >>> log_epochs(20)
+        [1, 2, 4, 8, 16, 20]
+    """
+    count = int(np.floor(per_octave * np.log2(epochs)))
+    return sorted({round(2 ** (k / per_octave)) for k in range(count + 1)} | {epochs})
+
+
+def snapshots(spec: StudySpec, epochs: Sequence[int]) -> Iterator[Snapshots]:
+    """Train a study's conditions one after the other, and keep the weights at some epochs."""
+    cells = expand(spec)
+    for name in spec.condition_names:
+        mine = [cell for cell in cells if cell.condition == name]
+        dataset = open_dataset(mine[0].content["data"])
+        yield _trained(name, mine, dataset, sorted(epochs))
+
+
+def _trained(name: str, cells: list[Cell], dataset: Dataset, epochs: list[int]) -> Snapshots:
+    execution = execution_of(cells[0], dataset, DEVICE, allow_code=False)
+    size = stack_size(execution, DEVICE)
+    kept: list[list[dict[str, Tensor]]] = [[] for _ in epochs]
+    errors, looks = [], np.zeros(0)
+    for start in range(0, len(cells), size):
+        stack = cells[start : start + size]
+        training = training_of(StackTask(tuple(stack), execution, DEVICE), dataset, allow_code=False)
+
+        def keep(training: StackTraining, count: int = len(stack)) -> None:
+            if training.step == 0 and training.epoch in epochs:
+                model = training.model
+                tensors = {**model.parameters, **model.buffers}
+                copies = [{key: value[r].detach().clone() for key, value in tensors.items()} for r in range(count)]
+                kept[epochs.index(training.epoch)].extend(copies)
+
+        result = training.train(keep)
+        looks = np.asarray(result.epochs)
+        errors.append(np.asarray(result.metrics["test_error"]))
+    return Snapshots(name, cells, dataset, epochs, kept, looks, np.concatenate(errors))
+
+
+def samples_of(found: Snapshots, r: int) -> Samples:
+    """Return what the losses of run ``r`` are read on; runs with one seed have the same."""
+    cell, dataset = found.cells[r], found.dataset
+    index = torch.as_tensor(replica_of(cell, dataset).train_index)
+    x, y = dataset.x[index].to(torch.float32), dataset.y[index].long()
+    mean, std = normalization_stats(dataset.x[index])
+    rng = np.random.Generator(np.random.Philox(key=(cell.seed, 0x6D6978)))
+    i, j = (torch.as_tensor(rng.integers(len(x), size=PAIRS)) for _ in range(2))
+    lam = torch.as_tensor(rng.beta(1.0, 1.0, size=PAIRS), dtype=torch.float32)
+    weight = lam.reshape(-1, *[1] * (x.dim() - 1))
+    raw = weight * x[i] + (1 - weight) * x[j]
+
+    def seen(inputs: Tensor) -> Tensor:
+        return (inputs - mean) / std
+
+    return Samples((seen(x), (y,)), (seen(raw), (y[i], y[j], lam)), raw)
+
+
+def model_of(found: Snapshots, at: int, r: int) -> nn.Module:
+    """Return the model of run ``r`` at the kept epoch number ``at``."""
+    model: nn.Module = model_factory(found.cells[r], found.dataset, allow_code=False)()
+    model.load_state_dict(found.weights[at][r])
+    return model.eval()

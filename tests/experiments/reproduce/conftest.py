@@ -1,0 +1,62 @@
+"""Studies in this process, without worker processes and without pages."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from overmix.experiments.reproduce.measured import Measured
+from overmix.report import ReportFiles
+from overmix.study.summary import CellResult
+from overmix.study.worker import StackRunner
+
+EPOCHS = np.array([1, 2, 4, 8, 16, 32, 64, 128, 256])
+
+
+def cell(condition, seed, rate, *, epochs=EPOCHS, samples=400, loss=None, val=None, steps=3):
+    """Return a run whose chance of an error is ``rate`` at each epoch; samples differ in how hard they are."""
+    hard = np.random.default_rng(0).random(samples)
+    luck = np.random.default_rng(seed + 1).normal(0, 0.004)
+    wrong = (hard < np.asarray(rate)[:, None] + luck).astype(np.uint8)
+    ones = np.ones(len(epochs))
+    values = {
+        "mix_loss": ones if loss is None else np.asarray(loss, dtype=float) + luck,
+        "test_cross_entropy": ones,
+        "test_error": wrong.mean(axis=1),
+        "val_brier": ones * (wrong[-1].mean() if val is None else val),
+    }
+    content = {"data": {"val_size": 0}, "train": {"epochs": int(epochs[-1])}}
+    return CellResult(condition, seed, content, epochs, values, wrong, [40] * 10, steps, 1.0)
+
+
+@pytest.fixture
+def study():
+    """Return a function that makes a measured study from one rate (and options) per condition."""
+
+    def make(floors=None, seeds=8, **rates):
+        cells = []
+        for name, given in rates.items():
+            options = dict(given) if isinstance(given, dict) else {"rate": given}
+            cells += [cell(name, seed, **options) for seed in range(seeds)]
+        return Measured(cells, floors)
+
+    return make
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train here instead of in worker processes, write no page, and read the digits once."""
+    import sklearn.datasets
+
+    def train(tasks, directory, *, workers, allow_code, tell, checkpoint_seconds):
+        runner = StackRunner(directory, allow_code=allow_code, tell=tell, should_stop=lambda: False)
+        for task in tasks:
+            runner.run(task)
+
+    def write_report(result, out):
+        return ReportFiles(Path(out) / "report.html", ())
+
+    monkeypatch.setattr("overmix.study.run.run_local", train)
+    monkeypatch.setattr("overmix.experiments.reproduce.run.write_report", write_report)
+    monkeypatch.setattr(sklearn.datasets, "load_digits", functools.cache(sklearn.datasets.load_digits))

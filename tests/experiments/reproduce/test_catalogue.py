@@ -1,0 +1,107 @@
+from importlib import resources
+
+import pytest
+
+from overmix.errors import ConfigError
+from overmix.experiments.reproduce.catalogue import EXPERIMENTS, experiment, study_spec
+from overmix.experiments.reproduce.claims import CLAIMS, claim_of
+from overmix.study.spec import condition_parts
+
+NAMES = [
+    "over-training", "data-size", "augmentation", "mse", "switching", "gradient-norm", "landscape", "teacher-student",
+    "random-features", "label-noise", "loss-floor",
+]  # fmt: skip
+STUDIES = [
+    (entry.name, setting.key, scale)
+    for entry in EXPERIMENTS
+    for scale in ("smoke", "laptop", "paper")
+    for setting in entry.at(scale)
+    if setting.compute is None and not (scale == "paper" and not entry.paper)
+]
+
+
+def test_the_names_are_those_of_the_paper_s_experiments():
+    assert [entry.name for entry in EXPERIMENTS] == NAMES
+
+
+def test_an_unknown_name_is_told_the_nearest():
+    with pytest.raises(ConfigError, match="did you mean teacher-student"):
+        experiment("teacher-studnt")
+
+
+@pytest.mark.parametrize(("name", "key", "scale"), STUDIES)
+def test_every_study_passes_the_validator(name, key, scale):
+    spec = study_spec(name, key, scale)
+    assert spec.condition_names
+    if scale == "laptop":
+        assert len(spec.seed_list) >= 8
+    if scale == "smoke":
+        assert len(spec.seed_list) == 2
+        assert spec.train.epochs == 12
+
+
+def test_no_study_file_lies_unused():
+    folder = resources.files("overmix.experiments.reproduce") / "studies"
+    files = {
+        (scale.name, name.name, file.name.removesuffix(".yaml"))
+        for scale in folder.iterdir()
+        for name in scale.iterdir()
+        for file in name.iterdir()
+    }
+    assert files == {(scale, name, key) for name, key, scale in STUDIES if scale != "smoke"}
+
+
+def test_rules_name_conditions_that_their_studies_have():
+    for entry in EXPERIMENTS:
+        for scale in ("laptop", "paper"):
+            for setting in entry.at(scale):
+                for claim in setting.rules:
+                    assert claim_of(entry.name, claim).experiment == entry.name
+
+
+def test_every_claim_has_words_a_rule_and_a_provenance():
+    assert len({(claim.experiment, claim.key) for claim in CLAIMS}) == len(CLAIMS)
+    for claim in CLAIMS:
+        assert claim.experiment in NAMES
+        assert claim.text.endswith(".")
+        assert claim.rule
+        assert claim.provenance in ("abstract", "second-hand", "our recollection", "ours")
+    with pytest.raises(KeyError, match="no claim"):
+        claim_of("mse", "nonsense")
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "model", "epochs"),
+    [
+        ("over-training", "cifar10-resnet18", "resnet18", 1600),
+        ("over-training", "cifar100-resnet34", "resnet34", 1600),
+        ("over-training", "svhn-resnet18", "resnet18", 1000),
+        ("switching", "svhn-resnet18", "resnet18", 1000),
+    ],
+)
+def test_the_paper_s_scale_is_what_is_known_of_it(name, key, model, epochs):
+    spec = study_spec(name, key, "paper")
+    assert (spec.model.name, spec.train.epochs, spec.train.batch_size) == (model, epochs, 128)
+    optimizer, schedule = spec.train.optimizer, spec.train.lr_schedule
+    assert (optimizer.lr, optimizer.momentum, optimizer.weight_decay) == (0.1, 0.9, 1e-4)
+    assert (schedule.milestones, schedule.gamma) == ((100, 150), 0.1)
+    mixup = next(condition for condition in spec.compare if condition.recipe_name == "Mixup")
+    assert mixup.recipe_parameters == {"alpha": 1.0}
+
+
+def test_the_thirty_percent_are_balanced():
+    spec = study_spec("over-training", "cifar10-30-resnet18", "paper")
+    assert (spec.data.train_size, spec.data.balanced) == (15_000, True)
+
+
+def test_data_size_compares_as_many_steps():
+    # Whole batches in an epoch, times epochs.
+    for key, scale in (("digits-mlp", "laptop"), ("mnist1d-mlp", "laptop"), ("cifar10-resnet18", "paper")):
+        spec, steps = study_spec("data-size", key, scale), {}
+        for condition in spec.compare:
+            data, _, train = condition_parts(spec, condition)
+            steps[condition.name] = train.epochs * (data.train_size // train.batch_size)
+        longest = [name for name in steps if name.startswith("Mixup") and name.endswith("epochs")]
+        whole = max(steps.values())
+        assert longest
+        assert all(steps[name] == pytest.approx(whole, rel=0.01) for name in longest)

@@ -1,0 +1,68 @@
+import pytest
+
+from overmix.experiments.reproduce.check import Check, judge, states, verdict_of
+
+
+def check(value, low, high, side="above", bound=0.0):
+    return Check("number", value, (low, high), side, bound)
+
+
+@pytest.mark.parametrize(
+    ("given", "state"),
+    [
+        (check(1.0, 0.5, 1.5), "yes"),
+        (check(1.0, -0.1, 2.1), "undecided"),
+        (check(-1.0, -1.5, -0.5), "no"),
+        (check(-1.0, -1.5, -0.5, "below"), "yes"),
+        (check(1.0, 0.5, 1.5, "below"), "no"),
+        (check(1.0, 0.5, 1.5, bound=0.6), "undecided"),
+        (check(1.0, 1.0, 1.0), "yes"),
+        (check(0.0, 0.0, 0.0), "undecided"),
+        (Check("one seed", 1.0, None, "above", 0.0), "undecided"),
+        (Check("exact", 1.0, None, "above", 0.0, exact=True), "yes"),
+        (Check("exact", 1.0, None, "below", 0.0, exact=True), "no"),
+    ],
+)
+def test_a_number_against_its_bound(given, state):
+    assert states([given]) == [state]
+
+
+def test_the_half_of_an_askew_interval_that_looks_at_the_bound_decides():
+    assert states([check(1.0, 0.01, 1.1)]) == ["yes"]
+    assert states([check(1.0, -0.01, 1.1)]) == ["undecided"]
+    assert states([check(1.0, 0.9, 9.0)]) == ["yes"]
+
+
+def test_many_checks_are_corrected_together():
+    barely = check(1.0, 0.05, 1.95)
+    assert states([barely]) == ["yes"]
+    assert states([barely, check(0.1, -1, 1.2)]) == ["undecided", "undecided"]
+    sure = check(1.0, 0.8, 1.2)
+    assert states([sure] * 5 + [barely]) == ["yes"] * 6
+
+
+def test_one_failed_check_refutes_a_claim_and_one_open_check_leaves_it_open():
+    assert verdict_of(["yes", "no"]) == "not confirmed"
+    assert verdict_of(["undecided", "no"]) == "not confirmed"
+    assert verdict_of(["yes", "undecided"]) == "undecided"
+    assert verdict_of(["yes"]) == "confirmed"
+    assert verdict_of([]) == "out of reach here"
+
+
+def test_judging_is_a_pure_function_of_what_json_holds():
+    yes, no = check(1.0, 0.5, 1.5), check(-1.0, -1.5, -0.5)
+    settings = [
+        {"key": "a", "checks": {"u": [yes.to_dict(), yes.to_dict()], "later": [no.to_dict()]}},
+        {"key": "b", "checks": {"u": [yes.to_dict(), no.to_dict()]}},
+    ]
+    assert [(row["claim"], row["setting"], row["verdict"]) for row in judge(settings)] == [
+        ("u", "a", "confirmed"),
+        ("later", "a", "not confirmed"),
+        ("u", "b", "not confirmed"),
+    ]
+    assert judge(settings)[2]["states"] == ["yes", "no"]
+
+
+def test_a_check_survives_json():
+    given = Check("depth", 0.03, (0.02, 0.04), "above", 0.005, "points", 16)
+    assert Check.from_dict(given.to_dict()) == given

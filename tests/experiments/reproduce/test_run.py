@@ -1,0 +1,81 @@
+import json
+
+import numpy as np
+import pytest
+
+from overmix.errors import ConfigError, MissingExtraError
+from overmix.experiments.reproduce import gradients
+from overmix.experiments.reproduce.catalogue import EXPERIMENTS
+from overmix.experiments.reproduce.check import judge
+from overmix.experiments.reproduce.run import run_experiment
+from overmix.study.executor import StudyInterrupted
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize("name", [entry.name for entry in EXPERIMENTS])
+def test_every_experiment_runs_at_smoke_scale(name, tmp_path):
+    result = run_experiment(name, "smoke", tmp_path / "out")
+    entry = next(entry for entry in EXPERIMENTS if entry.name == name)
+    assert [setting["key"] for setting in result["settings"]] == [setting.key for setting in entry.settings]
+    assert json.loads((tmp_path / "out" / "result.json").read_text()) == json.loads(json.dumps(result))
+    assert result["verdicts"] == judge(result["settings"])
+    for setting in result["settings"]:
+        assert setting["digest"]
+        assert setting["versions"]["overmix"]
+        for checks in setting["checks"].values():
+            assert all(np.isfinite(check["value"]) for check in checks)
+        for picture in setting["pictures"]:
+            stem = tmp_path / "out" / "figures" / f"{setting['key']}-{picture['name']}"
+            assert stem.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+            assert stem.with_suffix(".svg").stat().st_size > 1000
+
+
+@pytest.mark.usefixtures("in_process")
+def test_an_experiment_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    first = run_experiment("mse", "smoke", tmp_path)
+    assert (tmp_path / "digits-mlp" / "summary.json").exists()
+
+    def never(*_, **__):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr("overmix.study.worker.StackRunner.run", never)
+    assert run_experiment("mse", "smoke", tmp_path) == first
+
+
+def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
+    lines = []
+    first = run_experiment("loss-floor", "smoke", tmp_path, say=lines.append)
+    assert lines == ["loss-floor: closed-form", "loss-floor: digits-mlp"]
+    monkeypatch.setattr(gradients, "snapshots", lambda *_: pytest.fail("trained again"))
+    assert run_experiment("loss-floor", "smoke", tmp_path) == first
+
+
+def test_a_setting_whose_extra_is_missing_is_left_out_and_said(tmp_path, monkeypatch):
+    def missing(*_, **__):
+        raise MissingExtraError("mnist1d", "data")
+
+    monkeypatch.setattr(gradients, "snapshots", missing)
+    result = run_experiment("loss-floor", "smoke", tmp_path)
+    assert [setting["key"] for setting in result["settings"]] == ["closed-form"]
+    assert "overmix[data]" in result["missing"][0]["reason"]
+
+
+def test_only_the_settings_that_are_asked_for_are_run(tmp_path):
+    result = run_experiment("loss-floor", "smoke", tmp_path, settings=["closed-form"])
+    assert [setting["key"] for setting in result["settings"]] == ["closed-form"]
+    assert result["missing"] == [{"key": "digits-mlp", "reason": "not asked for"}]
+    with pytest.raises(ConfigError, match="did you mean closed-form"):
+        run_experiment("loss-floor", "smoke", tmp_path, settings=["closed-from"])
+
+
+def test_ctrl_c_leaves_nothing_half_written(tmp_path, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gradients, "snapshots", stop)
+    with pytest.raises(StudyInterrupted):
+        run_experiment("loss-floor", "smoke", tmp_path)
+    assert (tmp_path / "closed-form" / "finding.json").exists()
+    assert not (tmp_path / "digits-mlp" / "finding.json").exists()
+    assert not (tmp_path / "result.json").exists()
