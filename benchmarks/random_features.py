@@ -9,6 +9,7 @@ one thread:
 
     python benchmarks/random_features.py            # 1e5 steps, the toy's own size
     python benchmarks/random_features.py --large    # adds d = 4,000 and m = 20,000: seconds and peak memory
+    python benchmarks/random_features.py --large --out results/random_features.json
 
 Every line it prints is measured in the same run, and the three results are compared with each other first.
 """
@@ -20,12 +21,17 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy: BLAS reads it when it is loaded
 
 import argparse
+import json
+import platform
 import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import scipy
 
 from overmix.explain.least_squares import least_squares, least_squares_from_chunks
 from overmix.explain.random_features import risk, trajectory
@@ -85,7 +91,7 @@ def timed(run: Callable[[], np.ndarray], repeats: int) -> tuple[float, np.ndarra
     return min(seconds), result
 
 
-def compare(steps: int, m: int, d: int, points: int) -> None:
+def compare(steps: int, m: int, d: int, points: int) -> dict[str, Any]:
     features, labels, test, test_labels, start = toy_arrays(m, d)
     times = np.unique(np.round(np.geomspace(1, steps, points)))
     eta = 0.1
@@ -93,6 +99,9 @@ def compare(steps: int, m: int, d: int, points: int) -> None:
     exact_risk = risk(exact, test, test_labels)
     print(f"d = {d} features, m = {m} synthetic samples, {steps:,} steps, risk at {len(times)} of them, one thread")
     print(f"{'closed form':12s} {exact_seconds:10.4f} s")
+    found: dict[str, Any] = {"features": d, "samples": m, "steps": steps, "times": len(times)}
+    found["seconds"] = {"closed_form": exact_seconds}
+    found["times_faster"], found["largest_relative_difference"] = {}, {}
     for name, method in (("Gram", in_gram_form), ("naive", naive)):
         run = lambda method=method: method(features, labels, start, eta, times)  # noqa: E731
         seconds, stepped = timed(run, repeats=1)
@@ -103,9 +112,13 @@ def compare(steps: int, m: int, d: int, points: int) -> None:
         )
         if difference > 1e-8:
             sys.exit(f"{name} and the closed form disagree")
+        found["seconds"][name.lower()] = seconds
+        found["times_faster"][name.lower()] = seconds / exact_seconds
+        found["largest_relative_difference"][name.lower()] = float(difference)
+    return found
 
 
-def large(m: int, d: int) -> None:
+def large(m: int, d: int) -> dict[str, Any]:
     """A problem whose features are never held at once."""
 
     def chunks() -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -125,6 +138,21 @@ def large(m: int, d: int) -> None:
         f"d = {d} features, m = {problem.num_samples} samples in chunks: {decomposed - begin:.1f} s to decompose, "
         f"{end - decomposed:.2f} s for 100 times, peak memory of the process {peak:.0f} MiB"
     )
+    return {
+        "features": d,
+        "samples": problem.num_samples,
+        "seconds_to_decompose": decomposed - begin,
+        "seconds_for_100_times": end - decomposed,
+        "peak_memory_mib": peak,
+    }
+
+
+def processor() -> str:
+    """Name of the processor, where the system tells it."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def main() -> None:
@@ -135,10 +163,15 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=100, help="times at which the risk is read")
     parser.add_argument("--large", action="store_true", help="also decompose d = 4,000 and m = 20,000")
     parser.add_argument("--smoke", action="store_true", help="a few hundred steps, to see that it runs")
+    parser.add_argument("--out", type=Path, help="write the figures as JSON")
     arguments = parser.parse_args()
-    compare(300 if arguments.smoke else arguments.steps, arguments.samples, arguments.features, arguments.points)
+    steps = 300 if arguments.smoke else arguments.steps
+    found: dict[str, Any] = {"toy": compare(steps, arguments.samples, arguments.features, arguments.points)}
     if arguments.large:
-        large(m=2000 if arguments.smoke else 20_000, d=200 if arguments.smoke else 4000)
+        found["large"] = large(m=2000 if arguments.smoke else 20_000, d=200 if arguments.smoke else 4000)
+    if arguments.out:
+        found["versions"] = {"numpy": np.__version__, "scipy": scipy.__version__, "cpu": processor(), "threads": 1}
+        arguments.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,28 @@ def test_json_is_what_the_function_returns(overmix: Callable, curve: Path) -> No
     assert json.loads(done.out)["verdict"] == "u-shaped"
 
 
+def test_json_of_accuracies_and_seeds_is_what_the_function_returns(overmix: Callable, tmp_path: Path) -> None:
+    epochs, rng = np.arange(1, 61), np.random.default_rng(1)
+    accuracy = 0.9 - 0.03 * np.log(epochs / 15) ** 2 + rng.normal(0, 0.004, (5, 60))
+    accuracy[:, -1] -= 0.01
+    for seed, values in enumerate(accuracy):
+        rows = "".join(f"{t},{v!r}\n" for t, v in zip(epochs.tolist(), values.tolist(), strict=True))
+        (tmp_path / f"seed{seed}.csv").write_text("epoch,val_accuracy\n" + rows)
+    found = json.loads(overmix("diagnose", tmp_path, "--json").out)
+    assert found == package.diagnose_curve(epochs, accuracy, lower_is_better=False).to_dict()
+    assert (found["verdict"], found["n_seeds"]) == ("u-shaped", 5)
+    # Taken the wrong way round the same curves would turn at their first, worst epoch.
+    assert 8 <= found["turning_epoch"] <= 28
+
+
+def test_a_resumed_log_with_repeated_epochs_counts_the_later_rows(overmix: Callable, curve: Path) -> None:
+    whole = json.loads(overmix("diagnose", curve, "--json").out)
+    header, *rows = curve.read_text().splitlines()
+    crashed = [f"{t},0.9" for t in range(40, 60)]  # these epochs were trained again
+    curve.write_text("\n".join([header, *rows[:39], *crashed, *rows[39:]]) + "\n")
+    assert json.loads(overmix("diagnose", curve, "--json").out) == whole
+
+
 def test_people_read_sentences(overmix: Callable, curve: Path) -> None:
     done = overmix("diagnose", curve)
     assert done.code == 0

@@ -8,15 +8,17 @@ import pytest
 from typer.testing import CliRunner
 
 from overmix.cli.app import app
-from overmix.errors import OvermixError
+from overmix.experiments.marked import with_part
 from overmix.experiments.switch_benchmark import page
 from overmix.experiments.switch_benchmark.baselines import (
     CleanError,
     Fixed,
     GeneralizationLoss,
+    IncToDec,
     Minimum,
     Patience,
     SameSteps,
+    Turned,
 )
 from overmix.experiments.switch_benchmark.cells import CELLS, CHOSEN_ON, BenchmarkCell
 from overmix.experiments.switch_benchmark.evaluate import POLICIES, evaluate, judge, margin
@@ -25,7 +27,7 @@ from overmix.experiments.switch_benchmark.record import opened, record, record_f
 from overmix.experiments.switch_benchmark.replay import Record, replay
 from overmix.study.cells import StackTask
 from overmix.study.prepare import training_with
-from overmix.switch import AutoSwitch, HeldOut
+from overmix.switch import AutoSwitch, HeldOut, History, Observation
 
 SMALL = BenchmarkCell("digits", 80, 16, val_size=40)
 
@@ -66,7 +68,7 @@ def made(epochs=1000, error=None, seeds=3):
 def test_the_cells_are_many_and_split_by_data_set():
     assert len(CELLS) >= 20
     assert len({cell.name for cell in CELLS}) == len(CELLS)
-    reported = {cell.data for cell in CELLS if not cell.chosen_on}
+    reported = {cell.data for cell in CELLS if cell.split == "reported on"}
     assert len(reported) >= 3
     assert not reported & set(CHOSEN_ON)
     assert {cell.model for cell in CELLS} == {"mlp", "convnet"}
@@ -107,10 +109,22 @@ def test_the_baselines_do_what_their_names_say(policy, switch_at, cost):
 
 
 def test_patience_and_generalization_loss_go_back_to_the_best():
-    for policy in (Patience("brier"), GeneralizationLoss("cross_entropy")):
+    for policy in (Patience("brier"), GeneralizationLoss("cross_entropy"), Turned("brier")):
         outcome = replay(policy, made(), seed=0)
         assert 188 <= outcome.switch_at <= 375
         assert outcome.decided_at > outcome.switch_at or outcome.cost == 1
+
+
+def test_inc_to_dec_weighs_the_fall_against_the_rises_before():
+    def decided(*brier):
+        seen = [Observation(at, 1.0, 100, 0.1, 0.3, value, 0.0) for at, value in enumerate(brier)]
+        return IncToDec("brier").decide(History(100, len(brier), tuple(seen))).switch_at
+
+    assert decided(0.50, 0.49, 0.48, 0.485) is None  # exp(-0.5 * 0.005 / 0.02) = 0.88
+    assert decided(0.50, 0.49, 0.48, 0.90) == 3  # exp(-0.5 * 0.42 / 0.02) < 0.05
+    assert decided(0.90, 0.60, 0.30, 0.90) is None  # what fell by 0.6 may do so again
+    assert decided(0.5, 0.6) is None
+    assert decided(0.5, float("nan"), 0.6) is None
 
 
 def test_autoswitch_finds_the_turn_and_pays_for_its_tails():
@@ -182,16 +196,10 @@ def test_the_command_judges_what_is_recorded(folder):
 
 def test_the_page_holds_a_row_per_policy_and_per_training(folder):
     result = evaluate(folder, cells=(SMALL, CELLS[0]))
-    text = page.with_tables(f"before {page.BEGIN} old {page.END} after", result)
+    text = with_part(f"before {page.BEGIN} old {page.END} after", page.BEGIN, page.END, page.tables(result))
     assert text.startswith("before")
     assert text.endswith("after")
     assert "old" not in text
     assert all(f"| {name} |" in text for name in POLICIES if name not in page.OURS)
     assert f"| {SMALL.name} |" in text
     assert f"Not recorded: {CELLS[0].name}." in text
-    assert page.with_tables(text, result) == text
-
-
-def test_a_page_without_markers_is_refused(folder):
-    with pytest.raises(OvermixError, match="lacks the markers"):
-        page.with_tables("nothing", evaluate(folder, cells=(SMALL,)))

@@ -120,3 +120,35 @@ def test_unknown_conditions_and_seeds_are_refused():
         draw_world(Toy(), 0, ["mixpu"])
     with pytest.raises(ConfigError, match="seed"):
         draw_world(Toy(), -1)
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_steps_agree_with_gradient_descent():
+    """Condition by condition, and switched on the way, in plain NumPy on the samples' own Gram matrix."""
+    toy, eta, steps, switch = Toy(), 0.1, 100_000, 3000
+    kept = np.unique(np.round(np.geomspace(1, steps, 60))).astype(int)
+    world = draw_world(toy, seed=0)
+    scale = np.var(world.test_targets)
+
+    def test_risk(theta):
+        return np.mean((world.test_features @ theta - world.test_targets) ** 2) / scale
+
+    def step(problem):
+        gram = (problem.basis * problem.eigenvalues) @ problem.basis.T
+        moment = problem.basis @ problem.moment
+        return lambda theta: theta - eta * (gram @ theta - moment)
+
+    exact = toy_curves(toy, kept.astype(float), seeds=[0], eta=eta)
+    for condition, problem in world.problems.items():
+        theta, advance, stepped = world.start.copy(), step(problem), []
+        for t in range(1, steps + 1):
+            theta = advance(theta)
+            if t in kept:
+                stepped.append(test_risk(theta))
+        np.testing.assert_allclose(exact.risk[condition][0], stepped, rtol=1e-8)
+    theta = world.start.copy()
+    mixup, erm = step(world.problems["mixup"]), step(world.problems["erm"])
+    for t in range(steps):
+        theta = mixup(theta) if t < switch else erm(theta)
+    found = toy_switch_curves(toy, np.array([float(switch)]), total=steps, seeds=[0], eta=eta)
+    np.testing.assert_allclose(found, [[test_risk(theta)]], rtol=1e-8)

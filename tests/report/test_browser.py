@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -234,3 +235,24 @@ def test_odd_studies_are_shown(visit: Callable[..., Visit], odd_result: Any, tmp
     assert seen.overflow() == 0
     assert seen.page.evaluate("window.pwned") is None
     seen.assert_quiet()
+
+
+def test_explanations_are_drawn_with_their_legends(browser: Any, tmp_path: Path) -> None:
+    """Pages of explanations share the script: without chips the colours keep their legend."""
+    import numpy as np
+
+    from overmix.report.explain import write_explanation
+    from overmix.report.explain.floor import explain_floor
+    from overmix.report.explain.heat_map import heat_map
+
+    values, says = np.array([[0.1, 0.4], [0.4, 0.2]]), [["said"] * 2] * 2
+    heat = heat_map("heat", "Heat", "c", "n", ["a", "b"], values, says, measure="Noise", subtitle="data")
+    made = explain_floor(classes=10)
+    files = write_explanation(replace(made, charts=[*made.charts, heat]), tmp_path)
+    for context in (DESKTOP, PHONE):
+        visit = Visit(browser, files.page, **context)
+        for name in ("floor-by-alpha", "heat"):
+            assert visit.page.locator(f"[data-chart={name}] svg").count() == 1
+        assert visit.page.locator("[data-chart=heat] svg .mark-legend, [data-chart=heat] svg .role-legend").count() >= 1
+        visit.page.click("#theme")
+        visit.assert_quiet()

@@ -119,6 +119,36 @@ def test_the_switch_survives_a_resume_on_either_side_of_it(loops, switch, stop):
     assert 2 in clean
 
 
+@pytest.mark.parametrize(("stop", "probes_left"), [((0, 1), 2), ((0, None), 1), ((1, 1), 1), ((1, None), 0)], ids=str)
+def test_the_switch_survives_a_resume_inside_a_probe(loops, stop, probes_left):
+    def run():
+        return run_of(loops.Scripted(probes=(1,), tail=2, decide_at=2, switch_at=SWITCH_AT))
+
+    def look(epoch, batches, upto=None):
+        for step, (x, y) in enumerate(batches):
+            expect(epoch, x, *epoch.mix(x, y))
+            if step == upto:
+                return
+        epoch.observe(torch.zeros(N, N), torch.arange(N))
+
+    first, tail, state = run(), -1, None
+    for epoch in first:
+        tail += epoch.kind == "probe"
+        here = epoch.kind == "probe" and stop[0] == tail
+        look(epoch, loader(), upto=stop[1] if here else None)
+        if here:
+            state = first.state_dict() if stop[1] is None else epoch.state_dict()
+            break
+    resumed, kinds = run(), []
+    resumed.load_state_dict(state)
+    for epoch in resumed:
+        look(epoch, list(loader())[epoch.step :])
+        kinds.append((epoch.kind, epoch.index))
+    # Undecided after the probe it mixes on, then goes back to where it switches.
+    assert [kind for kind, _ in kinds] == ["probe"] * probes_left + ["train", "final", "final"]
+    assert kinds[probes_left:] == [("train", 1), ("final", 1), ("final", 2)]
+
+
 @WAYS
 def test_accumulated_gradients_are_of_clean_batches_after_the_switch(loops, switch):
     clean = {}

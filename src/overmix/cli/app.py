@@ -17,6 +17,7 @@ from overmix import __version__
 from overmix.cli.benchmark import benchmark
 from overmix.cli.census import census
 from overmix.cli.diagnose import diagnose
+from overmix.cli.explain import explain
 from overmix.cli.fault import FAULT, tell_fault
 from overmix.cli.plan import plan
 from overmix.cli.reproduce import reproduce
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 
 app.add_typer(benchmark, name="benchmark")
+app.add_typer(explain, name="explain")
 app.command()(diagnose)
 app.command()(census)
 app.command()(reproduce)

@@ -50,15 +50,16 @@ def switch_command(
     if as_json:
         print(json.dumps(table, indent=2))
         return
-    for split in ("chosen on", "reported on"):
-        console.print(_table(split, [row for row in table["policies"] if row["split"] == split]))
+    for split in ("fresh", "reported on", "chosen on"):
+        if rows := [row for row in table["policies"] if row["split"] == split]:
+            console.print(_table(split, rows))
     for what, cells in (("", table["missing"]), (" without a validation set", table["missing_first_runs"])):
         if cells:
             console.print(f"Not recorded yet{what}: {', '.join(cells)}", markup=False)
 
 
 def _table(split: str, rows: list[dict[str, float | str]]) -> Table:
-    table = Table(title=f"Regret against the best switch; data sets that policies were {split}")
+    table = Table(title=f"Regret against the best switch; data sets: {split}")
     for column in ("policy", "cells", "regret", "largest", "worse than ERM", "cost", "largest cost", "early", "late"):
         table.add_column(column, justify="left" if column == "policy" else "right")
     for row in rows:

@@ -88,8 +88,7 @@ def different_class_probability(
         >>> different_class_probability([2, 2], batch_size=math.inf)
         0.6666666666666666
     """
-    shares, total = _class_shares(counts, num_classes)
-    different = 1.0 - float(np.dot(shares, shares))
+    different, total = _different_pairs(counts, num_classes)
     if batch_size is None:
         return different
     n = num_samples if num_samples is not None else total
@@ -207,18 +206,21 @@ def _check_alpha(alpha: float) -> None:
         raise ConfigError("alpha", alpha, "use a number >= 0")
 
 
-def _class_shares(
-    counts: Numbers | None, num_classes: int | None
-) -> tuple[Float[np.ndarray, " classes"], float | None]:
-    """Class shares, and the number of samples where whole counts say it."""
+def _different_pairs(counts: Numbers | None, num_classes: int | None) -> tuple[float, float | None]:
+    """``1 - sum_c p_c^2`` over all ordered pairs, and the number of samples where whole counts say it."""
     if counts is not None and num_classes is not None:
         raise ConfigError("num_classes", num_classes, "give either counts or num_classes")
     if counts is None:
         if num_classes is None or num_classes < 1:
             raise ConfigError("num_classes", num_classes, "use at least one class, or give counts")
-        return np.full(num_classes, 1.0 / num_classes), None
+        return (num_classes - 1) / num_classes, None
     sizes = np.asarray(counts, dtype=np.float64)
     if sizes.ndim != 1 or not np.all(np.isfinite(sizes) & (sizes >= 0)) or not sizes.sum() > 0:
         raise ConfigError("counts", counts, "use one finite number >= 0 per class, not all 0")
-    whole = bool(np.all(sizes == np.round(sizes)))
-    return sizes / sizes.sum(), float(sizes.sum()) if whole else None
+    total = float(sizes.sum())
+    if np.all(sizes == np.round(sizes)):
+        # In whole numbers, so that ten equal classes give 0.9 and not the float before it.
+        n, whole = int(total), [int(size) for size in sizes]
+        return (n * n - sum(size * size for size in whole)) / (n * n), total
+    shares = sizes / total
+    return 1.0 - float(np.dot(shares, shares)), None

@@ -1,8 +1,9 @@
 """Show me: charts, and one self-contained page, of a finished study."""
 
 from overmix.report.charts import Chart
+from overmix.report.decision import decision_chart, save_decision
 from overmix.report.figures import readme_figure
 from overmix.report.reading import Report, read
 from overmix.report.writing import ReportFiles, write_report
 
-__all__ = ["Chart", "Report", "ReportFiles", "read", "readme_figure", "write_report"]
+__all__ = ["Chart", "Report", "ReportFiles", "decision_chart", "read", "readme_figure", "save_decision", "write_report"]

@@ -17,7 +17,7 @@ FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Helvetica, Arial, 'Liberation Sans'
 
 @dataclass(frozen=True)
 class Look:
-    """Colours of one theme; ``series`` starts with the neutral one of ERM."""
+    """Colours of one theme; ``series`` starts with the neutral one of ERM, ``ramp`` goes from nothing to much."""
 
     paper: str
     panel: str
@@ -26,6 +26,7 @@ class Look:
     hairline: str
     focus: str
     series: tuple[str, ...]
+    ramp: tuple[str, ...]
 
 
 LIGHT = Look(
@@ -36,6 +37,7 @@ LIGHT = Look(
     hairline="#dfe3e7",
     focus="#1f6fd0",
     series=("#646c75", "#c94a12", "#1f6fd0", "#0f4a40", "#8a1a86", "#5c4210"),
+    ramp=("#f7f5f1", "#f6d9b8", "#ee9a5f", "#c94a12", "#6d1f08"),
 )
 DARK = Look(
     paper="#14171c",
@@ -45,6 +47,7 @@ DARK = Look(
     hairline="#30363d",
     focus="#8cc8ff",
     series=("#8f98a2", "#f0703f", "#8cc8ff", "#35d69a", "#c45ac8", "#f2d54a"),
+    ramp=("#1d2127", "#5a2a17", "#a8431a", "#f0703f", "#ffd9a8"),
 )
 
 
@@ -90,7 +93,10 @@ def chart_config(look: Look, strokes: Sequence[Stroke]) -> dict[str, Any]:
         "aria": False,  # the page describes each chart as a whole; sixty labelled dots help nobody
         "background": look.paper,
         "customFormatTypes": False,
-        "range": {"category": [look.series[s.color] for s in strokes] or list(look.series)},
+        "range": {
+            "category": [look.series[s.color] for s in strokes] or list(look.series),
+            "heatmap": list(look.ramp),
+        },
         "view": {"stroke": None},
         "title": {
             "anchor": "start",
@@ -131,6 +137,7 @@ def chart_config(look: Look, strokes: Sequence[Stroke]) -> dict[str, Any]:
             "crosshair": {"strokeWidth": 1},
             "label": {**text, "fontWeight": 600, "align": "left", "baseline": "middle"},
             "note": {**text, "fontSize": 11, "baseline": "middle"},
+            "inverse": {**text, "fontSize": 11, "baseline": "middle", "color": look.paper},
             "halo": {"stroke": look.paper, "strokeWidth": 4, "strokeJoin": "round"},
             "plain": {**text, "fontSize": 11, "fillOpacity": 0.8, "baseline": "middle"},
         },

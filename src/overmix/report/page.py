@@ -11,7 +11,7 @@ import gzip
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -76,10 +76,9 @@ def render(report: Report, parts: Sequence[Section], stills: dict[str, str]) -> 
         "configs": {"light": chart_config(LIGHT, strokes), "dark": chart_config(DARK, strokes)},
         "conditions": [c.name for c in report.conditions],
     }
-    scripts = [_library(), _asset("page.js")]
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.globals.update(numbers=numbers)
-    return environment.from_string(_asset("page.html")).render(
+    return fill(
+        "page.html",
+        data,
         report=report,
         sections={part.id: part for part in parts},
         created=str(report.summary.get("created") or "")[:10],
@@ -96,12 +95,29 @@ def render(report: Report, parts: Sequence[Section], stills: dict[str, str]) -> 
         versions=tables.versions(report),
         bands=sorted({chart.note for part in parts for chart in part.charts}),
         downloads=downloads(report),
+        spec=json.dumps(_finite(report.spec), indent=2, ensure_ascii=False, default=str),
+    )
+
+
+def fill(template: str, data: Mapping[str, Any], **values: Any) -> str:
+    """Return one of the asset templates as a page: escaped, with style, scripts and their data inside of it.
+
+    Args:
+        template: name of the asset.
+        data: what the page's script reads.
+        **values: what the template shows.
+    """
+    scripts = [_library(), _asset("page.js")]
+    loader = jinja2.FunctionLoader(_asset)
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.globals.update(numbers=numbers)
+    return environment.get_template(template).render(
         style=Markup(_style()),
         policy=_policy(scripts),
         library=Markup(scripts[0]),
         script=Markup(scripts[1]),
         data=Markup(embed_json(data)),
-        spec=json.dumps(_finite(report.spec), indent=2, ensure_ascii=False, default=str),
+        **values,
     )
 
 
@@ -136,17 +152,18 @@ class Download:
 def downloads(report: Report) -> list[Download]:
     """Return the curves and the summary as links that hold the files themselves."""
     summary = json.dumps(_finite(report.summary), indent=2, ensure_ascii=False, default=str).encode()
-    found = [_download("summary.json", "Summary (JSON)", "application/json", summary)]
+    found = [download_of("summary.json", "Summary (JSON)", "application/json", summary)]
     csv = report.curves.with_columns(pl.selectors.float().round_sig_figs(6)).write_csv().encode()
     packed = gzip.compress(csv, mtime=0)
     if len(csv) <= MAX_PLAIN_CSV:
-        found.append(_download("curves.csv", "Curves (CSV)", "text/csv", csv))
+        found.append(download_of("curves.csv", "Curves (CSV)", "text/csv", csv))
     elif len(packed) <= MAX_CSV:
-        found.append(_download("curves.csv.gz", "Curves (CSV, compressed)", "application/gzip", packed))
+        found.append(download_of("curves.csv.gz", "Curves (CSV, compressed)", "application/gzip", packed))
     return found
 
 
-def _download(filename: str, label: str, kind: str, content: bytes) -> Download:
+def download_of(filename: str, label: str, kind: str, content: bytes) -> Download:
+    """Return a link that holds the file itself."""
     size = f"{max(1, round(len(content) / 1000)):,} kB"
     return Download(filename, f"{label}, {size}", f"data:{kind};base64,{base64.b64encode(content).decode()}")
 

@@ -41,13 +41,18 @@ def write_report(result: StudyLike, out: Path) -> ReportFiles:
         svg = to_svg(light(chart, report))
         still = still or {chart.name: svg}  # the first chart is the one that decides
         stem = out / "figures" / chart.name
-        figures.append(_write(stem.with_suffix(".png"), to_png(svg)))
-        figures.append(_write(stem.with_suffix(".svg"), svg.encode()))
-    page = _write(out / "report.html", render(report, parts, still).encode())
+        figures.append(write_file(stem.with_suffix(".png"), to_png(svg)))
+        figures.append(write_file(stem.with_suffix(".svg"), svg.encode()))
+    page = write_file(out / "report.html", render(report, parts, still).encode())
     return ReportFiles(page, tuple(figures))
 
 
-def _write(path: Path, content: bytes) -> Path:
+def write_file(path: Path, content: bytes) -> Path:
+    """Write a file whole or not at all, its folder made if missing; return its path.
+
+    Raises:
+        RunDirectoryError: if it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

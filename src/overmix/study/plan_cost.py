@@ -25,8 +25,8 @@ from overmix.train import METRICS, TRACKS, StackTraining
 from overmix.train.stacked_model import build_model
 from overmix.train.track import MIXTURES
 
-PROCESS_BYTES = 350 << 20
-"""What Python with PyTorch takes in each worker, roughly."""
+PROCESS_BYTES = 550 << 20
+"""What Python with PyTorch takes in each worker, roughly; much of it is libraries that workers share."""
 
 _PAGE_BYTES = 4 << 20  # the page with its figures
 _PROFILED = 2  # samples; BatchNorm wants more than one

@@ -21,10 +21,8 @@ from overmix.diagnose import (
     holm,
     paired_difference,
 )
-from overmix.explain.floor import loss_floor
-from overmix.mix import BetaCoefficient, InputSpace
+from overmix.study.floors import condition_floor
 from overmix.study.plain import canonical, digest
-from overmix.study.recipes import build_recipe
 from overmix.study.roles import roles_of, switch_epoch_of
 from overmix.study.spec import ConditionSpec, StudySpec, TrainSpec
 from overmix.train import diverged
@@ -353,24 +351,11 @@ def _imported(name: str) -> str:
 
 
 def _floors(conditions: Sequence[Condition]) -> dict[str, float]:
-    """Return the lowest training loss that any model can reach, for conditions that mix to the end with a Beta law."""
-    floors = {}
-    for condition in conditions:
-        recipe = build_recipe(condition.spec.recipe_name, **condition.spec.recipe_parameters)
-        coefficient = recipe.coefficient
-        if condition.role != "mixup" or not isinstance(coefficient, BetaCoefficient):
-            continue
-        if not isinstance(recipe.space, InputSpace):
-            continue
-        train = condition.cells[0].content["train"]
-        if train["objective"] != "cross_entropy":
-            continue  # soft labels can be met exactly: the floor of the squared error is 0
-        floors[condition.name] = float(
-            np.mean(
-                [
-                    loss_floor(counts=cell.class_counts, alpha=coefficient.alpha, batch_size=train["batch_size"])
-                    for cell in condition.cells
-                ]
-            )
+    """Return the lowest training loss that any model can reach, for the conditions that have one."""
+    floors = {
+        condition.name: condition_floor(
+            condition.spec, condition.cells[0].content["train"], [cell.class_counts for cell in condition.cells]
         )
-    return floors
+        for condition in conditions
+    }
+    return {name: floor.value for name, floor in floors.items() if floor.value is not None}

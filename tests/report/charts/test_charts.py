@@ -138,6 +138,17 @@ def test_floor_is_drawn_once_for_all_that_share_it(make_result: Make) -> None:
     assert "floor" not in json.dumps(bare.spec)
 
 
+def test_floors_close_to_each_other_share_a_note(make_result: Make) -> None:
+    floors = {"ERM": 0.4437, "Mixup": 0.4481, "Mixup → ERM @128": 0.3}
+    loss = next(chart for chart in charts(make_result(seeds=2).but(floor=floors)) if chart.name == "training-loss")
+    rules = [layer for layer in loss.spec["layer"] if layer["mark"].get("style") == "reference"]
+    assert [rule["data"]["values"][0]["floor"] for rule in rules] == [0.3, 0.4437, 0.4481]
+    notes = [
+        layer["data"]["values"][0]["text"] for layer in loss.spec["layer"] if layer["mark"].get("style") == "plain"
+    ]
+    assert notes == ["loss floor 0.3", "loss floors 0.444–0.448"]
+
+
 def test_own_bands_are_used_and_named(make_result: Make) -> None:
     result = make_result(seeds=3, epochs=20)
     own = result.curves.select("condition", "epoch").unique()

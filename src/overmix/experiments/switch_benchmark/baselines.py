@@ -7,7 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from overmix.diagnose import diagnose_curve
 from overmix.switch import Decision, HeldOut, History
+from overmix.switch.policy import Split
 
 Signal = Literal["error", "cross_entropy", "brier"]
 
@@ -43,9 +45,10 @@ class SameSteps(HeldOut):
 
 @dataclass(frozen=True)
 class _FromCurve:
-    """Looks at the curve of one signal on the held-out samples."""
+    """Looks at the curve of one signal, on the held-out samples or on the clean training samples."""
 
     signal: Signal = "brier"
+    split: Split = "val"
 
     def probe_epochs(self, epochs: int) -> tuple[int, ...]:
         """Probe nowhere."""
@@ -56,7 +59,7 @@ class _FromCurve:
         return 1
 
     def _curve(self, history: History) -> tuple[np.ndarray, np.ndarray]:
-        seen = [o for o in history.observations if o.split == "val"]
+        seen = [o for o in history.observations if o.split == self.split]
         return np.array([o.epoch + 1 for o in seen]), np.array([getattr(o, self.signal) for o in seen])
 
 
@@ -93,6 +96,48 @@ class GeneralizationLoss(_FromCurve):
         if len(values) < 3 or values[-1] <= (1 + self.alpha) * values.min():
             return _GO_ON
         return Decision(int(epochs[int(np.argmin(values))]), "the signal rose")
+
+
+@dataclass(frozen=True)
+class IncToDec(_FromCurve):
+    """CatBoost's overfitting detector: switch once ``exp(-0.5 (m - s) / w) < threshold``, back to the best look.
+
+    s is the present score (minus the signal), m the best one so far, and ``w = max 0.99^(i - i1) (s[i2] - s[i1])`` over
+    looks ``i1 <= i2 <= i`` the increase that may still be expected. Here a look of a log grid stands for an iteration.
+
+    Source: the documentation of CatBoost, "Overfitting detector".
+    """
+
+    threshold: float = 0.05
+
+    def decide(self, history: History) -> Decision:
+        """Decide when the fall since the best look is large against the rises before."""
+        epochs, values = self._curve(history)
+        if len(values) < 3 or not np.isfinite(values).all():
+            return _GO_ON
+        scores, last = -values, len(values) - 1
+        rises = np.maximum.accumulate(scores[::-1])[::-1] - scores
+        expected = float((0.99 ** (last - np.arange(len(scores))) * rises).max())
+        fall = float(scores.max() - scores[-1])
+        if fall <= 0 or (expected > 0 and np.exp(-0.5 * fall / expected) >= self.threshold):
+            return _GO_ON
+        return Decision(int(epochs[int(np.argmax(scores))]), "the signal fell by more than may be regained")
+
+
+@dataclass(frozen=True)
+class Turned(_FromCurve):
+    """Switch once :func:`overmix.diagnose_curve` calls the run's own curve U-shaped, and go back to where it turned."""
+
+    def decide(self, history: History) -> Decision:
+        """Decide when the interval of the depth lies above what matters."""
+        epochs, values = self._curve(history)
+        # The same curve gives the same answer: it is asked at looks, not at every epoch.
+        if len(values) < 8 or history.done != epochs[-1] or not np.isfinite(values).all():
+            return _GO_ON
+        found = diagnose_curve(epochs, values, unit="value")
+        if found.verdict != "u-shaped":
+            return _GO_ON
+        return Decision(int(found.turning_epoch), "the curve has turned")
 
 
 @dataclass(frozen=True)

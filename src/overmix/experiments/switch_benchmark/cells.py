@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,11 @@ import numpy as np
 
 CHOSEN_ON = ("digits", "fashion_mnist")
 """Policies and their settings were chosen on these data sets; on all others they are reported."""
+
+FRESH = ("letter", "satellite", "vowel", "vehicle", "dna")
+"""Recorded after everything was chosen; the other reported data sets had been looked at several times by then."""
+
+Split = Literal["chosen on", "reported on", "fresh"]
 
 SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
 """Switch epochs of the grid, as shares of the training; 0 (ERM) and 1 (Mixup to the end) are candidates too."""
@@ -50,9 +56,9 @@ class BenchmarkCell:
         return f"{self.data}{self.train_size}-{self.model}-{self.recipe}-{self.lr_schedule}{decay}-{self.epochs}"
 
     @property
-    def chosen_on(self) -> bool:
-        """Whether policies were chosen on this cell."""
-        return self.data in CHOSEN_ON
+    def split(self) -> Split:
+        """What this cell is for: choosing policies, reporting them, or reporting them unseen."""
+        return "chosen on" if self.data in CHOSEN_ON else "fresh" if self.data in FRESH else "reported on"
 
     @property
     def switch_epochs(self) -> list[int]:
@@ -106,6 +112,17 @@ def _synthetic(folder: Path) -> Path:
     return _written(folder / "synthetic.npz", x, y)
 
 
+def _from_mlbench(table: str, label: str, drop: tuple[str, ...] = ()) -> Callable[[Path], Path]:
+    """Return a maker of the arrays of one of the tables in :mod:`~overmix.experiments.switch_benchmark.mlbench`."""
+
+    def make(folder: Path) -> Path:
+        from overmix.experiments.switch_benchmark.mlbench import read_table
+
+        return _written(folder / f"{table}.npz", *read_table(table, label, drop))
+
+    return make
+
+
 def _written(path: Path, x: np.ndarray, y: np.ndarray) -> Path:
     folder = path.parent
     folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +130,15 @@ def _written(path: Path, x: np.ndarray, y: np.ndarray) -> Path:
     return path
 
 
-TABULAR = {"breast_cancer": _breast_cancer, "synthetic": _synthetic}
+TABULAR: dict[str, Callable[[Path], Path]] = {
+    "breast_cancer": _breast_cancer,
+    "synthetic": _synthetic,
+    "letter": _from_mlbench("LetterRecognition", "lettr"),
+    "satellite": _from_mlbench("Satellite", "classes"),
+    "vowel": _from_mlbench("Vowel", "Class", drop=("V1",)),  # V1 names the speaker
+    "vehicle": _from_mlbench("Vehicle", "Class"),
+    "dna": _from_mlbench("DNA", "Class"),
+}
 
 CELLS = (
     BenchmarkCell("digits", 200, 1000),
@@ -137,4 +162,12 @@ CELLS = (
     BenchmarkCell("synthetic", 300, 1000),
     BenchmarkCell("synthetic", 300, 300, lr_schedule="cosine", weight_decay=5e-4),
     BenchmarkCell("synthetic", 300, 300, recipe="ManifoldMixup", lr_schedule="multistep"),
+    BenchmarkCell("letter", 520, 1000),
+    BenchmarkCell("letter", 520, 300, lr_schedule="cosine", weight_decay=5e-4),
+    BenchmarkCell("satellite", 300, 1000),
+    BenchmarkCell("satellite", 300, 300, recipe="ManifoldMixup", lr_schedule="multistep"),
+    BenchmarkCell("vowel", 300, 512),
+    BenchmarkCell("vehicle", 250, 300, lr_schedule="cosine", val_size=150),
+    BenchmarkCell("dna", 300, 300),
+    BenchmarkCell("dna", 300, 1000, lr_schedule="cosine"),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from scipy import special
@@ -15,11 +15,13 @@ from overmix.experiments.switch_benchmark.baselines import (
     CleanError,
     Fixed,
     GeneralizationLoss,
+    IncToDec,
     Minimum,
     Patience,
     SameSteps,
+    Turned,
 )
-from overmix.experiments.switch_benchmark.cells import CELLS, BenchmarkCell
+from overmix.experiments.switch_benchmark.cells import CELLS, BenchmarkCell, Split
 from overmix.experiments.switch_benchmark.first_run import SHARE
 from overmix.experiments.switch_benchmark.record import record_file
 from overmix.experiments.switch_benchmark.replay import Record, replay
@@ -36,14 +38,17 @@ POLICIES: dict[str, Policy | HeldOut] = {
     "minimum of the validation Brier score": Minimum("brier"),
     "patience (Brier score)": Patience("brier"),
     "generalization loss (cross-entropy)": GeneralizationLoss("cross_entropy"),
+    "CatBoost's IncToDec (Brier score)": IncToDec("brier"),
+    "turning point with its interval (Brier score)": Turned("brier"),
     "clean training error is 0": CleanError(),
+    "clean training loss no longer falls": Patience("cross_entropy", split="train"),
     "lowest probe": AutoSwitch(pull=0.0, blend=0.0),
     "AutoSwitch with tails of 5 %": AutoSwitch(tail=0.05),
-    "AutoSwitch, its guess at 50 %": AutoSwitch(guess=0.5, blend=0.5),
+    "AutoSwitch, its guess at 30 %": AutoSwitch(guess=0.3, blend=0.3, pull=1.0),
     "AutoSwitch": AutoSwitch(),
     "no validation set: lowest probe": HeldOut(AutoSwitch(pull=0.0, blend=0.0), SHARE),
     "no validation set: AutoSwitch, same steps": SameSteps(AutoSwitch(), SHARE),
-    "no validation set: AutoSwitch, its guess at 50 %": HeldOut(AutoSwitch(guess=0.5, blend=0.5), SHARE),
+    "no validation set: AutoSwitch, its guess at 30 %": HeldOut(AutoSwitch(guess=0.3, blend=0.3, pull=1.0), SHARE),
     "no validation set: AutoSwitch": HeldOut(AutoSwitch(), SHARE),
 }
 
@@ -55,7 +60,7 @@ class Row:
     Args:
         policy: its name.
         cell: name of the cell.
-        chosen_on: whether policies were chosen on this cell's data set.
+        split: what this cell is for.
         error: how its runs ended.
         regret: its error minus the oracle's, over the oracle's.
         over_best_plain: its error minus the lower one of ERM and Mixup to the end.
@@ -71,7 +76,7 @@ class Row:
 
     policy: str
     cell: str
-    chosen_on: bool
+    split: Split
     error: float
     regret: float
     over_best_plain: float
@@ -106,7 +111,7 @@ def judge(name: str, policy: Policy | HeldOut, record: Record) -> Row:
     return Row(
         policy=name,
         cell=record.cell.name,
-        chosen_on=record.cell.chosen_on,
+        split=record.cell.split,
         error=float(own.mean()),
         regret=float((own.mean() - means[oracle]) / means[oracle]),
         over_best_plain=float(own.mean() - min(means[0], means[-1])),
@@ -152,10 +157,10 @@ def evaluate(
         "missing": [cell.name for cell in cells if not record_file(folder, cell).exists()],
         "missing_first_runs": [record.cell.name for record in records if not record.first],
         "policies": [
-            _summary(name, split, [row for row in rows if row.policy == name and row.chosen_on == chosen])
+            _summary(name, split, [row for row in rows if row.policy == name and row.split == split])
             for name in policies
-            for split, chosen in (("chosen on", True), ("reported on", False))
-            if any(row.policy == name and row.chosen_on == chosen for row in rows)
+            for split in get_args(Split)
+            if any(row.policy == name and row.split == split for row in rows)
         ],
         "rows": [vars(row) for row in rows],
     }
@@ -165,7 +170,7 @@ def _cell(record: Record) -> dict[str, Any]:
     means = record.final().mean(axis=1)
     return {
         "name": record.cell.name,
-        "chosen_on": record.cell.chosen_on,
+        "split": record.cell.split,
         "seeds": record.seeds,
         "n_test": int(record.arrays["n_test"]),
         "switch_epochs": record.grid.tolist(),

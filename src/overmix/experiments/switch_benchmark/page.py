@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from overmix.errors import OvermixError
+from overmix.experiments.marked import write_part
 from overmix.experiments.switch_benchmark.evaluate import evaluate
-from overmix.study.files import write_bytes, write_json
+from overmix.study.files import write_json
 
 RECORDS, RESULT, PAGE = Path("results/switch_benchmark"), Path("results/switch.json"), Path("docs/switch.md")
 BEGIN = "<!-- benchmark: begin (python -m overmix.experiments.switch_benchmark.page) -->"
@@ -23,7 +23,8 @@ def tables(result: Mapping[str, Any]) -> str:
     """Return the tables as Markdown: policies per split, then AutoSwitch per cell."""
     parts = []
     for split, title in (
-        ("reported on", "On the data sets that nothing was chosen on"),
+        ("fresh", "On data sets that nobody had looked at"),
+        ("reported on", "On the data sets that nothing was chosen on, but that had been looked at"),
         ("chosen on", "On the data sets that policies and settings were chosen on"),
     ):
         rows = [row for row in result["policies"] if row["split"] == split]
@@ -81,24 +82,11 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %".replace("-", "−")
 
 
-def with_tables(text: str, result: Mapping[str, Any]) -> str:
-    """Return a document with the part between the markers written anew.
-
-    Raises:
-        OvermixError: if the markers are not there.
-    """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise OvermixError(f"the document lacks the markers {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{tables(result)}\n\n{END}{after}"
-
-
 def main() -> None:
     """Write ``results/switch.json`` and the tables in ``docs/switch.md`` of the current checkout."""
     result = evaluate(RECORDS)
     write_json(RESULT, result)
-    write_bytes(PAGE, with_tables(PAGE.read_text(encoding="utf-8"), result).encode())
+    write_part(PAGE, BEGIN, END, f"\n{tables(result)}\n")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
   const state = { scale: "log", full: false, hidden: new Set(), theme: null };
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const plots = [...document.querySelectorAll("[data-chart]")];
+  const chips = [...document.querySelectorAll(".chip")];
   const views = new Map(); // plot element -> the result of vegaEmbed
   const NARROW = 480; // pixels below which names at the lines' ends give way to the chips
   const embedOptions = {
@@ -39,7 +40,7 @@
     spec.config.background = "transparent";
     const made = spec.usermeta && spec.usermeta.overmix && spec.usermeta.overmix.subtitle;
     if (made) spec.title.subtitle = made;
-    for (const { encoding } of spec.layer || []) {
+    for (const { encoding } of chips.length ? spec.layer || [] : []) {
       if (encoding && encoding.color) encoding.color.legend = null; // the chips name the colours
     }
     spec.autosize = { type: "fit", contains: "padding", resize: false };
@@ -118,7 +119,7 @@
       signal("full", state.full);
     });
   }
-  for (const chip of document.querySelectorAll(".chip")) {
+  for (const chip of chips) {
     chip.addEventListener("click", () => {
       const name = report.conditions[Number(chip.dataset.condition)];
       const hide = !state.hidden.has(name);

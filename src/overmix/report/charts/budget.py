@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from overmix.report.charts.chart import Chart
-from overmix.report.charts.layers import ONLY_SHOWN, Layer, quantitative, short
+from overmix.report.charts.layers import ONLY_SHOWN, Layer, haloed, quantitative, short
 from overmix.report.numbers import count, percent, percent_range
 from overmix.report.reading import Condition, Report
 
@@ -96,16 +96,19 @@ def _spec(report: Report, families: list[list[Condition]], alt: str) -> dict[str
 
 
 def _names(y: Layer, color: Layer) -> list[Layer]:
-    """Return the conditions' names, those of every other family on the left of their dots."""
+    """Return the names: those of every other family, whose dots stand a little to the right, on the right of them."""
     text = {"field": "condition", "type": "nominal"}
     encoding = {"y": y, "color": color, "text": text}
     return [
-        {
-            "transform": [{"filter": f"datum.family % 2 === {side}"}],
-            "mark": {"type": "text", "style": "note", "align": align, "dx": dx},
-            "encoding": encoding,
-        }
-        for side, align, dx in ((0, "left", 9), (1, "right", -9))
+        layer
+        for side, align, dx in ((0, "right", -9), (1, "left", 9))
+        for layer in haloed(
+            {
+                "transform": [{"filter": f"datum.family % 2 === {side}"}],
+                "mark": {"type": "text", "style": "note", "align": align, "dx": dx},
+                "encoding": encoding,
+            }
+        )
     ]
 
 

@@ -21,7 +21,9 @@ def loss_chart(report: Report) -> Chart | None:
         about += " Dashed horizontal line: the loss floor, which no predictor can pass while labels are mixed."
 
     def extra(lines: Sequence[Line]) -> list[Layer]:
-        return [layer for value in _floors(report) for layer in _floor(value)]
+        floors = _floors(report)
+        rules = [_rule(value) for value in floors]
+        return [*rules, *(part for group in _close(floors) for part in _note(group))]
 
     return curve_chart(
         report,
@@ -59,18 +61,36 @@ def _floors(report: Report) -> list[float]:
     return sorted({round(value, 4) for value in report.floor.values()})
 
 
-def _floor(value: float) -> list[Layer]:
-    data = {"values": [{"floor": value, "text": f"loss floor {value:.3g}"}]}
-    y = quantitative("floor")
-    rule = {
-        "data": data,
+def _close(floors: Sequence[float]) -> list[list[float]]:
+    """Group floors whose notes would lie on top of each other, such as those of two training set sizes."""
+    groups: list[list[float]] = []
+    for value in floors:
+        if groups and value < 1.05 * groups[-1][0]:
+            groups[-1].append(value)
+        else:
+            groups.append([value])
+    return groups
+
+
+def _rule(value: float) -> Layer:
+    return {
+        "data": {"values": [{"floor": value}]},
         "mark": {"type": "rule", "style": "reference"},
-        "encoding": {"x": {"value": 0}, "x2": {"value": "width"}, "y": y, "color": None},
+        "encoding": {"x": {"value": 0}, "x2": {"value": "width"}, "y": quantitative("floor"), "color": None},
     }
-    text = {"field": "text", "type": "nominal"}
+
+
+def _note(group: Sequence[float]) -> list[Layer]:
+    low, high = f"{group[0]:.3g}", f"{group[-1]:.3g}"
+    text = f"loss floor {low}" if low == high else f"loss floors {low}–{high}"
     note = {
-        "data": data,
+        "data": {"values": [{"floor": group[0], "text": text}]},
         "mark": {"type": "text", "style": "plain", "align": "left", "dy": 9},
-        "encoding": {"x": {"value": 4}, "y": y, "color": None, "text": text},
+        "encoding": {
+            "x": {"value": 4},
+            "y": quantitative("floor"),
+            "color": None,
+            "text": {"field": "text", "type": "nominal"},
+        },
     }
-    return [rule, *haloed(note)]
+    return haloed(note)

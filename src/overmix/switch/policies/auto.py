@@ -51,9 +51,9 @@ class AutoSwitch:
     """
 
     tail: float = 0.02
-    guess: float = 0.3
-    pull: float = 1.0
-    blend: float = 0.3
+    guess: float = 0.5
+    pull: float = 2.0
+    blend: float = 0.5
     wait: float = 1.25
     shares: tuple[float, ...] = SHARES
 

@@ -1,0 +1,302 @@
+"""``overmix explain``: why Mixup over-trains, in closed form and measured on one's own data."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from overmix.errors import ConfigError
+
+if TYPE_CHECKING:
+    from overmix.report.explain import Explanation
+    from overmix.study.data import Dataset
+
+explain = typer.Typer(no_args_is_help=True, help="Say why Mixup over-trains.", rich_markup_mode="markdown")
+
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for report.html, summary.json and figures.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of a table.")]
+Data = Annotated[str, typer.Option("--data", help="Name of a data set, or an .npz file with your x and y.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+AllowCode = Annotated[bool, typer.Option("--allow-code", help="Let code be named by import path (runs it).")]
+
+
+@explain.callback()
+def _root() -> None:
+    """Say why Mixup over-trains: theory in closed form, and measurements on your own data."""
+
+
+@explain.command()
+def floor(
+    classes: Annotated[int | None, typer.Option(help="Number of balanced classes.")] = None,
+    class_counts: Annotated[str | None, typer.Option(help="Samples per class, with commas between.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data set or .npz file whose classes are counted.")] = None,
+    study: Annotated[Path | None, typer.Option(help="Study file: the floors of its conditions that mix.")] = None,
+    alpha: Annotated[float, typer.Option(help="Parameter of lam ~ Beta(alpha, alpha).")] = 1.0,
+    lam: Annotated[float | None, typer.Option(help="A fixed weight instead of the Beta law.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Partners come from a permutation of such batches.")] = None,
+    samples: Annotated[int | None, typer.Option(help="Size of the training set, with --classes.")] = None,
+    objective: Annotated[str, typer.Option(help="cross_entropy, squared_error or squared_error_mixed.")] = (
+        "cross_entropy"
+    ),
+    allow_code: AllowCode = False,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give the floor under a Mixup training loss: soft labels have an entropy that no model can go below.
+
+    For example:
+
+    ```
+    overmix explain floor --classes 10 --alpha 1 --json
+    overmix explain floor --class-counts 50,30,20 --alpha 0.4
+    overmix explain floor --classes 10 --batch-size 128 --samples 50000
+    overmix explain floor --study study.yaml
+    ```
+    """
+    given = {"classes": classes, "class_counts": class_counts, "data": data, "study": study}
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) != 1:
+        raise ConfigError("classes", named or None, "give one of --classes, --class-counts, --data or --study")
+    if study is not None:
+        _floors_of_study(study, allow_code=allow_code, as_json=as_json)
+        return
+    from overmix.report.explain.floor import explain_floor
+
+    counts = _counts(class_counts) if class_counts is not None else None if data is None else _counts_of(data)
+    found = explain_floor(
+        counts, classes=classes, alpha=alpha, lam=lam, batch_size=batch_size, samples=samples, objective=objective
+    )
+    _show(found, out, as_json=as_json)
+
+
+@explain.command()
+def noise(
+    data: Data = "digits",
+    alpha: Annotated[float, typer.Option(help="Parameter of lam ~ Beta(alpha, alpha).")] = 1.0,
+    lam: Annotated[float | None, typer.Option(help="A fixed weight instead of the Beta law.")] = None,
+    samples: Annotated[int, typer.Option(help="Samples that are mixed, at most.")] = 2000,
+    mixtures: Annotated[int, typer.Option(help="Number of mixtures.")] = 20_000,
+    teacher: Annotated[
+        str,
+        typer.Option(help="Your trained model, module:factory, judged on test samples; else teachers are fitted."),
+    ] = "",
+    model: Annotated[str, typer.Option(help="Model of the fitted teachers; by the samples' shape if empty.")] = "",
+    epochs: Annotated[int | None, typer.Option(help="Epochs of each fitted teacher; by its samples if empty.")] = None,
+    draws: Annotated[int, typer.Option(help="Bootstrap draws of the intervals.")] = 1000,
+    seed: Seed = 0,
+    allow_code: AllowCode = False,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how wrong Mixup's labels are on data: by weight, by pair of classes, and how often a third class shows.
+
+    The truth at a mixed point is what teachers say that never saw its two samples. For example:
+
+    ```
+    overmix explain noise --data digits --out noise-digits
+    overmix explain noise --data mine.npz --alpha 0.4 --json
+    overmix explain noise --data mine.npz --teacher my_models:trained --allow-code
+    ```
+    """
+    from overmix.report.explain.noise import explain_noise
+    from overmix.study.data.names import class_names
+
+    _check_code(teacher or model, allow_code)
+    dataset = _dataset(data)
+    _one_thread()
+    console = Console(stderr=True, emoji=False)
+    found = explain_noise(
+        dataset,
+        samples=samples,
+        mixtures=mixtures,
+        alpha=alpha,
+        lam=lam,
+        teacher=teacher,
+        model=model,
+        epochs=epochs,
+        seed=seed,
+        draws=draws,
+        class_names=class_names(dataset.name, dataset.num_classes),
+        tell=lambda line: console.print(line, markup=False, highlight=False),
+    )
+    _show(found, out, as_json=as_json)
+
+
+@explain.command()
+def dynamics(
+    inputs: Annotated[int, typer.Option(help="Dimension of the Gaussian inputs.")] = 10,
+    features: Annotated[int, typer.Option(help="Random features d of the student.")] = 100,
+    teacher_width: Annotated[int, typer.Option(help="Hidden units of the teacher.")] = 5,
+    teacher_scale: Annotated[float, typer.Option(help="Factor on the teacher's weights: larger ones bend more.")] = 1.0,
+    samples: Annotated[int, typer.Option(help="Original samples n.")] = 20,
+    mixtures: Annotated[int, typer.Option(help="Mixtures m; 0 for all n^2 ordered pairs.")] = 500,
+    alpha: Annotated[float, typer.Option(help="Parameter of lam ~ Beta(alpha, alpha).")] = 1.0,
+    lam: Annotated[float | None, typer.Option(help="A fixed weight instead of the Beta law.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Draws of teacher, student and data.")] = 30,
+    eta: Annotated[float, typer.Option(help="Learning rate.")] = 0.1,
+    steps: Annotated[int, typer.Option(help="Length of the training.")] = 1_000_000,
+    arrays: Annotated[
+        Path | None,
+        typer.Option(help="Your own problem instead: .npz with features, targets, test_features, test_targets."),
+    ] = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw the risk of random features over training, its bound and the switch-time curve, without training.
+
+    The teacher-student toy with its controls: the same mixed inputs with true labels, under a teacher that the student
+    can and one that it cannot represent, and fresh real samples. For example:
+
+    ```
+    overmix explain dynamics --out dynamics
+    overmix explain dynamics --samples 50 --lam 0.9 --json
+    overmix explain dynamics --arrays problem.npz --eta 0.01
+    ```
+    """
+    if arrays is not None:
+        from overmix.report.explain.arrays import explain_arrays, read_problem
+
+        found = explain_arrays(read_problem(arrays), eta=eta, steps=steps, name=arrays.name)
+    else:
+        from overmix.explain import Toy
+        from overmix.report.explain.dynamics import explain_dynamics
+
+        toy = Toy(
+            inputs=inputs,
+            features=features,
+            teacher_width=teacher_width,
+            samples=samples,
+            mixtures=mixtures or None,
+            lam=lam,
+            alpha=alpha,
+            teacher_scale=teacher_scale,
+        )
+        found = explain_dynamics(toy, steps=steps, seeds=range(seeds), eta=eta)
+    _show(found, out, as_json=as_json)
+
+
+@explain.command()
+def hessian(
+    data: Data = "digits",
+    alpha: Annotated[float, typer.Option(help="Parameter of lam ~ Beta(alpha, alpha) in training.")] = 1.0,
+    samples: Annotated[int, typer.Option(help="Training samples, at most.")] = 1000,
+    mixtures: Annotated[int, typer.Option(help="Mixtures on which derivatives are taken.")] = 2000,
+    model: Annotated[str, typer.Option(help="mlp, convnet, or module:factory; by the samples' shape if empty.")] = "",
+    epochs: Annotated[int, typer.Option(help="Epochs of training.")] = 50,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each kind.")] = 5,
+    probes: Annotated[int, typer.Option(help="Random vectors per derivative.")] = 4,
+    allow_code: AllowCode = False,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure Jacobian and input Hessian of ERM and Mixup models, at even mixtures and near real samples.
+
+    For example:
+
+    ```
+    overmix explain hessian --data digits
+    overmix explain hessian --data fashion_mnist --seeds 3 --json
+    ```
+    """
+    from overmix.report.explain.hessian import explain_hessian
+
+    _check_code(model, allow_code)
+    dataset = _dataset(data)
+    _one_thread()
+    console = Console(stderr=True, emoji=False)
+    found = explain_hessian(
+        dataset,
+        alpha=alpha,
+        samples=samples,
+        mixtures=mixtures,
+        model=model,
+        epochs=epochs,
+        seeds=range(seeds),
+        probes=probes,
+        tell=lambda line: console.print(line, markup=False, highlight=False),
+        allow_code=allow_code,
+    )
+    _show(found, out, as_json=as_json)
+
+
+def _show(found: Explanation, out: Path | None, *, as_json: bool) -> None:
+    if out is not None:
+        from overmix.report.explain import write_explanation
+
+        files = write_explanation(found, out)
+    if as_json:
+        print(json.dumps(found.summary, indent=2, ensure_ascii=False, allow_nan=False))
+        return
+    console = Console(emoji=False)
+    console.print(Text(found.sentence, style="bold"))
+    for finding in found.findings:
+        console.print(Text(f"• {finding}"))
+    for table in found.tables:
+        shown = Table(title=Text(table.caption), title_justify="left")
+        for number, column in enumerate(table.columns):
+            shown.add_column(Text(column), justify="left" if number == 0 else "right")
+        for row in table.rows:
+            shown.add_row(*(Text(cell) for cell in row))
+        console.print(shown)
+    if out is not None:
+        console.print(Text(f"Page: {files.page}"), soft_wrap=True)
+
+
+def _counts(text: str) -> list[int]:
+    """Return the class counts that were written."""
+    try:
+        counts = [int(part) for part in text.split(",")]
+    except ValueError:
+        counts = []
+    if not counts or min(counts) < 0 or not sum(counts):
+        raise ConfigError("class_counts", text, "write whole numbers of samples >= 0, such as 50,30,20, not all 0")
+    return counts
+
+
+def _counts_of(data: str) -> list[int]:
+    import torch
+
+    dataset = _dataset(data)
+    return [int(count) for count in torch.bincount(dataset.y, minlength=dataset.num_classes)]
+
+
+def _dataset(data: str) -> Dataset:
+    from overmix.study.data import load_dataset
+
+    return load_dataset("npz", path=data) if data.endswith(".npz") else load_dataset(data)
+
+
+def _check_code(path: str, allow_code: bool) -> None:
+    if ":" in path and not allow_code:
+        raise ConfigError("teacher", path, "an import path runs that module's code: allow it with --allow-code")
+
+
+def _one_thread() -> None:
+    """Make numbers independent of the number of processors, unless the user chose a number of threads."""
+    if "OMP_NUM_THREADS" not in os.environ:
+        import torch
+
+        torch.set_num_threads(1)
+
+
+def _floors_of_study(path: Path, *, allow_code: bool, as_json: bool) -> None:
+    from overmix.study import read_study
+    from overmix.study.floors import study_floors
+
+    floors: list[dict[str, Any]] = study_floors(read_study(path, allow_code=allow_code))
+    if as_json:
+        print(json.dumps({"command": "explain floor", "conditions": floors}, indent=2, ensure_ascii=False))
+        return
+    table = Table(title="Lowest mean training loss; mean over the seeds' class counts", title_justify="left")
+    for column in ("condition", "floor", "why"):
+        table.add_column(column)
+    for row in floors:
+        table.add_row(Text(row["condition"]), "–" if row["floor"] is None else f"{row['floor']:.6g}", Text(row["why"]))
+    Console(emoji=False).print(table)

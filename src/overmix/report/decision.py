@@ -1,0 +1,173 @@
+"""The picture of one decision: what the probes promised, where the run's own curve stood, what was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from overmix.errors import ConfigError, DataError
+from overmix.report.charts import Chart
+from overmix.report.charts.frame import log_ticks
+from overmix.report.figures import to_png, to_svg
+from overmix.report.look import LIGHT, assign_strokes, chart_config
+from overmix.study.files import write_bytes
+
+_ROLES = ("mixup", "switched")
+_CURVE, _PROBE = "this run, mixing", "probe: a short tail without mixing"
+
+
+def decision_chart(decision: Mapping[str, Any]) -> Chart:
+    """Draw a decision: held-out Brier score against the epochs of Mixup.
+
+    Args:
+        decision: ``run.decision.to_dict()``, or the same read from JSON.
+
+    Raises:
+        DataError: if nothing was seen, as with a fixed schedule: there is nothing to draw.
+
+    Example:
+        >>> from overmix.switch import Probe
+        >>> from overmix.switch.outcome import Outcome
+        >>> probes = (Probe(4, 2, (0.2, 0.4)), Probe(8, 2, (0.1, 0.2)))
+        >>> decision_chart(Outcome(16, 8, "the best of all", probes, (), spent=20).to_dict()).alt
+        'Mixup off after 8 of 16 epochs. Brier score after a tail: 0.3000 at 4, 0.1500 at 8. Price: 1.25 runs.'
+    """
+    probes = [_point(row) for row in decision["probes"]]
+    looks = [
+        {"series": _CURVE, "epoch": seen["epoch"] + 1, "brier": seen["brier"]}
+        for seen in decision["observations"]
+        if seen["split"] == "val" and np.isfinite(seen["brier"])
+    ]
+    if not probes and not looks:
+        raise DataError(
+            "decision: it was fixed before the training, so that nothing was seen: there is nothing to draw"
+        )
+    # A probe before any training has no place on a logarithmic axis, and is said in the table.
+    shown = [point for point in probes if point["epoch"] > 0]
+    first, last = min([p["epoch"] for p in (*shown, *looks)], default=1), decision["epochs"]
+    x: dict[str, Any] = {
+        "field": "epoch",
+        "type": "quantitative",
+        "title": "epochs of Mixup",
+        "scale": {"type": "log", "nice": False, "domain": [first, last]},
+        "axis": {"values": log_ticks(first, last), "format": ",d"},
+    }
+    low, high = _range(shown, looks)
+    y = {"type": "quantitative", "scale": {"zero": False, "domain": [low, high]}}
+    color: dict[str, Any] = {
+        "field": "series",
+        "type": "nominal",
+        "scale": {"domain": [_CURVE, _PROBE]},
+        "title": None,
+        "legend": {"orient": "top"},
+    }
+    layers: list[dict[str, Any]] = [
+        {
+            "data": {"values": looks},
+            "mark": {"type": "line", "style": "line", "clip": True},
+            "encoding": {"x": x, "y": {**y, "field": "brier"}, "color": color},
+        },
+        {
+            "data": {"values": shown},
+            "mark": {"type": "rule", "style": "whisker", "clip": True},
+            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": color},
+        },
+        {
+            "data": {"values": shown},
+            "mark": {"type": "point", "style": "dot", "clip": True},
+            "encoding": {
+                "x": x,
+                "y": {**y, "field": "brier"},
+                "color": color,
+                "opacity": {"condition": {"test": "datum.worse", "value": 0.35}, "value": 1},
+            },
+        },
+    ]
+    at = decision["switch_at"]
+    if at is not None and first <= at <= last:
+        rule = {"data": {"values": [{"epoch": at}]}, "mark": {"type": "rule", "style": "reference"}}
+        layers.append({**rule, "encoding": {"x": x}})
+    return Chart(
+        name="decision",
+        title=_headline(decision),
+        caption=f"{decision['reason']}. Lower is better; pale probes are worse than the best beyond chance.",
+        note=f"Bars: two standard errors of the difference to the best probe; {decision['n']} held-out samples.",
+        alt=_alt(decision, probes),
+        spec={
+            "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+            "width": 560,
+            "height": 300,
+            "title": {"text": _headline(decision), "subtitle": "Brier score on held-out samples"},
+            "layer": layers,
+        },
+        table=[
+            ("epochs of Mixup", "Brier score after the tail", "behind the best", "clearly worse"),
+            *map(_row, probes),
+        ],
+    )
+
+
+def save_decision(decision: Mapping[str, Any], path: str | Path) -> Path:
+    """Write :func:`decision_chart` as a picture, and return its path.
+
+    Args:
+        decision: ``run.decision.to_dict()``.
+        path: its ending says what is written, ``.svg`` or ``.png``.
+
+    Raises:
+        ConfigError: for another ending.
+        DataError: if there is nothing to draw.
+    """
+    target = Path(path)
+    if target.suffix not in (".svg", ".png"):
+        raise ConfigError("path", str(path), "give it the ending .svg or .png")
+    spec = {**decision_chart(decision).spec, "config": chart_config(LIGHT, assign_strokes(_ROLES))}
+    svg = to_svg(spec)
+    write_bytes(target, svg.encode() if target.suffix == ".svg" else to_png(svg))
+    return target
+
+
+def _point(row: Mapping[str, Any]) -> dict[str, Any]:
+    error = row["standard_error"] or 0.0
+    return {
+        "series": _PROBE,
+        "epoch": row["epoch"],
+        "brier": row["score"],
+        "behind": row["behind"],
+        "low": row["score"] - 2 * error,
+        "high": row["score"] + 2 * error,
+        "worse": row["worse"],
+    }
+
+
+def _range(probes: list[dict[str, Any]], looks: list[dict[str, Any]]) -> tuple[float, float]:
+    """Return the vertical range: all probes, and the own curve from its minimum on; its descent may leave the frame."""
+    own = np.array([look["brier"] for look in looks])
+    after = own[own.argmin() :].tolist() if len(own) else []
+    seen = [*after, *(p["low"] for p in probes), *(p["high"] for p in probes)]
+    low, high = min(seen), max(seen)
+    room = max(high - low, 0.02 * abs(high), 1e-9)
+    return max(0.0, low - 0.2 * room), high + 0.4 * room
+
+
+def _headline(decision: Mapping[str, Any]) -> str:
+    return {
+        "fixed": "Fixed before the training",
+        "undecided": "Undecided, Mixup stays on",
+        "no Mixup": "No Mixup here",
+        "Mixup to the end": "Mixup to the end",
+        "switch": f"Mixup off after {decision['switch_at']} of {decision['epochs']} epochs",
+    }[decision["answer"]]
+
+
+def _alt(decision: Mapping[str, Any], probes: list[dict[str, Any]]) -> str:
+    said = ", ".join(f"{p['brier']:.4f} at {p['epoch']}" for p in probes)
+    tails = f" Brier score after a tail: {said}." if said else ""
+    return f"{_headline(decision)}.{tails} Price: {decision['cost']:.2f} runs."
+
+
+def _row(point: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    return (str(point["epoch"]), f"{point['brier']:.4f}", f"{point['behind']:.4f}", "yes" if point["worse"] else "no")

@@ -1,0 +1,20 @@
+"""Explanations: numbers, words and charts of ``overmix explain``, one function per command."""
+
+from overmix.report.explain.arrays import explain_arrays
+from overmix.report.explain.dynamics import explain_dynamics
+from overmix.report.explain.explanation import Explanation, ExplanationFiles
+from overmix.report.explain.floor import explain_floor
+from overmix.report.explain.hessian import explain_hessian
+from overmix.report.explain.noise import explain_noise
+from overmix.report.explain.writing import write_explanation
+
+__all__ = [
+    "Explanation",
+    "ExplanationFiles",
+    "explain_arrays",
+    "explain_dynamics",
+    "explain_floor",
+    "explain_hessian",
+    "explain_noise",
+    "write_explanation",
+]

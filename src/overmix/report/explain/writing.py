@@ -1,0 +1,61 @@
+"""From an explanation to files: one page that needs nothing else, the figures, and the numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from markupsafe import Markup
+
+from overmix.report.explain.explanation import Explanation, ExplanationFiles
+from overmix.report.figures import to_png, to_svg
+from overmix.report.look import DARK, LIGHT, chart_config
+from overmix.report.page import download_of, fill
+from overmix.report.writing import write_file
+
+
+def render_explanation(explanation: Explanation, stills: dict[str, str]) -> str:
+    """Return the page, self-contained and escaped.
+
+    Args:
+        explanation: what was found.
+        stills: charts as SVG by name, shown where scripts do not run.
+    """
+    content = json.dumps(explanation.summary, indent=2, ensure_ascii=False, allow_nan=False).encode()
+    versions = explanation.summary.get("versions") or {}
+    return fill(
+        "explanation.html",
+        {
+            "charts": {chart.name: chart.spec for chart in explanation.charts},
+            "configs": {"light": chart_config(LIGHT, ()), "dark": chart_config(DARK, ())},
+            "conditions": [],
+        },
+        explanation=explanation,
+        stills={name: Markup(svg) for name, svg in stills.items()},
+        download=download_of("summary.json", "Numbers (JSON)", "application/json", content),
+        versions=" · ".join(f"{name} {version}" for name, version in versions.items()),
+    )
+
+
+def write_explanation(explanation: Explanation, out: Path) -> ExplanationFiles:
+    """Write ``report.html``, ``summary.json`` and ``figures/*.png|svg`` into a folder; each file whole or not at all.
+
+    Args:
+        explanation: what was found.
+        out: the folder, made if missing.
+
+    Raises:
+        RunDirectoryError: the folder cannot be written to.
+    """
+    figures: list[Path] = []
+    stills: dict[str, str] = {}
+    for chart in explanation.charts:
+        svg = to_svg(chart.spec | {"config": chart_config(LIGHT, ())})
+        stills.setdefault(chart.name, svg)
+        stem = out / "figures" / chart.name
+        figures.append(write_file(stem.with_suffix(".png"), to_png(svg)))
+        figures.append(write_file(stem.with_suffix(".svg"), svg.encode()))
+    numbers = json.dumps(explanation.summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    summary = write_file(out / "summary.json", numbers.encode())
+    page = write_file(out / "report.html", render_explanation(explanation, stills).encode())
+    return ExplanationFiles(page, summary, tuple(figures))
