@@ -75,10 +75,10 @@ def teacher_student(scale: Scale, realizable: bool = False) -> Finding:
         mean_check(f"final risk, ERM minus {at}", read[:, 0] - read[:, right], "above", delta),
         mean_check(f"final risk, Mixup minus {at}", read[:, -1] - read[:, right], "above", delta),
     ]
-    early, late = 1, -2
+    first, final_switch = 1, len(switches) - 2
     checks["switch-wrong-time"] = [
         mean_check(f"final risk, switched at {switches[k]:,g} minus {at}", read[:, k] - read[:, right], "above", delta)
-        for k in (early, late)
+        for k in (first, final_switch)
     ]
     late = times >= SHOWN_FROM
     curves = {NAMES[name]: line(times[late], values[:, late]) for name, values in risks.items()}
