@@ -32,8 +32,8 @@ NOTES = {
     "data-size": "Fewer data make fewer steps an epoch, so that equal epochs are not equal steps; both are compared.",
     "label-noise": "A mixture is called noisy if the label of the larger weight is not the class that teachers, who "
     "never saw its samples, give the mixed point. The teachers' own errors are in no interval.",
-    "switching": "The study was written for 16 seeds, cut to 8 for want of time, and read once with 8 before the other 8 "
-    "were trained as first planned: with 8 its three claims were undecided.",
+    "switching": "It was written for 16 seeds, cut to 8 for want of time, and read once with 8 before the other 8 were "
+    "trained as first planned: with 8 its three claims were undecided.",
     "teacher-student": "Settings of the toy that are not public are our choice, and so are its controls.",
 }
 """What a reader needs to know to read an experiment's numbers."""
