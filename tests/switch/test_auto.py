@@ -46,6 +46,20 @@ def test_a_clear_minimum_is_found_however_early():
     assert decision.switch_at == epochs[1]
 
 
+def test_what_is_clear_from_the_scores_is_not_overruled_by_the_guess():
+    epochs = AutoSwitch().probe_epochs(1000)
+    rng = np.random.default_rng(0)
+    hard = rng.uniform(0, 0.5, size=200)
+    # The earliest probe is the best by ten standard errors of the paired difference.
+    probes = tuple(
+        Probe(epoch, 20, tuple((hard + 0.01 * rng.normal(size=200) + (0.01 if at else 0.0)).tolist()))
+        for at, epoch in enumerate(epochs)
+    )
+    seen = History(1000, epochs[-1], (), probes)
+    assert AutoSwitch().decide(seen).switch_at == epochs[0]
+    assert AutoSwitch(limit=float("inf")).decide(seen).switch_at > epochs[0]
+
+
 def test_within_the_noise_the_guess_decides():
     policy, epochs = AutoSwitch(), AutoSwitch().probe_epochs(1000)
     rng = np.random.default_rng(0)
@@ -116,6 +130,8 @@ def test_the_own_minimum_needs_looks_and_numbers():
         ({"shares": (0.5, 1.0)}, r"^shares = "),
         ({"pull": -1.0}, r"^pull = -1.0: "),
         ({"guess": 1.0}, r"^guess = 1.0: "),
+        ({"limit": -1.0}, r"^limit = -1.0: "),
+        ({"limit": float("nan")}, r"^limit = nan: "),
         ({"blend": 1.5}, r"^blend = 1.5: "),
         ({"wait": float("nan")}, r"^wait = nan: "),
     ],

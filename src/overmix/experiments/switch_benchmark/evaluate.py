@@ -45,6 +45,7 @@ POLICIES: dict[str, Policy | HeldOut] = {
     "lowest probe": AutoSwitch(pull=0.0, blend=0.0),
     "AutoSwitch with tails of 5 %": AutoSwitch(tail=0.05),
     "AutoSwitch, its guess at 30 %": AutoSwitch(guess=0.3, blend=0.3, pull=1.0),
+    "AutoSwitch, its guess without a limit": AutoSwitch(limit=float("inf")),
     "AutoSwitch": AutoSwitch(),
     "no validation set: lowest probe": HeldOut(AutoSwitch(pull=0.0, blend=0.0), SHARE),
     "no validation set: AutoSwitch, same steps": SameSteps(AutoSwitch(), SHARE),

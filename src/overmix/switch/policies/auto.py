@@ -25,20 +25,22 @@ _GIVE_UP = 3
 
 @dataclass(frozen=True)
 class AutoSwitch:
-    """Switch at ``argmin_t B(t) + pull * se * log2(t / t0)^2``, B(t) the Brier score after a short tail without mixing.
+    """Switch at ``argmin_t B(t) + se * min(pull * log2(t / t0)^2, limit)``, B the Brier score after a short plain tail.
 
     At log-spaced epochs t the training is copied, a short annealed tail of plain training is done, scored on held-out
     samples, and thrown away. A few hundred samples cannot tell neighbouring probes apart, and the best switch is seldom
     at either end: differences below the standard error ``se`` of a paired difference are therefore settled by a guess
     ``t0``, the share ``guess`` of the training, drawn by ``blend`` towards the minimum of the run's own smoothed Brier
-    curve. Once the guess is passed, its own curve's minimum lies behind, and a probe was worse than the best, the run
-    goes back to the best and trains on without mixing.
+    curve. It never outweighs ``limit`` standard errors: what is clear from the scores is not overruled. Once the guess
+    is passed, its own curve's minimum lies behind, and a probe was worse than the best, the run goes back to the best
+    and trains on without mixing.
 
     Args:
         tail: length of a tail as a share of the training; at least two epochs are trained.
         guess: the share of the training at which a switch is expected, in (0, 1).
         pull: how strongly the guess draws, >= 0; with 0 the lowest score is taken, however noisy.
         blend: weight of the own curve's minimum in the guess, in [0, 1], on the log axis.
+        limit: how many standard errors the guess may outweigh, >= 0; ``inf`` for no limit.
         wait: it decides no earlier than ``wait`` times the epoch of its own curve's minimum.
         shares: where to probe, as shares of the training, increasing, in (0, 1).
 
@@ -54,6 +56,7 @@ class AutoSwitch:
     guess: float = 0.5
     pull: float = 2.0
     blend: float = 0.5
+    limit: float = 3.0
     wait: float = 1.25
     shares: tuple[float, ...] = SHARES
 
@@ -66,6 +69,8 @@ class AutoSwitch:
             raise ConfigError("pull", self.pull, "use a number >= 0")
         if not 0 <= self.blend <= 1:
             raise ConfigError("blend", self.blend, "use a weight in [0, 1]")
+        if not self.limit >= 0:
+            raise ConfigError("limit", self.limit, "use a number of standard errors >= 0")
         if not 0 <= self.wait < math.inf:
             raise ConfigError("wait", self.wait, "use a number >= 0")
         increasing = all(a < b for a, b in zip(self.shares, self.shares[1:], strict=False))
@@ -112,7 +117,8 @@ class AutoSwitch:
         """Return the probes' scores with the pull towards the guess."""
         scores = np.array([probe.score for probe in probes])
         distance = np.log2(np.array([probe.epoch for probe in probes]) / guess)
-        costs: np.ndarray = scores + self.pull * _noise(probes, int(scores.argmin())) * distance**2
+        pulls = np.minimum(self.pull * distance**2, self.limit)
+        costs: np.ndarray = scores + _noise(probes, int(scores.argmin())) * pulls
         return costs
 
 
