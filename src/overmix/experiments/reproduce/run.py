@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 
 from overmix.errors import ConfigError, DataError, MissingExtraError, did_you_mean
 from overmix.experiments.reproduce.catalogue import Experiment, Setting, experiment, study_spec
@@ -168,18 +169,30 @@ def _measured(chosen: Experiment, setting: Setting, scale: Scale, folder: Path) 
         before: dict[str, Any] = read_json(path)
         if {key: before.get(key) for key in marks} == marks:
             return before
-    set_up_process()
     try:
-        if setting.measure is not None and spec is not None:
-            finding = setting.measure(spec)
-        else:
-            assert setting.compute is not None
-            finding = setting.compute(scale)
+        with _as_a_worker():
+            if setting.measure is not None and spec is not None:
+                finding = setting.measure(spec)
+            else:
+                assert setting.compute is not None
+                finding = setting.compute(scale)
     except KeyboardInterrupt:
         raise StudyInterrupted(f"{folder}: stopped; this setting begins again") from None
     found = {"key": setting.key, "n_lost": 0, **marks, **finding.to_dict()}
     write_json(path, found)
     return found
+
+
+@contextmanager
+def _as_a_worker() -> Iterator[None]:
+    """Compute as a study's workers do, and leave the caller's process as it was."""
+    threads = torch.get_num_threads()
+    set_up_process()
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(threads)
 
 
 def _digest(spec: StudySpec) -> str:
