@@ -454,3 +454,9 @@ def test_what_cannot_be_mixed_is_refused_whether_mixing_is_on_or_off(x, y, switc
 def test_settings_that_cannot_work_are_refused(settings, message):
     with pytest.raises(ConfigError, match=message):
         Epochs(**{"epochs": 2, "mix": overmix.Mixup(), **settings})
+
+
+def test_a_switch_beyond_the_end_is_refused():
+    with pytest.raises(ConfigError, match=r"^off_at = 500: use at most 300, the number of epochs"):
+        Epochs(300, mix=overmix.Mixup(), switch=overmix.off_at(500))
+    assert len(Epochs(300, mix=overmix.Mixup(), switch=overmix.off_at(300))) == 300

@@ -81,6 +81,9 @@ class Epochs:
         when: Schedule | Policy = always() if switch is None else switch
         if not isinstance(when, Schedule | Policy) or isinstance(when, type):
             raise ConfigError("switch", switch, "give a schedule, such as overmix.off_at(0.5), or a policy")
+        if isinstance(when, OffAt) and when.epoch(epochs) > epochs:
+            # It would mix to the end, without a word.
+            raise ConfigError("off_at", when.when, f"use at most {epochs}, the number of epochs")
         self.epochs = epochs
         self.recipe = mix
         self.switch = when
