@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from overmix.errors import OvermixError
+from overmix.experiments.marked import with_part
 from overmix.report.figures import to_png
 from overmix.report.numbers import percent, percent_range
 from overmix.study.files import read_json, write_bytes, write_json
@@ -163,12 +163,7 @@ def with_blocks(text: str, found: Summaries) -> str:
         OvermixError: if a marker is not there.
     """
     for name, block in BLOCKS.items():
-        begin, end = marks(name)
-        before, found_begin, rest = text.partition(begin)
-        _, found_end, after = rest.partition(end)
-        if not found_begin or not found_end:
-            raise OvermixError(f"the document lacks the markers {begin} and {end}")
-        text = f"{before}{begin}\n{block(found)}\n{end}{after}"
+        text = with_part(text, *marks(name), block(found))
     return text
 
 
