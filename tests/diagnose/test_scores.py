@@ -139,3 +139,13 @@ def test_scoring_does_not_wait_for_the_device(no_host_sync):
 def test_the_guard_against_waiting_works(no_host_sync):
     with no_host_sync, pytest.raises(AssertionError, match="_local_scalar_dense waits"):
         float(torch.ones(1).sum())
+
+
+def test_the_margin_is_negative_exactly_where_the_class_is_missed():
+    generator = torch.Generator().manual_seed(0)
+    logits, y = torch.randn(3, 50, 5, generator=generator), torch.randint(5, (3, 50), generator=generator)
+    found = scores.margins(logits, y)
+    assert torch.equal(found < 0, logits.argmax(-1) != y)
+    p = logits[1, 7].softmax(-1).tolist()
+    own = p.pop(int(y[1, 7]))
+    assert float(found[1, 7]) == pytest.approx(own - max(p), abs=1e-6)

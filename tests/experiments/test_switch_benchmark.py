@@ -12,10 +12,12 @@ from overmix.experiments.marked import with_part
 from overmix.experiments.switch_benchmark import page
 from overmix.experiments.switch_benchmark.baselines import (
     CleanError,
+    CleanMargin,
     Fixed,
     GeneralizationLoss,
     IncToDec,
     Minimum,
+    NearFloor,
     Patience,
     SameSteps,
     Turned,
@@ -57,11 +59,14 @@ def made(epochs=1000, error=None, seeds=3):
     for name in ("val_error", "val_cross_entropy", "val_brier", "train_cross_entropy"):
         arrays[f"mixup_{name}"] = flat
     arrays["mixup_train_error"] = np.broadcast_to(np.where(looks < 100, 0.1, 0.0), flat.shape)
+    arrays["mixup_train_margin"] = np.broadcast_to(np.where(looks < 50, 0.2, 0.8), flat.shape)
+    arrays["mix_loss"] = np.broadcast_to(0.45 + 2 / looks, flat.shape)
+    arrays["mix_floor"] = np.full(flat.shape, 0.45)
     probe = 0.2 + 0.05 * np.abs(np.log2(np.maximum(grid[:-1], 1) / 250))
     wobble = np.random.default_rng(0).normal(0, 0.01, 40)
     for share in (0.02, 0.05):
         arrays[f"probe_{share}"] = np.broadcast_to(probe[None, :, None] + wobble, (seeds, len(probe), 40))
-    seen = {name: array for name, array in arrays.items() if name.startswith(("mixup_", "probe_0.02"))}
+    seen = {name: array for name, array in arrays.items() if name.startswith(("mix", "probe_0.02"))}
     return Record(cell, arrays, {**seen, "epochs": looks, "steps_per_epoch": np.array([3, 4])})
 
 
@@ -101,6 +106,11 @@ def test_policies_replayed_on_a_real_record_choose_from_the_grid(folder):
         (Fixed(0.25), 250, 1.0),
         (Minimum("brier"), 250, 1.75),
         (CleanError(), 125, 1.0),
+        (CleanMargin(0.8), 62, 1.0),
+        (CleanMargin(0.2), 16, 1.0),
+        (CleanMargin(0.9), 1000, 1.0),
+        (NearFloor(0.009), 125, 1.0),
+        (NearFloor(0.001), 1000, 1.0),
     ],
 )
 def test_the_baselines_do_what_their_names_say(policy, switch_at, cost):

@@ -269,3 +269,23 @@ def test_dense_targets_name_what_is_missing_or_out_of_range():
 def test_targets_move_between_devices():
     target = MixedTarget(torch.tensor([0]), torch.tensor([1]), torch.ones(1)).to("meta")
     assert {side.device.type for side in (target.a, target.b, target.lam)} == {"meta"}
+
+
+@given(seed=st.integers(0, 2**32 - 1), batch_size=st.integers(1, 9), num_classes=st.integers(2, 6))
+def test_no_cross_entropy_is_below_the_mean_entropy_of_the_labels(seed, batch_size, num_classes):
+    generator = torch.Generator().manual_seed(seed)
+    a, b = torch.randint(num_classes, (2, batch_size), generator=generator)
+    target = MixedTarget(a, b, torch.rand(batch_size, generator=generator))
+    floor = target.entropy().mean()
+    assert target.cross_entropy(torch.randn(batch_size, num_classes, generator=generator)) >= floor
+    # The label itself reaches it, and soft rows say the same as class indices.
+    best = target.soft(num_classes).clamp_min(1e-30).log()
+    torch.testing.assert_close(target.cross_entropy(best), floor, atol=1e-6, rtol=1e-5)
+    rows = torch.nn.functional.one_hot(torch.stack([a, b]), num_classes).float()
+    torch.testing.assert_close(MixedTarget(*rows, target.lam).entropy(), target.entropy(), atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("label", [torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2), torch.zeros(2, 3, 4)])
+def test_entropy_is_of_classes_only(label):
+    with pytest.raises(DataError, match=r"^entropy: y has shape .*: give class indices \(B,\) or soft rows"):
+        MixedTarget(label, label, torch.ones(2)).entropy()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from overmix.explain import loss_floor
-from overmix.study import parse_study
+from overmix.study import load_result, parse_study, run_study
 from overmix.study.floors import condition_floor, study_floors
 
 COUNTS = [[30, 20, 10], [20, 20, 20]]
@@ -59,6 +59,20 @@ def test_the_floor_is_the_entropy_of_the_labels_that_training_is_given():
     spec = parse_study({"compare": [{"recipe": {"Mixup": {"alpha": 0.5}}}], "train": {"batch_size": 15}})
     exact = condition_floor(spec.compare[0], spec.train.model_dump(), [[30, 20, 10]]).value
     assert np.mean(losses) == pytest.approx(exact, abs=4 * np.std(losses) / np.sqrt(len(losses)))
+
+
+def test_without_a_closed_form_the_labels_that_were_trained_on_say_it(tmp_path, tiny, in_process):
+    compare = [{"name": "CutMix", "recipe": {"CutMix": {"alpha": 1.0}}}, {"name": "Mixup", "recipe": "Mixup"}]
+    spec = tiny(compare=compare, seeds=2)
+    assert [row["floor"] is None for row in study_floors(spec)] == [True, False]
+    summary = run_study(spec, tmp_path / "run")
+    curves = load_result(tmp_path / "run").curves
+    own = curves.filter(curves["condition"] == "CutMix")
+    assert summary["floor"]["CutMix"] == pytest.approx(own["mix_floor"].mean())
+    assert (own["mix_loss"] > own["mix_floor"]).all()
+    # The closed form is the mean of what is drawn.
+    drawn = curves.filter(curves["condition"] == "Mixup")["mix_floor"]
+    assert summary["floor"]["Mixup"] == pytest.approx(drawn.mean(), abs=4 * drawn.std() / len(drawn) ** 0.5)
 
 
 def test_floors_before_a_study_is_run():

@@ -25,7 +25,7 @@ def test_columns_order_and_nulls(out):
         "seed": pl.Int64,
         "epoch": pl.Int64,
         "step": pl.Int64,
-        **dict.fromkeys(("mixing", "lr", "mix_loss", *METRICS), pl.Float64),
+        **dict.fromkeys(("mixing", "lr", "mix_loss", "mix_floor", *METRICS), pl.Float64),
     }
     # In the order of the study file, then by seed, then by epoch; the last epoch is among them.
     keys = curves.select("condition", "seed", "epoch").rows()

@@ -171,7 +171,8 @@ def cell(spec, condition, seed, wrong, loss=0.1):
             "recipe": next({c.recipe_name: c.recipe_parameters} for c in spec.compare if c.name == condition),
         },
         epochs=np.array([1, 2]),
-        values={name: np.array([0.5, 0.5]) for name in METRICS} | {"mix_loss": np.array([0.1, loss])},
+        values={name: np.array([0.5, 0.5]) for name in METRICS}
+        | {"mix_loss": np.array([0.1, loss]), "mix_floor": np.zeros(2)},
         wrong=np.array([wrong, wrong], dtype=np.uint8),
         class_counts=[32, 32],
         steps_per_epoch=2,

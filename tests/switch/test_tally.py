@@ -20,7 +20,7 @@ def samples(n, seed):
 
 def pooled(monkeypatch, *tallies):
     """What each of several ranks would get."""
-    vectors = [[module._vector(t.sums) for t in tallies], [module._joined(t.labels) for t in tallies]]
+    vectors = [[t._vector() for t in tallies], [module._joined(t.labels) for t in tallies]]
     vectors.append([module._joined(t.brier) for t in tallies])
     answers = iter(vectors)
     monkeypatch.setattr(module, "world_size", lambda: len(tallies))

@@ -63,6 +63,10 @@ def test_every_metric_is_that_of_the_plain_models(replica, training, models, exe
                 p = model((x - mean) / std).double().softmax(1).numpy()
             expected = scored_by_hand(p, y.numpy())
             np.testing.assert_allclose(metrics[4 * s : 4 * s + 4, r].numpy(), expected, rtol=1e-4, atol=1e-6)
+            if s == 2:
+                rest = np.where(np.eye(p.shape[1])[y.numpy()] == 1, -1, p).max(1)
+                margins = p[np.arange(len(y)), y.numpy()] - rest
+                np.testing.assert_allclose(metrics[12, r].numpy(), margins.mean(), rtol=1e-4, atol=1e-6)
             if s == 0:
                 assert wrong[r].tolist() == (p.argmax(1) != y.numpy()).tolist()
 
@@ -70,7 +74,7 @@ def test_every_metric_is_that_of_the_plain_models(replica, training, models, exe
 def test_metrics_are_named_split_by_split():
     assert METRICS[0] == "test_error"
     assert METRICS[5] == "val_cross_entropy"
-    assert METRICS[8:] == ("train_error", "train_cross_entropy", "train_brier", "train_ece")
+    assert METRICS[8:] == ("train_error", "train_cross_entropy", "train_brier", "train_ece", "train_margin")
 
 
 def test_without_a_validation_split_its_metrics_are_nan_and_the_others_are_not(replica, training):

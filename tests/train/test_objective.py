@@ -51,6 +51,17 @@ def test_a_pair_of_one_class_counts_once():
     torch.testing.assert_close(gradient, logits.softmax(-1) - F.one_hot(a, 3))
 
 
+def test_the_floor_of_the_cross_entropy_is_the_loss_of_the_label_itself():
+    _, a, b, lam = batch(3)
+    p = soft(a, b, lam)
+    expected = -(p * p.clamp_min(1e-300).log()).sum(-1)
+    found = CrossEntropy().floors(a, b, lam)
+    torch.testing.assert_close(found, expected)
+    assert found[a == b].eq(0).all()
+    torch.testing.assert_close(CrossEntropy().losses(p.clamp_min(1e-300).log(), a, b, lam), expected)
+    assert SquaredError().floors(a, b, lam).eq(0).all()
+
+
 def test_an_unknown_name_gets_the_nearest():
     with pytest.raises(ConfigError, match=r"^train.objective = 'cross_entrop': .*cross_entropy"):
         make_objective("cross_entrop")

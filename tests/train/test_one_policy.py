@@ -28,8 +28,10 @@ def in_a_loop(own, run, policy, factory):
         for index in torch.from_numpy(order[:36]).split(12):
             x_mixed, target = epoch.mix(x[index], y[index])
             optimizer.zero_grad()
-            target.cross_entropy(model(x_mixed)).backward()
+            loss = target.cross_entropy(model(x_mixed))
+            loss.backward()
             optimizer.step()
+            epoch.observe_loss(loss, target)
         if epoch.kind == "probe" or epoch.index + 1 in grid:
             with torch.no_grad():
                 epoch.observe(model(x[run.val_index]), y[run.val_index])
@@ -62,6 +64,15 @@ def test_one_decision_one_cost_one_model(replica, training, models, seed):
     torch.testing.assert_close(own, weights, rtol=1e-3, atol=1e-4)
     theirs, ours = loop.history, study.history(0).observations
     assert [(seen.epoch, seen.split) for seen in theirs][: len(ours)] == [(seen.epoch, seen.split) for seen in ours]
+    # Both are told the same of the training itself: margins, losses and floors of the same epochs.
+    for here, there in zip(theirs, ours, strict=False):
+        assert here.margin == (None if there.margin is None else pytest.approx(there.margin, abs=1e-3))
+    told = {fit.epoch: fit for fit in loop.fits}
+    for fit in study.history(0).fits:
+        if fit.epoch < found.switch_at[0]:
+            assert told[fit.epoch].floor == pytest.approx(fit.floor, abs=1e-6)
+            assert told[fit.epoch].loss == pytest.approx(fit.loss, abs=1e-3)
+            assert (told[fit.epoch].n, told[fit.epoch].mixing) == (fit.n, fit.mixing)
 
 
 def test_without_a_validation_set_both_decide_on_the_same_part(replica, training, models):

@@ -17,6 +17,7 @@ def test_the_last_look_decides():
         epochs=np.array([1, 2]),
         metrics=dict.fromkeys(METRICS, np.ones((3, 2))),
         mix_loss=mix_loss,
+        mix_floor=np.zeros((3, 2)),
         mixing=np.ones((3, 2)),
         lr=np.ones((3, 2)),
         wrong=np.zeros((3, 2, 1), dtype=np.uint8),

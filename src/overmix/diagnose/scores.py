@@ -96,6 +96,23 @@ def brier(
     return p.square().sum(-1) - 2 * p.gather(-1, y.long().unsqueeze(-1)).squeeze(-1) + 1
 
 
+def margins(
+    logits: Float[Tensor, "*stack samples classes"], y: Int[Tensor, "*stack samples"]
+) -> Float[Tensor, "*stack samples"]:
+    """Return the margin of each sample, ``p[y] - max over c != y of p[c]``, in [-1, 1]; below 0 it is misclassified.
+
+    Args:
+        logits: shape (..., N, C).
+        y: classes, shape (..., N).
+
+    Example:
+        >>> margins(torch.tensor([[0.0, 0.0], [9.0, -9.0]]), torch.tensor([0, 1]))
+        tensor([ 0., -1.])
+    """
+    p, own = logits.float().softmax(dim=-1), y.long().unsqueeze(-1)
+    return p.gather(-1, own).squeeze(-1) - p.scatter(-1, own, 0.0).amax(dim=-1)
+
+
 def add(first: ScoreSums, second: ScoreSums) -> ScoreSums:
     """Return the sums over both chunks."""
     return ScoreSums(

@@ -16,7 +16,7 @@ from overmix.mix.selective import Relation, SelectivePairing
 from overmix.mix.side import Need, SideInfo
 from overmix.mix.similarity import SimilarityCoefficient
 from overmix.mix.space import InputSpace, Space, gather_partners
-from overmix.mix.target import IGNORE_INDEX, MixedTarget, mixed_cross_entropy
+from overmix.mix.target import IGNORE_INDEX, MixedTarget, label_entropy, mixed_cross_entropy
 from overmix.mix.weighted import KernelPairing, WeightedPairing
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "check_batch",
     "cosine_annealed",
     "gather_partners",
+    "label_entropy",
     "mixed_cross_entropy",
     "permute_within",
     "sample_shape",

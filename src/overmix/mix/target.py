@@ -50,6 +50,30 @@ def mixed_cross_entropy(
     return -torch.lerp(other, own, lam.to(own.dtype))
 
 
+def label_entropy(
+    a: Int[Tensor, "*stack batch"], b: Int[Tensor, "*stack batch"], lam: Float[Tensor, "*stack batch"]
+) -> Float[Tensor, "*stack batch"]:
+    """Per sample, ``-lam log lam - (1 - lam) log(1 - lam)`` where ``a != b``, and 0 where they are one class.
+
+    It is the entropy of the mixed label, in nats: what no model's cross-entropy on this sample is below.
+
+    Args:
+        a: the samples' own classes, shape (..., B).
+        b: the partners' classes, shape (..., B).
+        lam: weight of ``a``, shape (..., B).
+
+    Returns:
+        Shape (..., B), in ``lam``'s dtype.
+
+    Example:
+        >>> label_entropy(torch.tensor([0, 0]), torch.tensor([1, 0]), torch.tensor([0.5, 0.5]))   # log 2, 0
+        tensor([0.6931, 0.0000])
+    """
+    entropy: Tensor = -torch.special.xlogy(lam, lam) - torch.special.xlogy(1 - lam, 1 - lam)
+    # 0 - 0 has a sign, and adding 0 takes it away.
+    return (entropy + 0.0) * (a != b)
+
+
 @dataclass(frozen=True)
 class MixedTarget:
     """The pair ``(a, b)`` with weight ``lam`` on ``a``.
@@ -188,6 +212,31 @@ class MixedTarget:
                 raise ConfigError("num_classes", num_classes, f"use at least {highest + 1}: label {highest} occurs")
             a, b = (F.one_hot(side.long(), num_classes).movedim(-1, 1).to(self.lam.dtype) for side in (a, b))
         return torch.lerp(b, a, _like(self.lam, a).to(a.dtype))
+
+    def entropy(self) -> Float[Tensor, " batch"]:
+        """Entropy of each mixed label, in nats: the part of the cross-entropy that no model can remove.
+
+        The mean over a training's batches is its loss floor; :meth:`cross_entropy` minus it is the mean
+        Kullback-Leibler divergence of the prediction from the mixed label.
+
+        Returns:
+            Shape (B,).
+
+        Raises:
+            DataError: if the labels are neither class indices of shape (B,) nor soft rows of shape (B, C).
+
+        Example:
+            >>> MixedTarget(torch.tensor([0]), torch.tensor([1]), torch.tensor([0.5])).entropy()   # log 2
+            tensor([0.6931])
+        """
+        indices, rows = self.a.dim() == 1, self.a.dim() == 2 and self.a.is_floating_point()
+        if rows:
+            soft = self.soft()
+            entropy: Tensor = -torch.special.xlogy(soft, soft).sum(dim=1)
+            return entropy
+        if not indices or self.a.is_floating_point():
+            raise DataError(f"entropy: y has shape {tuple(self.a.shape)}: give class indices (B,) or soft rows (B, C)")
+        return label_entropy(self.a, self.b, self.lam)
 
     def accuracy(self, logits: Float[Tensor, "batch classes *position"]) -> Float[Tensor, ""]:
         """Mean of ``lam * [prediction == a] + (1 - lam) * [prediction == b]``, the share of label mass predicted.

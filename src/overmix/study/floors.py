@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from overmix._typing import Float
 from overmix.explain.floor import loss_floor
 from overmix.mix import BetaCoefficient, HiddenSpace, InputSpace, RandomPairing, Recipe
 from overmix.recipes import NoMixup
@@ -27,7 +28,10 @@ class ConditionFloor:
 
 
 def condition_floor(
-    condition: ConditionSpec, train: Mapping[str, Any], counts: Sequence[Sequence[int]]
+    condition: ConditionSpec,
+    train: Mapping[str, Any],
+    counts: Sequence[Sequence[int]],
+    entropies: Sequence[Float[np.ndarray, " looks"]] = (),
 ) -> ConditionFloor:
     """Return the floor of a condition that mixes to the end; elsewhere a line would be wrong, and there is none.
 
@@ -35,6 +39,8 @@ def condition_floor(
         condition: the condition.
         train: what its cells say of training: ``epochs``, ``objective`` and ``batch_size``.
         counts: per seed, the training samples of each class; the floors are averaged.
+        entropies: per seed, the mean entropy of the labels of some epochs, once it was trained: where there is no
+            closed form, their mean is the floor of the labels that there were.
     """
     name = condition.recipe_name
     recipe = build_recipe(name, **condition.recipe_parameters)
@@ -47,6 +53,8 @@ def condition_floor(
     if train["objective"] != "cross_entropy":
         return ConditionFloor(None, "a squared error against soft labels has no floor above 0")
     if not _has_closed_form(recipe):
+        if len(entropies):
+            return ConditionFloor(float(np.mean(entropies)), "the mean entropy of the labels that it was trained on")
         return ConditionFloor(None, f"{name} has its own pairing, weights or loss: no closed form")
     coefficient = recipe.coefficient
     assert isinstance(coefficient, BetaCoefficient)

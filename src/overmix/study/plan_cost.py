@@ -213,7 +213,7 @@ def _stack_cost(
     steps, skipped = per_epoch * training.epochs, per_epoch * shared_epochs
     samples = (steps - skipped) * batch + looks * passed
     state = sum(tensor.nbytes for tensor in training.state_dict().values()) * runs / in_training
-    columns = len(METRICS) + 3 + sum(len(TRACKS[name]) for name in track)
+    columns = len(METRICS) + 4 + sum(len(TRACKS[name]) for name in track)
     return StackCost(
         steps=runs * steps,
         shared=runs * skipped,

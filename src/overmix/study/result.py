@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     # Half a second to import: workers, which read no results, are to do without.
     import polars as pl
 
-_COLUMNS = ("condition", "seed", "epoch", "step", "mixing", "lr", "mix_loss", *METRICS)
+_COLUMNS = ("condition", "seed", "epoch", "step", "mixing", "lr", "mix_loss", "mix_floor", *METRICS)
 
 
 @dataclass(frozen=True)

@@ -354,7 +354,10 @@ def _floors(conditions: Sequence[Condition]) -> dict[str, float]:
     """Return the lowest training loss that any model can reach, for the conditions that have one."""
     floors = {
         condition.name: condition_floor(
-            condition.spec, condition.cells[0].content["train"], [cell.class_counts for cell in condition.cells]
+            condition.spec,
+            condition.cells[0].content["train"],
+            [cell.class_counts for cell in condition.cells],
+            [cell.values["mix_floor"] for cell in condition.cells],
         )
         for condition in conditions
     }

@@ -226,6 +226,7 @@ def result_tensors(result: StackResult) -> dict[str, torch.Tensor]:
     arrays: dict[str, Any] = {
         "epochs": result.epochs,
         "mix_loss": result.mix_loss,
+        "mix_floor": result.mix_floor,
         "mixing": result.mixing,
         "lr": result.lr,
         "wrong": result.wrong,

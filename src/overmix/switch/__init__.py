@@ -8,7 +8,7 @@ from overmix.switch.named import make_schedule
 from overmix.switch.outcome import Outcome
 from overmix.switch.phases import Phases
 from overmix.switch.policies import AutoSwitch
-from overmix.switch.policy import Decision, History, Observation, Policy, Probe, tail_factor
+from overmix.switch.policy import Decision, Fit, History, Observation, Policy, Probe, tail_factor
 from overmix.switch.rescue import Rescue, find_switch
 from overmix.switch.schedule import (
     Always,
@@ -29,6 +29,7 @@ __all__ = [
     "Decision",
     "Epoch",
     "Epochs",
+    "Fit",
     "HeldOut",
     "Hesitation",
     "History",

@@ -8,7 +8,7 @@ from typing import Any
 
 from overmix.errors import ConfigError, DataError
 from overmix.switch.epoch import Position, Seen
-from overmix.switch.policy import Decision, History, Observation, Policy, Probe
+from overmix.switch.policy import Decision, Fit, History, Observation, Policy, Probe
 from overmix.switch.probing import Tail, planned_probes
 from overmix.switch.registered import EXAMPLE, Registered
 from overmix.switch.snapshot import Snapshot, restore, restore_momentum, take
@@ -38,6 +38,7 @@ class Course:
         self.decision = Decision(None, "nothing was seen yet")
         self.probes: list[Probe] = []
         self.past: list[Observation] = []
+        self.past_fits: list[Fit] = []
         self.evidence: list[Observation] = []
         self._told_steps, self._steps = steps_per_epoch, steps_per_epoch or 0
         self._probing: Kept | None = None
@@ -72,6 +73,7 @@ class Course:
         self._count_steps(seen)
         if seen.tail is None:
             self.past += seen.observations(pooled=True)
+            self.past_fits += seen.fits(pooled=True)
         elif seen.tail == self.tail - 1:
             self._samples = seen.samples()
 
@@ -126,7 +128,7 @@ class Course:
 
     def _ask(self, at: Position) -> Position:
         """Ask the policy, keep what it wants to keep, and go where it decides to."""
-        history = History(self.epochs, at.epoch, tuple(self.past), tuple(self.probes))
+        history = History(self.epochs, at.epoch, tuple(self.past), tuple(self.probes), tuple(self.past_fits))
         decision = self.policy.decide(history)
         self._check_decision(decision)
         self.decision, self.evidence = decision, list(self.past)
@@ -141,6 +143,7 @@ class Course:
             raise ConfigError("switch_at", decision.switch_at, "a policy that goes back must name the epoch as keep")
         restore(self.registered, kept[1], self.rank)
         self.past = [seen for seen in self.past if seen.epoch < kept[0]]
+        self.past_fits = [fit for fit in self.past_fits if fit.epoch < kept[0]]
         return Position(kept[0])
 
     def _check_decision(self, decision: object) -> None:

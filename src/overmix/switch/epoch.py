@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import Tensor
 
 from overmix.mix import MixedTarget, MixPlan, check_batch, sample_shape
-from overmix.switch.policy import Observation, Split
+from overmix.switch.loss_tally import LossTally
+from overmix.switch.policy import Fit, Observation, Split
 from overmix.switch.tally import SPLITS, Tally, check_observed
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Seen:
     step: int = 0
     mixed: int = 0
     tallies: dict[Split, Tally] = field(default_factory=dict)
+    losses: LossTally = field(default_factory=LossTally)
 
     @property
     def mixing(self) -> float:
@@ -64,6 +66,11 @@ class Seen:
         ]
         return [observation for observation in found if observation is not None]
 
+    def fits(self, *, pooled: bool = False) -> list[Fit]:
+        """Return how well the epoch's batches were fitted, if it was told: one entry or none (pooling: collective)."""
+        fit = (self.losses.pooled() if pooled else self.losses).fit(self.index, self.mixing)
+        return [] if fit is None else [fit]
+
     def samples(self) -> tuple[float, ...]:
         """Return the Brier score of each held-out sample, pooled over ranks (a collective operation)."""
         return self.tallies.get("val", Tally()).pooled().samples()
@@ -71,12 +78,14 @@ class Seen:
     def plain(self) -> dict[str, Any]:
         """Return it as numbers and lists."""
         tallies = {split: tally.plain() for split, tally in self.tallies.items()}
-        return {"index": self.index, "tail": self.tail, "step": self.step, "mixed": self.mixed, "tallies": tallies}
+        own = {"index": self.index, "tail": self.tail, "step": self.step, "mixed": self.mixed}
+        return {**own, "tallies": tallies, "losses": self.losses.plain()}
 
     @classmethod
     def from_plain(cls, saved: Mapping[str, Any]) -> Seen:
         """Undo :meth:`plain`."""
-        return cls(**{**saved, "tallies": {split: Tally.from_plain(t) for split, t in saved["tallies"].items()}})
+        tallies = {split: Tally.from_plain(tally) for split, tally in saved["tallies"].items()}
+        return cls(**{**saved, "tallies": tallies, "losses": LossTally.from_plain(saved["losses"])})
 
 
 class Epoch:
@@ -176,6 +185,21 @@ class Epoch:
         if self.scored:
             tally = self._seen.tallies.setdefault(split, Tally())
             tally.add(logits, labels, per_sample=self._run.policy is not None)
+
+    def observe_loss(self, loss: Tensor, target: MixedTarget) -> None:
+        """Tell the training loss of a batch, for policies that look at its distance to the loss floor.
+
+        Call it once per batch. In a probe it does nothing.
+
+        Args:
+            loss: mean over the batch, one number; detached, and nothing waits for the device.
+            target: what :meth:`mix` returned with the batch: the entropy of its labels is the batch's floor.
+
+        Raises:
+            DataError: if the loss is not one number, or the labels are no classes.
+        """
+        if self.kind != "probe":
+            self._seen.losses.add(loss, target)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state for resuming inside this epoch, after the batches mixed so far.

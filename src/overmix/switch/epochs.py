@@ -13,12 +13,12 @@ from overmix.switch.course import Course
 from overmix.switch.epoch import Epoch, Kind, Position, Seen
 from overmix.switch.outcome import Outcome
 from overmix.switch.phases import Phases
-from overmix.switch.policy import Observation, Policy
+from overmix.switch.policy import Fit, Observation, Policy
 from overmix.switch.ranks import rank as current_rank
 from overmix.switch.registered import Registered
 from overmix.switch.schedule import OffAt, Progress, Schedule, always, mixes
 
-_STATE_VERSION = 2
+_STATE_VERSION = 3
 
 
 class Epochs:
@@ -92,6 +92,7 @@ class Epochs:
         registered = Registered(state)
         self._course = Course(epochs, when, registered, steps_per_epoch) if isinstance(when, Policy) else None
         self._past: list[Observation] = []
+        self._past_fits: list[Fit] = []
         self._current: Epoch | None = None
         self._pending: Seen | None = None
         self._next = Position()
@@ -134,6 +135,7 @@ class Epochs:
             return
         if self._course is None:
             self._past += seen.observations()
+            self._past_fits += seen.fits()
         else:
             self._course.close(seen)
 
@@ -178,6 +180,13 @@ class Epochs:
         return [*past] if seen is None or seen.tail is not None else [*past, *seen.observations()]
 
     @property
+    def fits(self) -> list[Fit]:
+        """How well each epoch's own batches were fitted, where ``epoch.observe_loss`` told; otherwise as `history`."""
+        past = self._past_fits if self._course is None else self._course.past_fits
+        seen = self._unsettled()
+        return [*past] if seen is None or seen.tail is not None else [*past, *seen.fits()]
+
+    @property
     def spent(self) -> int:
         """Epochs trained so far: the run's own, those of probes, and those that were discarded by going back."""
         return self._spent
@@ -209,14 +218,16 @@ class Epochs:
     def _state(self, position: Mapping[str, Any], unsettled: Seen | None) -> dict[str, Any]:
         inside = unsettled is None and self._current is not None  # then the current epoch is entered again
         past = self._past if self._course is None else self._course.past
+        fits = self._past_fits if self._course is None else self._course.past_fits
         if self._course is None and unsettled is not None:
-            past, unsettled = [*past, *unsettled.observations()], None
+            past, fits, unsettled = [*past, *unsettled.observations()], [*fits, *unsettled.fits()], None
         return {
             "version": _STATE_VERSION,
             "run": self._identity(),
             **position,
             "spent": self._spent - 1 if inside else self._spent,
             "history": [asdict(observation) for observation in past],
+            "fits": [asdict(fit) for fit in fits],
             # A policy's scores are pooled over ranks between epochs, not here, where ranks may come one by one.
             "pending": None if unsettled is None else unsettled.plain(),
             "course": None if self._course is None else self._course.state_dict(),
@@ -234,15 +245,15 @@ class Epochs:
         for field, value in self._identity().items():
             if state["run"].get(field) != value:
                 raise ConfigError(field, value, f"the saved run has {state['run'].get(field)!r}: use the same settings")
-        past = [Observation(**seen) for seen in state["history"]]
+        past, fits = [Observation(**seen) for seen in state["history"]], [Fit(**fit) for fit in state["fits"]]
         tail = None if state["tail"] is None else int(state["tail"])
         self._next = Position(int(state["epoch"]), tail, int(state["step"]), int(state["mixed"]))
         self._spent, self._current = int(state["spent"]), None
         self._pending = None if state["pending"] is None else Seen.from_plain(state["pending"])
         if self._course is None:
-            self._past = past
+            self._past, self._past_fits = past, fits
         else:
-            self._course.past = past
+            self._course.past, self._course.past_fits = past, fits
             self._course.load_state_dict(state["course"])
 
     def _identity(self) -> dict[str, Any]:

@@ -142,17 +142,16 @@ class Outcome:
         return beside_the_best(self.probes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON; what is no number there (a standard error of one sample) is None."""
-        rows = [{k: None if v != v else v for k, v in asdict(row).items()} for row in self.rows()]
+        """Return it for JSON; what is no number (the standard error of one sample, scores that diverged) is None."""
         return {
             "answer": self.answer,
             "switch_at": self.switch_at,
             "epochs": self.epochs,
             "reason": self.reason,
             "n": self.n,
-            "probes": rows,
+            "probes": [_without_nan(asdict(row)) for row in self.rows()],
             "safe_epochs": list(safe_epochs(self.rows())),
-            "observations": [asdict(seen) for seen in self.observations],
+            "observations": [_without_nan(asdict(seen)) for seen in self.observations],
             "spent": self.spent,
             "cost": self.cost,
         }
@@ -173,6 +172,10 @@ class Outcome:
             "Mixup to the end": "Mixup to the end",
             "switch": f"Mixup off after {self.switch_at} of {self.epochs} epochs",
         }[self.answer]
+
+
+def _without_nan(content: dict[str, Any]) -> dict[str, Any]:
+    return {key: None if value != value else value for key, value in content.items()}
 
 
 def _listed(epochs: Sequence[int]) -> str:

@@ -29,6 +29,7 @@ class Observation:
         brier: mean of ``|p - onehot(y)|^2``.
         ece: expected calibration error.
         split: which samples.
+        margin: mean of ``p[y] - max over c != y of p[c]`` over clean training samples; None for held-out ones.
     """
 
     epoch: int
@@ -39,6 +40,32 @@ class Observation:
     brier: float
     ece: float
     split: Split = "val"
+    margin: float | None = None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well an epoch's own batches were fitted, mixed as they were.
+
+    Args:
+        epoch: zero-based epoch.
+        mixing: share of the epoch's batches that were mixed.
+        n: number of samples.
+        loss: mean training loss, in nats where it is the cross-entropy.
+        floor: mean entropy of their labels: no model's cross-entropy on them is below. 0 where nothing is mixed, and
+            for losses that have no floor above 0.
+    """
+
+    epoch: int
+    mixing: float
+    n: int
+    loss: float
+    floor: float
+
+    @property
+    def above_floor(self) -> float:
+        """Distance of the loss to its floor: the part that a better fit could still remove."""
+        return self.loss - self.floor
 
 
 @dataclass(frozen=True)
@@ -71,12 +98,14 @@ class History:
         done: epochs trained with Mixup so far; probes do not count.
         observations: in the order of their epochs.
         probes: in the order of their epochs.
+        fits: of the training's own batches, in the order of their epochs.
     """
 
     epochs: int
     done: int = 0
     observations: tuple[Observation, ...] = ()
     probes: tuple[Probe, ...] = ()
+    fits: tuple[Fit, ...] = ()
 
 
 @dataclass(frozen=True)

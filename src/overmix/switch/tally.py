@@ -72,11 +72,13 @@ class Tally:
 
     Args:
         sums: over all samples so far.
+        margin: sum of the margins of all samples so far.
         brier: per sample, one tensor per call; only where samples must be told apart.
         labels: likewise.
     """
 
     sums: ScoreSums | None = None
+    margin: Tensor | None = None
     brier: list[Tensor] = field(default_factory=list)
     labels: list[Tensor] = field(default_factory=list)
 
@@ -85,16 +87,19 @@ class Tally:
         logits, labels = logits.detach(), labels.detach().to(logits.device).long()
         chunk, _ = scores.sums(logits, labels)
         self.sums = chunk if self.sums is None else scores.add(self.sums, chunk)
+        margin = scores.margins(logits, labels).sum()
+        self.margin = margin if self.margin is None else self.margin + margin
         if per_sample:
             self.brier.append(brier_per_sample(logits, labels))
             self.labels.append(labels.clone())  # the user's own tensor may be filled anew
 
     def observation(self, epoch: int, mixing: float, split: Split) -> Observation | None:
         """Return the means, or None if nothing was observed."""
-        if self.sums is None:
+        if self.sums is None or self.margin is None:
             return None
         error, cross_entropy, brier, ece = (float(value) for value in scores.finish(self.sums))
-        return Observation(epoch, mixing, self.sums.n, error, cross_entropy, brier, ece, split)
+        margin = float(self.margin / self.sums.n) if split == "train" else None
+        return Observation(epoch, mixing, self.sums.n, error, cross_entropy, brier, ece, split, margin)
 
     def samples(self) -> tuple[float, ...]:
         """Return the Brier score of each sample."""
@@ -109,7 +114,7 @@ class Tally:
         """
         if world_size() == 1:
             return self
-        sums, labels, brier = gather(_vector(self.sums)), gather(_joined(self.labels)), gather(_joined(self.brier))
+        sums, labels, brier = gather(self._vector()), gather(_joined(self.labels)), gather(_joined(self.brier))
         present = [i for i, part in enumerate(sums) if float(part[0]) > 0]
         if not present:
             return Tally()
@@ -119,33 +124,34 @@ class Tally:
         scored = [brier[i] for i in present if len(brier[i])]
         if same and scored:
             scored = [torch.stack(scored).mean(0)]
-        return Tally(_sums(total), scored, [labels[i] for i in (present[:1] if same else present)])
+        return Tally(*_sums(total), scored, [labels[i] for i in (present[:1] if same else present)])
 
     def plain(self) -> dict[str, list[float]]:
         """Return it as lists of numbers."""
-        parts = {"sums": _vector(self.sums), "brier": _joined(self.brier), "labels": _joined(self.labels)}
+        parts = {"sums": self._vector(), "brier": _joined(self.brier), "labels": _joined(self.labels)}
         return {name: part.tolist() for name, part in parts.items()}
 
     @classmethod
     def from_plain(cls, saved: Mapping[str, Any]) -> Tally:
         """Undo :meth:`plain`."""
         sums, brier, labels = (torch.tensor(saved[name], dtype=torch.float64) for name in ("sums", "brier", "labels"))
-        return cls(_sums(sums) if float(sums[0]) else None, [brier], [labels])
+        own, margin = _sums(sums) if float(sums[0]) else (None, None)
+        return cls(own, margin, [brier], [labels])
+
+    def _vector(self) -> Float[Tensor, " numbers"]:
+        """Return the sums as one vector: n, wrong, cross-entropy, Brier score, margin, bins; n = 0: there are none."""
+        if self.sums is None or self.margin is None:
+            return torch.zeros(5 + scores.CALIBRATION_BINS, dtype=torch.float64)
+        parts = [self.sums.wrong, self.sums.cross_entropy, self.sums.brier, self.margin]
+        numbers = torch.stack([part.double() for part in parts]).cpu()
+        return torch.cat([torch.tensor([self.sums.n], dtype=torch.float64), numbers, self.sums.bins.double().cpu()])
 
 
 def _joined(parts: list[Tensor]) -> Float[Tensor, " samples"]:
     return torch.cat([part.double().cpu() for part in parts]) if parts else torch.zeros(0, dtype=torch.float64)
 
 
-def _vector(sums: ScoreSums | None) -> Float[Tensor, " numbers"]:
-    """Return sums as one vector: n, wrong, cross-entropy, Brier score, bins; n = 0 means that there are none."""
-    if sums is None:
-        return torch.zeros(4 + scores.CALIBRATION_BINS, dtype=torch.float64)
-    numbers = torch.stack([sums.wrong.double(), sums.cross_entropy.double(), sums.brier.double()]).cpu()
-    return torch.cat([torch.tensor([sums.n], dtype=torch.float64), numbers, sums.bins.double().cpu()])
-
-
-def _sums(vector: Float[Tensor, " numbers"]) -> ScoreSums:
+def _sums(vector: Float[Tensor, " numbers"]) -> tuple[ScoreSums, Tensor]:
     # float32, as it was summed: a saved epoch must give the means that it would have given unsaved.
-    wrong, cross_entropy, brier = vector[1:4].float()
-    return ScoreSums(int(vector[0]), wrong, cross_entropy, brier, vector[4:].float())
+    wrong, cross_entropy, brier, margin = vector[1:5].float()
+    return ScoreSums(int(vector[0]), wrong, cross_entropy, brier, vector[5:].float()), margin

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from overmix._typing import Float, Int
 from overmix.errors import ConfigError
-from overmix.switch import History, Observation, OffAt, Policy, Probe
+from overmix.switch import Fit, History, Observation, OffAt, Policy, Probe
 from overmix.switch.policy import Split
 from overmix.train.engine import StackTraining
 from overmix.train.plan import Replica
@@ -111,26 +111,32 @@ class DecidingTraining(StackTraining):
         """Return what the policy of a replica may know now."""
         seen = int(np.searchsorted(self.evaluation_epochs, self.epoch, side="right"))
         observations = tuple(look for at in range(seen) for look in self._looks(at, r))
+        fits = tuple(self._fit(at, r) for at in range(seen))
         tail = self.policy.tail_epochs(self.epochs)
         probes = tuple(
             Probe(epoch, tail, tuple(self._brier[r, at].tolist()))
             for at, epoch in enumerate(self._probe_epochs)
             if epoch <= self.epoch and not bool(self._brier[r, at].isnan().all())
         )
-        return History(self.epochs, self.epoch, observations, probes)
+        return History(self.epochs, self.epoch, observations, probes, fits)
 
     def _looks(self, at: int, r: int) -> list[Observation]:
         epoch, mixing = int(self.evaluation_epochs[at]) - 1, float(self._mixing[at, r])
         replica, metrics = self.planner.replicas[r], self._metrics[at, :, r].tolist()
-        # METRICS has four scores of each split: test, which decides nothing, val and train.
-        splits: tuple[tuple[Split, int, list[float]], ...] = (
-            ("val", len(replica.val_index), metrics[4:8]),
-            ("train", len(replica.train_index), metrics[8:12]),
+        # METRICS has four scores of each split: test, which decides nothing, val and train; then the margin on train.
+        splits: tuple[tuple[Split, int, list[float], float | None], ...] = (
+            ("val", len(replica.val_index), metrics[4:8], None),
+            ("train", len(replica.train_index), metrics[8:12], metrics[12]),
         )
         return [
-            Observation(epoch, mixing, n, error, cross_entropy, brier, ece, split)
-            for split, n, (error, cross_entropy, brier, ece) in splits
+            Observation(epoch, mixing, n, error, cross_entropy, brier, ece, split, margin)
+            for split, n, (error, cross_entropy, brier, ece), margin in splits
         ]
+
+    def _fit(self, at: int, r: int) -> Fit:
+        n = self.steps_per_epoch * self.planner.batch_size
+        loss, floor = float(self._mix_loss[at, r]), float(self._mix_floor[at, r])
+        return Fit(int(self.evaluation_epochs[at]) - 1, float(self._mixing[at, r]), n, loss, floor)
 
     @property
     def trained(self) -> Int[np.ndarray, " replicas"]:

@@ -109,6 +109,7 @@ class StackTraining:
         self._loss_sum = torch.zeros(n_replicas, device=device)
         self._metrics = torch.full((count, len(METRICS), n_replicas), torch.nan, device=device)
         self._mix_loss = torch.full((count, n_replicas), torch.nan, device=device)
+        self._mix_floor = torch.full((count, n_replicas), torch.nan, device=device)
         self._wrong = torch.zeros((count, n_replicas, len(self.data.y_test)), dtype=torch.bool, device=device)
         self._mixing = torch.zeros((count, n_replicas), dtype=torch.float64)
         columns = len(self.tracker.columns) if self.tracker else 0
@@ -226,6 +227,7 @@ class StackTraining:
             self._metrics[at] = metrics
             self._wrong[at] = wrong
             self._mix_loss[at] = self._loss_sum / self.steps_per_epoch
+            self._mix_floor[at] = self.objective.floors(plan.a, plan.b, plan.lam).mean(dim=(0, 2))
             self._mixing[at] = torch.from_numpy(plan.mixing)
         self._loss_sum.zero_()
 
@@ -278,6 +280,7 @@ class StackTraining:
             epochs=self.evaluation_epochs,
             metrics=dict(zip(METRICS, metrics, strict=True)),
             mix_loss=_on_host(self._mix_loss.T),
+            mix_floor=_on_host(self._mix_floor.T),
             mixing=_on_host(self._mixing.T),
             lr=_on_host(self._lr[torch.from_numpy(last_step).to(self._lr.device)].T),
             wrong=np.packbits(_on_host(self._wrong.permute(1, 0, 2)), axis=-1),
@@ -294,6 +297,7 @@ class StackTraining:
             "loss_sum": self._loss_sum,
             "metrics": self._metrics,
             "mix_loss": self._mix_loss,
+            "mix_floor": self._mix_floor,
             "wrong": self._wrong,
             "mixing": self._mixing,
         }

@@ -16,7 +16,7 @@ from overmix.train.stacked_model import StackedModel
 SPLITS = ("test", "val", "train")
 """``train`` is the clean training subset: what the model says about samples that it saw only in mixtures."""
 
-METRICS = tuple(f"{split}_{name}" for split in SPLITS for name in scores.Scores._fields)
+METRICS = (*(f"{split}_{name}" for split in SPLITS for name in scores.Scores._fields), "train_margin")
 
 _SAMPLES_AT_ONCE = 8192
 
@@ -75,16 +75,18 @@ class Evaluator:
         """Return the metrics, shape (len(METRICS), R), and which test samples are misclassified, shape (R, M) bool."""
         model.eval()
         rows: list[Tensor] = []
-        wrong_on_test = torch.empty(0)
+        wrong_on_test = margin = torch.empty(0)
         for split in SPLITS:
             x, y, index = self._splits[split]
             if index.shape[1] == 0:
                 rows += [torch.full((index.shape[0],), torch.nan, device=y.device)] * len(scores.Scores._fields)
                 continue
-            total, wrong = self._score(model, x, y, index)
+            total, wrong, margins = self._score(model, x, y, index, margins=split == "train")
             rows += [value.to(torch.float32) for value in scores.finish(total)]
             if split == "test":
                 wrong_on_test = wrong
+            margin = margins / index.shape[1]
+        rows.append(margin)  # of the last split, the training samples
         model.train()
         return torch.stack(rows), wrong_on_test
 
@@ -100,13 +102,19 @@ class Evaluator:
         model.train()
         return torch.cat(parts, dim=1)
 
-    def _score(self, model: StackedModel, x: Tensor, y: Tensor, index: Tensor) -> tuple[scores.ScoreSums, Tensor]:
+    def _score(
+        self, model: StackedModel, x: Tensor, y: Tensor, index: Tensor, *, margins: bool
+    ) -> tuple[scores.ScoreSums, Tensor, Tensor]:
+        """Return the sums, which samples are misclassified, and the sum of the margins, if they are asked for."""
         total, wrong = None, []
+        margin = torch.zeros(index.shape[0], device=y.device)
         for part in torch.split(index, self._chunk, dim=1):
             logits = model(self.normalization.apply_(gather(x, part)))
             labels = y.index_select(0, part.reshape(-1)).view_as(part)
             chunk, missed = scores.sums(logits, labels)
             total = chunk if total is None else scores.add(total, chunk)
             wrong.append(missed)
+            if margins:
+                margin += scores.margins(logits, labels).sum(dim=-1)
         assert total is not None  # the index is not empty
-        return total, torch.cat(wrong, dim=1)
+        return total, torch.cat(wrong, dim=1), margin

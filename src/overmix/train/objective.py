@@ -13,7 +13,7 @@ from torch import Tensor
 
 from overmix._typing import Float, Int
 from overmix.errors import ConfigError, did_you_mean
-from overmix.mix import mixed_cross_entropy
+from overmix.mix import label_entropy, mixed_cross_entropy
 
 
 class Objective(Protocol):
@@ -25,6 +25,10 @@ class Objective(Protocol):
 
     def with_gradient(self, logits: Tensor, a: Tensor, b: Tensor, lam: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean loss over the batch, shape (...,), and its gradient, shape (..., B, C)."""
+        ...
+
+    def floors(self, a: Tensor, b: Tensor, lam: Tensor) -> Tensor:
+        """Return what no model's loss of each sample is below, shape (..., B)."""
         ...
 
 
@@ -64,6 +68,12 @@ class CrossEntropy:
         gradient = log_p.exp_().scatter_add_(-1, own, -lam).scatter_add_(-1, partner, lam - 1)
         return loss, gradient.div_(logits.shape[-2])
 
+    def floors(
+        self, a: Int[Tensor, "*stack batch"], b: Int[Tensor, "*stack batch"], lam: Float[Tensor, "*stack batch"]
+    ) -> Float[Tensor, "*stack batch"]:
+        """Return the entropy of each mixed label."""
+        return label_entropy(a, b, lam)
+
 
 class SquaredError:
     """``mean_c (logits[c] - target[c])^2`` against the soft label ``lam onehot(a) + (1 - lam) onehot(b)``.
@@ -97,6 +107,12 @@ class SquaredError:
         residual = self._residual(logits, a, b, lam)
         batch, classes = logits.shape[-2:]
         return residual.square().mean(dim=(-2, -1)), residual.mul_(2 / (batch * classes))
+
+    def floors(
+        self, a: Int[Tensor, "*stack batch"], b: Int[Tensor, "*stack batch"], lam: Float[Tensor, "*stack batch"]
+    ) -> Float[Tensor, "*stack batch"]:
+        """Return 0: each soft label alone can be met exactly."""
+        return torch.zeros_like(lam)
 
     @staticmethod
     def _residual(logits: Tensor, a: Tensor, b: Tensor, lam: Tensor) -> Tensor:

@@ -18,6 +18,8 @@ class StackResult:
         epochs: the 1-based epochs after which it was looked at, shape (T,).
         metrics: per name of :data:`METRICS`, shape (R, T); NaN for a split that does not exist.
         mix_loss: mean training loss as it was optimised, over the epoch, shape (R, T).
+        mix_floor: mean entropy of the epoch's mixed labels, which no model's cross-entropy on them is below; 0 for
+            objectives without such a floor; shape (R, T).
         mixing: share of the epoch's batches that were mixed, shape (R, T).
         lr: learning rate of the epoch's last step, shape (R, T).
         wrong: misclassified test samples, one bit each, packed along the last axis, shape (R, T, ceil(M / 8)).
@@ -31,6 +33,7 @@ class StackResult:
     epochs: np.ndarray
     metrics: Mapping[str, Float[np.ndarray, "replicas evaluations"]]
     mix_loss: Float[np.ndarray, "replicas evaluations"]
+    mix_floor: Float[np.ndarray, "replicas evaluations"]
     mixing: Float[np.ndarray, "replicas evaluations"]
     lr: Float[np.ndarray, "replicas evaluations"]
     wrong: UInt8[np.ndarray, "replicas evaluations bytes"]

@@ -153,6 +153,58 @@ class Minimum(_FromCurve):
 
 
 @dataclass(frozen=True)
+class CleanMargin:
+    """Switch once the clean training samples have a mean margin of a level: they are fitted, what is left is noise.
+
+    Args:
+        level: of the mean of ``p[y] - max over c != y of p[c]``, in (-1, 1).
+    """
+
+    level: float = 0.5
+
+    def probe_epochs(self, epochs: int) -> tuple[int, ...]:
+        """Probe nowhere."""
+        return ()
+
+    def tail_epochs(self, epochs: int) -> int:
+        """Never asked."""
+        return 1
+
+    def decide(self, history: History) -> Decision:
+        """Decide from training data alone."""
+        margins = [seen.margin for seen in history.observations if seen.margin is not None]
+        if margins and margins[-1] >= self.level:
+            return Decision(history.done, f"the clean training samples have a margin of {margins[-1]:.2f}")
+        return _GO_ON
+
+
+@dataclass(frozen=True)
+class NearFloor:
+    """Switch once the training loss has come near its floor: little is left to fit but the labels of mixtures.
+
+    Args:
+        share: of the first epoch's distance to the floor that is left, in (0, 1).
+    """
+
+    share: float = 0.25
+
+    def probe_epochs(self, epochs: int) -> tuple[int, ...]:
+        """Probe nowhere."""
+        return ()
+
+    def tail_epochs(self, epochs: int) -> int:
+        """Never asked."""
+        return 1
+
+    def decide(self, history: History) -> Decision:
+        """Decide from the training loss alone."""
+        left = [fit.above_floor for fit in history.fits]
+        if left and left[-1] <= self.share * left[0]:
+            return Decision(history.done, f"the training loss is {left[-1]:.3f} above its floor")
+        return _GO_ON
+
+
+@dataclass(frozen=True)
 class CleanError(_FromCurve):
     """Switch at a multiple of the epoch at which the clean training error reaches 0."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from overmix.experiments.switch_benchmark.cells import BenchmarkCell
-from overmix.experiments.switch_benchmark.record import opened, tail_epochs
+from overmix.experiments.switch_benchmark.record import fits_of, opened, tail_epochs
 from overmix.study.cells import StackTask
 from overmix.study.files import write_bytes
 from overmix.study.prepare import training_with
@@ -26,7 +26,7 @@ SHARE = 0.2
 TAIL = 0.02
 """Length of the recorded probes' tails, as a share of the training."""
 
-SIGNALS = ("val_error", "val_cross_entropy", "val_brier", "train_error", "train_cross_entropy")
+SIGNALS = ("val_error", "val_cross_entropy", "val_brier", "train_error", "train_cross_entropy", "train_margin")
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ def record_first_run(cell: BenchmarkCell, out: Path) -> None:
         # Half precision: three digits of a score between 0 and 2.
         f"probe_{TAIL}": np.array(probes, dtype=np.float16),
         **{f"mixup_{name}": result.metrics[name].astype(np.float32) for name in SIGNALS},
+        **fits_of(result),
     }
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from overmix.study.cells import Cell, StackTask, expand
 from overmix.study.data import Dataset
 from overmix.study.files import write_bytes
 from overmix.study.prepare import execution_of, open_dataset, training_of
-from overmix.train import Execution, StackTraining
+from overmix.train import Execution, StackResult, StackTraining
 
 TAILS = (0.02, 0.05)
 """Lengths of the recorded probes' tails, as shares of the training."""
@@ -27,7 +27,15 @@ TAILS = (0.02, 0.05)
 TEST_SAMPLES = 2000
 """At most so many test samples are scored; more would cost more than the training."""
 
-SIGNALS = ("test_error", "val_error", "val_cross_entropy", "val_brier", "train_error", "train_cross_entropy")
+SIGNALS = (
+    "test_error",
+    "val_error",
+    "val_cross_entropy",
+    "val_brier",
+    "train_error",
+    "train_cross_entropy",
+    "train_margin",
+)
 
 
 def tail_epochs(share: float, epochs: int) -> int:
@@ -87,10 +95,16 @@ def _trained(cell: BenchmarkCell, training: Callable[[int | None], StackTraining
     for name in SIGNALS:
         arrays[f"mixup_{name}"] = result.metrics[name].astype(np.float32)
         arrays[f"erm_{name}"] = erm_result.metrics[name].astype(np.float32)
+    arrays |= fits_of(result)
     for share in TAILS:
         arrays[f"probe_{share}"] = probes[share]
         arrays[f"erm_probe_{share}"] = erm_probes[share]
     return arrays
+
+
+def fits_of(mixup: StackResult) -> dict[str, np.ndarray]:
+    """Return the training loss at every look, and what no model's is below."""
+    return {"mix_loss": mixup.mix_loss.astype(np.float32), "mix_floor": mixup.mix_floor.astype(np.float32)}
 
 
 FINAL = ("test_error", "test_brier", "test_ece", "val_error", "val_brier")

@@ -13,7 +13,7 @@ from overmix.experiments.switch_benchmark.baselines import SameSteps
 from overmix.experiments.switch_benchmark.cells import BenchmarkCell
 from overmix.experiments.switch_benchmark.first_run import TAIL, first_run_file
 from overmix.experiments.switch_benchmark.record import FINAL, TAILS, record_file, tail_epochs
-from overmix.switch import Decision, HeldOut, History, Observation, Policy, Probe
+from overmix.switch import Decision, Fit, HeldOut, History, Observation, Policy, Probe
 from overmix.switch.policy import Split
 
 _SPLITS: tuple[Split, ...] = ("val", "train")
@@ -92,9 +92,20 @@ class Record:
                     float(self.arrays[f"mixup_{split}_{name}"][seed, at]) for name in ("error", "cross_entropy")
                 )
                 brier = float(self.arrays["mixup_val_brier"][seed, at]) if split == "val" else float("nan")
+                margin = float(self.arrays["mixup_train_margin"][seed, at]) if split == "train" else None
                 n = self.cell.val_size if split == "val" else self.cell.train_size
-                found.append(Observation(int(epoch) - 1, 1.0, n, error, entropy, brier, float("nan"), split))
+                found.append(Observation(int(epoch) - 1, 1.0, n, error, entropy, brier, float("nan"), split, margin))
         return found
+
+    @cached_property
+    def fits(self) -> list[list[Fit]]:
+        """Per seed how well the training's own batches were fitted, in order."""
+        return [self._fits(seed) for seed in range(self.seeds)]
+
+    def _fits(self, seed: int) -> list[Fit]:
+        losses, floors = (self.arrays[f"mix_{name}"][seed].astype(np.float64) for name in ("loss", "floor"))
+        looks = zip(self.arrays["epochs"], losses.tolist(), floors.tolist(), strict=True)
+        return [Fit(int(epoch) - 1, 1.0, self.cell.train_size, loss, floor) for epoch, loss, floor in looks]
 
     def probe(self, seed: int, epoch: int, tail: int) -> Probe:
         """Return the recorded probe."""
@@ -127,7 +138,8 @@ def replay(policy: Policy | HeldOut, record: Record, seed: int) -> Outcome:
             observations.append(coming.pop(0))
         if done in wanted:
             probes.append(record.probe(seed, done, tail))
-        decision = policy.decide(History(epochs, done, tuple(observations), tuple(probes)))
+        fits = tuple(fit for fit in record.fits[seed] if fit.epoch < done)
+        decision = policy.decide(History(epochs, done, tuple(observations), tuple(probes), fits))
         if decision.switch_at is not None:
             return _outcome(decision, done, record, tail * len(probes), len(probes))
     return _outcome(Decision(epochs, "mixed to the end"), epochs, record, tail * len(probes), len(probes))

@@ -1,0 +1,75 @@
+"""LossTally: the training loss of one epoch and its floor, on the way from batches to what a policy sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from overmix.errors import DataError
+from overmix.mix import MixedTarget
+from overmix.switch.policy import Fit
+from overmix.switch.ranks import gather, world_size
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+@dataclass
+class LossTally:
+    """Sums over the batches of one epoch, on the device of the loss: nothing waits for it.
+
+    Args:
+        n: number of samples.
+        loss: sum over samples; None before the first batch.
+        floor: sum of the entropies of their labels.
+    """
+
+    n: int = 0
+    loss: Tensor | None = None
+    floor: Tensor | None = None
+
+    def add(self, loss: Tensor, target: MixedTarget) -> None:
+        """Add a batch.
+
+        Raises:
+            DataError: if the loss is not one number, or the labels are no classes.
+        """
+        if loss.numel() != 1:
+            raise DataError(f"observe_loss: the loss has shape {tuple(loss.shape)}: give the mean over the batch")
+        n = target.lam.shape[0]
+        own, floor = loss.detach().reshape(()).double() * n, target.entropy().sum().double()
+        self.n += n
+        self.loss = own if self.loss is None else self.loss + own
+        self.floor = floor if self.floor is None else self.floor + floor.to(self.floor.device)
+
+    def fit(self, epoch: int, mixing: float) -> Fit | None:
+        """Return the means, or None if nothing was told."""
+        if self.loss is None or self.floor is None:
+            return None
+        return Fit(epoch, mixing, self.n, float(self.loss) / self.n, float(self.floor) / self.n)
+
+    def pooled(self) -> LossTally:
+        """Return the sums over all ranks, the same on each of them; every rank must call it."""
+        if world_size() == 1:
+            return self
+        return self.from_plain(torch.stack(gather(self._vector())).sum(0).tolist())
+
+    def plain(self) -> list[float]:
+        """Return it as numbers."""
+        return [float(value) for value in self._vector()]
+
+    @classmethod
+    def from_plain(cls, saved: list[float]) -> Self:
+        """Undo :meth:`plain`."""
+        if not saved[0]:
+            return cls()
+        loss, floor = torch.tensor(saved[1:], dtype=torch.float64)
+        return cls(int(saved[0]), loss, floor)
+
+    def _vector(self) -> Tensor:
+        zero = torch.zeros((), dtype=torch.float64)
+        loss, floor = (zero if value is None else value.cpu() for value in (self.loss, self.floor))
+        return torch.stack([zero + self.n, loss, floor])
