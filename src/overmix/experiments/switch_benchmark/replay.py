@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from overmix._typing import Float, Int
-from overmix.experiments.switch_benchmark.baselines import SameSteps
 from overmix.experiments.switch_benchmark.cells import BenchmarkCell
 from overmix.experiments.switch_benchmark.first_run import TAIL, first_run_file
 from overmix.experiments.switch_benchmark.record import FINAL, TAILS, record_file, tail_epochs
@@ -17,6 +16,14 @@ from overmix.switch import Decision, HeldOut, History, Observation, Policy, Prob
 from overmix.switch.policy import Split
 
 _SPLITS: tuple[Split, ...] = ("val", "train")
+
+
+@dataclass(frozen=True)
+class SameSteps(HeldOut):
+    """As it is, but the second run switches after as many steps as the first, not after as many epochs.
+
+    To the nearest epoch of the grid, on the log axis.
+    """
 
 
 @dataclass(frozen=True)
