@@ -10,7 +10,15 @@ from typer.testing import CliRunner
 from overmix.cli.app import app
 from overmix.experiments.marked import with_part
 from overmix.experiments.switch_benchmark import page
-from overmix.experiments.switch_benchmark.baselines import (
+from overmix.experiments.switch_benchmark.cells import CELLS, CHOSEN_ON, BenchmarkCell
+from overmix.experiments.switch_benchmark.evaluate import POLICIES, evaluate, judge, margin
+from overmix.experiments.switch_benchmark.first_run import SHARE, record_first_run
+from overmix.experiments.switch_benchmark.record import opened, record, record_file
+from overmix.experiments.switch_benchmark.replay import Record, SameSteps, replay
+from overmix.study.cells import StackTask
+from overmix.study.prepare import training_with
+from overmix.switch import AutoSwitch, HeldOut, History, Observation
+from overmix.switch.policies.baselines import (
     CleanError,
     CleanMargin,
     Fixed,
@@ -19,17 +27,8 @@ from overmix.experiments.switch_benchmark.baselines import (
     Minimum,
     NearFloor,
     Patience,
-    SameSteps,
     Turned,
 )
-from overmix.experiments.switch_benchmark.cells import CELLS, CHOSEN_ON, BenchmarkCell
-from overmix.experiments.switch_benchmark.evaluate import POLICIES, evaluate, judge, margin
-from overmix.experiments.switch_benchmark.first_run import SHARE, record_first_run
-from overmix.experiments.switch_benchmark.record import opened, record, record_file
-from overmix.experiments.switch_benchmark.replay import Record, replay
-from overmix.study.cells import StackTask
-from overmix.study.prepare import training_with
-from overmix.switch import AutoSwitch, HeldOut, History, Observation
 
 SMALL = BenchmarkCell("digits", 80, 16, val_size=40)
 

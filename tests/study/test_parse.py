@@ -15,6 +15,7 @@ MAPPING = "write keys with values, {key: value}, or leave it out"
 MARKS = "use a list of epochs (integers >= 1) or shares of the training (0.5)"
 RECIPE = "write one recipe, with its parameters or without: {Mixup: {alpha: 0.4}}"
 ALPHA = "use a number >= 0 (0 mixes nothing, 1 is uniform, inf is halves)"
+PHASES = "a study trains one recipe per condition; phases drive a loop of your own: overmix.Epochs(300, mix=overmix.switch.Phases(...)), see docs/loop.md"
 OFF_AT = "use a number of epochs (128) or a share of all epochs (0.5)"
 
 
@@ -70,6 +71,12 @@ REFUSED = [
     (compare(schedule={"of_at": 1}), "compare[Mixup].schedule = 'of_at': did you mean off_at? known: *"),
     (compare(data={"name": "nope"}), "compare[Mixup].data.name = 'nope': *known: *"),
     (train(augment={"crops": 3}), "train.augment.crops = 3: unknown key, did you mean crop? known: crop, flip"),
+    # Phases are known, and belong elsewhere, under whichever key they are looked for.
+    (compare(name="P", phases=[[0, "Mixup"], [0.8, None]]), "compare[P].phases = [[0, 'Mixup'], [0.8, None]]: " + PHASES),
+    (compare(phases=None), "compare[0].phases = None: " + PHASES),
+    (compare(schedule="phases"), "compare[0].schedule = 'phases': " + PHASES),
+    (compare(schedule={"phases": [[0, "Mixup"]]}), "compare[0].schedule = {'phases': [[0, 'Mixup']]}: " + PHASES),
+    (compare(recipe={"Phases": {"parts": []}}), "compare[Phases].recipe = {'Phases': {'parts': []}}: " + PHASES),
     # Values of the wrong kind.
     (train(track=["gradient"]), "train.track[0] = 'gradient': use a list of gradient_norm and memorization, each once"),
     (train(track=["memorization"] * 2), "train.track = *: use a list of gradient_norm and memorization, each once"),

@@ -123,6 +123,8 @@ def chart_config(look: Look, strokes: Sequence[Stroke]) -> dict[str, Any]:
         "axisX": {"grid": False, "titlePadding": 8, "labelFlush": False, "tickSize": 5},
         "axisY": {"domain": False, "ticks": False, "labelPadding": 8, "title": None},
         "legend": {"labelColor": look.ink, "labelFontSize": 11, "symbolType": "stroke", "symbolStrokeWidth": 2.5},
+        "line": {"color": look.ink},
+        "point": {"color": look.ink},
         "rule": {"color": look.ink},
         "text": {"color": look.ink},
         "style": {

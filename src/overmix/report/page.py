@@ -36,6 +36,7 @@ from overmix.report.charts import (
 )
 from overmix.report.look import DARK, FONT, LIGHT, chart_config, css_variables
 from overmix.report.reading import Report
+from overmix.report.search import search_table, search_words
 
 MAX_PLAIN_CSV = 900_000  # bytes; longer curves are embedded compressed
 MAX_CSV = 6_000_000  # bytes, compressed; longer ones stay in the run directory
@@ -88,6 +89,8 @@ def render(report: Report, parts: Sequence[Section], stills: dict[str, str]) -> 
         price=tables.price_table(report),
         comparisons=tables.comparison_table(report),
         rules=tables.rule_table(report),
+        search=search_table(report),
+        search_words=search_words(report),
         seeds=tables.seed_table(report),
         truth=truth_words(report),
         has_erm=any(c.role == "erm" for c in report.conditions),

@@ -118,6 +118,31 @@ class Advice:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Where a policy switches each seed's run of Mixup, and what that is behind the best switch; errors are fractions.
+
+    ``trained``: these runs were trained; else they are read off the search. ``cost``: in runs.
+    """
+
+    policy: str
+    switch_at: tuple[int, ...]
+    error: float | None
+    regret: Estimate
+    cost: float | None
+    trained: bool = False
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search for the switch: the best one of its grid, and what policies choose; over ``n_seeds`` seeds."""
+
+    best_at: int
+    best_error: float
+    choices: tuple[Choice, ...]
+    n_seeds: int
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that the charts and the page show."""
 
@@ -133,6 +158,7 @@ class Report:
     own_bands: frozenset[str]
     diverged: tuple[tuple[str, int], ...]
     floor: Mapping[str, float]
+    search: Search | None = None
 
     @property
     def epochs(self) -> int:
@@ -230,6 +256,25 @@ def _advice(row: Mapping[str, Any]) -> Advice:
     )
 
 
+def _search(row: Mapping[str, Any]) -> Search:
+    return Search(
+        best_at=int(row["oracle"]["switch_at"]),
+        best_error=float(row["oracle"]["error"]),
+        choices=tuple(
+            Choice(
+                policy=str(choice["policy"]),
+                switch_at=tuple(int(epoch) for epoch in choice["switch_at"]),
+                error=number_or_none(choice["error"]),
+                regret=_estimate(choice, "regret"),
+                cost=number_or_none(choice["cost"]),
+                trained=bool(choice["trained"]),
+            )
+            for choice in row["rows"]
+        ),
+        n_seeds=len(row["seeds"]),
+    )
+
+
 def read(result: StudyLike) -> Report:
     """Read a study's result for showing; the order of conditions is that of the summary."""
     rows = result.summary.get("conditions", [])
@@ -249,4 +294,5 @@ def read(result: StudyLike) -> Report:
         own_bands=own,
         diverged=tuple((str(c), int(s)) for c, s in diverged.rows()),
         floor=dict(result.floor or {}),
+        search=_search(result.summary["policies"]) if result.summary.get("policies") else None,
     )

@@ -53,6 +53,7 @@ def parse_study(content: Any, *, allow_code: bool = False) -> StudySpec:
     if not isinstance(content, Mapping):
         raise ConfigError("study", content, "write a mapping of keys such as data, model, train, compare, seeds")
     content = plain(content)
+    _refuse_phases(content)
     try:
         spec = StudySpec.model_validate(content)
     except ValidationError as error:
@@ -62,6 +63,29 @@ def parse_study(content: Any, *, allow_code: bool = False) -> StudySpec:
     for condition in (ConditionSpec(), *spec.compare):
         _check_condition(spec, condition, allow_code=allow_code)
     return spec
+
+
+_PHASES = (
+    "a study trains one recipe per condition; phases drive a loop of your own: "
+    "overmix.Epochs(300, mix=overmix.switch.Phases(...)), see docs/loop.md"
+)
+
+
+def _refuse_phases(content: Mapping[str, Any]) -> None:
+    """Say where recipes that follow each other are trained, whichever key they were looked for under.
+
+    A stack mixes in one space from its first step to its last, and floor, advice and shared beginnings are those of one
+    recipe.
+    """
+    entries = content.get("compare")
+    for number, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if not isinstance(entry, Mapping):
+            continue
+        for key in ("phases", "recipe", "schedule"):
+            value = entry.get(key)
+            named = next(iter(value), None) if isinstance(value, Mapping) else value
+            if key in entry and (key == "phases" or (isinstance(named, str) and named.lower() == "phases")):
+                raise ConfigError(f"{condition_label(entry, number)}.{key}", value, _PHASES)
 
 
 def _check_condition(spec: StudySpec, condition: ConditionSpec, *, allow_code: bool) -> None:

@@ -9,7 +9,6 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from overmix.diagnose import (
     Comparison,
@@ -21,7 +20,9 @@ from overmix.diagnose import (
     holm,
     paired_difference,
 )
+from overmix.study.choices import policy_choices
 from overmix.study.floors import condition_floor
+from overmix.study.interval import t_interval
 from overmix.study.plain import canonical, digest
 from overmix.study.roles import roles_of, switch_epoch_of
 from overmix.study.spec import ConditionSpec, StudySpec, TrainSpec
@@ -116,6 +117,7 @@ def summarise(spec: StudySpec, cells: Sequence[CellResult], marks: Mapping[str, 
         "comparisons": _comparison_rows(comparisons),
         "advice": _advice(conditions, diagnoses, comparisons),
         "best": min(finals, key=finals.__getitem__) if finals else None,
+        "policies": _choices(conditions),
         "floor": _floors(conditions),
         "epochs": max(condition.epochs for condition in conditions),
         "n_test": int(cells[0].wrong.shape[-1]),
@@ -131,6 +133,18 @@ def _steps(cells: Sequence[CellResult]) -> dict[str, int]:
     alone = [cell.steps_per_epoch * int(cell.content["train"]["epochs"]) * cell.cost for cell in cells]
     shared = sum(cell.steps_per_epoch * cell.forked_at for cell in cells)
     return {"trained": round(sum(alone) - shared), "separate": round(sum(alone))}
+
+
+def _choices(conditions: Sequence[Condition]) -> dict[str, Any] | None:
+    """Return what policies would have chosen, where the study switches its first run of Mixup off at several epochs."""
+    trunk = next((c for c in conditions if c.role == "mixup"), None)
+    if trunk is None:
+        return None
+    recipe = trunk.cells[0].content["recipe"]
+    own = [c for c in conditions if c.cells[0].content["recipe"] == recipe]
+    off_at = [(switch_epoch_of(c.spec, c.epochs) or 0, c.cells) for c in own if c.role == "switched"]
+    erm = [(0, c.cells) for c in conditions if c.role == "erm"]
+    return policy_choices(trunk.cells, dict(erm + off_at), {c.name: c.cells for c in own if c.role == "auto"})
 
 
 def _row(condition: Condition, diagnosis: Diagnosis | None) -> dict[str, Any]:
@@ -215,7 +229,7 @@ def _lowest_loss(alive: Sequence[CellResult]) -> dict[str, Any] | None:
         "epochs": [int(cell.epochs[i]) for cell, i in zip(alive, at, strict=True)],
         "loss": float(loss.mean()),
         "error": float(error.mean()),
-        "error_ci": _t_interval(error),
+        "error_ci": t_interval(error),
     }
 
 
@@ -241,16 +255,8 @@ def _final_scores(alive: Sequence[CellResult]) -> dict[str, Any]:
     for name in ("cross_entropy", "brier", "ece"):
         values = np.array([cell.values[f"test_{name}"][-1] for cell in alive])
         out[f"final_{name}"] = float(values.mean()) if len(values) else None
-        out[f"final_{name}_ci"] = _t_interval(values)
+        out[f"final_{name}_ci"] = t_interval(values)
     return out
-
-
-def _t_interval(values: np.ndarray, level: float = 0.95) -> list[float] | None:
-    """Return Student's interval of the mean over seeds, or ``None`` for fewer than two."""
-    if len(values) < 2:
-        return None
-    half = float(special.stdtrit(len(values) - 1, (1 + level) / 2) * values.std(ddof=1) / math.sqrt(len(values)))
-    return [float(values.mean()) - half, float(values.mean()) + half]
 
 
 def _compare(conditions: Sequence[Condition]) -> dict[tuple[str, str], Comparison]:

@@ -11,21 +11,20 @@ import numpy as np
 from scipy import special
 
 from overmix.diagnose import holm
-from overmix.experiments.switch_benchmark.baselines import (
+from overmix.experiments.switch_benchmark.cells import CELLS, BenchmarkCell, Split
+from overmix.experiments.switch_benchmark.first_run import SHARE
+from overmix.experiments.switch_benchmark.record import record_file
+from overmix.experiments.switch_benchmark.replay import Record, SameSteps, replay
+from overmix.switch import AutoSwitch, HeldOut, Policy
+from overmix.switch.policies.baselines import (
     CleanError,
     Fixed,
     GeneralizationLoss,
     IncToDec,
     Minimum,
     Patience,
-    SameSteps,
     Turned,
 )
-from overmix.experiments.switch_benchmark.cells import CELLS, BenchmarkCell, Split
-from overmix.experiments.switch_benchmark.first_run import SHARE
-from overmix.experiments.switch_benchmark.record import record_file
-from overmix.experiments.switch_benchmark.replay import Record, replay
-from overmix.switch import AutoSwitch, HeldOut, Policy
 
 POLICIES: dict[str, Policy | HeldOut] = {
     "ERM": Fixed(0.0),

@@ -9,14 +9,22 @@ from pathlib import Path
 import numpy as np
 
 from overmix._typing import Float, Int
-from overmix.experiments.switch_benchmark.baselines import SameSteps
 from overmix.experiments.switch_benchmark.cells import BenchmarkCell
 from overmix.experiments.switch_benchmark.first_run import TAIL, first_run_file
 from overmix.experiments.switch_benchmark.record import FINAL, TAILS, record_file, tail_epochs
-from overmix.switch import Decision, Fit, HeldOut, History, Observation, Policy, Probe
+from overmix.switch import Fit, HeldOut, Observation, Policy, Probe
 from overmix.switch.policy import Split
+from overmix.switch.replay import replay as replay_policy
 
 _SPLITS: tuple[Split, ...] = ("val", "train")
+
+
+@dataclass(frozen=True)
+class SameSteps(HeldOut):
+    """As it is, but the second run switches after as many steps as the first, not after as many epochs.
+
+    To the nearest epoch of the grid, on the log axis.
+    """
 
 
 @dataclass(frozen=True)
@@ -129,30 +137,18 @@ def replay(policy: Policy | HeldOut, record: Record, seed: int) -> Outcome:
     if isinstance(policy, HeldOut):
         return _replay_both(policy, record, seed)
     epochs, grid = record.cell.epochs, record.grid
-    wanted, tail = set(policy.probe_epochs(epochs)), policy.tail_epochs(epochs)
-    observations: list[Observation] = []
-    probes: list[Probe] = []
-    coming = list(record.observations[seed])
-    for done in sorted({0, *(int(e) for e in record.arrays["epochs"]), *(int(e) for e in grid)}):
-        while coming and coming[0].epoch < done:
-            observations.append(coming.pop(0))
-        if done in wanted:
-            probes.append(record.probe(seed, done, tail))
-        fits = tuple(fit for fit in record.fits[seed] if fit.epoch < done)
-        decision = policy.decide(History(epochs, done, tuple(observations), tuple(probes), fits))
-        if decision.switch_at is not None:
-            return _outcome(decision, done, record, tail * len(probes), len(probes))
-    return _outcome(Decision(epochs, "mixed to the end"), epochs, record, tail * len(probes), len(probes))
-
-
-def _outcome(decision: Decision, done: int, record: Record, in_tails: int, probes: int) -> Outcome:
-    epochs, grid = record.cell.epochs, record.grid
-    wanted = decision.switch_at
-    assert wanted is not None
-    switch_at = int(grid[np.searchsorted(grid, wanted)])
-    # Going back discards what was trained since; going on until the grid's next epoch discards nothing.
-    trained = max(done, switch_at) + (epochs - switch_at)
-    return Outcome(switch_at, done, probes, (trained + in_tails) / epochs, decision.reason)
+    found = replay_policy(
+        policy,
+        epochs,
+        record.observations[seed],
+        also_at=grid.tolist(),
+        probe=lambda epoch, tail: record.probe(seed, epoch, tail),
+        fits=record.fits[seed],
+    )
+    at = int(grid[np.searchsorted(grid, found.switch_at)])
+    # Going on until the grid's next epoch discards nothing.
+    cost = replace(found, switch_at=at).cost(epochs, policy.tail_epochs(epochs))
+    return Outcome(at, found.done, found.probes, cost, found.reason)
 
 
 def _replay_both(how: HeldOut, record: Record, seed: int) -> Outcome:

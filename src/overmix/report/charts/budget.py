@@ -69,7 +69,7 @@ def _spec(report: Report, families: list[list[Condition]], alt: str) -> dict[str
     layers: list[Layer] = [
         {"mark": {"type": "line", "style": "leader"}, "encoding": {"y": y, "detail": family}},
         {
-            "mark": {"type": "rule", "style": "whisker", "strokeWidth": 3},
+            "mark": {"type": "rule", "style": "whisker"},
             "encoding": {"y": quantitative("lo") | {"scale": {"zero": False}}, "y2": {"field": "hi"}, "color": color},
         },
         {"mark": {"type": "point", "style": "dot", "size": 80}, "encoding": {"y": y, "color": color}},

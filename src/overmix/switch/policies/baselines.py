@@ -1,4 +1,4 @@
-"""Policies that others use to stop, here to switch: what the benchmark compares with."""
+"""Policies that others use to stop, here to switch: what the benchmark and the search for a switch compare with."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Literal
 import numpy as np
 
 from overmix.diagnose import diagnose_curve
-from overmix.switch import Decision, HeldOut, History
-from overmix.switch.policy import Split
+from overmix.switch.policy import Decision, History, Split
 
 Signal = Literal["error", "cross_entropy", "brier"]
 
@@ -33,14 +32,6 @@ class Fixed:
     def decide(self, history: History) -> Decision:
         """Decide at the start."""
         return Decision(round(self.share * history.epochs), "fixed")
-
-
-@dataclass(frozen=True)
-class SameSteps(HeldOut):
-    """As it is, but the second run switches after as many steps as the first, not after as many epochs.
-
-    To the nearest epoch of the grid, on the log axis.
-    """
 
 
 @dataclass(frozen=True)

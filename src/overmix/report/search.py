@@ -1,0 +1,86 @@
+"""What policies choose in a search for the switch, and what the search cost, in words and numbers."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from overmix.report.numbers import NONE, count, decimal, percent, points, points_range
+from overmix.report.reading import Choice, Report
+from overmix.report.tables import Table
+
+BEST = "best switch of the grid"
+
+
+def search_table(report: Report) -> Table | None:
+    """Return where each policy switches and what that costs; ``None`` if the study is no search."""
+    search = report.search
+    if search is None:
+        return None
+    best = [BEST, count(search.best_at), percent(search.best_error, report.digits), NONE, NONE]
+    rows = [
+        [
+            choice.policy,
+            choice_range(choice),
+            percent(choice.error, report.digits),
+            _behind(choice),
+            decimal(choice.cost, 2),
+        ]
+        for choice in search.choices
+    ]
+    seeds = f"{search.n_seeds} seed{'' if search.n_seeds == 1 else 's'}"
+    return Table(
+        f"Where policies switch Mixup off, and how these runs end; {seeds}",
+        ["Policy", "Switch epoch: median (range)", "Final error", "Behind the best, points", "Cost, runs"],
+        [best, *rows],
+    )
+
+
+def choice_range(choice: Choice) -> str:
+    """Write the switch epochs of a policy over seeds.
+
+    Example:
+        >>> from overmix.report.reading import Estimate
+        >>> choice_range(Choice("patience", (64, 32, 128), 0.06, Estimate(), 1.0))
+        '64 (32–128)'
+    """
+    if not choice.switch_at:
+        return NONE
+    low, high = min(choice.switch_at), max(choice.switch_at)
+    middle = f"{median(choice.switch_at):,g}"
+    return middle if low == high else f"{middle} ({count(low)}–{count(high)})"
+
+
+def _behind(choice: Choice) -> str:
+    interval = points_range(choice.regret.lo, choice.regret.hi)
+    return points(choice.regret.value) if interval == NONE else f"{points(choice.regret.value)} ({interval})"
+
+
+def search_words(report: Report) -> str:
+    """Say how the table came about, and what the search cost against runs of their own."""
+    search = report.search
+    if search is None:
+        return ""
+    trained = [choice.policy for choice in search.choices if choice.trained]
+    parts = ["Policies are asked about the runs of Mixup; between epochs of the grid the final error is interpolated."]
+    if trained:
+        parts.append(f"What {' and '.join(trained)} decided was trained.")
+    if any(choice.policy == "patience" for choice in search.choices):
+        parts.append("Patience and turning point look at the validation Brier score.")
+    else:
+        parts.append("No samples were held out, so that there are no policies that look at them.")
+    parts.append(
+        "Brackets: 95 % intervals (Student's t, paired over seeds). The best switch was chosen on the test set."
+    )
+    return " ".join([*parts, _cost(report)]).strip()
+
+
+def _cost(report: Report) -> str:
+    steps = report.summary.get("steps") or {}
+    one = next((c.steps for c in report.conditions if c.role == "mixup" and c.steps), None)
+    if not steps or not one:
+        return ""
+    trained, separate = steps["trained"], steps["separate"]
+    said = f"The whole study trained {count(trained)} optimizer steps, as many as {trained / one:.1f} runs"
+    if trained == separate:
+        return f"{said}; no beginnings were shared, so that separate runs would have been as dear."
+    return f"{said}; separate runs would have taken {count(separate)}, {100 * (separate / trained - 1):.0f} % more."
