@@ -69,6 +69,68 @@ def test_within_the_noise_the_guess_decides():
     assert policy.decide(seen).switch_at in (375, 500, 750)
 
 
+def in_pure_noise(seed, policy, spread=0.3):
+    """Ask after each of nine probes that are equally good, as a run does; return the epochs done and the decision."""
+    rng = np.random.default_rng(seed)
+    hard, epochs = rng.uniform(0, 0.5, size=200), policy.probe_epochs(1000)
+    probes = tuple(Probe(epoch, 20, tuple((hard + spread * rng.normal(size=200)).tolist())) for epoch in epochs)
+    for count in range(1, 10):
+        decision = policy.decide(History(1000, epochs[count - 1], (), probes[:count]))
+        if decision.switch_at is not None:
+            return epochs[count - 1], decision
+    raise AssertionError("after the last probe it decides")
+
+
+def test_asked_probe_by_probe_noise_seldom_decides_before_the_guess():
+    done = np.array([in_pure_noise(seed, AutoSwitch())[0] for seed in range(300)])
+    # Three in a row beyond two standard errors of the same kept probe: it must have been lucky itself.
+    assert (done < 500).mean() < 0.05
+
+
+def test_three_clearly_worse_probes_in_a_row_decide_before_the_guess():
+    policy = AutoSwitch()
+    seen = history(0.3, 0.1, 0.2, 0.2, policy=policy)
+    assert policy.decide(seen).switch_at is None
+    decision = policy.decide(history(0.3, 0.1, 0.2, 0.2, 0.2, policy=policy))
+    assert (decision.switch_at, decision.keep) == (31, 31)
+    # Without any noise the smallest difference is clear.
+    assert policy.decide(history(0.3, 0.1, 0.2, 0.2, 0.1001, policy=policy)).switch_at == 31
+    noisy = np.random.default_rng(0).normal(0, 1, size=(5, 200))
+    probes = tuple(
+        Probe(epoch, 20, tuple((level + row).tolist()))
+        for epoch, level, row in zip(policy.probe_epochs(1000)[:5], (0.3, 0.1, 0.2, 0.2, 0.2), noisy, strict=True)
+    )
+    assert policy.decide(History(1000, probes[-1].epoch, (), probes)).switch_at is None
+
+
+def test_the_reason_names_the_lowest_probe_and_what_settled():
+    for seed in range(40):
+        policy, epochs = AutoSwitch(), AutoSwitch().probe_epochs(1000)
+        done, decision = in_pure_noise(seed, policy)
+        rng = np.random.default_rng(seed)
+        hard = rng.uniform(0, 0.5, size=200)
+        scores = [float((hard + 0.3 * rng.normal(size=200)).mean()) for _ in epochs][: epochs.index(done) + 1]
+        kept, lowest = epochs.index(decision.switch_at), int(np.argmin(scores))
+        assert decision.reason.startswith(f"Brier score {scores[kept]:.4f} after {epochs[kept]} epochs of Mixup is ")
+        if kept != lowest:
+            assert f"behind the lowest, {scores[lowest]:.4f} after {epochs[lowest]}" in decision.reason
+            assert "nearer to the guess of 500, which settles what is not clear" in decision.reason
+        else:
+            assert f"is the lowest of {len(scores)} probes" in decision.reason
+    first = AutoSwitch().decide(history(0.1, 0.2, 0.3, 0.4, policy=AutoSwitch()))
+    assert first.switch_at == 16
+    assert first.reason.endswith("is the lowest of 4 probes, and the first: mixing longer gains nothing")
+
+
+def test_plain_training_from_the_start_may_be_a_candidate():
+    policy = AutoSwitch(shares=(0, 0.25, 0.5, 0.75))
+    assert policy.probe_epochs(100) == (0, 25, 50, 75)
+    decision = policy.decide(history(0.1, 0.2, 0.3, 0.4, policy=policy, epochs=100))
+    assert decision.switch_at == 0
+    assert policy.decide(history(0.4, 0.1, 0.2, 0.3, policy=policy, epochs=100)).switch_at == 25
+    assert AutoSwitch(shares=(0, 0.5), pull=0).decide(history(0.4, 0.1, policy=policy)).switch_at == 250
+
+
 def test_as_long_as_later_probes_are_better_it_goes_on():
     policy = AutoSwitch()
     falling = [0.5 - 0.05 * k for k in range(8)]

@@ -141,6 +141,11 @@ class Outcome:
         """Return the probes beside the best one."""
         return beside_the_best(self.probes)
 
+    @property
+    def clear(self) -> bool:
+        """Whether any probe is worse than the best one beyond chance; if none is, the samples did not decide."""
+        return any(row.worse for row in self.rows())
+
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON; what is no number (the standard error of one sample, scores that diverged) is None."""
         return {
@@ -150,6 +155,7 @@ class Outcome:
             "reason": self.reason,
             "n": self.n,
             "probes": [_without_nan(asdict(row)) for row in self.rows()],
+            "clear": self.clear,
             "safe_epochs": list(safe_epochs(self.rows())),
             "observations": [_without_nan(asdict(seen)) for seen in self.observations],
             "spent": self.spent,
@@ -161,6 +167,8 @@ class Outcome:
         if self.probes:
             lines.append(table(self.rows(), self.n))
             lines.append(f"Not clearly worse than the lowest: {_listed(safe_epochs(self.rows()))}.")
+            if len(self.probes) > 1 and not self.clear:
+                lines.append("The samples do not decide: no probe is clearly better than another, any would have done.")
         lines.append(f"Price: {self.spent} epochs trained, {self.cost:.2f} times one run of {self.epochs}.")
         return "\n".join(lines)
 

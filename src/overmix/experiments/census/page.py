@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from overmix.errors import ConfigError, OvermixError
+from overmix.errors import ConfigError, DataError, OvermixError
 from overmix.experiments.census.cards import with_section
 from overmix.experiments.census.cells import (
     CELLS,
@@ -75,6 +75,8 @@ def read_rows(folder: Path) -> tuple[list[Found], list[str]]:
 
 def page(rows: Sequence[Found], missing: Sequence[str]) -> str:
     """Return the page as Markdown."""
+    if not rows:
+        raise DataError(f"none of {', '.join(missing)} is measured as it is now: run overmix census first")
     seeds = sorted({row["n_seeds"] for row in rows})
     number = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     absent = ["", f"**Not measured yet:** {', '.join(missing)}."] if missing else []

@@ -9,7 +9,8 @@ from typing import Literal
 
 from overmix.experiments.census.task import Task
 from overmix.mix import Recipe
-from overmix.switch import Schedule, always
+from overmix.switch import AutoSwitch, Schedule, always
+from overmix.switch.policies.auto import RULE
 
 SHARES = (1 / 24, 1 / 12, 1 / 6, 1 / 3, 2 / 3)
 """Where the recipe is switched off, as shares of the training, beside never on and never off: log-spaced, with 1/3."""
@@ -79,7 +80,7 @@ class Row:
         """Return what tells this row from another version of itself."""
         controls = {name: (_says(c.recipe), repr(c.schedule)) for name, c in self.controls.items()}
         plain = () if self.erm == "off@0" else (self.erm,)
-        said = repr((self.name, _says(self.recipe), repr(self.task), controls, self.grid, *plain))
+        said = repr((self.name, _says(self.recipe), repr(self.task), controls, self.grid, *plain, AutoSwitch(), RULE))
         return hashlib.sha256(said.encode()).hexdigest()[:10]
 
 

@@ -19,8 +19,11 @@ SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
 _LOOKS_FOR_A_MINIMUM = 5
 """Fewer looks at a run's own curve say nothing about where it turns."""
 
-_GIVE_UP = 3
-"""Probes in a row that are worse, before the guess is reached, after which nothing better is expected."""
+RULE = 2
+"""Raised whenever a history may give another decision than before: kept with results that depend on it."""
+
+_GIVE_UP, _CLEARLY = 3, 2.0
+"""So many probes in a row, each worse by so many standard errors, end it before the guess: nothing better comes."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,11 @@ class AutoSwitch:
     at either end: differences below the standard error ``se`` of a paired difference are therefore settled by a guess
     ``t0``, the share ``guess`` of the training, drawn by ``blend`` towards the minimum of the run's own smoothed Brier
     curve. It never outweighs ``limit`` standard errors: what is clear from the scores is not overruled. Once the guess
-    is passed, its own curve's minimum lies behind, and a probe was worse than the best, the run goes back to the best
-    and trains on without mixing.
+    is passed, its own curve's minimum lies behind, and a later probe did not replace the one that is kept, the run goes
+    back to that one and trains on without mixing; sooner if three probes in a row are worse by two standard errors.
+
+    It always names an epoch. Where no probe is clearly better than another, the reason says that the guess settled it;
+    where the first probe is the best, that there is little to gain from mixing.
 
     Args:
         tail: length of a tail as a share of the training; at least two epochs are trained.
@@ -42,7 +48,8 @@ class AutoSwitch:
         blend: weight of the own curve's minimum in the guess, in [0, 1], on the log axis.
         limit: how many standard errors the guess may outweigh, >= 0; ``inf`` for no limit.
         wait: it decides no earlier than ``wait`` times the epoch of its own curve's minimum.
-        shares: where to probe, as shares of the training, increasing, in (0, 1).
+        shares: where to probe, as shares of the training, increasing, in [0, 1). A share of 0 makes plain training from
+            the start a candidate ("no Mixup"); after a short tail it seldom looks as good as it would become.
 
     Raises:
         ConfigError: if a setting cannot work.
@@ -74,12 +81,12 @@ class AutoSwitch:
         if not 0 <= self.wait < math.inf:
             raise ConfigError("wait", self.wait, "use a number >= 0")
         increasing = all(a < b for a, b in zip(self.shares, self.shares[1:], strict=False))
-        if not self.shares or not increasing or not 0 < self.shares[0] or not self.shares[-1] < 1:
-            raise ConfigError("shares", self.shares, "use increasing shares of the training in (0, 1)")
+        if not self.shares or not increasing or not 0 <= self.shares[0] or not self.shares[-1] < 1:
+            raise ConfigError("shares", self.shares, "use increasing shares of the training in [0, 1)")
 
     def probe_epochs(self, epochs: int) -> tuple[int, ...]:
         """Return the epochs of Mixup after which it probes."""
-        return tuple(sorted({max(1, round(share * epochs)) for share in self.shares} - {epochs}))
+        return tuple(sorted({max(1, round(share * epochs)) if share else 0 for share in self.shares} - {epochs}))
 
     def tail_epochs(self, epochs: int) -> int:
         """Return the length of a tail in epochs."""
@@ -93,18 +100,16 @@ class AutoSwitch:
         if not probes:
             return Decision(None, "no probe yet")
         kept = _kept(self, history.epochs, probes, _until(history, probes[-1].epoch))
-        found, later = probes[kept], len(probes) - 1 - kept
-        said = f"Brier score {found.score:.4f} after {found.epoch} epochs of Mixup"
-        if len(probes) == len(planned) or history.done >= history.epochs:
-            return Decision(found.epoch, f"{said}: the best of all {len(probes)} probes", keep=found.epoch)
+        found = probes[kept]
         turn = own_minimum(history.observations)
+        guess = self._guess(history.epochs, turn)
+        reason = _reason(found, probes, guess)
         # A hair below the guess counts as there: epochs are whole.
-        reached = probes[-1].epoch >= 0.99 * self._guess(history.epochs, turn)
-        passed = reached and history.done >= self.wait * (turn or 0)
-        if (passed and later >= 1) or later >= _GIVE_UP:
-            reason = f"{said}: the best of {len(probes)} probes, and later ones were worse"
+        passed = probes[-1].epoch >= 0.99 * guess and history.done >= self.wait * (turn or 0)
+        over = len(probes) == len(planned) or history.done >= history.epochs
+        if over or (passed and found is not probes[-1]) or _hopeless(found, probes[kept + 1 :]):
             return Decision(found.epoch, reason, keep=found.epoch)
-        return Decision(None, f"{said}: the best so far", keep=found.epoch)
+        return Decision(None, f"{reason}, so far", keep=found.epoch)
 
     def _guess(self, epochs: int, turn: float | None) -> float:
         """Return the epoch t0 that probes within the noise are settled by."""
@@ -116,7 +121,7 @@ class AutoSwitch:
     def _costs(self, probes: Sequence[Probe], guess: float) -> np.ndarray:
         """Return the probes' scores with the pull towards the guess."""
         scores = np.array([probe.score for probe in probes])
-        distance = np.log2(np.array([probe.epoch for probe in probes]) / guess)
+        distance = np.log2(np.array([max(probe.epoch, 1) for probe in probes]) / guess)
         pulls = np.minimum(self.pull * distance**2, self.limit)
         costs: np.ndarray = scores + _noise(probes, int(scores.argmin())) * pulls
         return costs
@@ -136,6 +141,32 @@ def _kept(policy: AutoSwitch, epochs: int, probes: tuple[Probe, ...], looks: tup
         if costs[newest] < costs[kept]:
             kept = newest
     return kept
+
+
+def _hopeless(kept: Probe, later: Sequence[Probe]) -> bool:
+    """Return whether the newest three probes after the kept one are each clearly worse than it."""
+    newest = later[-_GIVE_UP:]
+    return len(newest) == _GIVE_UP and all(_behind(probe, kept) > _CLEARLY for probe in newest)
+
+
+def _behind(probe: Probe, other: Probe) -> float:
+    """Return by how many standard errors of the paired difference a probe is worse than another."""
+    differences = np.subtract(probe.brier, other.brier)
+    mean = float(differences.mean())
+    spread = float(differences.std(ddof=1)) / math.sqrt(len(differences)) if len(differences) > 1 else math.inf
+    return mean / spread if spread else math.copysign(math.inf, mean) if mean else 0.0
+
+
+def _reason(found: Probe, probes: Sequence[Probe], guess: float) -> str:
+    """Return why this probe is kept, beside the lowest one."""
+    said = f"Brier score {found.score:.4f} after {found.epoch} epochs of Mixup"
+    lowest = min(probes, key=lambda probe: probe.score)
+    if lowest is not found:
+        behind = f"{said} is {_behind(found, lowest):.1f} standard errors behind the lowest, {lowest.score:.4f}"
+        return f"{behind} after {lowest.epoch}, and nearer to the guess of {guess:.0f}, which settles what is not clear"
+    if found is probes[0] and len(probes) > 1:
+        return f"{said} is the lowest of {len(probes)} probes, and the first: mixing longer gains nothing"
+    return f"{said} is the lowest of {len(probes)} probe{'s' if len(probes) > 1 else ''}"
 
 
 def _until(history: History, epoch: int) -> tuple[Observation, ...]:
