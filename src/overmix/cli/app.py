@@ -1,4 +1,4 @@
-"""Commands and their options. Heavy imports wait until a command needs them, so that ``--help`` is instant."""
+"""Commands and their options. Heavy imports wait until a command needs them; PyTorch itself takes a second."""
 
 from __future__ import annotations
 
