@@ -205,7 +205,7 @@ def test_the_command_judges_what_is_recorded(folder):
 
 def test_the_page_holds_a_row_per_policy_and_per_training(folder):
     result = evaluate(folder, cells=(SMALL, CELLS[0]))
-    text = with_part(f"before {page.BEGIN} old {page.END} after", page.BEGIN, page.END, page.tables(result))
+    text = with_part(f"before {page.BEGIN} old {page.END} after", page.BEGIN, page.END, page.part(result))
     assert text.startswith("before")
     assert text.endswith("after")
     assert "old" not in text

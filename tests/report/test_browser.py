@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from overmix.report import page as report_page
-from overmix.report.reading import read
+from overmix.report.reading import Choice, Estimate, Search, read
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
@@ -115,6 +115,52 @@ def test_curves_are_there_and_nothing_is_asked_for(visit: Callable[..., Visit], 
     assert seen.page.locator(f"{ERROR} .mark-area path").count() == 3
     assert "turns at epoch 122" in seen.texts()
     assert seen.overflow() == 0
+    seen.assert_quiet()
+
+
+@pytest.fixture(scope="module")
+def searched(make_result: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A search for the switch, with the choices of two policies, and a training half as long."""
+    report = read(make_result(seeds=3))
+    erm, mixup, switched = report.conditions
+    at = [replace(switched, name=f"off @{epoch}", switch_epoch=float(epoch)) for epoch in (16, 64, 128)]
+    mixup = replace(mixup, family="mixup", epochs=1000)
+    short = replace(mixup, name="short", role="other", epochs=500)
+    choices = (
+        Choice("no Mixup", (0, 0, 0), 0.075, Estimate(0.013), 1.0),
+        Choice("patience", (0, 64, 100), 0.065, Estimate(0.003), 1.2),
+        Choice("off @64", (64, 64, 64), 0.063, Estimate(0.001), 1.3, trained=True),
+    )
+    report = replace(report, conditions=(erm, mixup, *at, short), search=Search(128, 0.062, choices, 3))
+    path = tmp_path_factory.mktemp("search") / "report.html"
+    path.write_text(report_page.render(report, report_page.sections(report), {}), encoding="utf-8")
+    return path
+
+
+SWEEP = "[data-chart=switch-sweep]"
+
+
+def test_choices_of_policies_stand_below_the_curve_where_there_is_room(
+    visit: Callable[..., Visit], searched: Path
+) -> None:
+    desk, phone = visit(searched, **DESKTOP), visit(searched, **PHONE)
+    names = {"best switch of the grid: 128", "patience: 64 (0–100)", "off @64: 64"}
+    assert names <= set(desk.texts(SWEEP))
+    assert not names & set(phone.texts(SWEEP))
+    for seen in (desk, phone):
+        assert "64 (0–100)" in seen.page.inner_text("#error")  # the table has them in any case
+        assert seen.overflow() == 0
+        seen.assert_quiet()
+
+
+def test_a_choice_goes_with_its_condition_and_with_the_axis(visit: Callable[..., Visit], searched: Path) -> None:
+    seen = visit(searched, **DESKTOP)
+    seen.page.click(".chip:has-text('off @64')")
+    seen.settle("s => ![...document.querySelectorAll(s + ' text')].some(t => t.textContent === 'off @64: 64')", SWEEP)
+    assert "patience: 64 (0–100)" in seen.texts(SWEEP)
+    seen.page.click("text=linear")
+    seen.settle("s => [...document.querySelectorAll(s + ' text')].some(t => t.textContent === 'switch epoch')", SWEEP)
+    assert "patience: 64 (0–100)" in seen.texts(SWEEP)
     seen.assert_quiet()
 
 

@@ -1,5 +1,6 @@
 """A policy drives a user's own loop: probes leave no trace, and what is decided is what is trained."""
 
+import copy
 import json
 
 import pytest
@@ -28,6 +29,27 @@ def test_a_run_with_probes_is_the_run_without_to_the_bit(loops, optimizer, sched
     assert all(a is b for a, b in zip(parameters, probing.model.parameters(), strict=True))
     assert all(a is b for a, b in zip(parameters, probing.optimizer.param_groups[0]["params"], strict=True))
     assert [probe.epoch for probe in run.decision.probes] == [0, 2, 3]
+
+
+@pytest.mark.parametrize(("optimizer", "schedule"), TRAININGS)
+def test_a_saver_that_looks_at_the_kind_saves_the_run_without_probes(loops, optimizer, schedule):
+    """Not at the end only: after every epoch that belongs to the run."""
+
+    def saved(switch):
+        training, states = loops.Training(optimizer, schedule), []
+        for epoch in loops.start(training, switch):
+            training.body(epoch)
+            if epoch.kind != "probe":
+                states.append((epoch.index, copy.deepcopy(training.everything())))
+        return states, training
+
+    expected, plain = saved(overmix.always())
+    found, probing = saved(loops.Scripted(probes=(0, 1, 3), tail=2))
+    assert [index for index, _ in found] == [index for index, _ in expected] == list(range(6))
+    assert all(loops.same(a, b) for (_, a), (_, b) in zip(expected, found, strict=True))
+    # What a logger of learning rates sees between probes, too.
+    kinds = [kind for kind, _ in probing.targets]
+    assert [lr for lr, kind in zip(probing.lrs, kinds, strict=True) if kind == "train"] == plain.lrs
 
 
 @pytest.mark.parametrize(
@@ -78,6 +100,22 @@ def test_the_learning_rate_of_a_tail_falls_linearly_from_that_of_the_run(loops):
     assert set(training.lrs[:steps] + training.lrs[3 * steps :]) == {0.1}
 
 
+@pytest.mark.parametrize(("optimizer", "schedule"), TRAININGS)
+def test_all_probes_of_a_run_have_the_same_annealed_tail(loops, optimizer, schedule):
+    """Whatever the scheduler does meanwhile: as long, as many steps, and falling by the same factors."""
+    probes, tail = (0, 1, 3, 5), 2
+    training = loops.Training(optimizer, schedule)
+    training.drive(loops.start(training, loops.Scripted(probes, tail)))
+    steps, kinds = tail * loops.STEPS, [kind for kind, _ in training.targets]
+    own = [lr for lr, kind in zip(training.lrs, kinds, strict=True) if kind == "train"]
+    tails = [lr for lr, kind in zip(training.lrs, kinds, strict=True) if kind == "probe"]
+    assert len(tails) == len(probes) * steps
+    for number, at in enumerate(probes):
+        begins = own[at * loops.STEPS]  # the rate that the run itself goes on with
+        factors = [lr / begins for lr in tails[number * steps : (number + 1) * steps]]
+        assert factors == pytest.approx([1 - t / steps for t in range(steps)])
+
+
 def test_a_learning_rate_in_a_tensor_is_filled_and_set_back(loops):
     training = loops.Training("sgd", "constant")
     training.optimizer = torch.optim.AdamW(training.model.parameters(), lr=torch.tensor(0.01), foreach=False)
@@ -101,6 +139,17 @@ def test_running_statistics_of_a_tail_forget_what_was_there_before(loops):
         if epoch.kind == "train" and epoch.index == 1:
             assert float(norm.running_mean.abs().max()) > 1e5  # set back: the run itself goes on from there
     assert norm.momentum == 0.1
+
+
+@pytest.mark.parametrize(("own", "slowest"), [(0.25, 0.25), (None, 1 / 6)])
+def test_running_statistics_of_a_tail_weigh_all_of_its_batches_until_they_have_their_own_pace(loops, own, slowest):
+    training = loops.Training("sgd", "constant")
+    norm, paces = training.model[1], []
+    norm.momentum = own
+    norm.register_forward_hook(lambda *_: paces.append(norm.momentum) if norm.training else None)
+    training.drive(loops.start(training, loops.Scripted(probes=(1,), tail=2), epochs=2))
+    expected = [max(1 / (t + 1), slowest) for t in range(2 * loops.STEPS)]
+    assert paces == [own] * loops.STEPS + expected + [own] * loops.STEPS
 
 
 def test_only_the_last_epoch_of_a_tail_is_scored(loops):

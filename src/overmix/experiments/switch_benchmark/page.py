@@ -1,4 +1,4 @@
-"""Write the benchmark's table into the documentation, and its numbers into the results.
+"""Write the benchmark's findings, picture and tables into the documentation, and its numbers into the results.
 
 python -m overmix.experiments.switch_benchmark.page
 """
@@ -11,22 +11,32 @@ from typing import Any
 
 from overmix.experiments.marked import write_part
 from overmix.experiments.switch_benchmark.evaluate import evaluate
-from overmix.study.files import write_json
+from overmix.experiments.switch_benchmark.figure import picture
+from overmix.experiments.switch_benchmark.findings import findings, interval
+from overmix.experiments.switch_benchmark.names import OURS, SPLITS
+from overmix.report.numbers import percent
+from overmix.study.files import read_json, write_bytes, write_json
 
-RECORDS, RESULT, PAGE = Path("results/switch_benchmark"), Path("results/switch.json"), Path("docs/switch.md")
+RECORDS, RESULT = Path("results/switch_benchmark"), Path("results/switch.json")
+PAGE, FIGURE = Path("docs/switch.md"), Path("docs/switch.png")
+PICTURE = (
+    f"![Mean regret of policies against their cost, a frame for each split; the tables have numbers]({FIGURE.name})"
+)
 BEGIN = "<!-- benchmark: begin (python -m overmix.experiments.switch_benchmark.page) -->"
 END = "<!-- benchmark: end -->"
-OURS = ("AutoSwitch", "no validation set: AutoSwitch")
+
+
+def part(result: Mapping[str, Any]) -> str:
+    """Return what is written into the page: findings, picture, tables, all of them from the same numbers."""
+    seeds = sorted({cell["seeds"] for cell in result["cells"]})
+    made_of = f"{len(result['cells'])} trainings, with {' or '.join(map(str, seeds))} seeds each."
+    return "\n".join(["", made_of, "", *findings(result), "", PICTURE, "", tables(result), ""])
 
 
 def tables(result: Mapping[str, Any]) -> str:
     """Return the tables as Markdown: policies per split, then AutoSwitch per cell."""
     parts = []
-    for split, title in (
-        ("fresh", "On data sets that nobody had looked at"),
-        ("reported on", "On the data sets that nothing was chosen on, but that had been looked at"),
-        ("chosen on", "On the data sets that policies and settings were chosen on"),
-    ):
+    for split, (title, _) in SPLITS.items():
         rows = [row for row in result["policies"] if row["split"] == split]
         if rows:
             parts += [f"### {title}", "", f"{rows[0]['cells']} trainings.", "", *_policies(rows), ""]
@@ -44,11 +54,10 @@ def _policies(rows: list[dict[str, Any]]) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        low, high = row["regret_ci"]
         name = f"**{row['policy']}**" if row["policy"] in OURS else row["policy"]
         lines.append(
-            f"| {name} | {_percent(row['regret'])} [{100 * low:.1f} to {100 * high:.1f}] "
-            f"| {_percent(row['regret_max'])} "
+            f"| {name} | {percent(row['regret'])} {interval(row['regret_ci'])} "
+            f"| {percent(row['regret_max'])} "
             f"| {row['worse_than_erm']} of {row['cells']} | {row['cost']:.2f} | {row['cost_max']:.2f} "
             f"| {100 * row['early']:.0f} % | {100 * row['late']:.0f} % | {100 * row['needless']:.0f} % |"
         )
@@ -66,7 +75,7 @@ def _cells(result: Mapping[str, Any]) -> list[str]:
         errors = cell["error"]
         best = errors[cell["switch_epochs"].index(cell["oracle"])]
         lines.append(
-            f"| {cell['name']} | {_percent(errors[0])} | {_percent(errors[-1])} | {_percent(best)} at {cell['oracle']} "
+            f"| {cell['name']} | {percent(errors[0])} | {percent(errors[-1])} | {percent(best)} at {cell['oracle']} "
             f"| {_own(own[cell['name']])} | {_own(held_out.get(cell['name']))} |"
         )
     return lines
@@ -75,18 +84,15 @@ def _cells(result: Mapping[str, Any]) -> list[str]:
 def _own(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return " | | | "
-    return f"{_percent(row['error'])} | {row['switch_at']:g} | {_percent(row['regret'])} | {row['cost']:.2f}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %".replace("-", "−")
+    return f"{percent(row['error'])} | {row['switch_at']:g} | {percent(row['regret'])} | {row['cost']:.2f}"
 
 
 def main() -> None:
-    """Write ``results/switch.json`` and the tables in ``docs/switch.md`` of the current checkout."""
-    result = evaluate(RECORDS)
-    write_json(RESULT, result)
-    write_part(PAGE, BEGIN, END, f"\n{tables(result)}\n")
+    """Write ``results/switch.json``, and from it the numbers in ``docs/switch.md`` and ``docs/switch.png``."""
+    write_json(RESULT, evaluate(RECORDS))
+    result = read_json(RESULT)
+    write_bytes(FIGURE, picture(result))
+    write_part(PAGE, BEGIN, END, part(result))
 
 
 if __name__ == "__main__":

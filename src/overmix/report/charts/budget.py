@@ -73,7 +73,7 @@ def _spec(report: Report, families: list[list[Condition]], alt: str) -> dict[str
             "encoding": {"y": quantitative("lo") | {"scale": {"zero": False}}, "y2": {"field": "hi"}, "color": color},
         },
         {"mark": {"type": "point", "style": "dot", "size": 80}, "encoding": {"y": y, "color": color}},
-        *_names(y, color),
+        *_names(len(families), y, color),
     ]
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
@@ -95,13 +95,15 @@ def _spec(report: Report, families: list[list[Condition]], alt: str) -> dict[str
     }
 
 
-def _names(y: Layer, color: Layer) -> list[Layer]:
+def _names(families: int, y: Layer, color: Layer) -> list[Layer]:
     """Return the names: those of every other family, whose dots stand a little to the right, on the right of them."""
+    # A layer without a name has no extent, which Vega complains about.
+    sides = ((0, "right", -9), (1, "left", 9))[:families]
     text = {"field": "condition", "type": "nominal"}
     encoding = {"y": y, "color": color, "text": text}
     return [
         layer
-        for side, align, dx in ((0, "right", -9), (1, "left", 9))
+        for side, align, dx in sides
         for layer in haloed(
             {
                 "transform": [{"filter": f"datum.family % 2 === {side}"}],
