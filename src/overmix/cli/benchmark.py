@@ -60,7 +60,8 @@ def switch_command(
 
 def _table(split: str, rows: list[dict[str, float | str]]) -> Table:
     table = Table(title=f"Regret against the best switch; data sets: {split}")
-    for column in ("policy", "cells", "regret", "largest", "worse than ERM", "cost", "largest cost", "early", "late"):
+    numbers = ("cells", "regret", "largest", "over ERM, Mixup", "worse", "cost", "most", "early", "late")
+    for column in ("policy", *numbers):
         table.add_column(column, justify="left" if column == "policy" else "right")
     for row in rows:
         table.add_row(
@@ -68,6 +69,7 @@ def _table(split: str, rows: list[dict[str, float | str]]) -> Table:
             str(row["cells"]),
             f"{100 * float(row['regret']):.1f} %",
             f"{100 * float(row['regret_max']):.1f} %",
+            f"{100 * float(row['over_best_plain']):.1f}",
             str(row["worse_than_erm"]),
             f"{float(row['cost']):.2f}",
             f"{float(row['cost_max']):.2f}",

@@ -14,7 +14,7 @@ from overmix.experiments.switch_benchmark.evaluate import evaluate
 from overmix.experiments.switch_benchmark.figure import picture
 from overmix.experiments.switch_benchmark.findings import findings, interval
 from overmix.experiments.switch_benchmark.names import OURS, SPLITS
-from overmix.report.numbers import percent
+from overmix.report.numbers import percent, points
 from overmix.study.files import read_json, write_bytes, write_json
 
 RECORDS, RESULT = Path("results/switch_benchmark"), Path("results/switch.json")
@@ -50,14 +50,15 @@ def tables(result: Mapping[str, Any]) -> str:
 
 def _policies(rows: list[dict[str, Any]]) -> list[str]:
     lines = [
-        "| policy | mean regret | largest | worse than ERM | cost | largest cost | too early | too late | needless |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| policy | mean regret | largest | over the better of ERM and Mixup | worse than ERM | cost | largest cost "
+        "| too early | too late | needless |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         name = f"**{row['policy']}**" if row["policy"] in OURS else row["policy"]
         lines.append(
             f"| {name} | {percent(row['regret'])} {interval(row['regret_ci'])} "
-            f"| {percent(row['regret_max'])} "
+            f"| {percent(row['regret_max'])} | {points(row['over_best_plain'], 1)} "
             f"| {row['worse_than_erm']} of {row['cells']} | {row['cost']:.2f} | {row['cost_max']:.2f} "
             f"| {100 * row['early']:.0f} % | {100 * row['late']:.0f} % | {100 * row['needless']:.0f} % |"
         )
