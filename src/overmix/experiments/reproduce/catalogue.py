@@ -10,6 +10,7 @@ from importlib import resources
 from overmix.errors import ConfigError, did_you_mean
 from overmix.experiments.reproduce import gradients, noise, theory
 from overmix.experiments.reproduce.finding import Finding
+from overmix.experiments.reproduce.parts import Parts
 from overmix.experiments.reproduce.scale import Scale
 from overmix.experiments.reproduce.shrink import shrunk
 from overmix.experiments.reproduce.study_checks import (
@@ -38,14 +39,14 @@ class Setting:
     Attributes:
         key: its name: a study file's, if it has one.
         rules: per claim, how it is read from the finished study.
-        measure: for what a study's curves do not say: a function of the study.
-        compute: for what needs no training: a function of the scale.
+        measure: for what a study's curves do not say: a function of the study, and of the parts that are kept.
+        compute: for what needs no training: a function of the scale, and of the parts that are kept.
     """
 
     key: str
     rules: dict[str, Rule] = field(default_factory=dict)
-    measure: Callable[[StudySpec], Finding] | None = None
-    compute: Callable[[Scale], Finding] | None = None
+    measure: Callable[[StudySpec, Parts], Finding] | None = None
+    compute: Callable[[Scale, Parts], Finding] | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from overmix.experiments.reproduce.chart import draw
 from overmix.experiments.reproduce.check import judge
 from overmix.experiments.reproduce.finding import Finding, Picture, line
 from overmix.experiments.reproduce.measured import Measured
+from overmix.experiments.reproduce.parts import Parts
 from overmix.experiments.reproduce.scale import Scale
 from overmix.report import write_report
 from overmix.study import load_result, run_study
@@ -164,22 +165,24 @@ def _measured(chosen: Experiment, setting: Setting, scale: Scale, folder: Path) 
     spec = study_spec(chosen.name, setting.key, scale) if setting.measure else None
     mark = _digest(spec) if spec else digest([chosen.name, setting.key, scale, RULES_VERSION])
     marks = {"digest": mark, "rules": RULES_VERSION, "versions": fingerprint("cpu")}
-    path = folder / "finding.json"
+    path, parts = folder / "finding.json", Parts(folder, marks)
     if path.exists():
         before: dict[str, Any] = read_json(path)
         if {key: before.get(key) for key in marks} == marks:
+            parts.remove()
             return before
     try:
         with _as_a_worker():
             if setting.measure is not None and spec is not None:
-                finding = setting.measure(spec)
+                finding = setting.measure(spec, parts)
             else:
                 assert setting.compute is not None
-                finding = setting.compute(scale)
+                finding = setting.compute(scale, parts)
     except KeyboardInterrupt:
-        raise StudyInterrupted(f"{folder}: stopped; this setting begins again") from None
+        raise StudyInterrupted(f"{folder}: stopped, what was measured is kept") from None
     found = {"key": setting.key, "n_lost": 0, **marks, **finding.to_dict()}
     write_json(path, found)
+    parts.remove()
     return found
 
 
