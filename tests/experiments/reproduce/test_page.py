@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from overmix.experiments.reproduce import page as pages
-from overmix.experiments.reproduce.check import Check
+from overmix.experiments.reproduce.check import Check, judge
 from overmix.experiments.reproduce.claims import CLAIMS
 
 ROOT = Path(__file__).parents[3]
@@ -38,6 +38,14 @@ def test_a_claim_without_a_result_is_out_of_reach_and_said():
     text = pages.page({})
     assert text.count("out of reach here |") == len(CLAIMS)
     assert "Out of reach here: no result was measured." in text
+
+
+def test_a_setting_that_came_after_the_result_is_named_as_not_measured_yet():
+    results = pages.load_results(ROOT / "results" / "reproduce")
+    result = results["gradient-norm"]
+    few = [setting for setting in result["settings"] if setting["key"] == "digits-mlp"]
+    text = pages.page({"gradient-norm": result | {"settings": few, "verdicts": judge(few), "missing": []}})
+    assert "Settings that can be run and were not measured yet: digits-convnet." in text
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,9 @@ _BUDGETS = (64, 128, 256, 512, 1024, 2048)
 _OVER = {"u": _BOTH, "loss-on": loss_goes_on()}
 _DECAYED, _AVERAGED = "Mixup, weight decay 0.005", "Mixup, averaged weights"
 _LATER = {"later": together(u_shaped(), turns_earlier("Mixup", "Mixup, augmented"))}
+_CONVNET_TURN = 178 / 1000
+"""Mixup's turning epoch in over-training/digits-convnet, as a share of the training. It was written down before the
+gradients and slices at that epoch were looked at."""
 _PAPER_SWITCHES = (50, 100, 150, 200, 400, 800)
 
 EXPERIMENTS: tuple[Experiment, ...] = (
@@ -178,13 +181,19 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
         "gradient-norm",
         "Does the gradient of Mixup's loss vanish?",
-        (Setting("digits-mlp", measure=gradients.gradient_norms),),
+        (
+            Setting("digits-mlp", measure=gradients.gradient_norms),
+            Setting("digits-convnet", measure=partial(gradients.gradient_norms, turn=_CONVNET_TURN)),
+        ),
         (Setting("cifar10-resnet18", measure=gradients.gradient_norms),),
     ),
     Experiment(
         "landscape",
         "Are late minima sharper?",
-        (Setting("digits-mlp", measure=gradients.sharpness),),
+        (
+            Setting("digits-mlp", measure=gradients.sharpness),
+            Setting("digits-convnet", measure=partial(gradients.sharpness, turn=_CONVNET_TURN)),
+        ),
         (Setting("cifar10-resnet18", measure=gradients.sharpness),),
     ),
     Experiment(

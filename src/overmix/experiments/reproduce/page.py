@@ -94,9 +94,10 @@ def page(results: Mapping[str, Mapping[str, Any]]) -> str:
             for name, key, picture in PICTURES
             if name == entry.name and _picture(results, name, key, picture)
         ]
-        if results[entry.name]["missing"]:
-            keys = ", ".join(gap["key"] for gap in results[entry.name]["missing"])
-            lines += [f"Settings that can be run and were not measured yet: {keys}.", ""]
+        measured = [setting["key"] for setting in results[entry.name]["settings"]]
+        missing = [setting.key for setting in entry.at("laptop") if setting.key not in measured]
+        if missing:
+            lines += [f"Settings that can be run and were not measured yet: {', '.join(missing)}.", ""]
         lines += [*_rows(results[entry.name]), f"Seeds, settings: {_settings(results[entry.name])}", ""]
     return "\n".join(lines).rstrip() + "\n"
 
