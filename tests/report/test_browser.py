@@ -302,3 +302,24 @@ def test_explanations_are_drawn_with_their_legends(browser: Any, tmp_path: Path)
         assert visit.page.locator("[data-chart=heat] svg .mark-legend, [data-chart=heat] svg .role-legend").count() >= 1
         visit.page.click("#theme")
         visit.assert_quiet()
+
+
+def test_pages_of_experiments_are_drawn(browser: Any, tmp_path: Path) -> None:
+    from overmix.experiments.reproduce.run import run_experiment
+
+    run_experiment("loss-floor", "smoke", tmp_path)
+    for context in (DESKTOP, {**PHONE, "color_scheme": "dark"}):
+        visit = Visit(browser, tmp_path / "report.html", **context)
+        assert visit.page.locator("h1").inner_text().startswith("Does the training loss have the floor")
+        for name in ("floor-by-alpha", "digits-mlp-loss"):
+            assert len(visit.curves(f"[data-chart={name}]")) == 2
+        before = visit.colours("[data-chart=digits-mlp-loss]")
+        visit.page.keyboard.press("Tab")
+        visit.page.keyboard.press("Enter")
+        visit.settle(
+            "c => ![...document.querySelectorAll('.mark-line path')].some(p => c.includes(p.getAttribute('stroke')))",
+            sorted(before),
+        )
+        assert visit.overflow() == 0
+        visit.assert_quiet()
+        visit.context.close()
