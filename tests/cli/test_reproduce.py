@@ -45,6 +45,8 @@ def test_the_table_says_that_smoke_means_nothing(overmix, tmp_path):
     assert outcome.code == 0
     assert "More label noise" in outcome.out
     assert "the verdicts mean nothing" in outcome.out
+    assert f"Page: {tmp_path / 'toy' / 'report.html'}" in outcome.out
+    assert (tmp_path / "toy" / "report.html").exists()
 
 
 def test_results_are_kept_and_the_page_is_written_from_them(overmix, tmp_path, monkeypatch):

@@ -297,6 +297,22 @@ def _make_tracked() -> Callable[..., FakeResult]:
     return _tracked
 
 
+def with_axes(result: FakeResult, steps_per_epoch: list[int], rates: list[tuple[float, float]]) -> FakeResult:
+    """Give each condition its steps per epoch, and a learning rate whose sum grows with a power of the epoch."""
+    summary = copy.deepcopy(result.summary)
+    step = pl.lit(0)
+    for row, per_epoch, (rate, power) in zip(summary["conditions"], steps_per_epoch, rates, strict=True):
+        epoch = result.curves.filter(pl.col("condition") == row["name"])["epoch"].unique().sort().to_numpy()
+        row["accumulated_lr"] = (rate * per_epoch * epoch.astype(float) ** power).tolist()
+        step = pl.when(pl.col("condition") == row["name"]).then(per_epoch * pl.col("epoch")).otherwise(step)
+    return result.but(summary=summary, curves=result.curves.with_columns(step=step))
+
+
+@pytest.fixture(scope="session", name="with_axes")
+def _with_axes() -> Callable[..., FakeResult]:
+    return with_axes
+
+
 @pytest.fixture(params=list(ODD_STUDIES))
 def odd_result(request: pytest.FixtureRequest) -> FakeResult:
     """Each kind of study that lacks something or holds something strange."""

@@ -177,6 +177,47 @@ def test_axis_changes_between_log_and_linear(visit: Callable[..., Visit], demo: 
     seen.assert_quiet()
 
 
+@pytest.fixture(scope="module")
+def two_sizes(
+    make_result: Callable[..., Any], with_axes: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    result = with_axes(make_result(), [3, 6, 3], [(0.05, 1), (0.05, 0.5), (0.05, 1)])
+    return save(result, tmp_path_factory.mktemp("sizes"))
+
+
+def test_all_charts_go_to_another_axis_by_keyboard(visit: Callable[..., Visit], two_sizes: Path) -> None:
+    seen = visit(two_sizes, **DESKTOP, accept_downloads=True)
+    charts = [f"[data-chart={name}]" for name in ("test-error", "brier", "training-loss")]
+    before = [seen.curves(chart) for chart in charts]
+    caption = seen.page.locator("#test-error figcaption > p")
+    said, label = caption.inner_text(), seen.page.locator(ERROR).get_attribute("aria-label")
+    assert "turns at epoch 122" in seen.texts()
+    seen.page.focus("input[name=axis]:checked")
+    for axis in ("step", "learning rate × steps"):
+        seen.page.keyboard.press("ArrowRight")
+        for chart in charts:
+            seen.settle(
+                "([s, t]) => [...document.querySelectorAll(s + ' text')].some(e => e.textContent === t)",
+                [chart, f"{axis} (log scale)"],
+            )
+        assert all(seen.curves(chart) != old for chart, old in zip(charts, before, strict=True))
+        assert f"against {axis}" in seen.page.locator(ERROR).get_attribute("aria-label")
+        assert caption.inner_text() != said
+        assert not any(text.startswith("turns at") for text in seen.texts())
+    with seen.page.expect_download() as download:
+        seen.page.get_by_role("button", name="Save “Test error” as SVG").click()
+    assert download.value.suggested_filename == "test-error-by-learning-rate.svg"
+    seen.page.keyboard.press("ArrowRight")  # the focus went to the button: nothing changes
+    seen.page.focus("input[name=axis]:checked")
+    seen.page.keyboard.press("ArrowRight")
+    seen.settle(
+        "s => [...document.querySelectorAll(s + ' text')].some(e => e.textContent === 'epoch (log scale)')", charts[-1]
+    )
+    assert [seen.curves(chart) for chart in charts] == before
+    assert (caption.inner_text(), seen.page.locator(ERROR).get_attribute("aria-label")) == (said, label)
+    seen.assert_quiet()
+
+
 def test_whole_curve_shows_the_descent(visit: Callable[..., Visit], demo: Path) -> None:
     seen = visit(demo, **DESKTOP)
     assert "60" not in seen.texts()
@@ -302,3 +343,24 @@ def test_explanations_are_drawn_with_their_legends(browser: Any, tmp_path: Path)
         assert visit.page.locator("[data-chart=heat] svg .mark-legend, [data-chart=heat] svg .role-legend").count() >= 1
         visit.page.click("#theme")
         visit.assert_quiet()
+
+
+def test_pages_of_experiments_are_drawn(browser: Any, tmp_path: Path) -> None:
+    from overmix.experiments.reproduce.run import run_experiment
+
+    run_experiment("loss-floor", "smoke", tmp_path)
+    for context in (DESKTOP, {**PHONE, "color_scheme": "dark"}):
+        visit = Visit(browser, tmp_path / "report.html", **context)
+        assert visit.page.locator("h1").inner_text().startswith("Does the training loss have the floor")
+        for name in ("floor-by-alpha", "digits-mlp-loss"):
+            assert len(visit.curves(f"[data-chart={name}]")) == 2
+        before = visit.colours("[data-chart=digits-mlp-loss]")
+        visit.page.keyboard.press("Tab")
+        visit.page.keyboard.press("Enter")
+        visit.settle(
+            "c => ![...document.querySelectorAll('.mark-line path')].some(p => c.includes(p.getAttribute('stroke')))",
+            sorted(before),
+        )
+        assert visit.overflow() == 0
+        visit.assert_quiet()
+        visit.context.close()

@@ -34,7 +34,8 @@ def reproduce(
 ) -> None:
     """Run an experiment of the paper, and judge its claims by rules that were written down before.
 
-    The same command goes on where an earlier one stopped. Each study has its page in the folder. For example:
+    It leaves a page, the numbers that decide and figures in the folder, and each study's own page in one below.
+    The same command goes on where an earlier one stopped. For example:
 
     ```
     overmix reproduce --list
@@ -100,14 +101,14 @@ def _run(
     _show(result, console)
     if scale == "smoke":
         console.print("Smoke: the verdicts mean nothing; it runs.")
-    console.print(f"Numbers and figures: {escape(str(folder))}", highlight=False, soft_wrap=True)
+    console.print(f"Page: {escape(str(folder / 'report.html'))}", highlight=False, soft_wrap=True)
 
 
 def _show(result: dict[str, Any], console: Console) -> None:
     """Print each claim with its verdict and the numbers that decide."""
     from overmix.experiments.reproduce.check import Check
     from overmix.experiments.reproduce.claims import claim_of
-    from overmix.experiments.reproduce.page import describe
+    from overmix.experiments.reproduce.words import describe
 
     checks = {setting["key"]: setting["checks"] for setting in result["settings"]}
     console.print(f"[bold]{escape(result['title'])}[/]")

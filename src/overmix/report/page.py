@@ -24,10 +24,14 @@ from markupsafe import Markup
 
 from overmix.report import numbers, tables
 from overmix.report.charts import (
+    EPOCH,
+    LABELS,
     Chart,
     axes_charts,
     budget_chart,
+    charts_along,
     error_chart,
+    other_axes,
     price_charts,
     sweep_chart,
     tracked_charts,
@@ -52,7 +56,10 @@ class Section:
 
 
 def sections(report: Report) -> list[Section]:
-    """Return the page's charts in reading order. A new family of charts is added here."""
+    """Return the study's charts in reading order. A new family of charts is added here.
+
+    Those of ``axes`` are files only: on the page a control draws every curve against another axis.
+    """
     errors = [chart for chart in (error_chart(report), budget_chart(report), sweep_chart(report)) if chart]
     return [
         Section("error", "Test error", errors),
@@ -73,15 +80,18 @@ def render(report: Report, parts: Sequence[Section], stills: dict[str, str]) -> 
     """
     strokes = [c.stroke for c in report.conditions]
     data = {
-        "charts": {chart.name: chart.spec for part in parts for chart in part.charts},
+        "charts": {chart.name: chart.spec for part in parts for chart in part.charts if part.id != "axes"},
         "configs": {"light": chart_config(LIGHT, strokes), "dark": chart_config(DARK, strokes)},
         "conditions": [c.name for c in report.conditions],
+        "axes": _along_axes(report, parts),
     }
+    axes = [EPOCH, *other_axes(report)]
     return fill(
         "page.html",
         data,
         report=report,
         sections={part.id: part for part in parts},
+        axes=[(axis.key, LABELS[axis]) for axis in axes],
         created=str(report.summary.get("created") or "")[:10],
         stills={name: Markup(svg) for name, svg in stills.items()},
         panel=tables.panel(report),
@@ -100,6 +110,22 @@ def render(report: Report, parts: Sequence[Section], stills: dict[str, str]) -> 
         downloads=downloads(report),
         spec=json.dumps(_finite(report.spec), indent=2, ensure_ascii=False, default=str),
     )
+
+
+def _along_axes(report: Report, parts: Sequence[Section]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return, by axis and name of a chart, what takes its place on the page when that axis is chosen."""
+    full = {chart.name for part in parts if part.id == "error" for chart in part.charts}
+    return {
+        axis.key: {
+            name: {
+                "spec": chart.spec,
+                "caption": f"{chart.caption} {chart.note}" if name in full else chart.caption,
+                "file": f"{name}-by-{axis.key}",
+            }
+            for name, chart in charts_along(report, axis).items()
+        }
+        for axis in other_axes(report)
+    }
 
 
 def fill(template: str, data: Mapping[str, Any], **values: Any) -> str:

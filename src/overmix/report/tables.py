@@ -27,11 +27,12 @@ VERDICTS = {"u-shaped": "U-shaped", "monotone": "monotone", "undecided": "undeci
 
 @dataclass(frozen=True)
 class Table:
-    """A table; ``columns`` are headings, the first cell of a row names it."""
+    """A table; ``columns`` are headings, the first cell of a row names it. Cells that hold sentences ``wraps``."""
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+    wraps: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
+import json
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
@@ -7,6 +9,7 @@ from overmix.experiments.reproduce.catalogue import EXPERIMENTS, experiment, stu
 from overmix.experiments.reproduce.claims import CLAIMS, claim_of
 from overmix.study.spec import condition_parts
 
+RESULTS = Path(__file__).parents[3] / "results" / "reproduce"
 NAMES = [
     "over-training", "data-size", "augmentation", "mse", "switching", "gradient-norm", "landscape", "teacher-student",
     "random-features", "label-noise", "loss-floor",
@@ -38,6 +41,17 @@ def test_every_study_passes_the_validator(name, key, scale):
     if scale == "smoke":
         assert len(spec.seed_list) == 2
         assert spec.train.epochs == 12
+
+
+@pytest.mark.parametrize("name", ["gradient-norm", "landscape"])
+def test_the_convnet_is_looked_at_where_over_training_found_its_turn(name):
+    own, trained = study_spec(name, "digits-convnet", "laptop"), study_spec("over-training", "digits-convnet", "laptop")
+    assert (own.data, own.model, own.train, own.seeds) == (trained.data, trained.model, trained.train, trained.seeds)
+    result = json.loads((RESULTS / "over-training.json").read_text(encoding="utf-8"))
+    (setting,) = (setting for setting in result["settings"] if setting["key"] == "digits-convnet")
+    (mixup,) = (row for row in setting["rows"] if row["name"] == "Mixup")
+    (measured,) = (setting for setting in experiment(name).settings if setting.key == "digits-convnet")
+    assert measured.measure.keywords["turn"] == mixup["turning_epoch"] / own.train.epochs
 
 
 def test_no_study_file_lies_unused():

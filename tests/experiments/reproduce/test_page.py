@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from overmix.experiments.reproduce import page as pages
-from overmix.experiments.reproduce.check import Check
+from overmix.experiments.reproduce.check import judge
 from overmix.experiments.reproduce.claims import CLAIMS
 
 ROOT = Path(__file__).parents[3]
@@ -40,14 +40,9 @@ def test_a_claim_without_a_result_is_out_of_reach_and_said():
     assert "Out of reach here: no result was measured." in text
 
 
-@pytest.mark.parametrize(
-    ("check", "words"),
-    [
-        (Check("turn", -1.0, (-2.0, 0.0), "below", 0.0, "doublings"), "turn: × 0.50 [0.25 to 1.00] (below 1.00)"),
-        (Check("loss", -0.1, (-0.2, 0.05), "below", 0.0), "loss: −0.100 [−0.200 to 0.050] (below 0.000)"),
-        (Check("gap", 1.25, None, "below", 4.0, exact=True), "gap: 1.25 (below 4.00)"),
-        (Check("depth", 0.03, None, "above", 0.005, "points"), "depth: 3.00 points (above 0.50)"),
-    ],
-)
-def test_a_check_in_words(check, words):
-    assert pages.describe(check) == words
+def test_a_setting_that_came_after_the_result_is_named_as_not_measured_yet():
+    results = pages.load_results(ROOT / "results" / "reproduce")
+    result = results["gradient-norm"]
+    few = [setting for setting in result["settings"] if setting["key"] == "digits-mlp"]
+    text = pages.page({"gradient-norm": result | {"settings": few, "verdicts": judge(few), "missing": []}})
+    assert "Settings that can be run and were not measured yet: digits-convnet." in text

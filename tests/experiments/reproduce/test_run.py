@@ -2,11 +2,13 @@ import json
 
 import numpy as np
 import pytest
+from markupsafe import escape
 
 from overmix.errors import ConfigError, MissingExtraError
 from overmix.experiments.reproduce import gradients
 from overmix.experiments.reproduce.catalogue import EXPERIMENTS
 from overmix.experiments.reproduce.check import judge
+from overmix.experiments.reproduce.claims import claim_of
 from overmix.experiments.reproduce.run import run_experiment
 from overmix.study.executor import StudyInterrupted
 
@@ -20,6 +22,12 @@ def test_every_experiment_runs_at_smoke_scale(name, tmp_path):
     assert [setting["key"] for setting in result["settings"]] == [setting.key for setting in entry.settings]
     assert json.loads((tmp_path / "out" / "result.json").read_text()) == json.loads(json.dumps(result))
     assert result["verdicts"] == judge(result["settings"])
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert result["verdicts"]
+    for row in result["verdicts"]:
+        assert str(escape(claim_of(name, row["claim"]).text)) in page
+    for figure in (tmp_path / "out" / "figures").glob("*.svg"):
+        assert f'<div class="plot" data-chart="{figure.stem}"' in page
     for setting in result["settings"]:
         assert setting["digest"]
         assert setting["versions"]["overmix"]
@@ -29,6 +37,7 @@ def test_every_experiment_runs_at_smoke_scale(name, tmp_path):
             stem = tmp_path / "out" / "figures" / f"{setting['key']}-{picture['name']}"
             assert stem.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
             assert stem.with_suffix(".svg").stat().st_size > 1000
+            assert f'data-chart="{stem.name}"' in page
 
 
 @pytest.mark.usefixtures("in_process")
@@ -74,7 +83,7 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(gradients, "snapshots", stop)
-    with pytest.raises(StudyInterrupted):
+    with pytest.raises(StudyInterrupted, match="what was measured is kept"):
         run_experiment("loss-floor", "smoke", tmp_path)
     assert (tmp_path / "closed-form" / "finding.json").exists()
     assert not (tmp_path / "digits-mlp" / "finding.json").exists()

@@ -1,14 +1,16 @@
 """The same curves against steps and against accumulated learning rate."""
 
 import copy
+import json
+import re
 
+import altair
 import numpy as np
-import polars as pl
 import pytest
 import vl_convert
 
 from overmix.report import page
-from overmix.report.charts import axes_charts
+from overmix.report.charts import axes_charts, charts_along
 from overmix.report.charts.lines import STEP, TRAVEL, other_axes, read_lines
 from overmix.report.metrics import error_metric
 from overmix.report.reading import read
@@ -16,15 +18,9 @@ from overmix.report.reading import read
 NAMES = ["test-error-by-step", "test-error-by-learning-rate"]
 
 
-def with_axes(result, steps_per_epoch, rates):
-    """Give each condition its steps per epoch, and a learning rate that falls with the epoch to a power."""
-    summary = copy.deepcopy(result.summary)
-    step = pl.lit(0)
-    for row, per_epoch, (rate, power) in zip(summary["conditions"], steps_per_epoch, rates, strict=True):
-        epoch = result.curves.filter(pl.col("condition") == row["name"])["epoch"].unique().sort().to_numpy()
-        row["accumulated_lr"] = (rate * per_epoch * epoch.astype(float) ** power).tolist()
-        step = pl.when(pl.col("condition") == row["name"]).then(per_epoch * pl.col("epoch")).otherwise(step)
-    return read(result.but(summary=summary, curves=result.curves.with_columns(step=step)))
+@pytest.fixture(name="with_axes")
+def _with_axes(with_axes):
+    return lambda *given: read(with_axes(*given))
 
 
 @pytest.fixture
@@ -32,17 +28,19 @@ def result(make_result):
     return make_result(seeds=2, epochs=100)
 
 
-def test_axes_that_differ_by_a_factor_alone_are_left_out(result):
+def test_axes_that_differ_by_a_factor_alone_are_left_out(result, with_axes):
     assert axes_charts(read(result)) == []
     same = with_axes(result, [3, 3, 3], [(0.1, 1)] * 3)
     assert other_axes(same) == []
-    assert 'id="axes"' not in page.render(same, page.sections(same), {})
+    html = page.render(same, page.sections(same), {})
+    assert 'name="axis"' not in html
+    assert "<legend>Epochs</legend>" in html
     assert other_axes(with_axes(result, [3, 6, 3], [(0.1, 1)] * 3)) == [STEP, TRAVEL]
     assert other_axes(with_axes(result, [3, 3, 3], [(0.1, 0.5)] * 3)) == [TRAVEL]
     assert other_axes(with_axes(result, [3, 6, 3], [(0.1, 1), (0.05, 1), (0.1, 1)])) == [STEP]
 
 
-def test_curves_stand_where_they_were_after_their_epochs(result):
+def test_curves_stand_where_they_were_after_their_epochs(result, with_axes):
     report = with_axes(result, [3, 6, 3], [(0.1, 1), (0.01, 0.5), (0.1, 1)])
     by_epoch, by_step, by_rate = (read_lines(report, error_metric(1), *axis) for axis in ([], [STEP], [TRAVEL]))
     np.testing.assert_array_equal(by_step[1].epoch, 6 * by_epoch[1].epoch)
@@ -51,13 +49,11 @@ def test_curves_stand_where_they_were_after_their_epochs(result):
         np.testing.assert_array_equal(line.mean, other.mean)
 
 
-def test_the_charts_are_drawn_and_say_what_against(result):
+def test_the_charts_are_drawn_and_say_what_against(result, with_axes):
     report = with_axes(result, [3, 6, 3], [(0.001, 1), (0.001, 0.5), (0.001, 1)])
     charts = axes_charts(report)
     assert [chart.name for chart in charts] == NAMES
-    html = page.render(report, page.sections(report), {})
     for chart, axis in zip(charts, (STEP, TRAVEL), strict=True):
-        assert f'id="{chart.name}"' in html
         assert f"{axis.name} (log scale)" in vl_convert.vegalite_to_svg(chart.spec)
         assert f"against {axis.name}" in chart.alt
         header, *rows = chart.table
@@ -74,7 +70,39 @@ def test_the_charts_are_drawn_and_say_what_against(result):
         assert len([tick for tick in ticks if first <= tick <= domain[1]]) >= 3
 
 
-def test_a_study_without_these_numbers_has_no_such_charts(result):
+def test_the_page_can_draw_every_curve_along_every_axis(result, with_axes):
+    report = with_axes(result, [3, 6, 3], [(0.001, 1), (0.001, 0.5), (0.001, 1)])
+    html = page.render(report, page.sections(report), {})
+    assert re.findall(r'name="axis" value="([^"]+)"', html) == ["epoch", "step", "learning-rate"]
+    assert "<legend>Scale</legend>" in html
+    data = json.loads(html.split('id="report-data">')[1].split("</script>")[0])
+    shown = re.findall(r'data-chart="([^"]+)"', html)
+    assert shown == list(data["charts"])
+    for axis in (STEP, TRAVEL):
+        others = data["axes"][axis.key]
+        assert list(others) == shown
+        for name, other in others.items():
+            assert other["file"] == f"{name}-by-{axis.key}"
+            altair.LayerChart.from_dict(other["spec"])
+            assert f"against {axis.name}" in other["spec"]["description"]
+            by_epoch = data["charts"][name]["datasets"]["curves"]
+            along = other["spec"]["datasets"]["curves"]
+            assert [row["mean"] for row in along] == [row["mean"] for row in by_epoch]
+            assert [row["epoch"] for row in along] != [row["epoch"] for row in by_epoch]
+        assert data["axes"][axis.key]["test-error"]["spec"]["width"] == data["charts"]["test-error"]["width"]
+
+
+def test_the_pointer_brings_up_the_conditions_that_were_looked_at_there(result, with_axes):
+    report = with_axes(result, [3, 4, 3], [(0.1, 1)] * 3)
+    rows = charts_along(report, STEP)["test-error"].spec["datasets"]["hover"]
+    said = {row["epoch"]: list(row["says"]) for row in rows}
+    assert said[3.0] == ["step", "ERM", "Mixup → ERM @128"]
+    assert said[4.0] == ["step", "Mixup"]
+    assert said[12.0] == ["step", "ERM", "Mixup", "Mixup → ERM @128"]
+    assert not any("–" in row["says"].values() for row in rows)
+
+
+def test_a_study_without_these_numbers_has_no_such_charts(result, with_axes):
     report = with_axes(result, [3, 6, 3], [(0.1, 1)] * 3)
     summary = copy.deepcopy(report.summary)
     for row in summary["conditions"]:

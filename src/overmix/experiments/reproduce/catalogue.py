@@ -10,6 +10,7 @@ from importlib import resources
 from overmix.errors import ConfigError, did_you_mean
 from overmix.experiments.reproduce import gradients, noise, theory
 from overmix.experiments.reproduce.finding import Finding
+from overmix.experiments.reproduce.parts import Parts
 from overmix.experiments.reproduce.scale import Scale
 from overmix.experiments.reproduce.shrink import shrunk
 from overmix.experiments.reproduce.study_checks import (
@@ -38,14 +39,14 @@ class Setting:
     Attributes:
         key: its name: a study file's, if it has one.
         rules: per claim, how it is read from the finished study.
-        measure: for what a study's curves do not say: a function of the study.
-        compute: for what needs no training: a function of the scale.
+        measure: for what a study's curves do not say: a function of the study, and of the parts that are kept.
+        compute: for what needs no training: a function of the scale, and of the parts that are kept.
     """
 
     key: str
     rules: dict[str, Rule] = field(default_factory=dict)
-    measure: Callable[[StudySpec], Finding] | None = None
-    compute: Callable[[Scale], Finding] | None = None
+    measure: Callable[[StudySpec, Parts], Finding] | None = None
+    compute: Callable[[Scale, Parts], Finding] | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,9 @@ _BUDGETS = (64, 128, 256, 512, 1024, 2048)
 _OVER = {"u": _BOTH, "loss-on": loss_goes_on()}
 _DECAYED, _AVERAGED = "Mixup, weight decay 0.005", "Mixup, averaged weights"
 _LATER = {"later": together(u_shaped(), turns_earlier("Mixup", "Mixup, augmented"))}
+_CONVNET_TURN = 178 / 1000
+"""Mixup's turning epoch in over-training/digits-convnet, as a share of the training. It was written down before the
+gradients and slices at that epoch were looked at."""
 _PAPER_SWITCHES = (50, 100, 150, 200, 400, 800)
 
 EXPERIMENTS: tuple[Experiment, ...] = (
@@ -177,13 +181,19 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
         "gradient-norm",
         "Does the gradient of Mixup's loss vanish?",
-        (Setting("digits-mlp", measure=gradients.gradient_norms),),
+        (
+            Setting("digits-mlp", measure=gradients.gradient_norms),
+            Setting("digits-convnet", measure=partial(gradients.gradient_norms, turn=_CONVNET_TURN)),
+        ),
         (Setting("cifar10-resnet18", measure=gradients.gradient_norms),),
     ),
     Experiment(
         "landscape",
         "Are late minima sharper?",
-        (Setting("digits-mlp", measure=gradients.sharpness),),
+        (
+            Setting("digits-mlp", measure=gradients.sharpness),
+            Setting("digits-convnet", measure=partial(gradients.sharpness, turn=_CONVNET_TURN)),
+        ),
         (Setting("cifar10-resnet18", measure=gradients.sharpness),),
     ),
     Experiment(

@@ -1,85 +1,63 @@
-"""A picture of curves over time, in the look of the reports."""
+"""A picture of curves over time, as a chart in the look of the explanations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from overmix.report.figures import to_png, to_svg
-from overmix.report.look import LIGHT, assign_strokes, chart_config
+import numpy as np
 
-SIZE = (560, 300)
-LEGEND = {"orient": "bottom", "columns": 3, "title": None, "symbolOpacity": 1, "symbolType": "square"}
-_ROLES = {"ERM": "erm", "Mixup": "mixup"}
+from overmix.report.charts import Chart
+from overmix.report.explain.line_chart import Axis, Series, line_chart
+
+REFERENCE = "floor"
 
 
-def picture_spec(picture: Mapping[str, Any], subtitle: str) -> dict[str, Any]:
-    """Return the Vega-Lite specification of a :class:`~overmix.experiments.reproduce.finding.Picture`, as JSON has it.
+def picture_chart(experiment: str, setting: Mapping[str, Any], picture: Mapping[str, Any]) -> Chart:
+    """Return the chart of a :class:`~overmix.experiments.reproduce.finding.Picture`, as JSON has it.
 
-    Points at or below zero are left out where an axis is logarithmic.
+    Its name is that of setting and picture. Points at or below zero are left out where an axis is logarithmic.
     """
-    names = list(picture["series"])
-    log_x = all(x > 0 for line in picture["series"].values() for x in line["x"])
-    rows = [row for name in names for row in _rows(name, picture["series"][name], log_y=picture["log_y"])]
-    strokes = assign_strokes(_ROLES.get(name.split(",")[0], "other") for name in names)
-    color = {
-        "field": "series",
-        "type": "nominal",
-        "scale": {"domain": names, "range": "category"},
-        "legend": LEGEND if len(names) > 1 else None,
-    }
-    y_scale: dict[str, Any] = {"type": "log", "nice": False} if picture["log_y"] else {"zero": False, "nice": True}
-    y = {"type": "quantitative", "scale": y_scale}
-    dash = {"field": "series", "type": "nominal", "legend": None,
-            "scale": {"domain": names, "range": [list(stroke.dash) or [1, 0] for stroke in strokes]}}  # fmt: skip
-    layers: list[dict[str, Any]] = [
-        {
-            "transform": [{"filter": "isValid(datum.lo)"}],
-            "mark": {"type": "area", "opacity": 0.16},
-            "encoding": {"color": color, "y": {"field": "lo", **y}, "y2": {"field": "hi"}},
-        },
-        {
-            "mark": {"type": "line", "style": "line"},
-            "encoding": {"color": color, "y": {"field": "mean", **y}, "strokeDash": dash},
-        },
-    ]
+    lines, key = picture["series"], setting["key"]
+    x = np.unique(np.concatenate([line["x"] for line in lines.values()]))
+    log_x, log_y = bool((x > 0).all()), picture["log_y"]
+    # ERM is what all is compared with: first, dashed and neutral, as in the reports.
+    names = sorted(lines, key=lambda name: not name.startswith("ERM"))
+    series = [_series(name, lines[name], x, log_y=log_y, first=k == 0) for k, name in enumerate(names)]
     if picture["reference"] is not None:
-        layers.append(
-            {
-                "data": {"values": [{"level": picture["reference"]}]},
-                "mark": {"type": "rule", "style": "reference"},
-                "encoding": {"x": {"value": 0}, "x2": {"value": "width"}, "y": {"field": "level", **y}},
-            }
-        )
-    axis = {"title": f"{picture['x_title']}{' (log scale)' if log_x else ''}", "tickCount": 6, "format": "~s"}
-    scale: dict[str, Any] = {"type": "log" if log_x else "linear", "nice": False}
-    return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "title": {"text": picture["title"], "subtitle": subtitle},
-        "width": SIZE[0],
-        "height": SIZE[1],
-        "padding": 10,
-        "config": chart_config(LIGHT, strokes),
-        "data": {"values": rows},
-        "encoding": {"x": {"field": "x", "type": "quantitative", "scale": scale, "axis": axis}},
-        "layer": layers,
-    }
+        series.insert(0, Series(REFERENCE, np.full(len(x), picture["reference"]), dashed=True))
+    banded = any("lo" in line for line in lines.values())
+    return line_chart(
+        f"{key}-{picture['name']}",
+        f"{picture['title']}: {key}",
+        f"{picture['title']}, against {picture['x_title']}; mean of {setting['n']} seed{'s' * (setting['n'] != 1)}.",
+        "Bands: 95 % t-interval of the mean over seeds." if banded else "Without an interval.",
+        x,
+        series,
+        x_axis=Axis(f"{picture['x_title']}{' (log scale)' if log_x else ''}", log=log_x, format="~s"),
+        y_axis=Axis(
+            picture["title"], log=log_y, domain=None if log_y else _frame(series), format="~g" if log_y else "~f"
+        ),
+        subtitle=f"{experiment}, {key}, n = {setting['n']}",
+    )
 
 
-def draw(picture: Mapping[str, Any], subtitle: str, scale: float = 1.5) -> tuple[bytes, str]:
-    """Return a picture as PNG and as SVG."""
-    svg = to_svg(picture_spec(picture, subtitle))
-    return to_png(svg, scale), svg
+def _series(name: str, line: Mapping[str, Sequence[float]], x: np.ndarray, *, log_y: bool, first: bool) -> Series:
+    """Return a line over the common axis, without a value where it has none."""
+    at = np.searchsorted(x, line["x"])
+    values = {key: np.asarray(line[key]) for key in ("mean", "lo", "hi") if key in line}
+    if log_y and "lo" in values:
+        # The interval of a mean may reach below zero, which a logarithmic axis has not.
+        values["lo"] = np.maximum(values["lo"], 0.1 * values["mean"])
+    placed = {key: np.full(len(x), np.nan) for key in values}
+    for key, row in placed.items():
+        row[at] = values[key]
+    return Series(name, placed["mean"], placed.get("lo"), placed.get("hi"), dashed=first and name.startswith("ERM"))
 
 
-def _rows(name: str, line: Mapping[str, Sequence[float]], *, log_y: bool) -> list[dict[str, Any]]:
-    rows = []
-    for k, (x, mean) in enumerate(zip(line["x"], line["mean"], strict=True)):
-        row: dict[str, Any] = {"series": name, "x": x, "mean": mean, "lo": None, "hi": None}
-        if "lo" in line:
-            low = line["lo"][k]
-            # The interval of a mean may reach below zero, which a logarithmic axis has not.
-            row |= {"lo": max(low, 0.1 * mean) if log_y else low, "hi": line["hi"][k]}
-        if mean > 0 or not log_y:
-            rows.append(row)
-    return rows
+def _frame(series: Sequence[Series]) -> tuple[float, float]:
+    """Return a vertical range that leaves out what is far below all curves: a change is small beside its level."""
+    parts = [part for line in series for part in (line.values, line.low, line.high) if part is not None]
+    low, high = float(np.nanmin(np.concatenate(parts))), float(np.nanmax(np.concatenate(parts)))
+    room = 0.06 * max(high - low, 1e-9)
+    return (max(0.0, low - room) if low >= 0 else low - room), high + room

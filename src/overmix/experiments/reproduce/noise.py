@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 
 from overmix.experiments.reproduce.check import Check
 from overmix.experiments.reproduce.finding import Finding, Picture, line, mean_check
-from overmix.experiments.reproduce.weights import log_epochs, model_of, samples_of, snapshots
+from overmix.experiments.reproduce.parts import Parts, Tensors
+from overmix.experiments.reproduce.weights import Snapshots, log_epochs, model_of, samples_of, snapshots
 from overmix.explain import LabelNoise, dominant_label, label_noise, mean_noise, memorization
 from overmix.explain.noise_summary import Quantity
 from overmix.study.data import Dataset
@@ -19,35 +21,25 @@ from overmix.study.spec import StudySpec
 
 TEACHERS, TEACHER_EPOCHS, RATE, WEIGHT_DECAY = 5, 60, 0.05, 1e-3
 MIXTURES = 5000
+QUANTITIES: tuple[Quantity, ...] = ("tv", "argmax_disagrees", "third_class")
 
 
-def noisy_labels(spec: StudySpec) -> Finding:
+def noisy_labels(spec: StudySpec, parts: Parts) -> Finding:
     """Measure label noise with teachers that were trained on the test set, and what training makes of it.
 
     The teachers never saw a sample of the pool that training draws from. A mixture is noisy if the label with the
     larger weight is not the teachers' class of the mixed point.
     """
-    found = next(runs for runs in snapshots(spec, log_epochs(spec.train.epochs)) if runs.condition == "Mixup")
-    teachers = _teachers(found.dataset)
-    noise = _of_the_pool(found.dataset, teachers)
-    memorized, resisted = [], []
-    for r in range(len(found.cells)):
-        samples = samples_of(found, r)
-        x, (a, b, lam) = samples.mixed
-        truth = _predict(teachers, samples.raw).argmax(1)
-        shares = []
-        for at in range(len(found.epochs)):
-            with torch.no_grad():
-                counts = memorization(model_of(found, at, r)(x), dominant_label(a, b, lam), truth)
-            shares.append((float(counts.memorized), float(counts.resisted)))
-        memorized.append([share[0] for share in shares])
-        resisted.append([share[1] for share in shares])
-    learnt, turn = np.array(memorized), found.epochs.index(found.turn())
+    epochs = log_epochs(spec.train.epochs)
+    found = next(runs for runs in snapshots(spec, epochs, parts) if runs.condition == "Mixup")
+    teachers = _teachers(found.dataset, parts)
+    shares = found.measured("shares", lambda r: _shares(found, r, teachers))
+    learnt, resisted, turn = shares[..., 0], shares[..., 1], found.epochs.index(found.turn())
+    estimates = parts.numbers("noise", lambda: _estimates(_of_the_pool(found.dataset, teachers)))
 
     def check(name: Quantity, what: str, bound: float) -> Check:
-        group = mean_noise(noise, name)
-        ci = (float(group.low), float(group.high))
-        return Check(what, float(group.mean), ci, "above", bound, "points", TEACHERS)
+        mean, low, high = (float(value) for value in estimates[QUANTITIES.index(name)])
+        return Check(what, mean, (low, high), "above", bound, "points", TEACHERS)
 
     return Finding(
         set_up=f"{MIXTURES:,} mixtures of all training digits, lam uniform, {TEACHERS} teachers trained on the test "
@@ -76,28 +68,59 @@ def noisy_labels(spec: StudySpec) -> Finding:
                 "epoch",
                 {
                     "as Mixup labels them": line(found.epochs, learnt),
-                    "as the teachers say": line(found.epochs, np.array(resisted)),
+                    "as the teachers say": line(found.epochs, resisted),
                 },
             )
         ],
     )
 
 
-def _teachers(dataset: Dataset) -> list[nn.Module]:
-    x, y = dataset.x_test.to(torch.float32).flatten(1) / 16, dataset.y_test.long()
+def _shares(found: Snapshots, r: int, teachers: Sequence[nn.Module]) -> np.ndarray:
+    """Return the shares of noisy mixtures that a run predicts as labelled, and as the teachers say: (epochs, 2)."""
+    samples = samples_of(found, r)
+    x, (a, b, lam) = samples.mixed
+    truth = _predict(teachers, samples.raw).argmax(1)
+    shares = []
+    for at in range(len(found.epochs)):
+        with torch.no_grad():
+            counts = memorization(model_of(found, at, r)(x), dominant_label(a, b, lam), truth)
+        shares.append((float(counts.memorized), float(counts.resisted)))
+    return np.array(shares)
+
+
+def _estimates(noise: LabelNoise) -> np.ndarray:
+    """Return mean and interval of each quantity, shape (quantities, 3)."""
+    groups = [mean_noise(noise, name) for name in QUANTITIES]
+    return np.array([(float(group.mean), float(group.low), float(group.high)) for group in groups])
+
+
+def _teachers(dataset: Dataset, parts: Parts) -> list[nn.Module]:
     found: list[nn.Module] = []
     for seed in range(TEACHERS):
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
-            model = nn.Sequential(nn.Linear(x.shape[1], 256), nn.ReLU(), nn.Linear(256, dataset.num_classes))
-            optimizer = torch.optim.SGD(model.parameters(), lr=RATE, momentum=0.9, weight_decay=WEIGHT_DECAY)
-            for _ in range(TEACHER_EPOCHS):
-                for rows in torch.split(torch.randperm(len(x)), 64):
-                    optimizer.zero_grad()
-                    F.cross_entropy(model(x[rows]), y[rows]).backward()  # type: ignore[no-untyped-call]
-                    optimizer.step()
+        model = _network(dataset)
+        model.load_state_dict(parts(f"teacher-{seed}", partial(_taught, dataset, seed)))
         found.append(model.eval())
     return found
+
+
+def _network(dataset: Dataset) -> nn.Module:
+    inputs = int(dataset.x_test[0].numel())
+    return nn.Sequential(nn.Linear(inputs, 256), nn.ReLU(), nn.Linear(256, dataset.num_classes))
+
+
+def _taught(dataset: Dataset, seed: int) -> Tensors:
+    """Return the weights of a teacher that was trained on the test set."""
+    x, y = dataset.x_test.to(torch.float32).flatten(1) / 16, dataset.y_test.long()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        model = _network(dataset)
+        optimizer = torch.optim.SGD(model.parameters(), lr=RATE, momentum=0.9, weight_decay=WEIGHT_DECAY)
+        for _ in range(TEACHER_EPOCHS):
+            for rows in torch.split(torch.randperm(len(x)), 64):
+                optimizer.zero_grad()
+                F.cross_entropy(model(x[rows]), y[rows]).backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+    return {name: value.detach() for name, value in model.state_dict().items()}
 
 
 def _predict(teachers: Sequence[nn.Module], x: Tensor) -> Tensor:

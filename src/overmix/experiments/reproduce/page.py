@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from overmix.experiments.reproduce.catalogue import EXPERIMENTS
-from overmix.experiments.reproduce.chart import draw
+from overmix.experiments.reproduce.chart import picture_chart
 from overmix.experiments.reproduce.check import Check, judge
 from overmix.experiments.reproduce.claims import CLAIMS, Claim
-from overmix.report.numbers import NONE, decimal, decimal_range, percent, points, points_range
+from overmix.experiments.reproduce.words import (
+    CONDITION_COLUMNS,
+    LOWEST_LOSS,
+    NOTES,
+    condition_cells,
+    describe,
+    same_run,
+    where_from,
+)
+from overmix.report.explain import still
+from overmix.report.figures import to_png
 from overmix.study.files import read_json, write_bytes
 
 RESULTS, PAGE, FIGURES = Path("results/reproduce"), Path("docs/reproduction.md"), Path("docs/reproduction")
@@ -25,28 +35,17 @@ PICTURES: tuple[tuple[str, str, str], ...] = (
 )
 """Experiment, setting and name of the pictures on the page."""
 
-NOTES = {
-    "random-features": "The bound takes every mixture for the noisiest one and every feature vector for the longest: "
-    "where its growing term is large from the first step on, its lowest point is the beginning, and it says nothing "
-    "about when the risk turns. The risk itself is exact, from the closed form.",
-    "data-size": "Fewer data make fewer steps an epoch, so that equal epochs are not equal steps; both are compared.",
-    "label-noise": "A mixture is called noisy if the label of the larger weight is not the class that teachers, who "
-    "never saw its samples, give the mixed point. The teachers' own errors are in no interval.",
-    "switching": "It was written for 16 seeds, cut to 8 for want of time, and read once with 8 before the other 8 were "
-    "trained as first planned: with 8 its three claims were undecided. On the ConvNet and on mnist1d the right switch "
-    "was the latest one that the study has: the claim about late switches then compares it with itself, which confirms "
-    "nothing, and does not say either that later ones would do. How Mixup to the end compares is in the claim above.",
-    "teacher-student": "Settings of the toy that are not public are our choice, and so are its controls.",
-}
-"""What a reader needs to know to read an experiment's numbers."""
-
 _SIGNS = {"confirmed": "✓", "not confirmed": "✗", "undecided": "?", "out of reach here": "–"}
 
 _HEAD = """# The paper, reproduced
 
 Every experiment of *Over-training with Mixup May Hurt Generalization* (Liu, Wang, Guo, Mao, ICLR 2023) can be run:
-`overmix reproduce --list`, `overmix reproduce over-training --scale laptop`. This page is written by
-`overmix reproduce --docs` from the result files in `results/reproduce`, which `--scale laptop --keep` leaves there.
+`overmix reproduce --list`, `overmix reproduce over-training --scale laptop`. A run leaves its page, `report.html`, in
+its folder: claims with their verdicts and numbers, and the charts; each study has a page of its own below. After an
+interruption the same command goes on: what was trained and measured is kept.
+
+The page that you read is written by `overmix reproduce --docs` from the result files in `results/reproduce`, which
+`--scale laptop --keep` leaves there.
 
 **What is compared.** No number of the paper is quoted here: we know its abstract and public reviews, not its tables.
 Claims are in our words, and each says where it comes from: *abstract*; *second-hand* (a public review or summary);
@@ -94,9 +93,10 @@ def page(results: Mapping[str, Mapping[str, Any]]) -> str:
             for name, key, picture in PICTURES
             if name == entry.name and _picture(results, name, key, picture)
         ]
-        if results[entry.name]["missing"]:
-            keys = ", ".join(gap["key"] for gap in results[entry.name]["missing"])
-            lines += [f"Settings that can be run and were not measured yet: {keys}.", ""]
+        measured = [setting["key"] for setting in results[entry.name]["settings"]]
+        missing = [setting.key for setting in entry.at("laptop") if setting.key not in measured]
+        if missing:
+            lines += [f"Settings that can be run and were not measured yet: {', '.join(missing)}.", ""]
         lines += [*_rows(results[entry.name]), f"Seeds, settings: {_settings(results[entry.name])}", ""]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -108,9 +108,8 @@ def write_page(folder: Path = RESULTS) -> None:
     for name, key, picture in PICTURES:
         content = _picture(results, name, key, picture)
         if content:
-            setting = _setting(results[name], key)
-            png, _ = draw(content, f"{name}, {key}, n = {setting['n']}")
-            write_bytes(FIGURES / f"{name}-{key}-{picture}.png", png)
+            chart = picture_chart(name, _setting(results[name], key), content)
+            write_bytes(FIGURES / f"{name}-{key}-{picture}.png", to_png(still(chart), scale=1.5))
     write_bytes(PAGE, page(results).encode())
 
 
@@ -152,69 +151,19 @@ def _once(claim: Claim) -> str:
     return f"{claim.text} *Judged by: {claim.rule}.*"
 
 
-def describe(check: Check) -> str:
-    """Return a check in words: what, the number with its interval, and the bound it is held against.
-
-    Example:
-        >>> describe(Check("depth of Mixup", 0.028, (0.02, 0.036), "above", 0.005, "points", 16)).replace(chr(160), " ")
-        'depth of Mixup: 2.80 points [2.00 to 3.60] (above 0.50)'
-    """
-    if check.exact:
-        return f"{check.what}: {decimal(check.value, 2)} ({check.side} {decimal(check.bound, 2)})"
-    if check.unit == "points":
-        interval = "" if check.ci is None else f" [{points_range(*check.ci)}]"
-        return f"{check.what}: {points(check.value)} points{interval} ({check.side} {points(check.bound)})"
-    if check.unit == "doublings":
-        # A ratio reads better than its logarithm.
-        interval = "" if check.ci is None else f" [{decimal(2 ** check.ci[0], 2)} to {decimal(2 ** check.ci[1], 2)}]"
-        return f"{check.what}: × {decimal(2**check.value, 2)}{interval} ({check.side} {decimal(2**check.bound, 2)})"
-    interval = "" if check.ci is None else f" [{decimal_range(*check.ci, digits=3).replace('–', ' to ')}]"
-    return f"{check.what}: {decimal(check.value, 3)}{interval} ({check.side} {decimal(check.bound, 3)})"
-
-
 def _rows(result: Mapping[str, Any]) -> list[str]:
     """Return the conditions of the studies as one table."""
     rows = [(setting["key"], row) for setting in result["settings"] for row in setting["rows"] if "depth" in row]
     if not rows:
         return []
-    lines = [
-        "| setting | condition | error at the end | lowest, at epoch | depth | verdict | at lowest training loss |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for key, row in rows:
-        lines.append(
-            f"| {key} | {row['name']} | {percent(row['final'])}{_interval(row['final_ci'])} "
-            f"| {percent(row['lowest'])} at {row['turning_epoch']:,g} | {points(row['depth'])}"
-            f"{_interval(row['depth_ci'], 2)} | {row['verdict']} | {_by_loss(row)} |"
-        )
-    return [
-        *lines,
-        "",
-        "*At lowest training loss*: the error at each run's lowest training loss, which is how the paper is said to "
-        "report (our recollection).",
-        "",
-    ]
-
-
-def _by_loss(row: Mapping[str, Any]) -> str:
-    found = row["lowest_loss"]
-    return NONE if not found else percent(found["error"])
-
-
-def _interval(ci: Sequence[float] | None, digits: int = 1) -> str:
-    return "" if ci is None else f" [{points_range(ci[0], ci[1], digits=digits)}]"
+    lines = [f"| setting | {' | '.join(CONDITION_COLUMNS)} |", "|---" * (1 + len(CONDITION_COLUMNS)) + "|"]
+    lines += [f"| {' | '.join([key, *condition_cells(row)])} |" for key, row in rows]
+    return [*lines, "", f"*At lowest training loss*: {LOWEST_LOSS}.", ""]
 
 
 def _settings(result: Mapping[str, Any]) -> str:
-    said = []
-    for setting in result["settings"]:
-        versions = setting["versions"]
-        lost = f", {setting['n_lost']} diverged seeds left out" if setting["n_lost"] else ""
-        said.append(
-            f"{setting['key']} (n = {setting['n']}{lost}; {setting['set_up']}; digest `{setting['digest'][:12]}`; "
-            f"overmix {versions['overmix']}, torch {versions['torch']}, {versions['cpu']})"
-        )
-    return "; ".join(said) + f". Same run: `overmix reproduce {result['name']} --scale {result['scale']}`."
+    said = [f"{setting['key']} ({where_from(setting)})" for setting in result["settings"]]
+    return "; ".join(said) + f". Same run: `{same_run(result)}`."
 
 
 def _setting(result: Mapping[str, Any], key: str) -> dict[str, Any]:

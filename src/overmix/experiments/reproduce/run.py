@@ -12,16 +12,18 @@ import torch
 
 from overmix.errors import ConfigError, DataError, MissingExtraError, did_you_mean
 from overmix.experiments.reproduce.catalogue import Experiment, Setting, experiment, study_spec
-from overmix.experiments.reproduce.chart import draw
 from overmix.experiments.reproduce.check import judge
+from overmix.experiments.reproduce.explained import explain
 from overmix.experiments.reproduce.finding import Finding, Picture, line
 from overmix.experiments.reproduce.measured import Measured
+from overmix.experiments.reproduce.parts import Parts
 from overmix.experiments.reproduce.scale import Scale
 from overmix.report import write_report
+from overmix.report.explain import write_explanation
 from overmix.study import load_result, run_study
 from overmix.study.cells import expand
 from overmix.study.executor import StudyInterrupted
-from overmix.study.files import locked, read_json, write_bytes, write_json
+from overmix.study.files import locked, read_json, write_json
 from overmix.study.fingerprint import fingerprint
 from overmix.study.plain import digest
 from overmix.study.result import load_cells
@@ -71,8 +73,9 @@ def run_experiment(
 ) -> dict[str, Any]:
     """Run what is missing of an experiment, and return its result.
 
-    Each setting has a folder in ``out``: a run directory with its page where it is a study. ``result.json`` has the
-    numbers that decide, ``figures/`` the pictures. An interrupted experiment goes on where it stopped.
+    ``report.html`` is the page, ``result.json`` has the numbers that decide, ``figures/`` the charts. Each setting
+    has a folder in ``out``: a run directory with a page of its own where it is a study. An interrupted experiment
+    goes on where it stopped.
 
     Args:
         name: one of the catalogue's.
@@ -113,8 +116,7 @@ def run_experiment(
         "missing": missing,
         "verdicts": judge(done),
     }
-    _draw_all(result, out / "figures")
-    write_json(out / "result.json", result)
+    write_explanation(explain(result), out)
     return result
 
 
@@ -164,22 +166,24 @@ def _measured(chosen: Experiment, setting: Setting, scale: Scale, folder: Path) 
     spec = study_spec(chosen.name, setting.key, scale) if setting.measure else None
     mark = _digest(spec) if spec else digest([chosen.name, setting.key, scale, RULES_VERSION])
     marks = {"digest": mark, "rules": RULES_VERSION, "versions": fingerprint("cpu")}
-    path = folder / "finding.json"
+    path, parts = folder / "finding.json", Parts(folder, marks)
     if path.exists():
         before: dict[str, Any] = read_json(path)
         if {key: before.get(key) for key in marks} == marks:
+            parts.remove()
             return before
     try:
         with _as_a_worker():
             if setting.measure is not None and spec is not None:
-                finding = setting.measure(spec)
+                finding = setting.measure(spec, parts)
             else:
                 assert setting.compute is not None
-                finding = setting.compute(scale)
+                finding = setting.compute(scale, parts)
     except KeyboardInterrupt:
-        raise StudyInterrupted(f"{folder}: stopped; this setting begins again") from None
+        raise StudyInterrupted(f"{folder}: stopped, what was measured is kept") from None
     found = {"key": setting.key, "n_lost": 0, **marks, **finding.to_dict()}
     write_json(path, found)
+    parts.remove()
     return found
 
 
@@ -212,13 +216,3 @@ def _error_picture(measured: Measured) -> Picture:
         start = int(np.argmax(rows.mean(axis=0) < top))
         series[name] = line(measured.epochs(name)[start:], rows[:, start:])
     return Picture("test-error", "Test error, %", "epoch", series)
-
-
-def _draw_all(result: dict[str, Any], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for setting in result["settings"]:
-        for picture in setting["pictures"]:
-            png, svg = draw(picture, f"{result['name']}, {setting['key']}, n = {setting['n']}")
-            stem = folder / f"{setting['key']}-{picture['name']}"
-            write_bytes(stem.with_suffix(".png"), png)
-            write_bytes(stem.with_suffix(".svg"), svg.encode())

@@ -6,10 +6,12 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import torch
 
 from overmix.diagnose import diagnose_curve
 from overmix.experiments.reproduce.check import Check, Side
 from overmix.experiments.reproduce.finding import Finding, Picture, line, mean_check
+from overmix.experiments.reproduce.parts import Parts, Tensors
 from overmix.experiments.reproduce.scale import Scale
 from overmix.explain import (
     LeastSquares,
@@ -49,14 +51,23 @@ def _depth(name: str, times: np.ndarray, risks: np.ndarray, side: Side) -> Check
     return Check(what, found.depth, found.depth_ci, side, found.delta, "number", len(risks))
 
 
-def teacher_student(scale: Scale, realizable: bool = False) -> Finding:
+def _toy_of_seed(toy: Toy, times: np.ndarray, switches: np.ndarray, last: float, seed: int) -> Tensors:
+    """Return the risks of one seed, ``risk.CONDITION`` at the times and ``final`` by switch time."""
+    risks = toy_curves(toy, times, seeds=[seed], eta=ETA).risk
+    final = toy_switch_curves(toy, switches, total=last, seeds=[seed], eta=ETA)
+    return {"final": torch.from_numpy(final)} | {f"risk.{name}": torch.from_numpy(rows) for name, rows in risks.items()}
+
+
+def teacher_student(scale: Scale, parts: Parts, realizable: bool = False) -> Finding:
     """Train the toy exactly: Mixup, ERM and controls, and Mixup switched to ERM.
 
     The right switch is chosen on the seeds with even numbers and judged on the others.
     """
     toy, last, seeds = Toy(realizable=realizable), LAST[scale], range(SEEDS[scale])
-    times = _times(last)
-    risks = toy_curves(toy, times, seeds=seeds, eta=ETA).risk
+    times, switches = _times(last), np.unique(np.concatenate([[0.0], _times(last, 13), [last]]))
+    found = [parts(f"seed-{seed}", partial(_toy_of_seed, toy, times, switches, last, seed)) for seed in seeds]
+    risks = {name: np.concatenate([part[f"risk.{name}"].numpy() for part in found]) for name in NAMES}
+    final = np.concatenate([part["final"].numpy() for part in found])
     checks = {"toy-u": [_depth("Mixup", times, risks["mixup"], "above"), _depth("ERM", times, risks["erm"], "below")]}
     control = _depth("Mixup inputs with true labels", times, risks["mixup_true_labels"], "above")
     if realizable:
@@ -66,8 +77,6 @@ def teacher_student(scale: Scale, realizable: bool = False) -> Finding:
         ]
     else:
         checks["control-generic"] = [control]
-    switches = np.unique(np.concatenate([[0.0], _times(last, 13), [last]]))
-    final = toy_switch_curves(toy, switches, total=last, seeds=seeds, eta=ETA)
     chosen, read = final[::2], final[1::2]
     right = 1 + int(np.argmin(chosen.mean(axis=0)[1:-1]))
     at, delta = f"switched at {switches[right]:,g}", 0.05 * float(read[:, right].mean())
@@ -122,29 +131,37 @@ def _bound(world: ToyWorld, problem: LeastSquares, times: np.ndarray) -> np.ndar
     return found.total
 
 
-def random_features(scale: Scale) -> Finding:
+FACTORS = (0.5, 1.0, 2.0)
+
+
+def _features_of_seed(times: np.ndarray, last: float, seed: int) -> Tensors:
+    """Return risks (factors, times), turning times of risk and bound (factors,), and the bound (times,) of one seed."""
+    world = draw_world(Toy(), seed, ("mixup",))
+    variance = float(np.var(world.test_targets))
+    rows: dict[str, list[np.ndarray | float]] = {"risk": [], "turn": [], "bound_turn": []}
+    for factor in FACTORS:
+        problem = scaled_noise(world.problems["mixup"], factor)
+        at, bounded = partial(_risk, world, problem), partial(_bound, world, problem)
+        rows["risk"].append(at(times) / variance)
+        rows["turn"].append(best_stopping_time(at, last=last, rule="descent", points=64).time)
+        rows["bound_turn"].append(best_stopping_time(bounded, last=last, points=64).time)
+    bound = _bound(world, scaled_noise(world.problems["mixup"], 1.0), times) / variance
+    arrays = {name: np.array(values, dtype=np.float64) for name, values in rows.items()} | {"bound": bound}
+    return {name: torch.from_numpy(values) for name, values in arrays.items()}
+
+
+def random_features(scale: Scale, parts: Parts) -> Finding:
     """Read risk and bound of the toy's Mixup problem over time, with half, once and twice its label noise."""
     toy, last, seeds = Toy(), LAST[scale], range(SEEDS[scale])
-    times, factors = _times(last), (0.5, 1.0, 2.0)
-    risks: dict[float, list[np.ndarray]] = {factor: [] for factor in factors}
-    turns: dict[float, list[float]] = {factor: [] for factor in factors}
-    bound_turns: dict[float, list[float]] = {factor: [] for factor in factors}
-    bounds = []
-    for seed in seeds:
-        world = draw_world(toy, seed, ("mixup",))
-        variance = float(np.var(world.test_targets))
-        for factor in factors:
-            problem = scaled_noise(world.problems["mixup"], factor)
-            at, bounded = partial(_risk, world, problem), partial(_bound, world, problem)
-            risks[factor].append(at(times) / variance)
-            turns[factor].append(best_stopping_time(at, last=last, rule="descent", points=64).time)
-            bound_turns[factor].append(best_stopping_time(bounded, last=last, points=64).time)
-            if factor == 1:
-                bounds.append(bounded(times) / variance)
-    curves, bound = {factor: np.array(rows) for factor, rows in risks.items()}, np.array(bounds)
+    times = _times(last)
+    found = [parts(f"seed-{seed}", partial(_features_of_seed, times, last, seed)) for seed in seeds]
+    risks, turns, bound_turns, bound = (
+        np.stack([part[name].numpy() for part in found]) for name in ("risk", "turn", "bound_turn", "bound")
+    )
+    curves = {factor: risks[:, k] for k, factor in enumerate(FACTORS)}
     lowest, rise = bound.min(axis=1), float(np.log2(1.05))
-    log = {factor: np.log2(np.maximum(turns[factor], 1.0)) for factor in factors}
-    log_bound = {factor: np.log2(np.maximum(bound_turns[factor], 1e-3)) for factor in factors}
+    log = {factor: np.log2(np.maximum(turns[:, k], 1.0)) for k, factor in enumerate(FACTORS)}
+    log_bound = {factor: np.log2(np.maximum(bound_turns[:, k], 1e-3)) for k, factor in enumerate(FACTORS)}
     return Finding(
         set_up=f"{toy.inputs} inputs, {toy.features} random tanh features, {toy.samples} samples, {toy.mixtures} "
         f"mixtures, lam uniform; label noise times 0.5, 1 and 2; {last:,g} steps of rate {ETA}",
@@ -181,24 +198,36 @@ def random_features(scale: Scale) -> Finding:
     )  # fmt: skip
 
 
-def closed_form_floor(scale: Scale) -> Finding:
-    """Hold the closed form of the loss floor against a simulation of what a perfect predictor pays."""
-    draws = 20_000 if scale == "smoke" else 2_000_000
+LAWS = ((2, 1.0), (10, 1.0), (100, 1.0), (10, 0.2), (10, 2.0))
+"""Numbers of classes and alphas on which the formula of the floor is tried."""
+
+
+def _simulated_floors(draws: int) -> np.ndarray:
+    """Return what a perfect predictor pays, mean and standard error by law; shape (laws, 2)."""
     rng = np.random.Generator(np.random.Philox(key=(0, 0)))
-    checks, rows = [], []
-    for classes, alpha in ((2, 1.0), (10, 1.0), (100, 1.0), (10, 0.2), (10, 2.0)):
+    found = []
+    for classes, alpha in LAWS:
         a, b = rng.integers(classes, size=(2, draws))
         lam = rng.beta(alpha, alpha, size=draws)
         with np.errstate(divide="ignore", invalid="ignore"):
             entropy = np.nan_to_num(-lam * np.log(lam) - (1 - lam) * np.log1p(-lam))
         paid = np.where(a == b, 0.0, entropy)
+        found.append((paid.mean(), paid.std() / draws**0.5))
+    return np.array(found)
+
+
+def closed_form_floor(scale: Scale, parts: Parts) -> Finding:
+    """Hold the closed form of the loss floor against a simulation of what a perfect predictor pays."""
+    draws = 20_000 if scale == "smoke" else 2_000_000
+    simulated = parts.numbers("simulated", partial(_simulated_floors, draws))
+    checks, rows = [], []
+    for (classes, alpha), (mean, se) in zip(LAWS, simulated.tolist(), strict=True):
         exact = loss_floor(num_classes=classes, alpha=alpha)
-        se = float(paid.std() / draws**0.5)
-        gap = abs(float(paid.mean()) - exact)
-        rows.append({"name": f"{classes} classes, alpha {alpha:g}", "floor": exact, "simulated": float(paid.mean())})
+        gap = abs(mean - exact)
+        rows.append({"name": f"{classes} classes, alpha {alpha:g}", "floor": exact, "simulated": mean})
         checks.append(
             Check(
-                f"{classes} classes, alpha {alpha:g}: formula {exact:.4f}, simulated {paid.mean():.4f}; the gap in "
+                f"{classes} classes, alpha {alpha:g}: formula {exact:.4f}, simulated {mean:.4f}; the gap in "
                 "standard errors",
                 gap / se,
                 None,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from overmix.diagnose import turning_epoch
+from overmix.experiments.reproduce.parts import Parts, Tensors
 from overmix.study.cells import Cell, StackTask, expand, stack_size
 from overmix.study.data import Dataset, normalization_stats
 from overmix.study.prepare import execution_of, model_factory, open_dataset, replica_of, training_of
@@ -29,21 +31,30 @@ class Snapshots:
 
     Attributes:
         condition: its name.
+        number: which of the study's conditions it is.
         cells: the runs.
         dataset: what they were trained on.
         epochs: the epochs, ascending.
         weights: per epoch and run, parameters and buffers by name.
         looks: epochs at which the test error was read.
         error: test error, shape (runs, looks).
+        parts: where what is measured on the runs is kept.
     """
 
     condition: str
+    number: int
     cells: list[Cell]
     dataset: Dataset
     epochs: list[int]
     weights: list[list[dict[str, Tensor]]]
     looks: np.ndarray
     error: np.ndarray
+    parts: Parts
+
+    def measured(self, what: str, measure: Callable[[int], Sequence[float] | np.ndarray]) -> np.ndarray:
+        """Return ``measure(r)`` of each run, shape (runs, ...); each run's numbers are a part."""
+        names = [f"{what}-{self.number}-{r}" for r in range(len(self.cells))]
+        return np.stack([self.parts.numbers(name, partial(measure, r)) for r, name in enumerate(names)])
 
     def turn(self) -> int:
         """Return the epoch among the kept ones that is nearest to the turning epoch, on a log axis."""
@@ -84,35 +95,48 @@ def log_epochs(epochs: int, per_octave: int = 1) -> list[int]:
     return sorted({round(2 ** (k / per_octave)) for k in range(count + 1)} | {epochs})
 
 
-def snapshots(spec: StudySpec, epochs: Sequence[int]) -> Iterator[Snapshots]:
-    """Train a study's conditions one after the other, and keep the weights at some epochs."""
+def snapshots(spec: StudySpec, epochs: Sequence[int], parts: Parts) -> Iterator[Snapshots]:
+    """Train a study's conditions one after the other, and keep the weights at some epochs; each stack is a part."""
     cells = expand(spec)
-    for name in spec.condition_names:
+    for number, name in enumerate(spec.condition_names):
         mine = [cell for cell in cells if cell.condition == name]
         dataset = open_dataset(mine[0].content["data"])
-        yield _trained(name, mine, dataset, sorted(epochs))
+        yield _trained(number, mine, dataset, sorted(epochs), parts)
 
 
-def _trained(name: str, cells: list[Cell], dataset: Dataset, epochs: list[int]) -> Snapshots:
+def _trained(number: int, cells: list[Cell], dataset: Dataset, epochs: list[int], parts: Parts) -> Snapshots:
     execution = execution_of(cells[0], dataset, DEVICE, allow_code=False)
     size = stack_size(execution, DEVICE)
     kept: list[list[dict[str, Tensor]]] = [[] for _ in epochs]
     errors, looks = [], np.zeros(0)
     for start in range(0, len(cells), size):
-        stack = cells[start : start + size]
-        training = training_of(StackTask(tuple(stack), execution, DEVICE), dataset, allow_code=False)
+        task = StackTask(tuple(cells[start : start + size]), execution, DEVICE)
+        found = parts(f"weights-{number}-{start}", partial(_train, task, dataset, epochs))
+        for at, epoch in enumerate(epochs):
+            kept[at].extend(_below(f"{epoch}.{r}.", found) for r in range(len(task.cells)))
+        looks = found["looks"].numpy()
+        errors.append(found["error"].numpy())
+    return Snapshots(cells[0].condition, number, cells, dataset, epochs, kept, looks, np.concatenate(errors), parts)
 
-        def keep(training: StackTraining, count: int = len(stack)) -> None:
-            if training.step == 0 and training.epoch in epochs:
-                model = training.model
-                tensors = {**model.parameters, **model.buffers}
-                copies = [{key: value[r].detach().clone() for key, value in tensors.items()} for r in range(count)]
-                kept[epochs.index(training.epoch)].extend(copies)
 
-        result = training.train(keep)
-        looks = np.asarray(result.epochs)
-        errors.append(np.asarray(result.metrics["test_error"]))
-    return Snapshots(name, cells, dataset, epochs, kept, looks, np.concatenate(errors))
+def _train(task: StackTask, dataset: Dataset, epochs: list[int]) -> Tensors:
+    """Train one stack; the weights' names begin with epoch and run."""
+    kept: dict[str, Tensor] = {}
+
+    def keep(training: StackTraining) -> None:
+        if training.step == 0 and training.epoch in epochs:
+            model = training.model
+            for name, value in {**model.parameters, **model.buffers}.items():
+                for r in range(len(task.cells)):
+                    kept[f"{training.epoch}.{r}.{name}"] = value[r].detach().clone()
+
+    result = training_of(task, dataset, allow_code=False).train(keep)
+    scores = {"looks": np.asarray(result.epochs), "error": np.asarray(result.metrics["test_error"])}
+    return kept | {name: torch.tensor(values) for name, values in scores.items()}
+
+
+def _below(prefix: str, tensors: Tensors) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def samples_of(found: Snapshots, r: int) -> Samples:

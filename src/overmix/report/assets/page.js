@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const report = JSON.parse(document.getElementById("report-data").textContent);
-  const state = { scale: "log", full: false, hidden: new Set(), theme: null };
+  const state = { axis: "epoch", scale: "log", full: false, hidden: new Set(), theme: null };
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const plots = [...document.querySelectorAll("[data-chart]")];
   const chips = [...document.querySelectorAll(".chip")];
@@ -19,9 +19,12 @@
   const theme = () => state.theme || (dark.matches ? "dark" : "light");
   const shown = () => report.conditions.filter((name) => !state.hidden.has(name));
 
+  // What a chart becomes on the chosen axis; nothing by epochs, and where a chart has no such axis.
+  const along = (name) => ((report.axes || {})[state.axis] || {})[name];
+
   // A copy of a chart's specification in the page's present state.
   function specification(name, look) {
-    const spec = structuredClone(report.charts[name]);
+    const spec = structuredClone((along(name) || { spec: report.charts[name] }).spec);
     const values = { shown: shown(), full: state.full };
     for (const param of spec.params || []) {
       if (param.name in values) param.value = values[param.name];
@@ -64,6 +67,16 @@
     if (views.has(plot)) views.get(plot).finalize();
     views.set(plot, result);
     plot.replaceChildren(place);
+    speak(plot);
+  }
+
+  // Words follow the axis: what a reader sees under the chart, and what is read out in its place.
+  function speak(plot) {
+    const caption = plot.parentElement.querySelector("figcaption > p");
+    plot.written = plot.written || { label: plot.getAttribute("aria-label"), caption: caption.textContent };
+    const other = along(plot.dataset.chart);
+    plot.setAttribute("aria-label", other ? other.spec.description : plot.written.label);
+    caption.textContent = other ? other.caption : plot.written.caption;
   }
 
   const drawAll = () => Promise.all(plots.map(draw));
@@ -82,7 +95,7 @@
         : await result.view.toImageURL("png", 2);
     const link = document.createElement("a");
     link.href = url;
-    link.download = `${name}.${kind}`;
+    link.download = `${(along(name) || { file: name }).file}.${kind}`;
     link.click();
     result.finalize();
     if (kind === "svg") setTimeout(() => URL.revokeObjectURL(url), 10000);
@@ -107,11 +120,13 @@
     document.getElementById("theme").textContent = theme() === "dark" ? "Light" : "Dark";
   }
 
-  for (const radio of document.querySelectorAll("input[name=scale]")) {
-    radio.addEventListener("change", () => {
-      state.scale = radio.value;
-      drawAll();
-    });
+  for (const key of ["axis", "scale"]) {
+    for (const radio of document.querySelectorAll(`input[name=${key}]`)) {
+      radio.addEventListener("change", () => {
+        state[key] = radio.value;
+        drawAll();
+      });
+    }
   }
   for (const radio of document.querySelectorAll("input[name=frame]")) {
     radio.addEventListener("change", () => {

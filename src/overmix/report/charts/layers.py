@@ -94,15 +94,16 @@ def curve_layers(report: Report, lines: Sequence[Line]) -> list[Layer]:
 
 
 def hover_rows(lines: Sequence[Line], metric: Metric, axis: Axis = EPOCH) -> Rows:
-    """Return one row per epoch, with what the tooltip says there."""
-    epochs = sorted({float(e) for line in lines for e in line.epoch})
-    return [
-        {
-            "epoch": epoch,
-            "says": {axis.name: axis.text(epoch)} | {_tooltip_key(line.name): line.at(epoch, metric) for line in lines},
-        }
-        for epoch in epochs
-    ]
+    """Return one row per epoch, with what the tooltip says there.
+
+    On other axes conditions are looked at in different places: a row names those that were looked at there.
+    """
+    rows = []
+    for epoch in sorted({float(e) for line in lines for e in line.epoch}):
+        here = [line for line in lines if axis is EPOCH or epoch in line.epoch]
+        says = {_tooltip_key(line.name): line.at(epoch, metric) for line in here}
+        rows.append({"epoch": epoch, "says": {axis.name: axis.text(epoch)} | says})
+    return rows
 
 
 def _tooltip_key(name: str) -> str:

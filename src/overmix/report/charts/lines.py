@@ -21,10 +21,12 @@ class Axis:
 
     Args:
         name: in words.
+        key: in names of files and of the page's controls.
         digits: significant digits of its values in text; ``None`` for whole numbers.
     """
 
     name: str
+    key: str
     digits: int | None = None
 
     def text(self, x: float) -> str:
@@ -32,7 +34,11 @@ class Axis:
         return f"{x:,.0f}" if self.digits is None else f"{x:,.{self.digits}g}"
 
 
-EPOCH, STEP, TRAVEL = Axis("epoch"), Axis("step"), Axis("learning rate × steps", digits=3)
+EPOCH, STEP, TRAVEL = (
+    Axis("epoch", "epoch"),
+    Axis("step", "step"),
+    Axis("learning rate × steps", "learning-rate", digits=3),
+)
 
 
 @dataclass(frozen=True)

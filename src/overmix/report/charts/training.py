@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from overmix.report.charts.chart import Chart
 from overmix.report.charts.curve import curve_chart
 from overmix.report.charts.layers import Layer, haloed, quantitative
-from overmix.report.charts.lines import Line
+from overmix.report.charts.lines import EPOCH, Axis, Line
 from overmix.report.metrics import MIX_LOSS, TRAIN_ERROR
 from overmix.report.reading import Report
 
 _SIZE = (520, 260)
 
 
-def loss_chart(report: Report) -> Chart | None:
+def loss_chart(report: Report, axis: Axis = EPOCH) -> Chart | None:
     """Draw the training loss as optimised, with the loss floor of every condition that mixes."""
     about = "Mean loss over the batches of an epoch, on mixed samples while mixing is on."
     if report.floor:
@@ -35,10 +35,11 @@ def loss_chart(report: Report) -> Chart | None:
         extra=extra,
         frame="whole",
         reach=list(report.floor.values()),
+        axis=axis,
     )
 
 
-def training_error_chart(report: Report) -> Chart | None:
+def training_error_chart(report: Report, axis: Axis = EPOCH) -> Chart | None:
     """Draw the error on the clean training samples: zero means that they are memorised."""
     return curve_chart(
         report,
@@ -48,12 +49,13 @@ def training_error_chart(report: Report) -> Chart | None:
         about="Error on the training samples, unmixed. At zero they are all fitted, whatever the training loss says.",
         size=_SIZE,
         frame="whole",
+        axis=axis,
     )
 
 
-def training_charts(report: Report) -> list[Chart]:
-    """Draw the training loss and the error on clean training data."""
-    return [chart for chart in (loss_chart(report), training_error_chart(report)) if chart]
+def training_charts(report: Report, axis: Axis = EPOCH) -> list[Chart]:
+    """Draw the training loss and the error on clean training data against epoch, or another axis."""
+    return [chart for chart in (loss_chart(report, axis), training_error_chart(report, axis)) if chart]
 
 
 def _floors(report: Report) -> list[float]:

@@ -1,4 +1,4 @@
-"""Explanations: numbers, words and charts of ``overmix explain``, one function per command."""
+"""Explanations: numbers, words and charts of ``overmix explain``, one function per command, and their page."""
 
 from overmix.report.explain.arrays import explain_arrays
 from overmix.report.explain.dynamics import explain_dynamics
@@ -6,7 +6,7 @@ from overmix.report.explain.explanation import Explanation, ExplanationFiles
 from overmix.report.explain.floor import explain_floor
 from overmix.report.explain.hessian import explain_hessian
 from overmix.report.explain.noise import explain_noise
-from overmix.report.explain.writing import write_explanation
+from overmix.report.explain.writing import still, write_explanation
 
 __all__ = [
     "Explanation",
@@ -16,5 +16,6 @@ __all__ = [
     "explain_floor",
     "explain_hessian",
     "explain_noise",
+    "still",
     "write_explanation",
 ]

@@ -13,16 +13,20 @@ from overmix.report.tables import Table
 
 @dataclass(frozen=True)
 class Explanation:
-    """What one ``overmix explain`` command found.
+    """What one command found.
 
     Args:
-        name: of the command (``"noise"``), shown on the page.
+        name: of what is explained (``"loss floor"``), shown on the page.
         sentence: the answer in one sentence, with numbers.
         findings: what else was found, in plain words; negative results too.
         summary: all numbers, ready for JSON: no NaN, every estimate with its interval and count.
         charts: in reading order.
         tables: for terminal and page.
         method: pairs of a term and what it means here.
+        pages: pairs of a text and the address, below this page's folder, of a page with more.
+        command: of overmix, shown on the page.
+        kicker: stands above the sentence.
+        numbers: name of the file that holds the summary.
     """
 
     name: str
@@ -32,6 +36,10 @@ class Explanation:
     charts: Sequence[Chart] = ()
     tables: Sequence[Table] = ()
     method: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    pages: Sequence[tuple[str, str]] = ()
+    command: str = "explain"
+    kicker: str = "Why"
+    numbers: str = "summary.json"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from overmix.report.charts import Chart
 from overmix.report.explain.explanation import Explanation, ExplanationFiles
 from overmix.report.figures import to_png, to_svg
 from overmix.report.look import DARK, LIGHT, chart_config
@@ -32,13 +33,18 @@ def render_explanation(explanation: Explanation, stills: dict[str, str]) -> str:
         },
         explanation=explanation,
         stills={name: Markup(svg) for name, svg in stills.items()},
-        download=download_of("summary.json", "Numbers (JSON)", "application/json", content),
+        download=download_of(explanation.numbers, "Numbers (JSON)", "application/json", content),
         versions=" · ".join(f"{name} {version}" for name, version in versions.items()),
     )
 
 
+def still(chart: Chart) -> str:
+    """Return an explanation's chart as SVG, in the light theme on paper."""
+    return to_svg(chart.spec | {"config": chart_config(LIGHT, ())})
+
+
 def write_explanation(explanation: Explanation, out: Path) -> ExplanationFiles:
-    """Write ``report.html``, ``summary.json`` and ``figures/*.png|svg`` into a folder; each file whole or not at all.
+    """Write ``report.html``, the numbers and ``figures/*.png|svg`` into a folder; each file whole or not at all.
 
     Args:
         explanation: what was found.
@@ -50,12 +56,12 @@ def write_explanation(explanation: Explanation, out: Path) -> ExplanationFiles:
     figures: list[Path] = []
     stills: dict[str, str] = {}
     for chart in explanation.charts:
-        svg = to_svg(chart.spec | {"config": chart_config(LIGHT, ())})
+        svg = still(chart)
         stills.setdefault(chart.name, svg)
         stem = out / "figures" / chart.name
         figures.append(write_file(stem.with_suffix(".png"), to_png(svg)))
         figures.append(write_file(stem.with_suffix(".svg"), svg.encode()))
     numbers = json.dumps(explanation.summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    summary = write_file(out / "summary.json", numbers.encode())
+    summary = write_file(out / explanation.numbers, numbers.encode())
     page = write_file(out / "report.html", render_explanation(explanation, stills).encode())
     return ExplanationFiles(page, summary, tuple(figures))

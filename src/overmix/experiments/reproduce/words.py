@@ -1,0 +1,93 @@
+"""The numbers of an experiment in words, the same on its page, in the documentation and in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from overmix.experiments.reproduce.check import Check
+from overmix.report.numbers import NONE, decimal, decimal_range, percent, points, points_range
+
+NOTES = {
+    "random-features": "The bound takes every mixture for the noisiest one and every feature vector for the longest: "
+    "where its growing term is large from the first step on, its lowest point is the beginning, and it says nothing "
+    "about when the risk turns. The risk itself is exact, from the closed form.",
+    "data-size": "Fewer data make fewer steps an epoch, so that equal epochs are not equal steps; both are compared.",
+    "label-noise": "A mixture is called noisy if the label of the larger weight is not the class that teachers, who "
+    "never saw its samples, give the mixed point. The teachers' own errors are in no interval.",
+    "switching": "It was written for 16 seeds, cut to 8 for want of time, and read once with 8 before the other 8 were "
+    "trained as first planned: with 8 its three claims were undecided. On the ConvNet and on mnist1d the right switch "
+    "was the latest one that the study has: the claim about late switches then compares it with itself, which confirms "
+    "nothing, and does not say either that later ones would do. How Mixup to the end compares is in the claim above.",
+    "teacher-student": "Settings of the toy that are not public are our choice, and so are its controls.",
+}
+"""What a reader needs to know to read an experiment's numbers."""
+
+CONDITION_COLUMNS = ("condition", "error at the end", "lowest, at epoch", "depth", "verdict", "at lowest training loss")
+LOWEST_LOSS = (
+    "the error at each run's lowest training loss, which is how the paper is said to report (our recollection)"
+)
+"""What the last of the columns means."""
+
+
+def numbers_of(check: Check) -> tuple[str, str, str]:
+    """Return a check's estimate, its interval (empty if it has none), and the bound it is held against.
+
+    Example:
+        >>> numbers_of(Check("turn", -1.0, (-2.0, 0.0), "below", 0.0, "doublings"))
+        ('× 0.50', '0.25 to 1.00', 'below 1.00')
+    """
+    if check.exact:
+        return decimal(check.value, 2), "", f"{check.side} {decimal(check.bound, 2)}"
+    if check.unit == "points":
+        interval = "" if check.ci is None else points_range(*check.ci)
+        return f"{points(check.value)} points", interval, f"{check.side} {points(check.bound)}"
+    if check.unit == "doublings":
+        # A ratio reads better than its logarithm.
+        interval = "" if check.ci is None else f"{decimal(2 ** check.ci[0], 2)} to {decimal(2 ** check.ci[1], 2)}"
+        return f"× {decimal(2**check.value, 2)}", interval, f"{check.side} {decimal(2**check.bound, 2)}"
+    interval = "" if check.ci is None else decimal_range(*check.ci, digits=3).replace("–", " to ")
+    return decimal(check.value, 3), interval, f"{check.side} {decimal(check.bound, 3)}"
+
+
+def describe(check: Check) -> str:
+    """Return a check in words: what, the number with its interval, and the bound it is held against.
+
+    Example:
+        >>> describe(Check("depth of Mixup", 0.028, (0.02, 0.036), "above", 0.005, "points", 16)).replace(chr(160), " ")
+        'depth of Mixup: 2.80 points [2.00 to 3.60] (above 0.50)'
+    """
+    estimate, interval, bound = numbers_of(check)
+    return f"{check.what}: {estimate}{f' [{interval}]' if interval else ''} ({bound})"
+
+
+def condition_cells(row: Mapping[str, Any]) -> list[str]:
+    """Return a condition of a study as a row of text, under :data:`CONDITION_COLUMNS`."""
+    by_loss = row["lowest_loss"]
+    return [
+        row["name"],
+        f"{percent(row['final'])}{_interval(row['final_ci'])}",
+        f"{percent(row['lowest'])} at {row['turning_epoch']:,g}",
+        f"{points(row['depth'])}{_interval(row['depth_ci'], 2)}",
+        row["verdict"],
+        NONE if not by_loss else percent(by_loss["error"]),
+    ]
+
+
+def where_from(setting: Mapping[str, Any]) -> str:
+    """Return seeds, set-up, digest and versions of a setting."""
+    versions = setting["versions"]
+    lost = f", {setting['n_lost']} diverged seeds left out" if setting["n_lost"] else ""
+    return (
+        f"n = {setting['n']}{lost}; {setting['set_up']}; digest `{setting['digest'][:12]}`; "
+        f"overmix {versions['overmix']}, torch {versions['torch']}, {versions['cpu']}"
+    )
+
+
+def same_run(result: Mapping[str, Any]) -> str:
+    """Return the command that gives a result again."""
+    return f"overmix reproduce {result['name']} --scale {result['scale']}"
+
+
+def _interval(ci: Sequence[float] | None, digits: int = 1) -> str:
+    return "" if ci is None else f" [{points_range(ci[0], ci[1], digits=digits)}]"
