@@ -26,7 +26,7 @@ def run(condition, errors, *, seed, val_size=50, loss=0.1, **keys):
     values["val_error"] = 0.2 + 0.001 * abs(LOOKS - 32)
     values["val_brier"] = 0.2 + 0.001 * abs(LOOKS - 96)
     values["train_error"] = np.where(LOOKS >= 16 * (1 + seed), 0.0, 0.1)
-    values["train_margin"] = np.where(LOOKS >= 64, 0.8, 0.2)
+    values["train_margin"] = np.where(LOOKS >= 64, 0.95, 0.2)
     values |= {"mixing": np.ones(len(LOOKS)), "mix_loss": loss + 2 / LOOKS, "mix_floor": np.full(len(LOOKS), loss)}
     content = {"data": {"val_size": val_size}, "train": {"epochs": EPOCHS, "batch_size": 32}}
     return CellResult(condition, seed, content, LOOKS, values, wrong, [32, 32], 2, 1.0, **keys)
@@ -57,7 +57,7 @@ def test_where_each_policy_switches():
         "patience": [96, 96, 96],
         "clean training error 0": [16, 32, 64],
         "clean training margin": [64, 64, 64],
-        "near the loss floor": [4, 4, 4],
+        "near the loss floor": [8, 8, 8],
         "half of the training": [128, 128, 128],
     }
     assert not any(row["trained"] for row in found.values())

@@ -18,10 +18,12 @@ from overmix.experiments.switch_benchmark.replay import Record, SameSteps, repla
 from overmix.switch import AutoSwitch, HeldOut, Policy
 from overmix.switch.policies.baselines import (
     CleanError,
+    CleanMargin,
     Fixed,
     GeneralizationLoss,
     IncToDec,
     Minimum,
+    NearFloor,
     Patience,
     Turned,
 )
@@ -40,6 +42,9 @@ POLICIES: dict[str, Policy | HeldOut] = {
     "CatBoost's IncToDec (Brier score)": IncToDec("brier"),
     "turning point with its interval (Brier score)": Turned("brier"),
     "clean training error is 0": CleanError(),
+    "three times as long as to a clean training error of 0": CleanError(factor=3.0),
+    "clean training margin is 0.92": CleanMargin(),
+    "training loss near its floor": NearFloor(),
     "clean training loss no longer falls": Patience("cross_entropy", split="train"),
     "lowest probe": AutoSwitch(pull=0.0, blend=0.0),
     "AutoSwitch with tails of 5 %": AutoSwitch(tail=0.05),

@@ -151,7 +151,7 @@ class CleanMargin:
         level: of the mean of ``p[y] - max over c != y of p[c]``, in (-1, 1).
     """
 
-    level: float = 0.5
+    level: float = 0.92
 
     def probe_epochs(self, epochs: int) -> tuple[int, ...]:
         """Probe nowhere."""
@@ -177,7 +177,7 @@ class NearFloor:
         share: of the first epoch's distance to the floor that is left, in (0, 1).
     """
 
-    share: float = 0.25
+    share: float = 0.15
 
     def probe_epochs(self, epochs: int) -> tuple[int, ...]:
         """Probe nowhere."""
