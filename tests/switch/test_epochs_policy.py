@@ -226,6 +226,33 @@ def test_a_run_saved_anywhere_goes_on_as_if_it_had_never_stopped(loops, optimize
         assert resumed.decision == run.decision
 
 
+@pytest.mark.parametrize("rank", [0, 1])
+def test_ranks_that_resume_inside_a_probe_from_one_file_do_not_begin_to_draw_the_same(loops, rank):
+    """The snapshot of the file is rank 0's: its generators are set back there, and left alone elsewhere."""
+
+    def begun(rank):
+        training = loops.Training(order="indexed")
+        run = loops.start(training, loops.Scripted(probes=(1,), tail=1), epochs=2, rank=rank)
+        return training, run
+
+    training, run = begun(0)
+    for epoch in run:
+        if epoch.kind == "probe":
+            file = epoch.state_dict()
+            break
+        training.body(epoch)
+    training, resumed = begun(rank)
+    resumed.load_state_dict(file)
+    torch.manual_seed(99)
+    epochs = iter(resumed)
+    training.body(next(epochs))
+    own = torch.get_rng_state()
+    assert next(epochs).kind == "train"
+    expected = file["course"]["probing"][1]["generators"]["torch"] if rank == 0 else own
+    assert torch.equal(torch.get_rng_state(), expected)
+    assert not torch.equal(own, file["course"]["probing"][1]["generators"]["torch"])
+
+
 def test_a_run_set_back_from_inside_a_probe_leaves_the_probe(loops):
     training = loops.Training(order="indexed")
     run = loops.start(training, loops.Scripted(probes=(1,), tail=1), epochs=2)
