@@ -188,6 +188,11 @@ def test_the_own_minimum_needs_looks_and_numbers():
         ({"tail": 0}, r"^tail = 0: "),
         ({"tail": 0.6}, r"^tail = 0.6: "),
         ({"shares": ()}, r"^shares = \(\): use increasing shares"),
+        ({"shares": 0.5}, r"^shares = 0.5: use increasing shares"),
+        ({"shares": ("a",)}, r"^shares = \('a',\): use increasing shares"),
+        ({"tail": "a"}, r"^tail = 'a': use a number$"),
+        ({"wait": None}, r"^wait = None: use a number$"),
+        ({"limit": True}, r"^limit = True: use a number$"),
         ({"shares": (0.5, 0.25)}, r"^shares = "),
         ({"shares": (0.5, 1.0)}, r"^shares = "),
         ({"pull": -1.0}, r"^pull = -1.0: "),
@@ -201,3 +206,9 @@ def test_the_own_minimum_needs_looks_and_numbers():
 def test_settings_that_cannot_work_are_refused(settings, message):
     with pytest.raises(ConfigError, match=message):
         AutoSwitch(**settings)
+
+
+def test_shares_may_be_a_list():
+    policy = AutoSwitch(shares=[0.25, 0.5])
+    assert policy == AutoSwitch(shares=(0.25, 0.5))
+    assert policy.decide(history(0.1, 0.2, policy=policy)).switch_at == 250

@@ -445,7 +445,11 @@ def test_what_cannot_be_mixed_is_refused_whether_mixing_is_on_or_off(x, y, switc
         ({"mix": "Mixup"}, r"^mix = 'Mixup': give a recipe"),
         ({"switch": "always"}, r"^switch = 'always': give a schedule, such as overmix.off_at\(0.5\), or a policy$"),
         ({"switch": overmix.always}, r"^switch = <function always .*: give a schedule"),
-        ({"switch": overmix.switch.Always}, r"^switch = <class .*Always'>: give a schedule"),
+        ({"switch": overmix.switch.Always}, r"^switch = 'Always': that is the class: give an instance, Always\(\)$"),
+        (
+            {"switch": overmix.AutoSwitch},
+            r"^switch = 'AutoSwitch': that is the class: give .* AutoSwitch\(\)$",
+        ),
         ({"seed": -1}, r"^seed = -1: use an integer in \[0, 2\*\*64\)$"),
         ({"seed": 1.5}, r"^seed = 1.5: "),
         ({"rank": -1}, r"^rank = -1: "),
@@ -460,3 +464,36 @@ def test_a_switch_beyond_the_end_is_refused():
     with pytest.raises(ConfigError, match=r"^off_at = 500: use at most 300, the number of epochs"):
         Epochs(300, mix=overmix.Mixup(), switch=overmix.off_at(500))
     assert len(Epochs(300, mix=overmix.Mixup(), switch=overmix.off_at(300))) == 300
+
+
+def test_numpys_integers_are_integers():
+    run = Epochs(np.int64(4), mix=overmix.Mixup(), switch=overmix.off_at(np.int32(2)), steps_per_epoch=np.int8(3))
+    assert (run.epochs, type(run.epochs), run.switch, type(run.switch.when)) == (4, int, overmix.off_at(2), int)
+
+
+def observed(logits, labels, **settings):
+    run = Epochs(1, mix=overmix.Mixup(), **settings)
+    next(iter(run)).observe(logits, labels)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "message"),
+    [
+        (torch.zeros(4, 1), torch.zeros(4, dtype=torch.int64), r"have one class: for two classes with one output z"),
+        (torch.zeros(4, 2), torch.tensor([0, 1, 2, 5]), r"^observe: 2 labels are none of the classes 0 to 1"),
+        (torch.zeros(4, 2), torch.tensor([0, 1, -100, 0]), r"^observe: 1 labels are none of the classes 0 to 1"),
+        (np.zeros((4, 2)), np.zeros(4, dtype=int), r"^observe: got ndarray and ndarray: give tensors"),
+    ],
+)
+def test_what_has_no_class_is_not_scored(logits, labels, message):
+    with pytest.raises(DataError, match=message):
+        observed(logits, labels)
+
+
+def test_on_a_device_that_one_would_wait_for_labels_are_checked_when_the_epoch_is_over(monkeypatch):
+    monkeypatch.setattr("overmix.switch.tally._waits", lambda tensor: True)
+    run = observed(torch.zeros(4, 2), torch.tensor([0, 1, -100, 7]))
+    with pytest.raises(DataError, match=r"^observe: 2 labels are none of the classes 0 to 1"):
+        run._begin()
+    assert observed(torch.zeros(4, 2), torch.tensor([0, 1, 1, 0])).history[0].n == 4

@@ -484,3 +484,106 @@ def test_a_probe_of_batches_that_nobody_mixed_is_refused(loops):
     t.validate(next(iter(run)))
     with pytest.raises(ConfigError, match=r"no batch went through epoch.mix"):
         next(iter(run))
+
+
+@pytest.mark.parametrize("other", ["order", "labels"])
+def test_held_out_samples_that_change_between_probes_are_noticed(loops, other):
+    training = loops.Training()
+    x, y = training.held_out
+    changed = (x.flip(0), y.flip(0)) if other == "order" else (x, (y + 1) % 3)
+
+    def drive():
+        for epoch in loops.start(training, loops.Scripted(probes=(0, 2), tail=1)):
+            training.held_out = changed if epoch.index == 2 and epoch.kind == "probe" else training.held_out
+            training.body(epoch)
+
+    with pytest.raises(DataError, match=r"^probe after epoch 2: .* other labels .* shuffle=False$"):
+        drive()
+
+
+def test_the_labels_of_the_first_probe_survive_a_resume(loops):
+    training = loops.Training()
+    run = loops.start(training, loops.Scripted(probes=(0, 2), tail=1))
+    for epoch in run:
+        training.body(epoch)
+        if epoch.index == 1 and epoch.kind == "train":
+            file = training.checkpoint(run.state_dict())
+            break
+    other = loops.Training()
+    again = loops.start(other, loops.Scripted(probes=(0, 2), tail=1))
+    other.resume(file, again)
+    other.held_out = other.held_out[0].flip(0), other.held_out[1].flip(0)
+    with pytest.raises(DataError, match=r"^probe after epoch 2: .* other labels"):
+        other.drive(again)
+
+
+class LikeTimm:
+    """A scheduler that cannot be asked for the last rate, but says whose it is."""
+
+    def __init__(self, optimizer):
+        self.optimizer, self.now = optimizer, 0
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]
+
+    def state_dict(self):
+        return {"now": self.now}
+
+    def load_state_dict(self, state):
+        self.now = state["now"]
+
+    def step(self, epoch):
+        self.now = epoch
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * (1 - epoch / 10)
+
+
+def timms(optimizer):
+    scheduler = pytest.importorskip("timm.scheduler")
+    return scheduler.CosineLRScheduler(optimizer, t_initial=6, warmup_t=2, warmup_lr_init=1e-3)
+
+
+@pytest.mark.parametrize("scheduler", [LikeTimm, timms], ids=["like timm's", "timm's"])
+def test_a_scheduler_of_another_maker_is_registered_and_set_back(loops, scheduler):
+    def trained(switch):
+        training, rates = loops.Training(schedule="constant"), []
+        own = scheduler(training.optimizer)
+        state = {"model": training.model, "optimizer": training.optimizer, "scheduler": own}
+        for epoch in loops.start(training, switch, state=state):
+            if epoch.kind == "train":
+                rates.append(training.optimizer.param_groups[0]["lr"])
+            training.body(epoch)
+            own.step(epoch.index + 1)
+        return training, own, rates
+
+    plain, probing = trained(overmix.always()), trained(loops.Scripted(probes=(0, 2, 3), tail=2))
+    assert loops.same(plain[0].everything(), probing[0].everything())
+    assert plain[2] == probing[2]
+    assert len(set(plain[2])) > 3
+    assert loops.same(plain[1].state_dict(), probing[1].state_dict())
+    training = loops.Training(schedule="constant")
+    scheduler(training.optimizer)
+    with pytest.raises(ConfigError, match="has a scheduler, register it too"):
+        loops.start(training, loops.Scripted(probes=(0,)))
+
+
+class Trainer:
+    """Holds a model and an optimizer, and so is no scheduler."""
+
+    def __init__(self, training):
+        self.model, self.optimizer = training.model, training.optimizer
+
+    def state_dict(self):
+        return {"model": self.model.state_dict()}
+
+    def load_state_dict(self, state):
+        self.model.load_state_dict(state["model"])
+
+
+def test_what_holds_a_model_is_taken_for_no_scheduler(loops):
+    training = loops.Training()
+    with pytest.raises(ConfigError, match="has a scheduler, register it too"):
+        loops.start(
+            training,
+            loops.Scripted(probes=(0,)),
+            state={"trainer": Trainer(training), "optimizer": training.optimizer},
+        )

@@ -121,3 +121,34 @@ def test_the_first_of_several_equal_probes_is_the_best_and_no_noise_is_needed():
     rows = beside_the_best([Probe(0, 1, (0.2, 0.4)), Probe(5, 1, (0.2, 0.4)), Probe(9, 1, (0.3, 0.5))])
     assert [row.worse for row in rows] == [False, False, True]
     assert [row.standard_error for row in rows] == pytest.approx([0, 0, 0], abs=1e-12)
+
+
+def test_arrays_and_their_integers_do_as_well():
+    scores = {10: 0.3, 20: 0.2, 40: 0.4}
+
+    def brier(score, epochs):
+        return np.full(50, score) + 0.01 * np.arange(50) / 50
+
+    def logits(score, epochs):
+        return np.stack([np.linspace(0.1, 1, 50) * (1 - score), np.zeros(50)], axis=1)[:, ::-1], np.ones(
+            50, dtype=np.int32
+        )
+
+    for branch in (brier, logits):
+        found = find_switch(branch, {np.int64(epoch): score for epoch, score in scores.items()}, budget=12)
+        as_tensors = find_switch(
+            lambda score, epochs, branch=branch: (
+                [torch.tensor(np.array(part)) for part in branch(score, epochs)]
+                if branch is logits
+                else torch.tensor(branch(score, epochs))
+            ),
+            scores,
+            budget=12,
+        )
+        assert found == as_tensors
+        assert found.switch_at == 20
+
+
+def test_labels_without_a_class_name_the_checkpoint():
+    with pytest.raises(DataError, match=r"^checkpoint 10: observe: 50 labels are none of the classes 0 to 2"):
+        find_switch(lambda score, epochs: (torch.zeros(50, 3), torch.full((50,), 7)), {10: 0.3, 20: 0.2}, budget=4)

@@ -44,6 +44,8 @@ class Course:
         self._probing: Kept | None = None
         self._kept: Kept | None = None
         self._samples: tuple[float, ...] = ()
+        self._labels: tuple[int, ...] = ()
+        self._first_labels: tuple[int, ...] | None = None
         if self.planned and not registered:
             raise ConfigError("state", None, f"the policy probes and sets the training back: give {EXAMPLE}")
         if self.planned and self.planned[0] == 0 and steps_per_epoch is None:
@@ -75,7 +77,7 @@ class Course:
             self.past += seen.observations(pooled=True)
             self.past_fits += seen.fits(pooled=True)
         elif seen.tail == self.tail - 1:
-            self._samples = seen.samples()
+            self._samples, self._labels = seen.samples()
 
     def _count_steps(self, seen: Seen) -> None:
         told = self._told_steps
@@ -112,7 +114,9 @@ class Course:
         assert self._probing is not None
         samples, self._samples = self._samples, ()
         restore(self.registered, self._probing[1], self.rank)
-        n = len(self.probes[0].brier) if self.probes else len(samples)
+        if self._first_labels is None:
+            self._first_labels = self._labels
+        n = len(self._first_labels)
         if not samples:
             raise DataError(
                 f"probe after epoch {at.epoch}: nothing was observed in the last epoch of its tail: "
@@ -122,6 +126,11 @@ class Course:
             raise DataError(
                 f"probe after epoch {at.epoch}: {len(samples)} held-out samples, the first probe had {n}: "
                 "observe the same ones in the same order"
+            )
+        if self._labels != self._first_labels:
+            raise DataError(
+                f"probe after epoch {at.epoch}: the held-out samples have other labels than at the first probe, or "
+                "come in another order: scores are compared sample by sample, so load them with shuffle=False"
             )
         self.probes.append(Probe(at.epoch, self.tail, samples))
         return Position(at.epoch)
@@ -178,6 +187,8 @@ class Course:
             "probes": [{**asdict(probe), "brier": list(probe.brier)} for probe in self.probes],
             "evidence": [asdict(seen) for seen in self.evidence],
             "samples": list(self._samples),
+            "labels": list(self._labels),
+            "first_labels": None if self._first_labels is None else list(self._first_labels),
             "steps": self._steps,
             "probing": None if self._probing is None else list(self._probing),
             "kept": None if self._kept is None else list(self._kept),
@@ -191,6 +202,8 @@ class Course:
         self.probes = [Probe(probe["epoch"], probe["tail"], tuple(probe["brier"])) for probe in state["probes"]]
         self.evidence = [Observation(**seen) for seen in state["evidence"]]
         self._samples, self._steps = tuple(state["samples"]), int(state["steps"])
+        self._labels, first = tuple(state["labels"]), state["first_labels"]
+        self._first_labels = None if first is None else tuple(first)
         self._probing, self._kept = (
             None if state[name] is None else (int(state[name][0]), state[name][1]) for name in ("probing", "kept")
         )

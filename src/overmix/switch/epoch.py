@@ -71,9 +71,10 @@ class Seen:
         fit = (self.losses.pooled() if pooled else self.losses).fit(self.index, self.mixing)
         return [] if fit is None else [fit]
 
-    def samples(self) -> tuple[float, ...]:
-        """Return the Brier score of each held-out sample, pooled over ranks (a collective operation)."""
-        return self.tallies.get("val", Tally()).pooled().samples()
+    def samples(self) -> tuple[tuple[float, ...], tuple[int, ...]]:
+        """Return Brier score and label of each held-out sample, pooled over ranks (a collective operation)."""
+        pooled = self.tallies.get("val", Tally()).pooled()
+        return pooled.samples(), pooled.classes()
 
     def plain(self) -> dict[str, Any]:
         """Return it as numbers and lists."""

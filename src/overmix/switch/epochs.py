@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from operator import index
 from typing import Any
 
 from overmix.errors import ConfigError, OvermixError
@@ -71,15 +72,17 @@ class Epochs:
         state: Mapping[str, Any] | None = None,
         steps_per_epoch: int | None = None,
     ) -> None:
-        _check_count("epochs", epochs)
+        epochs = _count("epochs", epochs)
         if steps_per_epoch is not None:
-            _check_count("steps_per_epoch", steps_per_epoch)
+            steps_per_epoch = _count("steps_per_epoch", steps_per_epoch)
         if not isinstance(mix, Recipe | Phases):
             raise ConfigError("mix", mix, "give a recipe, such as overmix.Mixup(alpha=1.0)")
         if isinstance(mix, Phases):
             mix.starts(epochs)  # refuses what does not fit into so many epochs
         when: Schedule | Policy = always() if switch is None else switch
-        if not isinstance(when, Schedule | Policy) or isinstance(when, type):
+        if isinstance(when, type):
+            raise ConfigError("switch", when.__name__, f"that is the class: give an instance, {when.__name__}()")
+        if not isinstance(when, Schedule | Policy):
             raise ConfigError("switch", switch, "give a schedule, such as overmix.off_at(0.5), or a policy")
         if isinstance(when, OffAt) and when.epoch(epochs) > epochs:
             # It would mix to the end, without a word.
@@ -266,9 +269,11 @@ class Epochs:
         }
 
 
-def _check_count(field: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+def _count(field: str, value: Any) -> int:
+    # index takes NumPy's integers as well, and no float.
+    if isinstance(value, bool) or not hasattr(value, "__index__") or index(value) < 1:
         raise ConfigError(field, value, "use an integer >= 1")
+    return index(value)
 
 
 def _streams(seed: int, rank: int) -> Streams:

@@ -83,8 +83,9 @@ class Registered:
                 raise ConfigError("state", names, f"the optimizer has a scheduler, register it too: {EXAMPLE}")
 
     def _has_scheduler_of(self, optimizer: Optimizer) -> bool:
-        schedulers = [part for part in self.objects.values() if hasattr(part, "get_last_lr")]
-        # One that wraps another may not say whose it is: then it counts as this one's.
+        # torch's can be asked for the last rate; timm's cannot, but say whose they are. One of torch's that wraps
+        # another may not say it: then it counts as this one's.
+        schedulers = [part for part in self.objects.values() if _is_scheduler(part)]
         return any(getattr(scheduler, "optimizer", optimizer) is optimizer for scheduler in schedulers)
 
 
@@ -94,4 +95,14 @@ def _has_state(part: object) -> bool:
 
 def _is_torch_helper(part: object) -> bool:
     """Whether it certainly holds no model."""
-    return isinstance(part, Optimizer | LRScheduler | torch.Generator) or hasattr(part, "param_groups")
+    helper = isinstance(part, Optimizer | LRScheduler | torch.Generator) or hasattr(part, "param_groups")
+    return helper or _is_scheduler(part)
+
+
+def _is_scheduler(part: object) -> bool:
+    """Whether it can be asked for the last rate, or belongs to an optimizer and holds no model."""
+    return hasattr(part, "get_last_lr") or (
+        isinstance(getattr(part, "optimizer", None), Optimizer)
+        and not isinstance(part, nn.Module)
+        and not any(isinstance(value, nn.Module) for value in vars(part).values())
+    )

@@ -7,17 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from overmix.errors import ConfigError, DataError
 from overmix.switch.outcome import Row, beside_the_best, safe_epochs, table
 from overmix.switch.policy import Probe
-from overmix.switch.tally import brier_per_sample, check_observed
+from overmix.switch.tally import brier_per_sample, check_observed, check_range, outside_of
 
 Checkpoint = TypeVar("Checkpoint")
-Scored = Tensor | tuple[Tensor, Tensor]
-"""The Brier score of each held-out sample, shape (N,); or logits (N, C) and labels (N,)."""
+Scored = Tensor | tuple[Tensor, Tensor] | np.ndarray | tuple[np.ndarray, np.ndarray]
+"""The Brier score of each held-out sample, shape (N,); or logits (N, C) and labels (N,): tensors or arrays."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def _checked(branch: object, checkpoints: object, budget: object) -> list[int]:
     if not isinstance(checkpoints, Mapping):
         raise ConfigError("checkpoints", type(checkpoints).__name__, "give them by epoch, {100: 'epoch_100.pt', ...}")
     epochs = list(checkpoints)
-    if any(isinstance(e, bool) or not isinstance(e, int) or e < 0 for e in epochs):
+    if any(isinstance(e, bool) or not isinstance(e, int | np.integer) or e < 0 for e in epochs):
         raise ConfigError("checkpoints", epochs, "the keys are epochs, integers >= 0")
     if len(epochs) < 2:
         raise ConfigError("checkpoints", epochs, "give two or more to choose from")
@@ -127,13 +128,15 @@ def _checked(branch: object, checkpoints: object, budget: object) -> list[int]:
 
 def _scored(answer: object, epoch: int) -> tuple[Tensor, Tensor | None]:
     """Return the Brier score of each sample, and the labels if they were given."""
-    if isinstance(answer, tuple | list) and len(answer) == 2 and all(isinstance(part, Tensor) for part in answer):
-        logits, labels = answer
+    if isinstance(answer, tuple | list) and len(answer) == 2 and all(hasattr(part, "shape") for part in answer):
+        logits, labels = (_tensor(part) for part in answer)
         try:
             check_observed(logits, labels, "val")
+            check_range(outside_of(labels, logits.shape[1]), logits.shape[1])
         except DataError as error:
             raise DataError(f"checkpoint {epoch}: {error}") from None
         return brier_per_sample(logits.detach(), labels.to(logits.device)), labels.cpu()
+    answer = _tensor(answer)
     if isinstance(answer, Tensor) and answer.dim() == 1 and answer.is_floating_point() and answer.numel():
         brier = torch.nan_to_num(answer.detach(), nan=2.0)
         if float(brier.min()) < 0 or float(brier.max()) > 2 * (1 + 1e-6):
@@ -143,6 +146,13 @@ def _scored(answer: object, epoch: int) -> tuple[Tensor, Tensor | None]:
         f"checkpoint {epoch}: branch returned {_named(answer)}: "
         "return (logits, labels), or the Brier score of each sample"
     )
+
+
+def _tensor(answer: Any) -> Any:
+    """Return arrays of other libraries as tensors, and anything else as it is."""
+    if isinstance(answer, Tensor) or not hasattr(answer, "__array__"):
+        return answer
+    return torch.from_numpy(np.array(answer))
 
 
 def _named(answer: object) -> str:

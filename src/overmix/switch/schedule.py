@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from operator import index
 from typing import Protocol, runtime_checkable
 
 from overmix.errors import ConfigError
@@ -78,6 +79,8 @@ class OffAt:
     when: int | float
 
     def __post_init__(self) -> None:
+        if not isinstance(self.when, bool) and hasattr(self.when, "__index__"):
+            object.__setattr__(self, "when", index(self.when))  # NumPy's integers count as Python's
         number = isinstance(self.when, int | float) and not isinstance(self.when, bool)
         if not number or not 0 <= self.when < math.inf:
             raise ConfigError("off_at", self.when, "use a number of epochs (128) or a share of all epochs (0.5)")

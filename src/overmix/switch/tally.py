@@ -46,7 +46,7 @@ def brier_per_sample(
     return torch.nan_to_num(scores.brier(logits, labels), nan=WORST_BRIER).clamp(0, WORST_BRIER)
 
 
-def check_observed(logits: Tensor, labels: Tensor, split: str) -> None:
+def check_observed(logits: Any, labels: Any, split: str) -> None:
     """Refuse what cannot be scored.
 
     Raises:
@@ -55,15 +55,50 @@ def check_observed(logits: Tensor, labels: Tensor, split: str) -> None:
     """
     if split not in SPLITS:
         raise ConfigError("split", split, 'use "val" (held out) or "train" (clean training samples)')
+    if not (isinstance(logits, Tensor) and isinstance(labels, Tensor)):
+        kinds = " and ".join(type(part).__name__ for part in (logits, labels))
+        raise DataError(f"observe: got {kinds}: give tensors, torch.as_tensor(array)")
     if logits.dim() != 2 or labels.shape != logits.shape[:1]:
         raise DataError(
             f"observe: logits of shape {tuple(logits.shape)} and labels of shape {tuple(labels.shape)}: "
             "give (N, C) and (N,)"
         )
+    if logits.shape[1] < 2:
+        raise DataError(
+            f"observe: logits of shape {tuple(logits.shape)} have one class: for two classes with one output z give "
+            "torch.cat([0 * z, z], dim=1)"
+        )
     if not labels.numel():
         raise DataError("observe: no samples: give at least one")
     if labels.is_floating_point() or labels.dtype == torch.bool:
         raise DataError(f"observe: labels have dtype {labels.dtype}: give class indices, integers")
+
+
+def check_range(outside: Tensor, num_classes: int) -> None:
+    """Refuse labels that are no class of the logits; waits for the device.
+
+    Args:
+        outside: how many labels lie outside of 0 to C - 1.
+        num_classes: C.
+
+    Raises:
+        DataError: if there are any.
+    """
+    if found := int(outside):
+        raise DataError(
+            f"observe: {found} labels are none of the classes 0 to {num_classes - 1} that the logits have: leave out "
+            "samples without a class, such as ignored ones"
+        )
+
+
+def outside_of(labels: Int[Tensor, " samples"], num_classes: int) -> Int[Tensor, ""]:
+    """Return how many labels lie outside of 0 to C - 1; nothing waits for the device."""
+    return ((labels < 0) | (labels >= num_classes)).sum()
+
+
+def _waits(tensor: Tensor) -> bool:
+    """Whether asking for a value would wait for the device."""
+    return tensor.device.type != "cpu"
 
 
 @dataclass
@@ -73,6 +108,7 @@ class Tally:
     Args:
         sums: over all samples so far.
         margin: sum of the margins of all samples so far.
+        outside: labels that are no class, and the number of classes; only where looking at once would wait.
         brier: per sample, one tensor per call; only where samples must be told apart.
         labels: likewise.
     """
@@ -81,10 +117,14 @@ class Tally:
     margin: Tensor | None = None
     brier: list[Tensor] = field(default_factory=list)
     labels: list[Tensor] = field(default_factory=list)
+    outside: list[tuple[Tensor, int]] = field(default_factory=list)
 
     def add(self, logits: Tensor, labels: Tensor, *, per_sample: bool) -> None:
         """Add samples; nothing of the graph is kept alive, and nothing waits for the device."""
         logits, labels = logits.detach(), labels.detach().to(logits.device).long()
+        self._check_range(labels, logits.shape[1])
+        # What is outside is told later; a gather must not meet it before.
+        labels = labels.clamp(0, logits.shape[1] - 1) if _waits(logits) else labels
         chunk, _ = scores.sums(logits, labels)
         self.sums = chunk if self.sums is None else scores.add(self.sums, chunk)
         margin = scores.margins(logits, labels).sum()
@@ -93,17 +133,37 @@ class Tally:
             self.brier.append(brier_per_sample(logits, labels))
             self.labels.append(labels.clone())  # the user's own tensor may be filled anew
 
+    def _check_range(self, labels: Tensor, num_classes: int) -> None:
+        outside = outside_of(labels, num_classes)
+        if _waits(labels):
+            self.outside.append((outside, num_classes))
+        else:
+            check_range(outside, num_classes)
+
     def observation(self, epoch: int, mixing: float, split: Split) -> Observation | None:
-        """Return the means, or None if nothing was observed."""
+        """Return the means, or None if nothing was observed.
+
+        Raises:
+            DataError: if labels on another device turn out to be no classes.
+        """
+        self._check_outside()
         if self.sums is None or self.margin is None:
             return None
         error, cross_entropy, brier, ece = (float(value) for value in scores.finish(self.sums))
         margin = float(self.margin / self.sums.n) if split == "train" else None
         return Observation(epoch, mixing, self.sums.n, error, cross_entropy, brier, ece, split, margin)
 
+    def _check_outside(self) -> None:
+        for outside, num_classes in self.outside:
+            check_range(outside, num_classes)
+
     def samples(self) -> tuple[float, ...]:
         """Return the Brier score of each sample."""
         return tuple(_joined(self.brier).tolist())
+
+    def classes(self) -> tuple[int, ...]:
+        """Return the label of each sample, in the order of :meth:`samples`."""
+        return tuple(int(label) for label in _joined(self.labels).tolist())
 
     def pooled(self) -> Tally:
         """Return the tally of all ranks, the same on each of them; every rank must call it.
@@ -112,6 +172,7 @@ class Tally:
         same either looked at the same samples, or at others of the same classes: scores are averaged sample by sample,
         which gives the right mean and the right standard error in both cases, and counts no sample twice.
         """
+        self._check_outside()
         if world_size() == 1:
             return self
         sums, labels, brier = gather(self._vector()), gather(_joined(self.labels)), gather(_joined(self.brier))
@@ -128,6 +189,7 @@ class Tally:
 
     def plain(self) -> dict[str, list[float]]:
         """Return it as lists of numbers."""
+        self._check_outside()
         parts = {"sums": self._vector(), "brier": _joined(self.brier), "labels": _joined(self.labels)}
         return {name: part.tolist() for name, part in parts.items()}
 

@@ -68,6 +68,14 @@ class AutoSwitch:
     shares: tuple[float, ...] = SHARES
 
     def __post_init__(self) -> None:
+        for name in ("tail", "guess", "pull", "blend", "limit", "wait"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ConfigError(name, value, "use a number")
+        numbers = isinstance(self.shares, Sequence) and all(isinstance(share, int | float) for share in self.shares)
+        if not numbers:
+            raise ConfigError("shares", self.shares, "use increasing shares of the training in [0, 1)")
+        object.__setattr__(self, "shares", tuple(self.shares))  # a list would be no key of a cache
         if not 0 < self.tail <= 0.5:
             raise ConfigError("tail", self.tail, "use a share of the training in (0, 0.5]")
         if not 0 < self.guess < 1:
