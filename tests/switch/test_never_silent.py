@@ -210,7 +210,7 @@ alone = 2.0 if rank == 0 else 0.0
 print(json.dumps({
     "lams": lams, "switch_at": run.decision.switch_at, "reason": run.decision.reason, "spent": run.spent,
     "n": [seen.n for seen in run.history], "error": [seen.error for seen in run.history],
-    "weight": model.module.weight.tolist(), "alone": alone,
+    "weight": model.module.weight.tolist(), "alone": alone, "probes": [probe.brier for probe in run.decision.probes],
 }))
 dist.destroy_process_group()
 """
@@ -221,6 +221,8 @@ def test_two_processes_that_disagree_reach_one_decision(tmp_path):
     first, second = in_two_processes(WORKER, tmp_path)
     assert first.pop("alone") != second.pop("alone")
     assert first == second
+    # Every rank holds the samples of all, in one order: policies that compare them cannot differ by a rounding.
+    assert first["probes"] == [[0] * 11, [2] * 5 + [0] * 6]
     assert first["switch_at"] == 1
     assert first["reason"] == "0.909091 of 11"  # 5 samples at 2, 6 at 0
     # Epoch, probe after it, epoch, probe after it, and back to the first.
