@@ -120,7 +120,8 @@ def _cell(value: str | float) -> str:
 
 
 def _method(result: Mapping[str, Any]) -> list[tuple[str, str]]:
-    note = [("Note", NOTES[result["name"]])] if result["name"] in NOTES else []
+    # The notes are on the laptop's settings, and on what was found there.
+    note = [("Note", NOTES[result["name"]])] if result["scale"] == "laptop" and result["name"] in NOTES else []
     studied = any("depth" in row for setting in result["settings"] for row in setting["rows"])
     lowest = [("At lowest training loss", f"{LOWEST_LOSS[0].upper()}{LOWEST_LOSS[1:]}.")] if studied else []
     return [
