@@ -9,7 +9,7 @@ import numpy as np
 from overmix._typing import Float
 
 RHO_GRID = np.array([0.0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.875, 0.925, 0.95, 0.97, 0.985])
-RHO_TAIL = 0.2  # the memory is taken at the upper end of what the residuals allow: too little of it makes false alarms
+RHO_TAIL = 0.2  # the memory that is shown lies at the upper end of what the residuals allow
 N_REFERENCE = 100  # simulated noises per value of the grid
 LOCAL_SHARE = 1 / 6  # of the curve: standard deviation of the window in which the local size of the noise is read
 
@@ -18,25 +18,46 @@ LOCAL_SHARE = 1 / 6  # of the curve: standard deviation of the window in which t
 class Noise:
     """First-order autoregressive noise, ``ε_t = s_t u_t``, ``u_t = ρ u_{t-1} + √(1 - ρ²) w_t``, ``w_t`` normal.
 
+    How long it remembers is known from few looks only roughly. So ``ρ`` has a distribution, and the variance one value
+    per ``ρ``: what looks like short memory would be weak noise that remembers long.
+
     Attributes:
-        rho: correlation of neighbouring epochs, an upper estimate.
-        scale: shape (epochs,), the standard deviation ``s_t``.
+        below: shape (memories,), falling: chance of residuals as pale as observed if ``ρ`` were that of `RHO_GRID`.
+        variances: shape (memories,), of the noise under each.
+        profile: shape (epochs,), relative size along the curve.
     """
 
-    rho: float
-    scale: Float[np.ndarray, " epochs"]
+    below: Float[np.ndarray, " memories"]
+    variances: Float[np.ndarray, " memories"]
+    profile: Float[np.ndarray, " epochs"]
+
+    @property
+    def rho(self) -> float:
+        """Correlation of neighbouring epochs, an upper estimate: 80 % of the drawn ones lie below."""
+        return float(self._memories(np.array([RHO_TAIL]))[0])
+
+    @property
+    def scale(self) -> Float[np.ndarray, " epochs"]:
+        """Standard deviation ``s_t`` under that memory."""
+        scale: np.ndarray = self.profile * np.sqrt(np.interp(self.rho, RHO_GRID, self.variances))
+        return scale
 
     def draw(self, rng: np.random.Generator, n_draws: int) -> Float[np.ndarray, "draws epochs"]:
-        """Noises, shape (n_draws, epochs), stationary from the first epoch on."""
-        drawn: np.ndarray = self.scale * autoregressive(rng.standard_normal((n_draws, len(self.scale))), self.rho)
+        """Noises, shape (n_draws, epochs), stationary from the first epoch on, each of a memory that may be."""
+        rho = self._memories(rng.permutation((np.arange(n_draws) + 0.5) / n_draws))
+        scale = np.sqrt(np.interp(rho, RHO_GRID, self.variances))[:, None] * self.profile
+        drawn: np.ndarray = scale * autoregressive(rng.standard_normal((n_draws, len(self.profile))), rho)
         return drawn
 
-    def degrees_of_freedom(self, n_epochs: int) -> float:
-        """How many independent epochs are worth ``n_epochs`` of these, less two; at least 2."""
-        return max(2.0, n_epochs * (1 - self.rho) / (1 + self.rho) - 2)
+    def _memories(self, chance: Float[np.ndarray, " draws"]) -> Float[np.ndarray, " draws"]:
+        """Return the memories under which so pale residuals have these chances; the ends of the grid beyond them."""
+        memories: np.ndarray = np.interp(-chance, -self.below, RHO_GRID)
+        return memories
 
 
-def autoregressive(white: Float[np.ndarray, "draws epochs"], rho: float) -> Float[np.ndarray, "draws epochs"]:
+def autoregressive(
+    white: Float[np.ndarray, "draws epochs"], rho: float | Float[np.ndarray, " draws"]
+) -> Float[np.ndarray, "draws epochs"]:
     """Turn white noise into autoregressive noise of the same variance.
 
     Example:
@@ -59,10 +80,10 @@ def estimate_noise(
     """Estimate the noise of a curve from what a linear smoother leaves of it.
 
     The residuals ``(I - S)² y`` (smoothed twice, so that bends of the curve itself hardly count) are paler than the
-    noise, as the smoother follows slow noise. So noises of known ``ρ`` are sent through the same, and compared: ``ρ``
-    is the largest value under which the lag-one correlation of the residuals has a chance of 20 % to be as low as
-    observed, and the variance is that of the residuals over the share that survives at this ``ρ``. What the smoother
-    misses of the curve itself counts as noise.
+    noise, as the smoother follows slow noise. So noises of known ``ρ`` are sent through the same, and compared: the
+    chance that the lag-one correlation of their residuals is as low as observed falls with ``ρ``, and is taken as the
+    distribution of ``ρ``; the variance is that of the residuals over the share that survives at this ``ρ``. What the
+    smoother misses of the curve itself counts as noise.
 
     Args:
         values: shape (epochs,).
@@ -70,12 +91,13 @@ def estimate_noise(
         first: index of the first epoch that is used; the steep start is no place to look for noise.
         rng: the source of randomness.
 
-    Source: C. Gourieroux, A. Monfort and E. Renault, "Indirect inference", 1993.
+    Source: C. Gourieroux, A. Monfort and E. Renault, "Indirect inference", 1993; T. Schweder and N. L. Hjort,
+    "Confidence and Likelihood", 2002 (confidence distributions).
     """
     left_over = _residuals(values[None], smoother)[0]
     profile = _local_size(left_over, first)
     if profile is None:
-        return Noise(0.0, np.zeros_like(values))
+        return Noise(np.ones(len(RHO_GRID)), np.zeros(len(RHO_GRID)), np.zeros_like(values))
     observed = (left_over / profile)[first:]
     white = rng.standard_normal((N_REFERENCE, len(values)))
     below, left = np.empty((2, len(RHO_GRID)))
@@ -84,10 +106,7 @@ def estimate_noise(
         residual = (_residuals(drawn, smoother) / profile)[:, first:]
         below[i] = np.mean(_lag_one(residual) <= _lag_one(observed[None])[0])
         left[i] = np.mean(residual**2)
-    below = np.minimum.accumulate(below)
-    rho = float(np.interp(-RHO_TAIL, -below, RHO_GRID)) if below[-1] < RHO_TAIL else float(RHO_GRID[-1])
-    variance = np.mean(observed**2) / np.interp(rho, RHO_GRID, left)
-    return Noise(rho, np.sqrt(variance) * profile)
+    return Noise(np.minimum.accumulate(below), np.mean(observed**2) / left, profile)
 
 
 def _residuals(

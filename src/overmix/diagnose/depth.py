@@ -47,14 +47,18 @@ def depth_of_curve(
 ) -> Depth:
     """Depth of one curve, ``smooth(T) - min_t smooth(t)``, held against noise that is simulated.
 
-    The noise is autoregressive, see `estimate_noise`. Simulated around the nearest unimodal curve it gives the bias of
-    the depth, which is subtracted, and the interval; around the nearest falling curve, the share of simulated curves
-    that are as deep, ``p``.
+    The noise is autoregressive, of a memory known but roughly, see `estimate_noise`. Simulated around the nearest
+    unimodal curve it gives the bias of the depth, which is subtracted, and the interval; around the falling curve that
+    looks deep by chance most often, flat once it has settled, the share of simulated curves that are as deep, ``p``.
+
+    Source: T. Robertson, F. T. Wright and R. L. Dykstra, "Order Restricted Statistical Inference", 1988 (a flat curve
+    is the least favourable of those that fall).
     """
     position = log_position(epochs)
     smoother = smoothing_rows(position, position)
     smoothed = smoother @ values
-    noise = estimate_noise(values, smoother, _settled(smoothed), rng)
+    settled = _settled(smoothed)
+    noise = estimate_noise(values, smoother, settled, rng)
     drawn = noise.draw(rng, n_bootstrap)
     knots = _knots(position)
     rows = smoother[knots]
@@ -63,13 +67,15 @@ def depth_of_curve(
     unimodal = falling_then_rising(smoothed)
     simulated, at = _depths((unimodal + drawn) @ rows.T)
     bias = float(np.median(simulated)) - float(unimodal[-1] - unimodal.min())
-    df = noise.degrees_of_freedom(len(values) - _settled(smoothed))
-    null = _depths((falling(smoothed) + drawn) @ rows.T)[0]
+    flat = falling(smoothed)
+    flat[settled:] = flat[settled]
+    null = _depths((flat + drawn) @ rows.T)[0]
     # A curve without noise has no chance to be deep by chance; rounding must not make it equal to its null.
     p_value = (1 + np.sum(null >= found * (1 - 1e-9))) / (1 + n_bootstrap) if found > 0 else 1.0
     return Depth(
         depth=found - bias,
-        depth_ci=widened_interval(found - bias, simulated, level=level, df=df),
+        # The draws differ in the size of the noise too, so nothing is to be widened for that.
+        depth_ci=widened_interval(found - bias, simulated, level=level, df=float("inf")),
         turning_ci=argmin_interval(epochs, knots[at], int(np.argmin(smoothed)), level),
         p_value=float(p_value),
         rho=noise.rho,

@@ -113,6 +113,20 @@ def test_hugging_face_takes_the_last_checkpoint_of_a_run(write) -> None:
     assert (found.metric, found.values.tolist()) == ("eval_loss", [ERRORS])
 
 
+def test_hugging_face_of_a_training_that_went_on(write) -> None:
+    """What follows the summary at its own step is left out; what a resumed training logs later is not."""
+    rows = [{"step": 1, "eval_loss": 0.9}, {"step": 2, "eval_loss": 0.8}, {"step": 2, "train_runtime": 1.0}]
+    rows += [{"step": 2, "eval_loss": 0.1}, {"step": 3, "eval_loss": 0.7}, {"step": 3, "train_runtime": 1.0}]
+    found = read_curves([write("trainer_state.json", json.dumps({"log_history": rows}))])
+    assert (found.epochs.tolist(), found.values.tolist()) == ([1, 2, 3], [[0.9, 0.8, 0.7]])
+
+
+@pytest.mark.parametrize(("epochs", "looks", "expected"), [(6, 3, [2, 4, 6]), (7, 3, [2, 4, 6]), (9, 3, [3, 6, 9])])
+def test_keras_validated_now_and_then(write, epochs: int, looks: int, expected: list[int]) -> None:
+    content = json.dumps({"loss": [1.0] * epochs, "val_loss": [0.5] * looks})
+    assert read_curves([write("history.json", content)]).epochs.tolist() == expected
+
+
 def test_mlflow_run_and_experiment(write) -> None:
     for run in "ab":
         lines = "".join(f"170000000{t} {v} {t}\n" for t, v in enumerate(ERRORS))
@@ -222,6 +236,8 @@ def test_bad_csv_is_refused_in_one_line(write, content: str, message: str) -> No
         ("3", "no log that is known"),
         ("{}", "no log that is known"),
         ('{"val_loss": [1, 2], "loss": [1]}', "unequal lengths"),
+        ('{"val_loss": [1], "loss": [1, 2, 3]}', "unequal lengths"),  # every second epoch, or every third?
+        ('{"val_loss": [1, 2, 3], "loss": [1, 2, 3, 4]}', "unequal lengths"),
         ('{"log_history": []}', "empty"),
     ],
 )

@@ -61,7 +61,7 @@ def read_json(path: Path) -> list[Log]:
         raise DataError(f"{path}: no log that is known; {_FORMS}")
     if not rows:
         raise DataError(f"{path}: empty")
-    return [Log(str(path), rows)]
+    return [Log(str(path), _while_training(rows))]
 
 
 def read_mlflow(folder: Path) -> list[Log]:
@@ -81,15 +81,41 @@ def read_mlflow(folder: Path) -> list[Log]:
     return [Log(str(folder), rows)]
 
 
+def _while_training(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out what Hugging Face's Trainer logs at the last step after it has summed the training up.
+
+    With ``load_best_model_at_end`` that is the best model, not the last: it would stand at the end of the curve, and
+    hide a U. A training that goes on later logs at later steps.
+    """
+    kept, ended = [], None
+    for row in rows:
+        if ended is None or row.get("step") != ended:
+            kept.append(row)
+        if "train_runtime" in row:
+            ended = row.get("step")
+    return kept
+
+
 def _from_columns(content: Mapping[str, Any], path: Path) -> list[dict[str, object]]:
     columns = {name: values for name, values in content.items() if isinstance(values, list)}
-    lengths = {name: len(values) for name, values in columns.items()}
     if not columns:
         raise DataError(f"{path}: no log that is known; {_FORMS}")
-    if len(set(lengths.values())) > 1:
+    lengths = {name: len(values) for name, values in columns.items()}
+    last = max(lengths.values())
+    every = {name: 1 if n == last else _validation_freq(name, n, last) for name, n in lengths.items()}
+    if None in every.values():
         raise DataError(f"{path}: unequal lengths ({', '.join(f'{name} {n}' for name, n in lengths.items())})")
-    counted = range(1, max(lengths.values()) + 1)
-    return [{"epoch": at, **{name: values[at - 1] for name, values in columns.items()}} for at in counted]
+    rows: list[dict[str, object]] = [{"epoch": at} for at in range(1, last + 1)]
+    for name, values in columns.items():
+        for row, value in zip(rows[(every[name] or 1) - 1 :: every[name]], values, strict=False):
+            row[name] = value
+    return rows
+
+
+def _validation_freq(name: str, length: int, epochs: int) -> int | None:
+    """Every how many epochs Keras validated, ``length = ⌊epochs / f⌋``; None if no ``f`` fits, or several do."""
+    fits = [f for f in range(2, epochs + 1) if epochs // f == length]
+    return fits[0] if len(fits) == 1 and name.startswith("val_") else None
 
 
 def _text(path: Path) -> str:
