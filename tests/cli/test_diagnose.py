@@ -52,13 +52,35 @@ def test_a_resumed_log_with_repeated_epochs_counts_the_later_rows(overmix: Calla
 def test_people_read_sentences(overmix: Callable, curve: Path) -> None:
     done = overmix("diagnose", curve)
     assert done.code == 0
-    assert "test_error by epoch, 100 points" in done.out
+    assert "test_error (lower is better) by epoch, 100 points" in done.out
     assert "U-shaped: best near epoch" in done.out
 
 
 def test_five_paths_are_five_seeds(overmix: Callable, curve: Path) -> None:
-    done = overmix("diagnose", *[curve] * 5, "--json")
-    assert json.loads(done.out)["n_seeds"] == 5
+    table = np.loadtxt(curve, delimiter=",", skiprows=1)
+    copies = [curve.with_name(f"seed{seed}.csv") for seed in range(5)]
+    for seed, copy in enumerate(copies):
+        rows = "".join(f"{t:g},{v + 0.001 * seed!r}\n" for t, v in table.tolist())
+        copy.write_text("epoch,test_error\n" + rows)
+    assert json.loads(overmix("diagnose", *copies, "--json").out)["n_seeds"] == 5
+    twice = overmix("diagnose", *copies, copies[0], "--json")
+    assert (twice.code, "given twice" in twice.err) == (2, True)
+    copies[0].with_name("copy.csv").write_text(copies[0].read_text())
+    same = overmix("diagnose", *copies, copies[0].with_name("copy.csv"), "--json")
+    assert (same.code, "have the same curve" in same.err) == (2, True)
+
+
+def test_a_name_that_says_nothing_needs_a_direction(overmix: Callable, curve: Path) -> None:
+    table = np.loadtxt(curve, delimiter=",", skiprows=1)
+    curve.write_text("epoch,val_quality\n" + "".join(f"{t:g},{1 - v!r}\n" for t, v in table.tolist()))
+    asked = overmix("diagnose", curve, "--metric", "val_quality")
+    assert asked.code == 2
+    assert "--lower-is-better or --higher-is-better" in asked.err
+    found = json.loads(overmix("diagnose", curve, "--metric", "val_quality", "--higher-is-better", "--json").out)
+    assert (found["verdict"], found["lower_is_better"]) == ("u-shaped", False)
+    assert found == package.diagnose_curve(table[:, 0], 1 - table[:, 1], lower_is_better=False).to_dict()
+    other = json.loads(overmix("diagnose", curve, "--metric", "val_quality", "--lower-is-better", "--json").out)
+    assert other["turning_epoch"] != found["turning_epoch"]
 
 
 def test_bad_input_is_one_line_and_code_2(overmix: Callable, curve: Path, tmp_path: Path) -> None:

@@ -4,13 +4,15 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import overmix
 from overmix.diagnose import diagnose_curve, turning_epoch
 from overmix.diagnose.autoregression import autoregressive
-from overmix.errors import ConfigError, DataError
+from overmix.diagnose.checks import as_array
+from overmix.errors import ConfigError, DataError, OvermixError
 
 EPOCHS = np.arange(1, 201)
 SD = 0.01
@@ -209,3 +211,29 @@ def test_bad_input_is_refused_in_one_line(epochs: list[int], values: list[float]
 def test_unknown_units_are_refused() -> None:
     with pytest.raises(ConfigError, match="unit = 'points'"):
         diagnose_curve(EPOCHS, falls(), unit="points")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"values": [[1.0, 2.0], [1.0]]}, r"^values: no array .*: give rows of one length"),
+        ({"values": np.full(20, 1e300)}, r"^values\[0, 0\] = 1e\+300: squares beyond 1e\+100"),
+        ({"seed": -1}, r"^seed = -1: use an integer >= 0$"),
+        ({"seed": "a"}, r"^seed = 'a': use an integer >= 0$"),
+        ({"n_bootstrap": "a"}, r"^n_bootstrap = 'a': use an integer, at least 100$"),
+        ({"n_bootstrap": 200.5}, r"^n_bootstrap = 200.5: "),
+        ({"level": "x"}, r"^level = 'x': "),
+        ({"level": float("nan")}, r"^level = nan: "),
+        ({"lower_is_better": "no"}, r"^lower_is_better = 'no': use True or False$"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused_in_one_line(settings, message):
+    given = {"epochs": np.arange(20), "values": np.linspace(1, 0.5, 20)} | settings
+    with pytest.raises(OvermixError, match=message) as error:
+        diagnose_curve(**given)
+    assert "\n" not in str(error.value)
+
+
+def test_a_tensor_that_is_still_in_a_graph_is_told_how_to_leave_it():
+    with pytest.raises(DataError, match=r"^values: no array .*detach\(\)"):
+        as_array("values", torch.ones(20, requires_grad=True))

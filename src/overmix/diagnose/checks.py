@@ -54,7 +54,30 @@ def check_bootstrap(n_bootstrap: int, level: float) -> None:
     Raises:
         ConfigError: ``n_bootstrap`` below 100, or ``level`` not strictly between 0 and 1.
     """
-    if n_bootstrap < 100:
-        raise ConfigError("n_bootstrap", n_bootstrap, "use at least 100")
-    if not 0 < level < 1:
+    if isinstance(n_bootstrap, bool) or not isinstance(n_bootstrap, int | np.integer) or n_bootstrap < 100:
+        raise ConfigError("n_bootstrap", n_bootstrap, "use an integer, at least 100")
+    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
         raise ConfigError("level", level, "use a number between 0 and 1, such as 0.95")
+
+
+def check_seed(seed: int) -> None:
+    """Refuse what is no seed.
+
+    Raises:
+        ConfigError: anything but an integer >= 0.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ConfigError("seed", seed, "use an integer >= 0")
+
+
+def as_array(name: str, given: object) -> Shaped[np.ndarray, "..."]:
+    """Return what a user gave as an array.
+
+    Raises:
+        DataError: rows of different lengths, or what no array can be made of.
+    """
+    try:
+        return np.asarray(given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        told = str(error).splitlines()[0]
+        raise DataError(f"{name}: no array ({told}): give rows of one length, of a tensor x.detach().cpu()") from None

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from overmix._typing import Shaped
-from overmix.diagnose.checks import check_bootstrap
+from overmix.diagnose.checks import as_array, check_bootstrap, check_seed
 from overmix.diagnose.curve_diagnosis import CurveDiagnosis, size_that_matters
 from overmix.diagnose.curve_input import Curves, prepare
 from overmix.diagnose.depth import Depth, depth_of_curve, depth_over_seeds
@@ -63,7 +63,8 @@ def diagnose_curve(
         ('u-shaped', True, 0.08)
     """
     check_bootstrap(n_bootstrap, level)
-    curves = prepare(np.asarray(epochs), np.asarray(values), lower_is_better=lower_is_better, unit=unit)
+    check_seed(seed)
+    curves = prepare(as_array("epochs", epochs), as_array("values", values), lower_is_better=lower_is_better, unit=unit)
     reason = _nothing_to_tell(curves)
     if reason is not None:
         return _describe(curves, None, level=level, reason=reason)
@@ -98,6 +99,7 @@ def _describe(curves: Curves, found: Depth | None, *, level: float, reason: str 
         n_epochs=len(curves.epochs),
         method="none" if found is None else method,
         unit=curves.unit,
+        lower_is_better=curves.lower_is_better,
         level=level,
         p_value=None if found is None else found.p_value,
         rho=None if found is None else found.rho,

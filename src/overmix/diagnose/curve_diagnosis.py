@@ -30,6 +30,7 @@ class CurveDiagnosis:
         method: ``"seeds"``, a bootstrap over seeds (five or more); ``"curve"``, simulated noise along the mean curve
             (fewer), which says how sure the shape of this curve is but nothing of another seed; ``"none"``.
         unit: ``"fraction"`` and ``"percent"`` for rates, ``"value"`` for anything else.
+        lower_is_better: the direction in which it was judged.
         level: of the intervals.
         p_value: of the curve against the nearest one that only improves (method ``"curve"``).
         rho: correlation of neighbouring epochs' noise, an upper estimate (method ``"curve"``).
@@ -49,6 +50,7 @@ class CurveDiagnosis:
     n_epochs: int
     method: Literal["seeds", "curve", "none"]
     unit: Unit
+    lower_is_better: bool
     level: float
     p_value: float | None = None
     rho: float | None = None

@@ -14,6 +14,8 @@ from overmix.errors import ConfigError, DataError
 
 MAX_EPOCHS = 1024  # longer logs are averaged in blocks: neighbouring steps say the same
 
+LARGEST = 1e100
+
 
 @dataclass(frozen=True)
 class Curves:
@@ -53,12 +55,17 @@ def prepare(
         DataError: epochs and values do not fit together, are no numbers, or have holes.
         ConfigError: another unit.
     """
+    if not isinstance(lower_is_better, bool):
+        raise ConfigError("lower_is_better", lower_is_better, "use True or False")
     if unit not in ("auto", "fraction", "percent", "value"):
         raise ConfigError("unit", unit, "use 'auto', 'fraction', 'percent' or 'value'")
     if values.ndim not in (1, 2) or values.size == 0 or values.dtype.kind not in "iufb":
         raise DataError(f"values have shape {values.shape} and dtype {values.dtype}: give (epochs,) or (seeds, epochs)")
     grid = check_epochs(epochs, values.shape[-1])
     curves = np.atleast_2d(values).astype(np.float64)
+    if (bad := np.argwhere(np.isfinite(curves) & (np.abs(curves) > LARGEST))).size:
+        row, at = (int(i) for i in bad[0])
+        raise DataError(f"values[{row}, {at}] = {curves[row, at]:g}: squares beyond {LARGEST:g} overflow: rescale")
     ends = np.array([_finite_length(curve, row) for row, curve in enumerate(curves)])
     whole = ends == len(grid)
     usable = bool(whole.any())

@@ -33,3 +33,18 @@ def test_none_or_several_are_refused(names: list[str]) -> None:
 )
 def test_words_and_not_letters_decide(name: str, kind: str | None) -> None:
     assert kind_of(name) == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *[
+            (name, "accuracy")
+            for name in ("val_iou", "val/mIoU", "val_r2", "dice", "psnr", "val_top5", "AP50", "auprc")
+        ],
+        *[(name, "loss") for name in ("val_f1_loss", "val_mapLoss", "accuracy/loss", "val_log_loss")],
+        ("val_quality", None),
+    ],
+)
+def test_the_last_word_that_says_something_counts(name, kind) -> None:
+    assert kind_of(name) == kind

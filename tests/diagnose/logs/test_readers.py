@@ -12,7 +12,7 @@ import pytest
 
 from overmix.diagnose.logs import read_curves
 from overmix.diagnose.logs.tensorboard import crc32c, masked
-from overmix.errors import ConfigError, DataError
+from overmix.errors import ConfigError, DataError, OvermixError
 
 ERRORS = [0.9, 0.5, 0.3, 0.25, 0.3]
 
@@ -129,7 +129,7 @@ def test_keras_validated_now_and_then(write, epochs: int, looks: int, expected: 
 
 def test_mlflow_run_and_experiment(write) -> None:
     for run in "ab":
-        lines = "".join(f"170000000{t} {v} {t}\n" for t, v in enumerate(ERRORS))
+        lines = "".join(f"170000000{t} {v + (run == 'b')} {t}\n" for t, v in enumerate(ERRORS))
         path = write(f"1/{run}/metrics/val/error", lines)
         write(f"1/{run}/meta.yaml", "run_id: x")
     found = read_curves([path.parents[2]])
@@ -275,3 +275,43 @@ def test_mlflow_lines_of_another_form_are_refused(write) -> None:
     path = write("r/metrics/val_loss", "1 2\n")
     with pytest.raises(DataError, match="timestamp value step"):
         read_curves([path.parents[1]])
+
+
+LONG = np.linspace(0.5, 0.1, 12).tolist()
+
+
+def test_a_test_after_the_training_does_not_hide_the_curve(write) -> None:
+    rows = "".join(f"{t},{v},\n" for t, v in enumerate(LONG)) + "11,,0.3\n"
+    assert read_curves([write("a.csv", "epoch,val_acc,test_acc\n" + rows)]).metric == "val_acc"
+    # If nothing has a curve, the best of what there is is named in the answer.
+    assert read_curves([write("b.csv", "epoch,val_acc,test_acc\n0,0.1,\n1,,0.3\n")]).metric == "test_acc"
+
+
+def test_a_nan_that_numbers_follow_is_no_look_and_one_at_the_end_a_run_that_diverged(write) -> None:
+    path = write("a.csv", "epoch,val_loss\n0,1\n1,nan\n2,0.5\n3,nan\n4,nan\n")
+    found = read_curves([path])
+    assert found.epochs.tolist() == [0, 2, 3, 4]
+    np.testing.assert_array_equal(found.values, [[1, 0.5, np.nan, np.nan]])
+
+
+@pytest.mark.parametrize(
+    ("content", "metric", "message"),
+    [
+        ("epoch,val_loss\n0,1\nnan,2\n", None, r"a.csv, row 2: epoch = nan is no place on an axis"),
+        ("epoch,val_loss,val_loss\n0,1,2\n", None, r"a.csv: the header has 'val_loss' twice: rename one"),
+        ("epoch,val_loss\n0,1\n", "epoch", r"metric = 'epoch': it is the horizontal axis"),
+    ],
+)
+def test_what_would_be_read_wrongly_is_refused(write, content, metric, message) -> None:
+    with pytest.raises(OvermixError, match=message):
+        read_curves([write("a.csv", content)], metric=metric)
+
+
+def test_an_empty_file_does_not_take_the_others_of_its_folder_with_it(write) -> None:
+    path = write("runs/a.csv", as_csv(ERRORS))
+    write("runs/b.csv", "")
+    write("runs/c.csv", "epoch,test_error\n")
+    assert read_curves([path.parent]).runs == (str(path),)
+    path.unlink()
+    with pytest.raises(DataError, match="only a header, no rows"):
+        read_curves([path.parent])

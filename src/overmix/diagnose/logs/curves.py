@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
 from overmix._typing import Float
-from overmix.diagnose.curve import diagnose_curve
+from overmix.diagnose.curve import MIN_EPOCHS, diagnose_curve
 from overmix.diagnose.curve_diagnosis import CurveDiagnosis
-from overmix.diagnose.logs.log import Log, is_numeric
-from overmix.diagnose.logs.metric import check_metric, choose_metric, kind_of
+from overmix.diagnose.logs.log import Log, is_absent, is_numeric
+from overmix.diagnose.logs.metric import check_metric, choose_metric, is_held_out, kind_of
 from overmix.diagnose.logs.search import read_logs
-from overmix.errors import DataError
+from overmix.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,23 @@ class LoggedCurves:
     values: Float[np.ndarray, "runs epochs"]
     runs: tuple[str, ...]
 
-    def diagnose(self) -> CurveDiagnosis:
-        """Judge them with `diagnose_curve`; accuracies are turned around, losses are no rates."""
+    def diagnose(self, *, lower_is_better: bool | None = None) -> CurveDiagnosis:
+        """Judge them with `diagnose_curve`; accuracies are turned around, losses are no rates.
+
+        Args:
+            lower_is_better: the direction; None reads it from the metric's name.
+
+        Raises:
+            ConfigError: if the name does not say it.
+        """
         kind = kind_of(self.metric)
+        if kind is None and lower_is_better is None:
+            remedy = "the name does not say which way is better: give --lower-is-better or --higher-is-better"
+            raise ConfigError("metric", self.metric, remedy)
         return diagnose_curve(
             self.epochs,
             self.values,
-            lower_is_better=kind != "accuracy",
+            lower_is_better=kind != "accuracy" if lower_is_better is None else lower_is_better,
             unit="value" if kind == "loss" else "auto",
         )
 
@@ -70,14 +82,16 @@ def read_curves(paths: Sequence[Path], *, metric: str | None = None, x: str | No
     names = list(dict.fromkeys(name for log in logs for name in log.names()))
     if metric is None:
         numeric = [name for name in names if any(is_numeric(log, name) for log in logs)]
-        chosen = choose_metric(numeric, logs[0].name)
+        chosen = choose_metric(_with_a_curve(numeric, logs), logs[0].name)
     else:
         chosen = check_metric(metric, names, logs[0].name)
     logs = _with_metric(found, chosen)
+    _check_distinct(logs)
     columns = [log.column(chosen, x) for log in logs]
     shared = reduce(np.intersect1d, (epochs for epochs, _ in columns))
     _check_ends(logs, [float(epochs[-1]) for epochs, _ in columns])
     values = np.stack([column[np.isin(epochs, shared)] for epochs, column in columns])
+    _check_not_the_same(logs, values)
     return LoggedCurves(chosen, logs[0].axis(x, chosen) or "row", shared, values, tuple(log.name for log in logs))
 
 
@@ -88,6 +102,31 @@ def _with_metric(found: Sequence[Sequence[Log]], metric: str) -> list[Log]:
         having = [log for log in of_path if metric in log.names()]
         kept += having or of_path[:1]  # the first without it is named in the error
     return kept
+
+
+def _with_a_curve(names: Sequence[str], logs: Sequence[Log]) -> Sequence[str]:
+    """Leave out what was logged a few times only, such as a test after the training, if anything else can be judged."""
+    lengths = {name: max(sum(not is_absent(row.get(name)) for row in log.rows) for log in logs) for name in names}
+    long = [name for name in names if lengths[name] >= MIN_EPOCHS]
+    return long if any(is_held_out(name) for name in long) else names
+
+
+def _check_distinct(logs: Sequence[Log]) -> None:
+    """Refuse a run that was named twice, by its file and by its folder: it would count as two seeds."""
+    seen: set[str] = set()
+    for log in logs:
+        place = os.path.realpath(log.name)
+        if place in seen:
+            raise DataError(f"{log.name}: given twice; runs count as seeds, name each once")
+        seen.add(place)
+
+
+def _check_not_the_same(logs: Sequence[Log], values: Float[np.ndarray, "runs epochs"]) -> None:
+    for i, j in combinations(range(len(values)), 2):
+        if np.array_equal(values[i], values[j], equal_nan=True) and np.ptp(np.nan_to_num(values[i])) > 0:
+            raise DataError(
+                f"{logs[i].name} and {logs[j].name} have the same curve: copies of a run are no seeds, give one of them"
+            )
 
 
 def _check_ends(logs: Sequence[Log], ends: Sequence[float]) -> None:

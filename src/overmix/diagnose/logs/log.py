@@ -48,6 +48,8 @@ class Log:
             ConfigError: no such column.
             DataError: no values, or one that is no number.
         """
+        if metric == x or (x is None and metric == self.axis(None, metric)):
+            raise ConfigError("metric", metric, "it is the horizontal axis: name what is to be judged")
         if metric not in self.names():
             raise ConfigError("metric", metric, f"{self.name} has no such column; {did_you_mean(metric, self.names())}")
         axis = self.axis(x, metric)
@@ -56,17 +58,29 @@ class Log:
             value, at = row.get(metric), number if axis is None else row.get(axis)
             if is_absent(value) or is_absent(at):
                 continue
-            found[self._number(at, axis or "row", number)] = self._number(value, metric, number)
+            epoch = self._number(at, axis or "row", number)
+            if not math.isfinite(epoch):
+                raise DataError(f"{self.name}, row {number}: {axis} = {epoch:g} is no place on an axis: mend that row")
+            found[epoch] = self._number(value, metric, number)
         if not found:
             raise DataError(f"{self.name}: {metric} has no values")
         order = sorted(found)
-        return np.array(order, dtype=np.float64), np.array([found[at] for at in order], dtype=np.float64)
+        return _without_holes(np.array(order), np.array([found[at] for at in order], dtype=np.float64))
 
     def _number(self, value: object, name: str, row: int) -> float:
         try:
             return float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             raise DataError(f"{self.name}, row {row}: {name} = {value!r} is not a number") from None
+
+
+def _without_holes(
+    epochs: Float[np.ndarray, " epochs"], values: Float[np.ndarray, " epochs"]
+) -> tuple[Float[np.ndarray, " looks"], Float[np.ndarray, " looks"]]:
+    """Leave out each NaN that a number follows: loggers write it where there was no look. At the end a run diverged."""
+    last = np.flatnonzero(np.isfinite(values))[-1:]
+    kept = ~np.isnan(values) | (np.arange(len(values)) > (last[0] if last.size else -1))
+    return epochs[kept], values[kept]
 
 
 def is_absent(value: object) -> bool:

@@ -12,9 +12,42 @@ Kind = Literal["error", "accuracy", "loss"]
 
 _KINDS: dict[Kind, tuple[str, ...]] = {
     "error": ("error", "err", "wer", "cer"),
-    "accuracy": ("accuracy", "acc", "acc1", "top1", "f1", "auc", "auroc", "precision", "recall", "map", "bleu"),
+    "accuracy": (
+        *(
+            "accuracy",
+            "acc",
+            "precision",
+            "recall",
+            "sensitivity",
+            "specificity",
+            "kappa",
+            "mcc",
+            "iou",
+            "miou",
+            "jaccard",
+        ),
+        *(
+            "dice",
+            "auc",
+            "auroc",
+            "auprc",
+            "rocauc",
+            "prauc",
+            "ap",
+            "map",
+            "mar",
+            "ndcg",
+            "mrr",
+            "bleu",
+            "rouge",
+            "meteor",
+        ),
+        *("r2", "psnr", "ssim", "spearman", "pearson", "score"),
+    ),
     "loss": ("loss", "nll", "crossentropy", "entropy", "brier", "ece", "mse", "mae", "rmse", "perplexity", "ppl"),
 }
+_NUMBERED = re.compile(r"(acc|top|f|ap|map|ar|iou|bleu|rouge|recall|precision)\d+")
+"""Accuracies whose names end with a number: top5, f1, ap50, map75."""
 _HELD_OUT = (("test",), ("val", "valid", "validation", "dev"), ("eval", "evaluation", "holdout"))
 _TRAINING = ("train", "training")
 
@@ -30,14 +63,24 @@ def words(name: str) -> list[str]:
 
 
 def kind_of(name: str) -> Kind | None:
-    """Return what a name says that it measures; None if it says nothing.
+    """Return what a name says that it measures; None if it says nothing. The last word that says something counts.
 
     Example:
         >>> kind_of("val_sparse_categorical_accuracy"), kind_of("test_error"), kind_of("epoch")
         ('accuracy', 'error', None)
+        >>> kind_of("val_f1"), kind_of("val_f1_loss"), kind_of("loss/val")
+        ('accuracy', 'loss', 'loss')
     """
-    parts = words(name)
-    return next((kind for kind, known in _KINDS.items() if any(part in known for part in parts)), None)
+    said: list[Kind | None] = []
+    for part in re.findall(r"[A-Za-z0-9]+", name):
+        whole = _kind_of_word(part.lower())  # mIoU is one word
+        said += [whole] if whole else [_kind_of_word(word) for word in words(part)]
+    return next((kind for kind in reversed(said) if kind is not None), None)
+
+
+def _kind_of_word(word: str) -> Kind | None:
+    known = next((kind for kind, names in _KINDS.items() if word in names), None)
+    return "accuracy" if known is None and _NUMBERED.fullmatch(word) else known
 
 
 def choose_metric(names: Sequence[str], where: str) -> str:
@@ -71,6 +114,11 @@ def check_metric(name: str, names: Sequence[str], where: str) -> str:
     if name not in names:
         raise ConfigError("metric", name, f"{where} has no such column; {did_you_mean(name, names)}")
     return name
+
+
+def is_held_out(name: str) -> bool:
+    """Whether a name says that it is a metric of held-out data."""
+    return _rank(name) is not None
 
 
 def _rank(name: str) -> tuple[int, int] | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from overmix.diagnose.logs.log import Log
-from overmix.diagnose.logs.tables import read_csv, read_json, read_mlflow
+from overmix.diagnose.logs.tables import EmptyLogError, read_csv, read_json, read_mlflow
 from overmix.diagnose.logs.tensorboard import read_events
 from overmix.errors import DataError
 
@@ -45,10 +45,18 @@ def _read_folder(folder: Path) -> list[Log]:
         ([path for path in files if path.suffix.lower() == ".csv"], read_csv),
         ([path for path in files if path.suffix.lower() == ".json" and "history" in path.stem.lower()], read_json),
     ]
+    empty: EmptyLogError | None = None
     for found, read in kinds:
-        logs = [log for path in found for log in read(path)]
+        logs: list[Log] = []
+        for path in found:
+            try:
+                logs += read(path)
+            except EmptyLogError as error:  # others of the folder may have something to say
+                empty = error
         if logs:
             return logs
+    if empty is not None:
+        raise empty
     raise DataError(
         f"{folder}: no log found; give CSV, TensorBoard event files, trainer_state.json, Keras history or an MLflow run"
     )

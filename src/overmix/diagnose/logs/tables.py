@@ -15,6 +15,10 @@ RUN_COLUMNS = ("seed", "run", "run_id", "replica")
 _FORMS = "give Hugging Face's trainer_state.json, a Keras history, or a list of rows"
 
 
+class EmptyLogError(DataError):
+    """A log without any rows: of a run that was stopped before it logged."""
+
+
 def read_csv(path: Path) -> list[Log]:
     """Read a CSV file; a column ``seed``, ``run``, ``run_id`` or ``replica`` tells several runs apart.
 
@@ -23,14 +27,18 @@ def read_csv(path: Path) -> list[Log]:
     """
     lines = _text(path).splitlines()
     if not lines or not lines[0].strip():
-        raise DataError(f"{path}: empty; give a CSV file with a header line")
+        raise EmptyLogError(f"{path}: empty; give a CSV file with a header line")
     delimiter = max(",;\t", key=lines[0].count)
     try:
         rows = list(csv.DictReader(lines, delimiter=delimiter, skipinitialspace=True, restval=""))
     except csv.Error as error:
         raise DataError(f"{path}: not a CSV file ({error})") from None
     if not rows:
-        raise DataError(f"{path}: only a header, no rows")
+        raise EmptyLogError(f"{path}: only a header, no rows")
+    names = [name.strip() for name in rows[0] if name]
+    header = [name.strip() for name in next(csv.reader(lines[:1], delimiter=delimiter, skipinitialspace=True))]
+    if twice := next((name for name in names if header.count(name) > 1), None):
+        raise DataError(f"{path}: the header has {twice!r} twice: rename one")
     for number, row in enumerate(rows, start=2):
         if None in row:
             raise DataError(f"{path}, line {number}: more values than the header has names; mend that line")
@@ -60,7 +68,7 @@ def read_json(path: Path) -> list[Log]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError(f"{path}: no log that is known; {_FORMS}")
     if not rows:
-        raise DataError(f"{path}: empty")
+        raise EmptyLogError(f"{path}: empty")
     return [Log(str(path), _while_training(rows))]
 
 
