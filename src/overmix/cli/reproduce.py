@@ -75,6 +75,9 @@ def _run(
     from overmix.study.files import write_json
     from overmix.study.spec import StudySpec
 
+    if keep and (scale != "laptop" or settings):
+        # The documentation is made of these files: a part, or another scale, must not take the place of the whole.
+        raise typer.BadParameter("--keep is for the whole of an experiment: --scale laptop, without --setting")
     console = Console(stderr=as_json, emoji=False)
     folder = out or Path("runs/reproduce") / f"{experiment(name).name}-{scale}"
 

@@ -104,8 +104,8 @@ def _sizes(key: str, small: int, large: int, longer: int) -> Setting:
     return Setting(
         key,
         {
-            "earlier-epochs": turns_earlier(few, many),
-            "earlier-steps": turns_earlier(as_long, many, of="steps"),
+            "earlier-epochs": together(u_shaped(few), turns_earlier(few, many)),
+            "earlier-steps": together(u_shaped(as_long), turns_earlier(as_long, many, of="steps")),
             "deeper": deeper(few, many),
             "deeper-steps": deeper(as_long, many),
         },

@@ -19,6 +19,7 @@ class Claim:
         provenance: ``"abstract"``: read in the paper's abstract; ``"second-hand"``: in a public review or summary of
             it; ``"our recollection"``: believed to be the paper's, and not checked against its text; ``"ours"``.
         rule: how it is judged.
+        must_hold: whether it is a theorem, so that it speaks of our formulas and code, not of the paper.
     """
 
     key: str
@@ -26,6 +27,7 @@ class Claim:
     text: str
     provenance: Provenance
     rule: str
+    must_hold: bool = False
 
 
 _U = "depth of Mixup's U above δ, and ERM's below δ"
@@ -75,14 +77,14 @@ CLAIMS: tuple[Claim, ...] = (
         "data-size",
         "Fewer data turn earlier, in epochs.",
         "our recollection",
-        "log2 of the ratio of turning epochs below 0, equal epochs",
+        "depth of the smaller set's U above δ, and log2 of the ratio of turning epochs below 0, equal epochs",
     ),
     Claim(
         "earlier-steps",
         "data-size",
         "Fewer data turn earlier, in steps.",
         "ours",
-        "log2 of the ratio of turning steps below 0, equal steps",
+        "depth of the smaller set's U above δ, and log2 of the ratio of turning steps below 0, equal steps",
     ),
     Claim(
         "deeper",
@@ -194,9 +196,16 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "theory-u",
         "random-features",
-        "The theory's curves are U-shaped: the risk, and its bound.",
+        "The theory's test risk is U-shaped.",
         "abstract",
-        "depth of the risk above δ; both ends of the bound more than 5 % above its lowest point",
+        "depth of the risk above δ",
+    ),
+    Claim(
+        "theory-bound",
+        "random-features",
+        "So is the theory's bound on it.",
+        "our recollection",
+        "both ends of the bound more than 5 % above its lowest point",
     ),
     Claim(
         "noise-earlier",
@@ -208,7 +217,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "labels-noisy",
         "label-noise",
-        "Mixup puts label noise, which depends on the data, on the samples that it makes.",
+        "Mixup puts label noise on the samples that it makes.",
         "abstract",
         "total variation above 0.05, and disagreement with the teachers' class in more than 1 % of mixtures",
     ),
@@ -224,15 +233,24 @@ CLAIMS: tuple[Claim, ...] = (
         "label-noise",
         "Clean patterns are fitted first, noise later: after the turn more noisy mixtures are predicted as labelled.",
         "abstract",
-        "share at the end minus share at the turn, above 0",
+        "at the turn, share of clean mixtures predicted as labelled minus that of noisy ones, above 0; share of noisy "
+        "ones at the end minus share at the turn, above 0",
     ),
     Claim(
         "floor-formula",
         "loss-floor",
-        "For balanced classes and uniform lam no model gets below (C − 1) / 2C; the formula holds for other laws as "
-        "well.",
+        "For balanced classes and uniform lam a perfect model pays (C − 1) / 2C.",
         "our recollection",
         "simulated mean within four standard errors of the formula",
+        must_hold=True,
+    ),
+    Claim(
+        "floor-laws",
+        "loss-floor",
+        "For other laws of lam it pays what the general formula says.",
+        "ours",
+        "simulated mean within four standard errors of the formula",
+        must_hold=True,
     ),
     Claim(
         "floor-holds",
@@ -240,6 +258,7 @@ CLAIMS: tuple[Claim, ...] = (
         "A trained network stays above the floor of its mixtures.",
         "our recollection",
         "loss at the end minus floor above 0",
+        must_hold=True,
     ),
     Claim(
         "towards-floor",

@@ -34,12 +34,14 @@ def noisy_labels(spec: StudySpec, parts: Parts) -> Finding:
     found = next(runs for runs in snapshots(spec, epochs, parts) if runs.condition == "Mixup")
     teachers = _teachers(found.dataset, parts)
     shares = found.measured("shares", lambda r: _shares(found, r, teachers))
-    learnt, resisted, turn = shares[..., 0], shares[..., 1], found.epochs.index(found.turn())
+    learnt, resisted, clean = (shares[..., column] for column in range(3))
+    turn = found.epochs.index(found.turn())
     estimates = parts.numbers("noise", lambda: _estimates(_of_the_pool(found.dataset, teachers)))
 
     def check(name: Quantity, what: str, bound: float) -> Check:
         mean, low, high = (float(value) for value in estimates[QUANTITIES.index(name)])
-        return Check(what, mean, (low, high), "above", bound, "points", TEACHERS)
+        about = f"{what} ({TEACHERS} teachers as one; interval over mixtures)"
+        return Check(about, mean, (low, high), "above", bound, "points", TEACHERS)
 
     return Finding(
         set_up=f"{MIXTURES:,} mixtures of all training digits, lam uniform, {TEACHERS} teachers trained on the test "
@@ -53,22 +55,30 @@ def noisy_labels(spec: StudySpec, parts: Parts) -> Finding:
             "third-class": [check("third_class", "mixtures that look like a third class", 0.01)],
             "noise-later": [
                 mean_check(
+                    f"at epoch {found.epochs[turn]} (the turn) clean mixtures predicted as labelled minus noisy ones",
+                    clean[:, turn] - learnt[:, turn],
+                    "above",
+                    0.0,
+                    "points",
+                ),
+                mean_check(
                     f"noisy mixtures predicted as labelled, end minus epoch {found.epochs[turn]} (the turn)",
                     learnt[:, -1] - learnt[:, turn],
                     "above",
                     0.0,
                     "points",
-                )
+                ),
             ],
         },
         pictures=[
             Picture(
                 "memorised",
-                "Share of the noisy mixtures that are predicted",
+                "Share of mixtures that are predicted",
                 "epoch",
                 {
-                    "as Mixup labels them": line(found.epochs, learnt),
-                    "as the teachers say": line(found.epochs, resisted),
+                    "noisy, as Mixup labels them": line(found.epochs, learnt),
+                    "noisy, as the teachers say": line(found.epochs, resisted),
+                    "clean, as labelled": line(found.epochs, clean),
                 },
             )
         ],
@@ -76,7 +86,10 @@ def noisy_labels(spec: StudySpec, parts: Parts) -> Finding:
 
 
 def _shares(found: Snapshots, r: int, teachers: Sequence[nn.Module]) -> np.ndarray:
-    """Return the shares of noisy mixtures that a run predicts as labelled, and as the teachers say: (epochs, 2)."""
+    """Return what a run predicts, as shares, shape (epochs, 3).
+
+    Noisy mixtures as labelled, noisy ones as the teachers say, clean ones as labelled.
+    """
     samples = samples_of(found, r)
     x, (a, b, lam) = samples.mixed
     truth = _predict(teachers, samples.raw).argmax(1)
@@ -84,7 +97,7 @@ def _shares(found: Snapshots, r: int, teachers: Sequence[nn.Module]) -> np.ndarr
     for at in range(len(found.epochs)):
         with torch.no_grad():
             counts = memorization(model_of(found, at, r)(x), dominant_label(a, b, lam), truth)
-        shares.append((float(counts.memorized), float(counts.resisted)))
+        shares.append((float(counts.memorized), float(counts.resisted), float(counts.learnt)))
     return np.array(shares)
 
 

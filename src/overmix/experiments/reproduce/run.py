@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from overmix.errors import ConfigError, DataError, MissingExtraError, did_you_mean
+from overmix.errors import ConfigError, DataError, MissingExtraError, RunDirectoryError, did_you_mean
 from overmix.experiments.reproduce.catalogue import Experiment, Setting, experiment, study_spec
 from overmix.experiments.reproduce.check import judge
 from overmix.experiments.reproduce.explained import explain
@@ -32,7 +32,7 @@ from overmix.study.spec import StudySpec
 from overmix.study.worker import Progress, set_up_process
 
 SCHEMA_VERSION = 1
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raised when a rule changes: what was measured without a run directory is then measured again."""
 
 MOST_LINES = 6
@@ -92,6 +92,7 @@ def run_experiment(
     """
     chosen = experiment(name)
     wanted = _wanted(chosen, scale, settings)
+    _check_scale(out, name, scale)
     done, missing = [], []
     for setting in chosen.at(scale):
         if setting.key not in wanted:
@@ -118,6 +119,17 @@ def run_experiment(
     }
     write_explanation(explain(result), out)
     return result
+
+
+def _check_scale(out: Path, name: str, scale: Scale) -> None:
+    """Refuse a folder that holds another experiment, or another scale of this one."""
+    path = out / "result.json"
+    if not path.exists():
+        return
+    before = read_json(path)
+    if (before.get("name"), before.get("scale")) != (name, scale):
+        held = f"{before.get('name')} at {before.get('scale')} scale"
+        raise RunDirectoryError(f"{out}: it holds {held}, not {name} at {scale} scale: choose another --out")
 
 
 def _wanted(chosen: Experiment, scale: Scale, settings: Sequence[str] | None) -> list[str]:

@@ -104,7 +104,11 @@ def wrong_time(switched: Sequence[str], at: str) -> Rule:
     """Return the rule that a switch at another time ends worse than the right one."""
 
     def read(measured: Measured) -> list[Check]:
-        return [_worse(measured, at, measured.best_on_validation(switched))]
+        right = measured.best_on_validation(switched)
+        if at == right:
+            what = f"{at} is the right switch: the study has none that is further off"
+            return [Check(what, 0.0, None, "above", _delta(measured, at), "points", measured.n)]
+        return [_worse(measured, at, right)]
 
     return read
 
