@@ -131,6 +131,14 @@ def test_json_is_all_that_is_printed(overmix, study_file, tmp_path, command):
     assert (tmp_path / "out" / "report.html").exists()
 
 
+def test_errors_of_switch_name_what_the_user_wrote_and_not_what_is_made_from_it(overmix, study_file, tmp_path):
+    path = study_file("data: {name: digits, train_size: 100}\ntrain: {epochs: 12, batch_size: 500}")
+    outcome = overmix("switch", path, "--out", tmp_path / "out")
+    assert outcome.code == 2
+    assert outcome.err.startswith("overmix: train.batch_size = 500: use at most 100")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.usefixtures("in_process")
 def test_the_quick_demo_has_the_conditions_of_the_demo(overmix, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

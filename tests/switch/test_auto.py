@@ -27,6 +27,43 @@ def test_probe_epochs_increase_and_lie_inside_of_any_training():
         assert all(0 < epoch < epochs for epoch in found)
 
 
+def test_short_trainings_are_probed_at_fewer_epochs_that_lie_apart():
+    policy = AutoSwitch()
+    assert {epochs: policy.probe_epochs(epochs) for epochs in (1, 5, 8, 10, 20, 30)} == {
+        1: (),
+        5: (),
+        8: (),
+        10: (2, 5),
+        20: (1, 4, 8, 15),
+        30: (1, 4, 8, 11, 22),
+    }
+    for epochs in range(1, 75):
+        planned = policy.probe_epochs(epochs)
+        assert len(planned) * policy.tail_epochs(epochs) <= 0.35 * epochs + 1  # the last tail may begin below 35 %
+        assert len(planned) != 1
+        assert set(planned) <= {max(1, round(share * epochs)) for share in policy.shares}
+
+
+@pytest.mark.parametrize("policy", [AutoSwitch(), AutoSwitch(tail=0.1), AutoSwitch(tail=0.001)])
+def test_long_trainings_are_probed_at_all_shares(policy):
+    for epochs in (50, 75, 100, 199, 200, 300, 512, 1000):
+        assert policy.probe_epochs(epochs) == tuple(sorted({max(1, round(s * epochs)) for s in policy.shares}))
+
+
+def test_the_epochs_of_a_long_training_are_these():
+    assert [AutoSwitch().probe_epochs(epochs) for epochs in (200, 300, 512, 1000)] == [
+        (3, 6, 12, 25, 38, 50, 75, 100, 150),
+        (5, 9, 19, 38, 56, 75, 112, 150, 225),
+        (8, 16, 32, 64, 96, 128, 192, 256, 384),
+        (16, 31, 62, 125, 188, 250, 375, 500, 750),
+    ]
+
+
+def test_shares_and_tails_that_were_asked_for_are_followed_however_short_the_training():
+    assert AutoSwitch(shares=(0.25, 0.5, 0.75)).probe_epochs(8) == (2, 4, 6)
+    assert AutoSwitch(tail=0.4).probe_epochs(8) == (1, 2, 3, 4, 6)
+
+
 def test_a_first_look_decides_nothing():
     policy = AutoSwitch()
     assert policy.decide(history(policy=policy)).switch_at is None

@@ -244,10 +244,10 @@ def test_a_state_of_another_run_is_refused(other, message):
         run.load_state_dict(state)
 
 
-@pytest.mark.parametrize("version", [None, 0, 2, "3"])
+@pytest.mark.parametrize("version", [None, 0, 3, "4"])
 def test_a_state_of_another_format_is_refused(version):
     state = make().state_dict() | {"version": version}
-    with pytest.raises(OvermixError, match=r"^state: version .* is not 3: start a new run$"):
+    with pytest.raises(OvermixError, match=r"^state: version .* is not 4: start a new run$"):
         make().load_state_dict(state)
 
 

@@ -149,6 +149,32 @@ def test_arrays_and_their_integers_do_as_well():
         assert found.switch_at == 20
 
 
+class Foreign:
+    """A read-only array of another framework: all that is known of it is how it becomes NumPy's."""
+
+    shape = (50,)
+
+    def __init__(self, values):
+        self.values = values
+        self.values.flags.writeable = False
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values
+
+
+def test_arrays_of_any_framework_are_scored_and_a_budget_may_be_numpys():
+    def branch(score, epochs):
+        return Foreign(np.full(50, score) + 0.01 * np.arange(50) / 50)
+
+    found = find_switch(branch, {10: 0.3, 20: 0.2, 40: 0.4}, budget=np.int64(12))
+    assert (found.switch_at, found.spent, type(found.spent)) == (20, 12, int)
+
+
+def test_arrays_without_numbers_are_refused():
+    with pytest.raises(DataError, match=r"^checkpoint 10: branch returned a ndarray: return \(logits, labels\)"):
+        find_switch(lambda score, epochs: np.array(["a", "b"]), {10: 0.3, 20: 0.2}, budget=4)
+
+
 def test_labels_without_a_class_name_the_checkpoint():
     with pytest.raises(DataError, match=r"^checkpoint 10: observe: 50 labels are none of the classes 0 to 2"):
         find_switch(lambda score, epochs: (torch.zeros(50, 3), torch.full((50,), 7)), {10: 0.3, 20: 0.2}, budget=4)

@@ -179,9 +179,11 @@ def switch_command(
     overmix switch study.yaml --out runs/when --json > summary.json
     ```
     """
-    from overmix.study import read_study, sweep_study
+    from overmix.study import prepare, read_study, sweep_study
 
-    study = sweep_study(read_study(spec, allow_code=allow_code))
+    own = read_study(spec, allow_code=allow_code)
+    prepare(own, allow_code=allow_code)  # first, so that errors name what the user wrote, not what is made from it
+    study = sweep_study(own)
     folder = out or Path("runs") / f"{spec.stem}-switch"
     _run_and_report(study, folder, workers, as_json=as_json, allow_code=allow_code)
 

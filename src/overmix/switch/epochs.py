@@ -19,7 +19,7 @@ from overmix.switch.ranks import rank as current_rank
 from overmix.switch.registered import Registered
 from overmix.switch.schedule import OffAt, Progress, Schedule, always, mixes
 
-_STATE_VERSION = 3
+_STATE_VERSION = 4
 
 
 class Epochs:

@@ -104,5 +104,5 @@ def _is_scheduler(part: object) -> bool:
     return hasattr(part, "get_last_lr") or (
         isinstance(getattr(part, "optimizer", None), Optimizer)
         and not isinstance(part, nn.Module)
-        and not any(isinstance(value, nn.Module) for value in vars(part).values())
+        and not any(isinstance(value, nn.Module) for value in getattr(part, "__dict__", {}).values())
     )

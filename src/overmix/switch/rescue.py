@@ -92,7 +92,7 @@ def find_switch(
         (20, 12)
     """
     epochs = _checked(branch, checkpoints, budget)
-    tail = budget // len(epochs)
+    tail = int(budget) // len(epochs)
     probes: list[Probe] = []
     first: tuple[Tensor, Tensor | None] | None = None
     for epoch in epochs:
@@ -121,7 +121,7 @@ def _checked(branch: object, checkpoints: object, budget: object) -> list[int]:
         raise ConfigError("checkpoints", epochs, "the keys are epochs, integers >= 0")
     if len(epochs) < 2:
         raise ConfigError("checkpoints", epochs, "give two or more to choose from")
-    if isinstance(budget, bool) or not isinstance(budget, int) or budget < len(epochs):
+    if isinstance(budget, bool) or not isinstance(budget, int | np.integer) or budget < len(epochs):
         raise ConfigError("budget", budget, f"use an integer >= {len(epochs)}, an epoch for each checkpoint")
     return sorted(epochs)
 
@@ -152,7 +152,10 @@ def _tensor(answer: Any) -> Any:
     """Return arrays of other libraries as tensors, and anything else as it is."""
     if isinstance(answer, Tensor) or not hasattr(answer, "__array__"):
         return answer
-    return torch.from_numpy(np.array(answer))
+    try:
+        return torch.from_numpy(np.asarray(answer).copy())  # theirs may be read-only
+    except TypeError:  # no numbers
+        return answer
 
 
 def _named(answer: object) -> str:

@@ -25,6 +25,9 @@ RULE = 2
 _GIVE_UP, _CLEARLY = 3, 2.0
 """So many probes in a row, each worse by so many standard errors, end it before the guess: nothing better comes."""
 
+_MOST_OF_A_SHORT_RUN = 0.35
+"""What the tails of all probes may cost together, as a share of a training that is too short for tails of its share."""
+
 
 @dataclass(frozen=True)
 class AutoSwitch:
@@ -42,7 +45,8 @@ class AutoSwitch:
     where the first probe is the best, that there is little to gain from mixing.
 
     Args:
-        tail: length of a tail as a share of the training; at least two epochs are trained.
+        tail: length of a tail as a share of the training; at least two epochs are trained, so that trainings below
+            50 epochs are probed less often, see :meth:`probe_epochs`.
         guess: the share of the training at which a switch is expected, in (0, 1).
         pull: how strongly the guess draws, >= 0; with 0 the lowest score is taken, however noisy.
         blend: weight of the own curve's minimum in the guess, in [0, 1], on the log axis.
@@ -93,8 +97,18 @@ class AutoSwitch:
             raise ConfigError("shares", self.shares, "use increasing shares of the training in [0, 1)")
 
     def probe_epochs(self, epochs: int) -> tuple[int, ...]:
-        """Return the epochs of Mixup after which it probes."""
-        return tuple(sorted({max(1, round(share * epochs)) if share else 0 for share in self.shares} - {epochs}))
+        """Return the epochs of Mixup after which it probes.
+
+        A tail has two epochs at least, however short the training. Where all of the default shares would therefore cost
+        more than about 35 % of it, some are left out, evenly; where that leaves less than two, which could be compared,
+        all are. Other shares are taken as they are.
+        """
+        found = sorted({max(1, round(share * epochs)) if share else 0 for share in self.shares} - {epochs})
+        most = round(_MOST_OF_A_SHORT_RUN * epochs / self.tail_epochs(epochs))
+        if self.shares != SHARES or round(self.tail * epochs) >= self.tail_epochs(epochs) or len(found) <= most:
+            return tuple(found)
+        # The middle ones of equal groups: neither end is where the best switch lies.
+        return tuple(found[int((group + 0.5) * len(found) / most)] for group in range(most)) if most > 1 else ()
 
     def tail_epochs(self, epochs: int) -> int:
         """Return the length of a tail in epochs."""
