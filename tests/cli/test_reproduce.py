@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+from overmix.experiments.reproduce import theory
+
 
 def test_the_list_names_every_experiment_with_its_claims(overmix):
     outcome = overmix("reproduce", "--list", "--json")
@@ -52,8 +54,10 @@ def test_the_table_says_that_smoke_means_nothing(overmix, tmp_path):
 def test_results_are_kept_and_the_page_is_written_from_them(overmix, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").mkdir()
-    given = ("reproduce", "teacher-student", "--scale", "smoke", "--keep", "--docs")
-    assert overmix(*given).code == 0
+    for names in ("SEEDS", "LAST"):
+        small = getattr(theory, names)
+        monkeypatch.setitem(small, "laptop", small["smoke"])
+    assert overmix("reproduce", "teacher-student", "--keep", "--docs").code == 0
     kept = json.loads((tmp_path / "results" / "reproduce" / "teacher-student.json").read_text())
     assert kept["name"] == "teacher-student"
     page = tmp_path / "docs" / "reproduction.md"
@@ -63,6 +67,24 @@ def test_results_are_kept_and_the_page_is_written_from_them(overmix, tmp_path, m
     page.unlink()
     assert overmix("reproduce", "--docs").code == 0
     assert page.read_text() == first
+
+
+@pytest.mark.parametrize("part", [("--scale", "smoke"), ("--setting", "generic")], ids=["scale", "setting"])
+def test_a_part_does_not_take_the_place_of_what_is_kept(overmix, tmp_path, monkeypatch, part):
+    monkeypatch.chdir(tmp_path)
+    outcome = overmix("reproduce", "teacher-student", *part, "--keep")
+    assert outcome.code == 2
+    assert "--keep is for the whole of an experiment" in outcome.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_of_another_scale_is_refused(overmix, tmp_path):
+    assert overmix("reproduce", "loss-floor", "--scale", "smoke", "--out", tmp_path / "own").code == 0
+    before = (tmp_path / "own" / "result.json").read_text()
+    outcome = overmix("reproduce", "loss-floor", "--scale", "laptop", "--out", tmp_path / "own")
+    assert outcome.code == 2
+    assert "it holds loss-floor at smoke scale, not loss-floor at laptop scale" in outcome.err
+    assert (tmp_path / "own" / "result.json").read_text() == before
 
 
 def test_ctrl_c_says_how_to_go_on(overmix, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ class SplitName(NamedTuple):
 
 
 SPLITS = {
-    "fresh": SplitName("On data sets that nobody had looked at", "on the fresh data sets"),
+    "fresh": SplitName("On the fresh data sets", "on the fresh data sets"),
     "reported on": SplitName(
         "On the data sets that nothing was chosen on, but that had been looked at", "on those reported on"
     ),
