@@ -1,5 +1,6 @@
 """When to mix: fixed schedules, and the loop that drives a training through them."""
 
+from overmix.switch.by_step import OffAtStep, OnFromStep
 from overmix.switch.epoch import Epoch
 from overmix.switch.epochs import Epochs
 from overmix.switch.gradual import Hesitation, LinearDecay, OnFrom
@@ -37,7 +38,9 @@ __all__ = [
     "Never",
     "Observation",
     "OffAt",
+    "OffAtStep",
     "OnFrom",
+    "OnFromStep",
     "Outcome",
     "Phases",
     "Policy",

@@ -99,7 +99,7 @@ class Epochs:
         self._current: Epoch | None = None
         self._pending: Seen | None = None
         self._next = Position()
-        self._spent = 0
+        self._spent, self._batches = 0, 0
 
     def __len__(self) -> int:
         """Number of epochs of the whole training; probes and discarded epochs come on top, see :attr:`spent`."""
@@ -137,6 +137,7 @@ class Epochs:
         if seen is None:
             return
         if self._course is None:
+            self._batches += seen.step
             self._past += seen.observations()
             self._past_fits += seen.fits()
         else:
@@ -161,7 +162,7 @@ class Epochs:
             return False
         if isinstance(self.switch, Policy):
             return epoch.kind == "train"
-        return mixes(self.switch, Progress(epoch.index, self.epochs, step), self.streams)
+        return mixes(self.switch, Progress(epoch.index, self.epochs, step, self._batches + step), self.streams)
 
     def _prepare(self, epoch: Epoch, step: int) -> None:
         if epoch.kind == "probe" and self._course is not None:
@@ -222,13 +223,16 @@ class Epochs:
         inside = unsettled is None and self._current is not None  # then the current epoch is entered again
         past = self._past if self._course is None else self._course.past
         fits = self._past_fits if self._course is None else self._course.past_fits
+        batches = self._batches
         if self._course is None and unsettled is not None:
+            batches += unsettled.step
             past, fits, unsettled = [*past, *unsettled.observations()], [*fits, *unsettled.fits()], None
         return {
             "version": _STATE_VERSION,
             "run": self._identity(),
             **position,
             "spent": self._spent - 1 if inside else self._spent,
+            "batches": batches,
             "history": [asdict(observation) for observation in past],
             "fits": [asdict(fit) for fit in fits],
             # A policy's scores are pooled over ranks between epochs, not here, where ranks may come one by one.
@@ -251,7 +255,7 @@ class Epochs:
         past, fits = [Observation(**seen) for seen in state["history"]], [Fit(**fit) for fit in state["fits"]]
         tail = None if state["tail"] is None else int(state["tail"])
         self._next = Position(int(state["epoch"]), tail, int(state["step"]), int(state["mixed"]))
-        self._spent, self._current = int(state["spent"]), None
+        self._spent, self._current, self._batches = int(state["spent"]), None, int(state["batches"])
         self._pending = None if state["pending"] is None else Seen.from_plain(state["pending"])
         if self._course is None:
             self._past, self._past_fits = past, fits

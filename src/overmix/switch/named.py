@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from overmix.errors import ConfigError, did_you_mean
+from overmix.switch.by_step import OffAtStep, OnFromStep
 from overmix.switch.gradual import Hesitation, LinearDecay, OnFrom
 from overmix.switch.held_out import HeldOut
 from overmix.switch.policies import AutoSwitch
@@ -16,14 +17,22 @@ from overmix.switch.schedule import Schedule, always, never, off_at
 Made = TypeVar("Made")
 
 _ALONE: dict[str, Callable[[], Schedule]] = {"always": always, "never": never}
-_WITH_VALUE: dict[str, tuple[Callable[[Any], Schedule], str]] = {"off_at": (off_at, "128"), "on_from": (OnFrom, "0.5")}
+_WITH_VALUE: dict[str, tuple[Callable[[Any], Schedule], str]] = {
+    "off_at": (off_at, "128"),
+    "on_from": (OnFrom, "0.5"),
+    "off_at_step": (OffAtStep, "2000"),
+    "on_from_step": (OnFromStep, "2000"),
+}
 _WITH_SETTINGS: dict[str, type[Schedule] | type[Policy]] = {
     "auto": AutoSwitch,
     "linear_decay": LinearDecay,
     "hesitation": Hesitation,
 }
 
-REMEDY = "use one of: always, never, auto, linear_decay, hesitation, {off_at: 128}, {off_at: 0.5}, {on_from: 0.5}"
+REMEDY = (
+    "use one of: always, never, auto, linear_decay, hesitation, {off_at: 128}, {off_at: 0.5}, {on_from: 0.5}, "
+    "{off_at_step: 2000}, {on_from_step: 2000}"
+)
 
 
 def make_schedule(specification: str | Mapping[str, Any]) -> Schedule | Policy | HeldOut:
@@ -32,7 +41,7 @@ def make_schedule(specification: str | Mapping[str, Any]) -> Schedule | Policy |
     Args:
         specification: ``"always"``, ``"never"``, ``"auto"``, ``"linear_decay"``, ``"hesitation"``, the last three also
             with settings (``{"auto": {"tail": 0.05}}``, ``{"auto": {"holdout": 0.2}}``), ``{"off_at": 128}`` or
-            ``{"on_from": 0.5}``.
+            ``{"on_from": 0.5}``, and both in batches: ``{"off_at_step": 2000}``, ``{"on_from_step": 2000}``.
 
     Raises:
         ConfigError: for an unknown name, with the nearest known one, or a value that cannot work.

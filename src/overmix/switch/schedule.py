@@ -19,11 +19,13 @@ class Progress:
         epoch: zero-based epoch.
         epochs: length of the training in epochs.
         step: zero-based step within the epoch.
+        batches: batches trained before this one, in all; None if nobody counts them.
     """
 
     epoch: int
     epochs: int
     step: int = 0
+    batches: int | None = None
 
 
 @runtime_checkable

@@ -130,7 +130,7 @@ class Planner:
             if self._draws_keys:
                 seeds[:, r] = cursor.generator("dropout", epoch=epoch).integers(2**63, size=steps)
             for step in range(steps):
-                mixed[step, r] = mixing and mixes(replica.schedule, Progress(epoch, self.epochs, step), cursor)
+                mixed[step, r] = mixing and mixes(replica.schedule, self._progress(epoch, step), cursor)
         plans: list[MixPlan | None] = []
         for step, mixed_now in enumerate(mixed):
             # Where only labels and a weight say it all, no further plan is kept.
@@ -164,6 +164,9 @@ class Planner:
             if self.augment is None or place is None
             else self._augmentation(self.augment, place, epoch),
         )
+
+    def _progress(self, epoch: int, step: int) -> Progress:
+        return Progress(epoch, self.epochs, step, batches=epoch * self.steps_per_epoch + step)
 
     def _augmentation(
         self, augment: CropFlip, place: Int[np.ndarray, "steps replicas batch"], epoch: int
