@@ -159,3 +159,17 @@ def test_settings_that_cannot_work_are_named(arguments, field):
 def test_an_empty_sample_has_no_floor():
     with pytest.raises(DataError, match="no mixtures"):
         sample_floor(np.array([], dtype=int), np.array([], dtype=int), np.array([]))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"num_classes": 2.5}, r"^num_classes = 2.5: "),
+        ({"num_classes": 4, "batch_size": 1.5, "num_samples": 10}, r"^batch_size = 1.5: use a whole number"),
+        ({"num_classes": 4, "batch_size": 2, "num_samples": 10.5}, r"^num_samples = 10.5: use a whole number"),
+        ({"counts": [5, 5], "batch_size": 2, "num_samples": 12}, r"^num_samples = 12: counts say 10: "),
+    ],
+)
+def test_numbers_that_do_not_fit_are_refused(given, message):
+    with pytest.raises(ConfigError, match=message):
+        loss_floor(**given)

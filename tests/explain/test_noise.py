@@ -151,3 +151,24 @@ def test_misfitting_arguments_are_named():
         label_noise(curved_teacher, x, y, partner, lam, law="truth")
     with pytest.raises(ConfigError, match="chunk_size"):
         label_noise(curved_teacher, x, y, partner, lam, chunk_size=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"lam": tensor([0.5, 2.0])}, r"^lam = 2.0: use weights from 0 to 1$"),
+        ({"lam": tensor([0.5, float("nan")])}, r"^lam = nan: use weights from 0 to 1$"),
+        ({"y": tensor([0, -1])}, r"^label -1 is no class: leave such samples out$"),
+        ({"partner": tensor([1, 5])}, r"^partner holds 5, but there are 2 samples: use 0 to 1$"),
+        ({"index": tensor([-1, 0])}, r"^index holds -1, but there are 2 samples"),
+        ({"x": tensor([[0.0], [float("nan")]])}, r"^x holds values that are not finite"),
+    ],
+)
+def test_what_is_no_mixture_is_refused_by_name(changes, message):
+    def teacher(x):
+        return torch.full((len(x), 3), 1 / 3)
+
+    given = {"x": torch.zeros(2, 1), "y": tensor([0, 2]), "partner": tensor([1, 0]), "lam": tensor([0.5, 0.5])}
+    given |= {"index": tensor([0, 1])} | changes
+    with pytest.raises((ConfigError, DataError), match=message):
+        label_noise(teacher, **given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,8 +33,22 @@ def _root() -> None:
     """Say why Mixup over-trains: theory in closed form, and measurements on your own data."""
 
 
+def _refuse_ignored(context: typer.Context, because: str, names: Sequence[str]) -> None:
+    """Refuse options that were given and would have no effect.
+
+    Raises:
+        ConfigError: naming the first of them.
+    """
+    for name in names:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(option, context.params[name], f"it has no effect with {because}: leave one of them out")
+
+
 @explain.command()
 def floor(
+    context: typer.Context,
     classes: Annotated[int | None, typer.Option(help="Number of balanced classes.")] = None,
     class_counts: Annotated[str | None, typer.Option(help="Samples per class, with commas between.")] = None,
     data: Annotated[str | None, typer.Option(help="Data set or .npz file whose classes are counted.")] = None,
@@ -60,6 +75,8 @@ def floor(
     overmix explain floor --study study.yaml
     ```
     """
+    if lam is not None:
+        _refuse_ignored(context, "--lam", ["alpha"])
     given = {"classes": classes, "class_counts": class_counts, "data": data, "study": study}
     named = [name for name, value in given.items() if value is not None]
     if len(named) != 1:
@@ -129,8 +146,12 @@ def noise(
     _show(found, out, as_json=as_json)
 
 
+_OF_THE_TOY = ("inputs", "features", "teacher_width", "teacher_scale", "samples", "mixtures", "alpha", "lam", "seeds")
+
+
 @explain.command()
 def dynamics(
+    context: typer.Context,
     inputs: Annotated[int, typer.Option(help="Dimension of the Gaussian inputs.")] = 10,
     features: Annotated[int, typer.Option(help="Random features d of the student.")] = 100,
     teacher_width: Annotated[int, typer.Option(help="Hidden units of the teacher.")] = 5,
@@ -160,7 +181,10 @@ def dynamics(
     overmix explain dynamics --arrays problem.npz --eta 0.01
     ```
     """
+    if lam is not None:
+        _refuse_ignored(context, "--lam", ["alpha"])
     if arrays is not None:
+        _refuse_ignored(context, "--arrays", _OF_THE_TOY)
         from overmix.report.explain.arrays import explain_arrays, read_problem
 
         found = explain_arrays(read_problem(arrays), eta=eta, steps=steps, name=arrays.name)

@@ -95,8 +95,12 @@ def different_class_probability(
     if n is None:
         remedy = "give the size of the training set; math.inf is allowed"
         raise ConfigError("num_samples", None, remedy)
-    if not n >= 2:
-        raise ConfigError("num_samples", n, "use at least 2 samples")
+    if not n >= 2 or not (math.isinf(n) or n == int(n)):
+        raise ConfigError("num_samples", n, "use a whole number, at least 2 samples")
+    if total is not None and n != total:
+        raise ConfigError("num_samples", n, f"counts say {total:g}: leave num_samples out")
+    if not (math.isinf(batch_size) or batch_size == int(batch_size)):
+        raise ConfigError("batch_size", batch_size, "use a whole number, or math.inf")
     if not (batch_size >= 1 and (math.isinf(batch_size) or batch_size <= n)):
         raise ConfigError("batch_size", batch_size, f"use a size from 1 to the {n} samples, or math.inf")
     return (1.0 - 1.0 / batch_size) * different * (1.0 if math.isinf(n) else n / (n - 1))
@@ -182,6 +186,8 @@ def sample_floor(a: Int[np.ndarray, " n"], b: Int[np.ndarray, " n"], lam: Float[
     """
     if len(lam) == 0:
         raise DataError("no mixtures given: the floor of an empty set is not defined")
+    if not len(a) == len(b) == len(lam):
+        raise DataError(f"{len(a)} and {len(b)} labels, {len(lam)} weights: give one of each per mixture")
     return float(np.mean(_entropy(_weights(lam)) * (a != b)))
 
 
@@ -211,7 +217,7 @@ def _different_pairs(counts: Numbers | None, num_classes: int | None) -> tuple[f
     if counts is not None and num_classes is not None:
         raise ConfigError("num_classes", num_classes, "give either counts or num_classes")
     if counts is None:
-        if num_classes is None or num_classes < 1:
+        if num_classes is None or num_classes != int(num_classes) or num_classes < 1:
             raise ConfigError("num_classes", num_classes, "use at least one class, or give counts")
         return (num_classes - 1) / num_classes, None
     sizes = np.asarray(counts, dtype=np.float64)

@@ -105,8 +105,9 @@ def label_noise(
         chunk_size: mixtures per call of the teacher.
 
     Raises:
-        DataError: if the teacher does not return probabilities, or the shapes do not fit.
-        ConfigError: if ``law`` or ``chunk_size`` cannot work.
+        DataError: if the teacher does not return probabilities, shapes do not fit, a place or label does not exist, or
+            a sample is not finite.
+        ConfigError: if ``law``, ``chunk_size`` or a weight cannot work.
 
     Example:
         >>> def teacher(x):  # the class is the nearest of -1, 0, 1
@@ -147,6 +148,7 @@ def measure_mixtures(
         index = torch.arange(len(x), device=partner.device)
     if not 0 < len(index) == len(partner) == len(lam):
         raise DataError(f"{len(index)} samples, {len(partner)} partners, {len(lam)} weights: give one of each per mix")
+    _check_mixtures(x, y, index, partner, lam)
     chunks = []
     with torch.no_grad():
         for start in range(0, len(partner), chunk_size):
@@ -154,6 +156,21 @@ def measure_mixtures(
             chunks.append(_measure_chunk(predict, x, y, index[rows], partner[rows], lam[rows], law, rows))
     columns = {name: torch.cat([chunk[name] for chunk in chunks]).numpy() for name in chunks[0] if name != "classes"}
     return LabelNoise(**columns, num_classes=int(chunks[0]["classes"]))
+
+
+def _check_mixtures(x: Tensor, y: Tensor, index: Tensor, partner: Tensor, lam: Tensor) -> None:
+    if not bool(((lam >= 0) & (lam <= 1)).all()):
+        raise ConfigError("lam", float(lam[~((lam >= 0) & (lam <= 1))][0]), "use weights from 0 to 1")
+    for name, places in (("index", index), ("partner", partner)):
+        if int(places.min()) < 0 or int(places.max()) >= len(x):
+            outside = int(places.min()) if int(places.min()) < 0 else int(places.max())
+            raise DataError(f"{name} holds {outside}, but there are {len(x)} samples: use 0 to {len(x) - 1}")
+    if len(y) != len(x):
+        raise DataError(f"{len(x)} samples but {len(y)} labels: give one label per sample")
+    if int(y.min()) < 0:
+        raise DataError(f"label {int(y.min())} is no class: leave such samples out")
+    if x.is_floating_point() and not bool(torch.isfinite(x).all()):
+        raise DataError("x holds values that are not finite: leave such samples out")
 
 
 def _measure_chunk(

@@ -13,6 +13,7 @@ import pytest
 
 from overmix.errors import RunDirectoryError
 from overmix.report.explain import Explanation, explain_dynamics, write_explanation
+from overmix.report.explain.arrays import explain_arrays
 from overmix.report.explain.dynamics import controls_in_words
 from overmix.report.explain.estimate import over_seeds, t_interval
 from overmix.report.explain.floor import explain_floor
@@ -202,3 +203,13 @@ def test_the_toy_says_what_its_controls_show():
     assert found.summary["conditions"]["generic"]["mixup"]["verdict"] == "u-shaped"
     assert found.summary["conditions"]["generic"]["fresh"]["verdict"] != "u-shaped"
     assert found.summary["switch"]["gain_over_mixup"]["ci"][0] > 0
+
+
+@pytest.mark.parametrize(("targets", "turns"), [([0.9, 1.0, 1.1], True), ([2.9, 3.0, 3.1], False)])
+def test_a_single_sample_may_turn_too(targets, turns):
+    """One mode, from 0 to 2: the risk is lowest where it passes the mean of the test targets."""
+    problem = {"features": np.array([[1.0]]), "targets": np.array([2.0]), "test_features": np.ones((3, 1))}
+    found = explain_arrays(problem | {"test_targets": np.array(targets)}, eta=0.1, steps=1000, name="one sample")
+    (said,) = [finding for finding in found.findings if "single sample" in finding]
+    assert ("Here it turns" in said) == turns
+    assert (found.summary["best"]["risk"] < 0.5 * found.summary["final_risk"]) == turns

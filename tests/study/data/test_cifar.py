@@ -165,3 +165,21 @@ def test_damaged_binary_files(tmp_path, damage, message):
     file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(DataError, match=rf"^data\.path \S+: {message}.*: fetch"):
         load_dataset("cifar10", path=str(tmp_path))
+
+
+def test_labels_of_one_file_do_not_make_up_for_those_of_another(tmp_path):
+    content = batches("cifar10")
+    first, third = content[0], content[2]
+    content[0], content[2] = (first[0], [*first[1], third[1][0]]), (third[0], third[1][1:])
+    write(tmp_path, "cifar10", "python", content)
+    with pytest.raises(DataError, match=r"data_batch_1: 3 images, 4 labels: fetch it again$"):
+        load_dataset("cifar10", path=str(tmp_path))
+
+
+@pytest.mark.parametrize("form", ["binary", "python"])
+def test_a_file_that_was_cut_between_two_images_is_noticed(tmp_path, form):
+    content = batches("cifar10")
+    content[3] = (content[3][0][:2], content[3][1][:2])
+    write(tmp_path, "cifar10", form, content)
+    with pytest.raises(DataError, match=r"data_batch_4(.bin)?: 2 images, other files have 3: fetch it again$"):
+        load_dataset("cifar10", path=str(tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -112,13 +113,17 @@ def teacher_student(scale: Scale, parts: Parts, realizable: bool = False) -> Fin
 
 
 def scaled_noise(problem: LeastSquares, factor: float) -> LeastSquares:
-    """Return a problem whose label noise is ``factor`` times as large, the clean labels being the same."""
+    """Return a problem whose label noise is ``factor`` times as large, the clean labels being the same.
+
+    Its mean squared label is not known from the moments: it is NaN, so that no training risk is read from it.
+    """
     extra = (factor - 1) * problem.noise_moment
     return replace(
         problem,
         moment=problem.moment + extra,
         noise_moment=factor * problem.noise_moment,
         noise_peak=factor**2 * problem.noise_peak,
+        mean_square=problem.mean_square if factor == 1 else math.nan,
     )
 
 

@@ -151,7 +151,11 @@ def _findings(summary: Mapping[str, Any]) -> list[str]:
             "moves them; the limit is the least-squares solution of smallest norm."
         )
     if problem["samples"] == 1:
-        found.append("A single sample is one mode: it is fitted, and nothing can turn.")
+        best, final = summary["best"], summary["final_risk"]
+        turned = " Here it turns: the fit goes past what the test targets say." if final > 1.01 * best["risk"] else ""
+        found.append(
+            f"A single sample is one mode: training moves along one direction only, towards its own label.{turned}"
+        )
     if "switch" in summary:
         switch = summary["switch"]
         found.append(

@@ -99,11 +99,23 @@ def _read(layout: _Layout, name: str, path: str, download: bool) -> Dataset:
         download=_download_into(root, layout) if download else None,
         remedy=f"unpack {_HOME}{layout.archive} there",
     )
-    if _has(folder, layout.binary_files):
+    binary = _has(folder, layout.binary_files)
+    files = layout.binary_files if binary else layout.python_files
+    if binary:
         batches = [read_binary_batch(folder / file, layout.label_bytes) for file in layout.binary_files]
     else:
         batches = [read_python_batch(folder / file, layout.python_labels, SHAPE) for file in layout.python_files]
+    for (images, labels), file in zip(batches, files, strict=True):
+        if len(images) != len(labels):
+            raise DataError(f"data.path {folder / file}: {len(images)} images, {len(labels)} labels: fetch it again")
     *train, test = batches
+    lengths = [len(images) for images, _ in train]
+    if len(set(lengths)) > 1:
+        # All training files of the set are of one length: another one was cut on its way.
+        short = files[int(np.argmin(lengths))]
+        raise DataError(
+            f"data.path {folder / short}: {min(lengths)} images, other files have {max(lengths)}: fetch it again"
+        )
     x, y = (np.concatenate(arrays) for arrays in zip(*train, strict=True))
     return image_dataset(name, folder, (x, y), test, layout.num_classes)
 
