@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from overmix.experiments.reproduce.catalogue import experiment
@@ -30,6 +30,7 @@ _ROWS = {
     "name": "Where",
     "rise": "Rise of the loss at distance 0.5",
     "top_eigenvalue": "Top eigenvalue of the Hessian",
+    "trace": "Trace of the Hessian",
     "floor": "Formula",
     "simulated": "Simulated",
 }
@@ -109,14 +110,18 @@ def _tables(result: Mapping[str, Any]) -> list[Table]:
             tables.append(Table(caption, columns, [condition_cells(row) for row in rows]))
         elif rows:
             columns = [column for column in _ROWS if column in rows[0]]
-            cells = [[_cell(row[column]) for column in columns] for row in rows]
+            cells = [[_cell(row[column], row.get(f"{column}_ci")) for column in columns] for row in rows]
             caption = f"{setting['key']}, means over n = {setting['n']}" if setting["n"] > 1 else setting["key"]
+            caption += "; 95 % intervals in brackets" if any(key.endswith("_ci") for key in rows[0]) else ""
             tables.append(Table(caption, [_ROWS[column] for column in columns], cells))
     return tables
 
 
-def _cell(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}".replace("-", "−")
+def _cell(value: str | float, interval: Sequence[float] | None) -> str:
+    if isinstance(value, str):
+        return value
+    within = "" if interval is None else f" ({interval[0]:.3g} to {interval[1]:.3g})"
+    return f"{value:.4g}{within}".replace("-", "−")
 
 
 def _method(result: Mapping[str, Any]) -> list[tuple[str, str]]:

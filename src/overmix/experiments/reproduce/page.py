@@ -33,6 +33,8 @@ PICTURES: tuple[tuple[str, str, str], ...] = (
     ("teacher-student", "realizable", "risk"),
     ("gradient-norm", "digits-mlp", "norm"),
     ("landscape", "digits-mlp", "slice"),
+    ("landscape", "digits-mlp", "surface-early"),
+    ("landscape", "digits-mlp", "surface-late"),
 )
 """Experiment, setting and name of the pictures on the page."""
 
