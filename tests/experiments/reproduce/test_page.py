@@ -46,3 +46,17 @@ def test_a_setting_that_came_after_the_result_is_named_as_not_measured_yet():
     few = [setting for setting in result["settings"] if setting["key"] == "digits-mlp"]
     text = pages.page({"gradient-norm": result | {"settings": few, "verdicts": judge(few), "missing": []}})
     assert "Settings that can be run and were not measured yet: digits-convnet." in text
+
+
+def test_minima_are_shown_with_plain_training_once_they_were_measured():
+    rows = [
+        {"name": name, "rise": 0.25, "rise_ci": [0.2, 0.3], "top_eigenvalue": 6.0, "top_eigenvalue_ci": None,
+         "trace": -121.5, "trace_ci": [-130.0, -113.0]}
+        for name in ("Mixup, mixed loss, epoch 8", "ERM, clean loss, epoch 8")
+    ]  # fmt: skip
+    lines = pages._minima({"settings": [{"key": "digits-mlp", "rows": rows}]})
+    assert lines[3] == "| digits-mlp | ERM, clean loss, epoch 8 | 0.25 (0.2 to 0.3) | 6 | −121.5 (−130 to −113) |"
+    assert lines[1].count("|") == lines[0].count("|") == lines[3].count("|")
+    assert any("no claim rests on ERM" in line for line in lines)
+    old = [{"name": "epoch 8", "rise": 0.25, "top_eigenvalue": 6.0}]
+    assert pages._minima({"settings": [{"key": "digits-mlp", "rows": old}]}) == []

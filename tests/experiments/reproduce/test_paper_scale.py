@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from overmix.experiments.reproduce.catalogue import study_spec
+from overmix.experiments.reproduce import gradients, weights
+from overmix.experiments.reproduce.catalogue import EXPERIMENTS, study_spec
+from overmix.experiments.reproduce.parts import Parts
+from overmix.experiments.reproduce.weights import Samples, Snapshots, samples_of
+from overmix.explain import loss_landscape
 from overmix.study.cells import StackTask, expand
 from overmix.study.data import Dataset
-from overmix.study.prepare import training_of
+from overmix.study.prepare import model_factory, training_of
 
 SAMPLES = {"cifar10": (50_000, 10), "cifar100": (50_000, 100), "svhn": (73_257, 10)}
 
@@ -24,24 +28,19 @@ def fake(name):
     return Dataset(name=name, x=x, y=y, x_test=x[:16], y_test=y[:16], num_classes=classes)
 
 
+SETTINGS = [(entry.name, setting.key) for entry in EXPERIMENTS for setting in entry.paper]
+MEASURED = [(entry.name, setting.key) for entry in EXPERIMENTS for setting in entry.paper if setting.measure]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("experiment", "key"),
-    [
-        ("over-training", "cifar10-30-resnet18"),
-        ("over-training", "cifar100-resnet34"),
-        ("over-training", "svhn-resnet18"),
-        ("augmentation", "cifar10-resnet18"),
-        ("mse", "cifar10-resnet18"),
-    ],
-)
+@pytest.mark.parametrize(("experiment", "key"), SETTINGS)
 def test_the_first_steps_run(experiment, key):
     spec = study_spec(experiment, key, "paper")
     dataset = fake(spec.data.name)
     cell = [cell for cell in expand(spec) if cell.condition.startswith("Mixup")][-1]
     training = training_of(StackTask((cell,), "looped", "cpu"), dataset, allow_code=False)
     before = {name: value.detach().clone() for name, value in training.model.parameters.items()}
-    size = spec.data.train_size or len(dataset.x)
+    size = cell.content["data"].get("train_size") or len(dataset.x)
     assert training.steps_per_epoch == size // 128
 
     def stop(training):
@@ -54,3 +53,29 @@ def test_the_first_steps_run(experiment, key):
     assert np.isfinite(float(training._loss_sum.sum()))
     assert all(bool(value.isfinite().all()) for value in training.model.parameters.values())
     assert any(not torch.equal(value, before[name]) for name, value in training.model.parameters.items())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("experiment", "key"), MEASURED)
+def test_what_is_measured_there_can_be(experiment, key, monkeypatch, tmp_path):
+    monkeypatch.setattr(weights, "PAIRS", 8)
+    spec = study_spec(experiment, key, "paper")
+    dataset = fake(spec.data.name)
+    for number, condition in enumerate(spec.condition_names):
+        cells = [cell for cell in expand(spec) if cell.condition == condition][:1]
+        state = dict(model_factory(cells[0], dataset, allow_code=False)().state_dict())
+        parts = Parts(tmp_path, {})
+        found = Snapshots(condition, number, cells, dataset, [1], [[state]], np.ones(1), np.ones((1, 1)), parts)
+        samples = samples_of(found, 0)
+        assert samples.clean[0].shape == (50_000, 3, 32, 32)
+        few = Samples((samples.clean[0][:8], (samples.clean[1][0][:8],)), samples.mixed, samples.raw)
+        for measure in (gradients.mixed_gradient, gradients.clean_gradient, gradients.mean_mixed_loss):
+            value = measure(found, 0, 0, few)
+            assert np.isfinite(value)
+            assert value > 0
+        model, (x, targets) = weights.model_of(found, 0, 0), few.mixed
+        directions = [gradients._direction(found, model, 0, d) for d in range(2)]
+        steps = [np.array([0.0, 0.5])] * 2
+        loss = loss_landscape(model, x, targets, weights.mixed_loss, directions, steps).loss
+        assert loss[0, 0] == pytest.approx(gradients.mean_mixed_loss(found, 0, 0, few), rel=1e-4)
+        assert loss[1, 1] != loss[0, 0]

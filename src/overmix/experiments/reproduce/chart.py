@@ -9,15 +9,18 @@ import numpy as np
 
 from overmix.report.charts import Chart
 from overmix.report.explain.line_chart import Axis, Series, line_chart
+from overmix.report.explain.surface import surface_chart
 
 REFERENCE = "floor"
 
 
 def picture_chart(experiment: str, setting: Mapping[str, Any], picture: Mapping[str, Any]) -> Chart:
-    """Return the chart of a :class:`~overmix.experiments.reproduce.finding.Picture`, as JSON has it.
+    """Return the chart of a :class:`~overmix.experiments.reproduce.finding.Picture` or ``Surface``, as JSON has it.
 
     Its name is that of setting and picture. Points at or below zero are left out where an axis is logarithmic.
     """
+    if "loss" in picture:
+        return _surface_chart(experiment, setting["key"], picture)
     lines, key = picture["series"], setting["key"]
     x = np.unique(np.concatenate([line["x"] for line in lines.values()]))
     log_x, log_y = bool((x > 0).all()), picture["log_y"]
@@ -39,6 +42,17 @@ def picture_chart(experiment: str, setting: Mapping[str, Any], picture: Mapping[
             picture["title"], log=log_y, domain=None if log_y else _frame(series), format="~g" if log_y else "~f"
         ),
         subtitle=f"{experiment}, {key}, n = {setting['n']}",
+    )
+
+
+def _surface_chart(experiment: str, key: str, picture: Mapping[str, Any]) -> Chart:
+    return surface_chart(
+        f"{key}-{picture['name']}",
+        picture["title"],
+        np.array(picture["steps"]),
+        np.array([[float(value) for value in row.split()] for row in picture["loss"]]),
+        top=picture["top"],
+        subtitle=f"{experiment}, {key}, seed {picture['seed']}",
     )
 
 

@@ -13,8 +13,11 @@ from overmix.experiments.reproduce.claims import claim_of
 from overmix.experiments.reproduce.words import (
     CONDITION_COLUMNS,
     LOWEST_LOSS,
+    MINIMA,
     NOTES,
+    NUMBER_COLUMNS,
     condition_cells,
+    number_cell,
     numbers_of,
     same_run,
     where_from,
@@ -26,13 +29,6 @@ from overmix.report.tables import Table
 
 NUMBERS = "result.json"
 _DECIDES = ("What decides", "Estimate", "95 % interval", "Holds if", "Does it?")
-_ROWS = {
-    "name": "Where",
-    "rise": "Rise of the loss at distance 0.5",
-    "top_eigenvalue": "Top eigenvalue of the Hessian",
-    "floor": "Formula",
-    "simulated": "Simulated",
-}
 _CLOSED_FORMS: dict[tuple[str, str], Callable[[], Explanation]] = {
     ("loss-floor", "closed-form"): lambda: explain_floor(classes=10)
 }
@@ -108,15 +104,12 @@ def _tables(result: Mapping[str, Any]) -> list[Table]:
             columns = [f"{column[0].upper()}{column[1:]}" for column in CONDITION_COLUMNS]
             tables.append(Table(caption, columns, [condition_cells(row) for row in rows]))
         elif rows:
-            columns = [column for column in _ROWS if column in rows[0]]
-            cells = [[_cell(row[column]) for column in columns] for row in rows]
+            columns = [column for column in NUMBER_COLUMNS if column in rows[0]]
+            cells = [[number_cell(row[column], row.get(f"{column}_ci")) for column in columns] for row in rows]
             caption = f"{setting['key']}, means over n = {setting['n']}" if setting["n"] > 1 else setting["key"]
-            tables.append(Table(caption, [_ROWS[column] for column in columns], cells))
+            caption += "; 95 % intervals in brackets" if any(key.endswith("_ci") for key in rows[0]) else ""
+            tables.append(Table(caption, [NUMBER_COLUMNS[column] for column in columns], cells))
     return tables
-
-
-def _cell(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}".replace("-", "−")
 
 
 def _method(result: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -124,6 +117,8 @@ def _method(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     note = [("Note", NOTES[result["name"]])] if result["scale"] == "laptop" and result["name"] in NOTES else []
     studied = any("depth" in row for setting in result["settings"] for row in setting["rows"])
     lowest = [("At lowest training loss", f"{LOWEST_LOSS[0].upper()}{LOWEST_LOSS[1:]}.")] if studied else []
+    around = any("trace" in row for setting in result["settings"] for row in setting["rows"])
+    minima = [("Around the solutions", f"{MINIMA[0].upper()}{MINIMA[1:]}.")] if around else []
     return [
         *note,
         (
@@ -142,6 +137,7 @@ def _method(result: Mapping[str, Any]) -> list[tuple[str, str]]:
             "recollection: believed to be the paper's, not checked against its text. Ours: no claim of the paper.",
         ),
         *lowest,
+        *minima,
         *((setting["key"], f"{where_from(setting).replace('`', '')}.") for setting in result["settings"]),
         *((gap["key"], f"Not measured: {gap['reason']}.") for gap in result["missing"]),
         ("Same run", same_run(result)),

@@ -42,6 +42,33 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Surface:
+    """A two-dimensional slice of the loss to draw, of one seed.
+
+    Attributes:
+        name: stem of the file.
+        title: what is drawn.
+        seed: of the run.
+        steps: along either direction.
+        loss: less that of the solution, one row per step along the first direction.
+        top: where the colours end, the same for surfaces that are compared.
+    """
+
+    name: str
+    title: str
+    seed: int
+    steps: Sequence[float]
+    loss: Sequence[Sequence[float]]
+    top: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values; a row of losses is a line of text, four digits each, to keep the file small."""
+        rows = [" ".join(f"{value:.4g}" for value in row) for row in self.loss]
+        steps = [float(f"{step:.5g}") for step in self.steps]
+        return {**self.__dict__, "steps": steps, "loss": rows, "top": float(f"{self.top:.4g}")}
+
+
+@dataclass(frozen=True)
 class Finding:
     """The outcome of a setting.
 
@@ -57,7 +84,7 @@ class Finding:
     n: int
     checks: dict[str, list[Check]]
     rows: list[dict[str, Any]] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
+    pictures: list[Picture | Surface] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""

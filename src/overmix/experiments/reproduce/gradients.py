@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from overmix.experiments.reproduce.check import Check
-from overmix.experiments.reproduce.finding import Finding, Picture, line, mean_check
+from overmix.experiments.reproduce.finding import Finding, Picture, Surface, line, mean_check
+from overmix.experiments.reproduce.measured import mean_interval
 from overmix.experiments.reproduce.parts import Parts
 from overmix.experiments.reproduce.weights import (
     Samples,
@@ -28,9 +32,11 @@ from overmix.explain import (
     loss_landscape,
     sample_floor,
 )
+from overmix.explain.evaluation import SampleLoss
 from overmix.study.spec import StudySpec
 
-STEP, DIRECTIONS = 0.5, 5
+STEP, DIRECTIONS, PROBES = 0.5, 5, 8
+STEPS = np.linspace(-1, 1, 21)
 
 
 def _over_epochs(found: Snapshots, what: str, measure: Callable[[Snapshots, int, int, Samples], float]) -> np.ndarray:
@@ -174,85 +180,133 @@ def loss_above_floor(spec: StudySpec, parts: Parts) -> Finding:
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _Around:
+    """The loss around the weights of one condition at one kept epoch, of each run.
+
+    Attributes:
+        slices: mean loss along random directions, averaged over them, shape (runs, steps).
+        top: the largest eigenvalue of the Hessian, shape (runs,).
+        trace: its trace, shape (runs,).
+    """
+
+    slices: np.ndarray
+    top: np.ndarray
+    trace: np.ndarray
+
+    @property
+    def above(self) -> np.ndarray:
+        """The slices, less the loss of the solution."""
+        return np.asarray(self.slices - self.slices[:, [len(STEPS) // 2]])
+
+    @property
+    def rise(self) -> np.ndarray:
+        """How far the loss rises at the distance ``STEP``, shape (runs,)."""
+        near = [int(np.argmin(np.abs(STEPS - step))) for step in (-STEP, STEP)]
+        return np.asarray(self.above[:, near].mean(axis=1))
+
+    def row(self, name: str) -> dict[str, Any]:
+        """Return the means over runs and their intervals."""
+        found: dict[str, Any] = {"name": name}
+        for key, values in (("rise", self.rise), ("top_eigenvalue", self.top), ("trace", self.trace)):
+            found |= {key: float(values.mean()), f"{key}_ci": mean_interval(values)}
+        return found
+
+
 def sharpness(spec: StudySpec, parts: Parts, turn: float | None = None) -> Finding:
     """Compare the minimum at Mixup's turn with the one at the end, by slices of the loss and by its Hessian.
 
-    The arguments are those of :func:`gradient_norms`.
+    Plain training stands beside it at the same epochs, each with the loss that it trains on, as numbers to look at: no
+    claim rests on them. The arguments are those of :func:`gradient_norms`.
     """
     epochs = _epochs(spec, turn)
-    found = _by_name(spec, epochs, parts)["Mixup"]
-    start = _turn(spec, found, turn)
+    trained = _by_name(spec, epochs, parts)
+    mixup, erm = trained["Mixup"], trained["ERM"]
+    start = _turn(spec, mixup, turn)
     early, late = start.at, len(epochs) - 1
-    steps = np.linspace(-1, 1, 21)
-    slices = {at: _slices(found, at, steps) for at in (early, late)}
-    near = [int(np.argmin(np.abs(steps - step))) for step in (-STEP, STEP)]
-    middle = len(steps) // 2
-    rise = {at: rows[:, near].mean(axis=1) - rows[:, middle] for at, rows in slices.items()}
-    top = {at: _top_eigenvalues(found, at) for at in (early, late)}
     names = {early: start.words, late: f"epoch {epochs[late]}"}
+    around = {at: _around(mixup, at, mixed_loss) for at in names}
+    plain = {at: _around(erm, at, clean_loss) for at in names}
     when = f"epoch {epochs[late]} over epoch {epochs[early]}"
-    checks: dict[str, list[Check]] = {
-        "sharper": [
-            mean_check(
-                f"rise of Mixup's loss at distance {STEP}, {when}",
-                np.log2(rise[late] / rise[early]),
-                "above",
-                0.0,
-                "doublings",
-            )
-        ],
-        "sharper-hessian": [
-            mean_check(
-                f"top eigenvalue of the Hessian, {when}",
-                np.log2(top[late] / top[early]),
-                "above",
-                0.0,
-                "doublings",
-            )
-        ],
-    }
+
+    def doublings(what: str, first: np.ndarray, last: np.ndarray) -> list[Check]:
+        return [mean_check(f"{what}, {when}", np.log2(last / first), "above", 0.0, "doublings")]
+
     return Finding(
         set_up=f"{_set_up(spec)}; mean over {DIRECTIONS} filter-normalised directions",
-        n=len(found.cells),
-        checks=checks,
+        n=len(mixup.cells),
+        checks={
+            "sharper": doublings(f"rise of Mixup's loss at distance {STEP}", around[early].rise, around[late].rise),
+            "sharper-hessian": doublings("top eigenvalue of the Hessian", around[early].top, around[late].top),
+        },
         rows=[
-            {"name": names[at], "rise": float(rise[at].mean()), "top_eigenvalue": float(top[at].mean())}
-            for at in (early, late)
+            *(around[at].row(f"Mixup, mixed loss, {words}") for at, words in names.items()),
+            *(plain[at].row(f"ERM, clean loss, epoch {epochs[at]}") for at in names),
         ],
         pictures=[
             Picture(
                 "slice",
                 "Mixup's loss, less that of the solution",
                 "step along a filter-normalised direction",
-                {names[at]: line(steps, rows - rows[:, [middle]]) for at, rows in slices.items()},
-            )
+                {words: line(STEPS, around[at].above) for at, words in names.items()},
+            ),
+            *_surfaces(mixup, {"early": early, "late": late}),
         ],
     )
 
 
-def _slices(found: Snapshots, at: int, steps: np.ndarray) -> np.ndarray:
-    """Return Mixup's loss along random directions, averaged over them; shape (runs, steps)."""
-
-    def of_run(r: int) -> np.ndarray:
-        model, (x, targets) = model_of(found, at, r), samples_of(found, r).mixed
+def _around(found: Snapshots, at: int, loss: SampleLoss) -> _Around:
+    def slices(r: int) -> np.ndarray:
+        model, (x, targets) = model_of(found, at, r), _read_on(found, r, loss)
         losses = []
         for d in range(DIRECTIONS):
-            # The same directions early and late, each with the norms of its own weights.
-            generator = torch.Generator().manual_seed(1000 * found.cells[r].seed + d)
-            direction = filter_normalized_direction(dict(model.named_parameters()), generator=generator)
-            losses.append(loss_landscape(model, x, targets, mixed_loss, [direction], [steps]).loss)
+            direction = _direction(found, model, r, d)
+            losses.append(loss_landscape(model, x, targets, loss, [direction], [STEPS]).loss)
         return np.asarray(np.mean(losses, axis=0))
 
-    return found.measured(f"slices-{at}", of_run)
+    def curvature(r: int) -> np.ndarray:
+        x, targets = _read_on(found, r, loss)
+        measured = hessian_curvature(model_of(found, at, r), x, targets, loss, num_probes=PROBES)
+        return np.array([measured.eigenvalues[0], measured.trace])
+
+    top, trace = found.measured(f"curvature-{at}", curvature).T
+    return _Around(found.measured(f"slices-{at}", slices), top, trace)
 
 
-def _top_eigenvalues(found: Snapshots, at: int) -> np.ndarray:
-    def of_run(r: int) -> np.ndarray:
-        x, targets = samples_of(found, r).mixed
-        curvature = hessian_curvature(model_of(found, at, r), x, targets, mixed_loss, num_probes=2)
-        return np.asarray(curvature.eigenvalues[0])
+def _read_on(found: Snapshots, r: int, loss: SampleLoss) -> tuple[Tensor, tuple[Tensor, ...]]:
+    samples = samples_of(found, r)
+    return samples.mixed if loss is mixed_loss else samples.clean
 
-    return found.measured(f"top-{at}", of_run)
+
+def _direction(found: Snapshots, model: nn.Module, r: int, d: int) -> dict[str, Tensor]:
+    """Return a run's random direction number ``d``: the same early and late, each with the norms of its own weights."""
+    generator = torch.Generator().manual_seed(1000 * found.cells[r].seed + d)
+    return filter_normalized_direction(dict(model.named_parameters()), generator=generator)
+
+
+def _surfaces(found: Snapshots, when: dict[str, int]) -> list[Picture | Surface]:
+    """Return Mixup's loss on the plane of the first run's first two directions, early and late in the same colours."""
+    middle = len(STEPS) // 2
+
+    def plane(at: int) -> np.ndarray:
+        model, (x, targets) = model_of(found, at, 0), samples_of(found, 0).mixed
+        directions = [_direction(found, model, 0, d) for d in range(2)]
+        loss = loss_landscape(model, x, targets, mixed_loss, directions, [STEPS, STEPS]).loss
+        return np.asarray(loss - loss[middle, middle])
+
+    planes = {name: found.parts.numbers(f"plane-{at}", partial(plane, at)).round(6) for name, at in when.items()}
+    top = max(float(loss.max()) for loss in planes.values())
+    return [
+        Surface(
+            f"surface-{name}",
+            f"Mixup's loss, less that of the solution, epoch {found.epochs[when[name]]}",
+            found.cells[0].seed,
+            STEPS.tolist(),
+            loss.tolist(),
+            top,
+        )
+        for name, loss in planes.items()
+    ]
 
 
 def _set_up(spec: StudySpec) -> str:

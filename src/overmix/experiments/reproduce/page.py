@@ -15,9 +15,12 @@ from overmix.experiments.reproduce.claims import CLAIMS, Claim, claim_of
 from overmix.experiments.reproduce.words import (
     CONDITION_COLUMNS,
     LOWEST_LOSS,
+    MINIMA,
     NOTES,
+    NUMBER_COLUMNS,
     condition_cells,
     describe,
+    number_cell,
     same_run,
     where_from,
 )
@@ -33,6 +36,8 @@ PICTURES: tuple[tuple[str, str, str], ...] = (
     ("teacher-student", "realizable", "risk"),
     ("gradient-norm", "digits-mlp", "norm"),
     ("landscape", "digits-mlp", "slice"),
+    ("landscape", "digits-mlp", "surface-early"),
+    ("landscape", "digits-mlp", "surface-late"),
 )
 """Experiment, setting and name of the pictures on the page."""
 
@@ -169,10 +174,23 @@ def _rows(result: Mapping[str, Any]) -> list[str]:
     """Return the conditions of the studies as one table."""
     rows = [(setting["key"], row) for setting in result["settings"] for row in setting["rows"] if "depth" in row]
     if not rows:
-        return []
+        return _minima(result)
     lines = [f"| setting | {' | '.join(CONDITION_COLUMNS)} |", "|---" * (1 + len(CONDITION_COLUMNS)) + "|"]
     lines += [f"| {' | '.join([key, *condition_cells(row)])} |" for key, row in rows]
     return [*lines, "", f"*At lowest training loss*: {LOWEST_LOSS}.", ""]
+
+
+def _minima(result: Mapping[str, Any]) -> list[str]:
+    """Return what was measured around the solutions as one table; results from before it was kept have none."""
+    rows = [(setting["key"], row) for setting in result["settings"] for row in setting["rows"] if "trace" in row]
+    if not rows:
+        return []
+    keys = ("rise", "top_eigenvalue", "trace")
+    lines = [f"| setting | where | {' | '.join(NUMBER_COLUMNS[key] for key in keys)} |", "|---|---|---|---|---|"]
+    for setting, row in rows:
+        cells = [number_cell(row[key], row[f"{key}_ci"]) for key in keys]
+        lines.append(f"| {' | '.join([setting, row['name'], *cells])} |")
+    return [*lines, "", f"*In brackets*: the 95 % t-interval of the mean over seeds; {MINIMA}.", ""]
 
 
 def _settings(result: Mapping[str, Any]) -> str:

@@ -57,9 +57,9 @@ class Snapshots:
         return np.stack([self.parts.numbers(name, partial(measure, r)) for r, name in enumerate(names)])
 
     def turn(self) -> int:
-        """Return the epoch among the kept ones that is nearest to the turning epoch, on a log axis."""
+        """Return the kept epoch that is nearest to the turning epoch, on a log axis; never the last, the end itself."""
         turn = float(turning_epoch(self.looks, self.error))
-        return min(self.epochs, key=lambda epoch: abs(np.log(epoch / turn)))
+        return min(self.epochs[:-1], key=lambda epoch: abs(np.log(epoch / turn)))
 
 
 @dataclass(frozen=True)

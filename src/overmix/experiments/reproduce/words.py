@@ -35,6 +35,24 @@ LOWEST_LOSS = (
 """What the last of the columns means."""
 
 
+NUMBER_COLUMNS = {
+    "name": "Where",
+    "rise": "Rise of the loss at distance 0.5",
+    "top_eigenvalue": "Top eigenvalue of the Hessian",
+    "trace": "Trace of the Hessian",
+    "floor": "Formula",
+    "simulated": "Simulated",
+}
+"""What else was measured, in a table's order: key of a row, and its heading."""
+
+MINIMA = (
+    "each network's loss is the one that it trains on: Mixup's on 1,000 fixed mixtures, ERM's on its clean training "
+    "samples. ERM's may fall to nearly zero, where it is flat in every direction: what is compared is how each changes "
+    "from early to late, and no claim rests on ERM's numbers. The coloured planes are of one seed"
+)
+"""What the numbers around the solutions are of."""
+
+
 def numbers_of(check: Check) -> tuple[str, str, str]:
     """Return a check's estimate, its interval (empty if it has none), and the bound it is held against.
 
@@ -77,6 +95,19 @@ def condition_cells(row: Mapping[str, Any]) -> list[str]:
         row["verdict"],
         NONE if not by_loss else percent(by_loss["error"]),
     ]
+
+
+def number_cell(value: str | float, interval: Sequence[float] | None = None) -> str:
+    """Return a measured number and its interval, or a name, as text.
+
+    Example:
+        >>> number_cell(-0.5, (-1.0, 2.0)), number_cell("epoch 8")
+        ('−0.5 (−1 to 2)', 'epoch 8')
+    """
+    if isinstance(value, str):
+        return value
+    within = "" if interval is None else f" ({interval[0]:.3g} to {interval[1]:.3g})"
+    return f"{value:.4g}{within}".replace("-", "−")
 
 
 def where_from(setting: Mapping[str, Any]) -> str:
