@@ -47,8 +47,8 @@ NUMBER_COLUMNS = {
 
 MINIMA = (
     "each network's loss is the one that it trains on: Mixup's on 1,000 fixed mixtures, ERM's on its clean training "
-    "samples. ERM's may fall to nearly zero, where it is flat in every direction: what is compared is how each changes "
-    "from early to late, and no claim rests on ERM's numbers. The coloured planes are of one seed"
+    "samples. ERM's may fall to nearly zero, and its curvature at that point with it: what is compared is how each "
+    "changes from early to late, and no claim rests on ERM's numbers. The coloured planes are of one seed"
 )
 """What the numbers around the solutions are of."""
 
