@@ -165,3 +165,18 @@ def test_damaged_binary_files(tmp_path, damage, message):
     file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(DataError, match=rf"^data\.path \S+: {message}.*: fetch"):
         load_dataset("cifar10", path=str(tmp_path))
+
+
+def test_a_file_cut_between_two_images(tmp_path):
+    file = write(tmp_path, "cifar10") / "data_batch_2.bin"
+    file.write_bytes(file.read_bytes()[:-3073])
+    with pytest.raises(DataError, match=r"^data\.path \S+data_batch_2\.bin: it holds 2 images, not 3: fetch it again$"):
+        load_dataset("cifar10", path=str(tmp_path))
+
+
+def test_labels_shifted_over_python_batches(tmp_path):
+    content = batches("cifar10")
+    content[2][1].insert(0, content[0][1].pop())
+    write(tmp_path, "cifar10", form="python", content=content, pickled=python3(2))
+    with pytest.raises(DataError, match=r"^data\.path \S+data_batch_1: 3 images and 2 labels do not belong together"):
+        load_dataset("cifar10", path=str(tmp_path))

@@ -12,6 +12,7 @@ from overmix.errors import DataError
 from overmix.study.data.cifar_python import read_python_batch
 from overmix.study.data.dataset import Dataset, image_dataset
 from overmix.study.data.places import Download, find_folder
+from overmix.study.data.published import check_files
 
 SHAPE = (3, 32, 32)
 _PIXELS = 3 * 32 * 32
@@ -74,7 +75,8 @@ def cifar10(path: str = "", download: bool = False) -> Dataset:
 
     Raises:
         ConfigError: if the files are not found, or cannot be fetched.
-        DataError: if a file is damaged.
+        DataError: if a file is damaged, or holds another number of images than the published one (files that all hold
+            fewer than 1,000 may be of any size, the training files of one size).
         MissingExtraError: if torchvision is needed and not installed.
 
     Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
@@ -100,10 +102,14 @@ def _read(layout: _Layout, name: str, path: str, download: bool) -> Dataset:
         remedy=f"unpack {_HOME}{layout.archive} there",
     )
     if _has(folder, layout.binary_files):
-        batches = [read_binary_batch(folder / file, layout.label_bytes) for file in layout.binary_files]
+        batches = {folder / file: read_binary_batch(folder / file, layout.label_bytes) for file in layout.binary_files}
     else:
-        batches = [read_python_batch(folder / file, layout.python_labels, SHAPE) for file in layout.python_files]
-    *train, test = batches
+        batches = {
+            folder / file: read_python_batch(folder / file, layout.python_labels, SHAPE) for file in layout.python_files
+        }
+    *parts, _ = batches
+    check_files(batches, [50_000 // len(parts)] * len(parts) + [10_000], equal=parts)
+    *train, test = batches.values()
     x, y = (np.concatenate(arrays) for arrays in zip(*train, strict=True))
     return image_dataset(name, folder, (x, y), test, layout.num_classes)
 
