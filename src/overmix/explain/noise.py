@@ -105,7 +105,8 @@ def label_noise(
         chunk_size: mixtures per call of the teacher.
 
     Raises:
-        DataError: if the teacher does not return probabilities, or the shapes do not fit.
+        DataError: if the teacher does not return probabilities, the shapes do not fit, a weight is not in [0, 1], a
+            position or label is out of range, or ``x`` is not finite.
         ConfigError: if ``law`` or ``chunk_size`` cannot work.
 
     Example:
@@ -147,6 +148,7 @@ def measure_mixtures(
         index = torch.arange(len(x), device=partner.device)
     if not 0 < len(index) == len(partner) == len(lam):
         raise DataError(f"{len(index)} samples, {len(partner)} partners, {len(lam)} weights: give one of each per mix")
+    _check_mixtures(x, y, partner, lam, index)
     chunks = []
     with torch.no_grad():
         for start in range(0, len(partner), chunk_size):
@@ -154,6 +156,21 @@ def measure_mixtures(
             chunks.append(_measure_chunk(predict, x, y, index[rows], partner[rows], lam[rows], law, rows))
     columns = {name: torch.cat([chunk[name] for chunk in chunks]).numpy() for name in chunks[0] if name != "classes"}
     return LabelNoise(**columns, num_classes=int(chunks[0]["classes"]))
+
+
+def _check_mixtures(x: Tensor, y: Tensor, partner: Tensor, lam: Tensor, index: Tensor) -> None:
+    if len(y) != len(x):
+        raise DataError(f"{len(y)} labels for {len(x)} samples: give one label each")
+    for name, at in (("partner", partner), ("index", index)):
+        outside = (at < 0) | (at >= len(x))
+        if bool(outside.any()):
+            raise DataError(f"{name} has {int(at[outside][0])}: use positions from 0 to {len(x) - 1}")
+    if bool((y < 0).any()):
+        raise DataError(f"label {int(y.min())} is negative: use classes from 0 on")
+    if not bool(((lam >= 0) & (lam <= 1)).all()):
+        raise DataError(f"lam has {lam[~((lam >= 0) & (lam <= 1))][0].item()}: use weights from 0 to 1")
+    if not bool(torch.isfinite(x).all()):
+        raise DataError("x holds values that are not finite: remove or repair those samples")
 
 
 def _measure_chunk(
@@ -204,6 +221,8 @@ def _checked(probs: Tensor) -> Tensor:
         raise DataError(f"the teacher returned shape {tuple(probs.shape)}: return (batch, classes) probabilities")
     probs = probs.double()
     total = probs.sum(1, keepdim=True)
+    if not bool(torch.isfinite(probs).all()):
+        raise DataError("the teacher returned values that are not finite: check its weights and the scale of x")
     # Softmax in half precision is off by up to a percent; logits fail by far more.
     if not bool(((probs >= 0).all(1) & ((total[:, 0] - 1).abs() < 1e-2)).all()):
         raise DataError("the teacher returned rows that are not probabilities: apply softmax to its logits")
