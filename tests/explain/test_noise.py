@@ -173,5 +173,5 @@ def test_what_cannot_be_measured_is_told(change, message):
 
 def test_one_label_per_sample():
     x, pair = torch.zeros(2, 1), tensor([1, 0])
-    with pytest.raises(DataError, match="^1 labels for 2 samples: give one label each$"):
+    with pytest.raises(DataError, match=r"^1 labels for 2 samples: give one label each$"):
         measure_mixtures(lambda x, _: linear_teacher(x), x, tensor([0]), pair, tensor([0.5, 0.5]), None, "labels", 8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +35,7 @@ def _root() -> None:
 
 @explain.command()
 def floor(
+    context: typer.Context,
     classes: Annotated[int | None, typer.Option(help="Number of balanced classes.")] = None,
     class_counts: Annotated[str | None, typer.Option(help="Samples per class, with commas between.")] = None,
     data: Annotated[str | None, typer.Option(help="Data set or .npz file whose classes are counted.")] = None,
@@ -64,7 +66,12 @@ def floor(
     named = [name for name, value in given.items() if value is not None]
     if len(named) != 1:
         raise ConfigError("classes", named or None, "give one of --classes, --class-counts, --data or --study")
+    if lam is not None:
+        _refuse_unused(context, ["alpha"], "lam")
+    if classes is None:
+        _refuse_unused(context, ["samples"], named[0])
     if study is not None:
+        _refuse_unused(context, ["alpha", "lam", "batch_size", "objective", "out"], "study")
         _floors_of_study(study, allow_code=allow_code, as_json=as_json)
         return
     from overmix.report.explain.floor import explain_floor
@@ -78,6 +85,7 @@ def floor(
 
 @explain.command()
 def noise(
+    context: typer.Context,
     data: Data = "digits",
     alpha: Annotated[float, typer.Option(help="Parameter of lam ~ Beta(alpha, alpha).")] = 1.0,
     lam: Annotated[float | None, typer.Option(help="A fixed weight instead of the Beta law.")] = None,
@@ -108,6 +116,8 @@ def noise(
     from overmix.report.explain.noise import explain_noise
     from overmix.study.data.names import class_names
 
+    if lam is not None:
+        _refuse_unused(context, ["alpha"], "lam")
     _check_code(teacher or model, allow_code)
     dataset = _dataset(data)
     _one_thread()
@@ -131,6 +141,7 @@ def noise(
 
 @explain.command()
 def dynamics(
+    context: typer.Context,
     inputs: Annotated[int, typer.Option(help="Dimension of the Gaussian inputs.")] = 10,
     features: Annotated[int, typer.Option(help="Random features d of the student.")] = 100,
     teacher_width: Annotated[int, typer.Option(help="Hidden units of the teacher.")] = 5,
@@ -160,7 +171,21 @@ def dynamics(
     overmix explain dynamics --arrays problem.npz --eta 0.01
     ```
     """
+    if lam is not None:
+        _refuse_unused(context, ["alpha"], "lam")
     if arrays is not None:
+        toy_only = (
+            "inputs",
+            "features",
+            "teacher_width",
+            "teacher_scale",
+            "samples",
+            "mixtures",
+            "alpha",
+            "lam",
+            "seeds",
+        )
+        _refuse_unused(context, toy_only, "arrays")
         from overmix.report.explain.arrays import explain_arrays, read_problem
 
         found = explain_arrays(read_problem(arrays), eta=eta, steps=steps, name=arrays.name)
@@ -247,6 +272,15 @@ def _show(found: Explanation, out: Path | None, *, as_json: bool) -> None:
         console.print(shown)
     if out is not None:
         console.print(Text(f"Page: {files.page}"), soft_wrap=True)
+
+
+def _refuse_unused(context: typer.Context, unused: Iterable[str], by: str) -> None:
+    """Refuse options that were written and would have no effect beside the option ``by``."""
+    for name in unused:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name != "DEFAULT":
+            remedy = f"it has no effect with --{by.replace('_', '-')}: leave one of the two out"
+            raise ConfigError(name, context.params[name], remedy)
 
 
 def _counts(text: str) -> list[int]:

@@ -151,7 +151,16 @@ def _findings(summary: Mapping[str, Any]) -> list[str]:
             "moves them; the limit is the least-squares solution of smallest norm."
         )
     if problem["samples"] == 1:
-        found.append("A single sample is one mode: it is fitted, and nothing can turn.")
+        best, final = summary["best"], summary["final_risk"]
+        found.append(
+            "A single sample is one mode: training moves the weights along one line. "
+            + (
+                f"The test risk still turns, at step {best['step']:,.0f}: to fit the sample is to go further along "
+                "that line than the test data say."
+                if final > best["risk"] * (1 + 1e-9)
+                else "Here the test risk does not turn."
+            )
+        )
     if "switch" in summary:
         switch = summary["switch"]
         found.append(
