@@ -76,7 +76,7 @@ def cifar10(path: str = "", download: bool = False) -> Dataset:
     Raises:
         ConfigError: if the files are not found, or cannot be fetched.
         DataError: if a file is damaged, or holds another number of images than the published one (files that all hold
-            fewer than 1,000 may be of any size, the training files of one size).
+            fewer than 5,000 may be of any size, the training files of one size).
         MissingExtraError: if torchvision is needed and not installed.
 
     Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.

@@ -9,7 +9,7 @@ import numpy as np
 
 from overmix.errors import DataError
 
-SMALL = 1000
+SMALL = 5000
 """Files that all hold fewer images than this were made for trying things out, and may have any size."""
 
 

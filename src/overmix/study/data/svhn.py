@@ -27,7 +27,7 @@ def svhn(path: str = "", download: bool = False) -> Dataset:
     Raises:
         ConfigError: if the files are not found, or cannot be fetched.
         DataError: if a file is damaged, or holds another number of images than the published one (files that both hold
-            fewer than 1,000 may be of any size).
+            fewer than 5,000 may be of any size).
         MissingExtraError: if torchvision is needed and not installed.
 
     Source: Y. Netzer et al., "Reading Digits in Natural Images with Unsupervised Feature Learning", 2011.
