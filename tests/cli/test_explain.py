@@ -92,7 +92,7 @@ REFUSED = [
     (["floor", "--class-counts", "2,2", "--batch-size", "5"], "batch_size = 5: use a size from 1 to the 4"),
     (
         ["floor", "--class-counts", "1,0", "--batch-size", "1"],
-        "num_samples = 1.0: use a whole number",
+        "num_samples = 1.0: use at least 2 samples",
     ),
     (["floor", "--classes", "3", "--objective", "squared"], "objective = 'squared': did you mean squared_error?"),
     (["floor", "--data", "digit"], "data.name = 'digit': did you mean digits?"),
@@ -119,13 +119,17 @@ REFUSED = [
     (["dynamics", "--steps", "5"], "steps = 5: use at least 10 steps"),
     (["dynamics", "--teacher-scale", "inf"], "teacher_scale = inf: use a finite number > 0"),
     (["dynamics", "--features", "2", "--seeds", "1"], "teacher_width = 5: use at most the 2 features"),
+    (["dynamics", "--arrays", "f.npz", "--samples", "5"], "samples = 5: it has no effect with --arrays"),
+    (["dynamics", "--lam", ".3", "--alpha", "1"], "alpha = 1.0: it has no effect with --lam: leave one of the two out"),
+    (["noise", "--lam", ".3", "--alpha", "2"], "alpha = 2.0: it has no effect with --lam"),
+    (["floor", "--classes", "3", "--lam", ".3", "--alpha", "2"], "alpha = 2.0: it has no effect with --lam"),
+    (["floor", "--class-counts", "3,4", "--samples", "9"], "samples = 9: it has no effect with --class-counts"),
+    (["floor", "--study", "s.yaml", "--batch-size", "9"], "batch_size = 9: it has no effect with --study"),
     (["dynamics", "--arrays", "none.npz"], "arrays = 'none.npz': there is no such file"),
     (
         ["dynamics", "--arrays", "p.npz", "--samples", "5"],
-        "--samples = 5: it has no effect with --arrays",
+        "samples = 5: it has no effect with --arrays",
     ),
-    (["dynamics", "--lam", "0.3", "--alpha", "2"], "--alpha = 2.0: it has no effect with --lam: leave one of them out"),
-    (["floor", "--classes", "4", "--lam", "0.3", "--alpha", "2"], "--alpha = 2.0: it has no effect with --lam"),
     (["hessian", "--alpha", "0"], "alpha = 0.0: use a finite number > 0"),
     (["hessian", "--samples", "1"], "samples = 1: use at least 2"),
     (["hessian", "--mixtures", "5"], "mixtures = 5: use at least 100"),
@@ -234,6 +238,15 @@ def test_singular_features_and_a_single_sample_have_their_limit(overmix, tmp_pat
         assert found["problem"]["samples"] == n
         # The smallest solution fits what can be fitted, though Phi Phi^T cannot be inverted.
         assert found["limit_risk"] == pytest.approx(0, abs=1e-20)
+
+
+@pytest.mark.parametrize(
+    ("targets", "told"),
+    [([0.9, 1, 1.1], "still turns, at step 7"), ([1.9, 2, 2.1], "Here the test risk does not turn")],
+)
+def test_a_single_sample_turns_where_the_fit_overshoots(overmix, tmp_path, targets, told):
+    np.savez(tmp_path / "p.npz", features=[[1.0]], targets=[2.0], test_features=np.ones((3, 1)), test_targets=targets)
+    assert told in " ".join(overmix("explain", "dynamics", "--arrays", tmp_path / "p.npz", "--steps", 1000).out.split())
 
 
 def test_own_arrays_with_noise_and_a_switch(overmix, tmp_path):

@@ -105,3 +105,9 @@ def test_misfitting_arrays_are_refused():
         least_squares_from_chunks([(features, targets), (features[:, :3], targets)])
     with pytest.raises(ConfigError, match="chunk_size"):
         least_squares(features, targets, chunk_size=0)
+
+
+@pytest.mark.parametrize(("targets", "noise", "name"), [((2, 1), (2,), "targets"), ((2,), (2, 1), "noise")])
+def test_columns_are_no_targets(targets, noise, name):
+    with pytest.raises(DataError, match=rf"^{name} have shape \(2, 1\): give one number per row"):
+        least_squares_from_chunks([(np.eye(2), np.ones(targets), np.ones(noise))])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch import tensor
 
 from overmix.errors import ConfigError, DataError
-from overmix.explain.noise import label_noise, total_variation
+from overmix.explain.noise import label_noise, measure_mixtures, total_variation
 
 
 def linear_teacher(x):
@@ -132,7 +132,7 @@ def test_mixtures_may_outnumber_the_samples():
     [
         (lambda x: torch.full((len(x), 3), 2.0), "apply softmax"),
         (lambda x: tensor([[1.5, -0.5, 0.0]]).expand(len(x), 3), "apply softmax"),
-        (lambda x: torch.full((len(x), 3), float("nan")), "apply softmax"),
+        (lambda x: torch.full((len(x), 3), float("nan")), "not finite"),
         (lambda x: torch.full((len(x),), 0.5), "classes"),
         (lambda x: torch.full((len(x), 2), 0.5), "teacher knows 2 classes"),
     ],
@@ -154,21 +154,24 @@ def test_misfitting_arguments_are_named():
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("change", "message"),
     [
-        ({"lam": tensor([0.5, 2.0])}, r"^lam = 2.0: use weights from 0 to 1$"),
-        ({"lam": tensor([0.5, float("nan")])}, r"^lam = nan: use weights from 0 to 1$"),
-        ({"y": tensor([0, -1])}, r"^label -1 is no class: leave such samples out$"),
-        ({"partner": tensor([1, 5])}, r"^partner holds 5, but there are 2 samples: use 0 to 1$"),
-        ({"index": tensor([-1, 0])}, r"^index holds -1, but there are 2 samples"),
-        ({"x": tensor([[0.0], [float("nan")]])}, r"^x holds values that are not finite"),
+        ({"lam": tensor([0.5, 2.0])}, "lam has 2.0: use weights from 0 to 1"),
+        ({"lam": tensor([0.5, float("nan")])}, "lam has nan: use weights from 0 to 1"),
+        ({"y": tensor([0, -1])}, "label -1 is negative: use classes from 0 on"),
+        ({"partner": tensor([1, 2])}, "partner has 2: use positions from 0 to 1"),
+        ({"index": tensor([-1, 0])}, "index has -1: use positions from 0 to 1"),
+        ({"x": tensor([[0.0], [float("nan")]])}, "x holds values that are not finite"),
+        ({"teacher": lambda x: torch.full((len(x), 2), float("nan"))}, "the teacher returned values that are not fin"),
     ],
 )
-def test_what_is_no_mixture_is_refused_by_name(changes, message):
-    def teacher(x):
-        return torch.full((len(x), 3), 1 / 3)
+def test_what_cannot_be_measured_is_told(change, message):
+    given = {"teacher": linear_teacher, "x": tensor([[0.0], [1.0]]), "y": tensor([0, 1]), "partner": tensor([1, 0])}
+    with pytest.raises(DataError, match=f"^{message}"):
+        label_noise(**(given | {"lam": tensor([0.5, 0.5])} | change))
 
-    given = {"x": torch.zeros(2, 1), "y": tensor([0, 2]), "partner": tensor([1, 0]), "lam": tensor([0.5, 0.5])}
-    given |= {"index": tensor([0, 1])} | changes
-    with pytest.raises((ConfigError, DataError), match=message):
-        label_noise(teacher, **given)
+
+def test_one_label_per_sample():
+    x, pair = torch.zeros(2, 1), tensor([1, 0])
+    with pytest.raises(DataError, match=r"^1 labels for 2 samples: give one label each$"):
+        measure_mixtures(lambda x, _: linear_teacher(x), x, tensor([0]), pair, tensor([0.5, 0.5]), None, "labels", 8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,19 +31,6 @@ AllowCode = Annotated[bool, typer.Option("--allow-code", help="Let code be named
 @explain.callback()
 def _root() -> None:
     """Say why Mixup over-trains: theory in closed form, and measurements on your own data."""
-
-
-def _refuse_ignored(context: typer.Context, because: str, names: Sequence[str]) -> None:
-    """Refuse options that were given and would have no effect.
-
-    Raises:
-        ConfigError: naming the first of them.
-    """
-    for name in names:
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            option = f"--{name.replace('_', '-')}"
-            raise ConfigError(option, context.params[name], f"it has no effect with {because}: leave one of them out")
 
 
 @explain.command()
@@ -75,13 +62,16 @@ def floor(
     overmix explain floor --study study.yaml
     ```
     """
-    if lam is not None:
-        _refuse_ignored(context, "--lam", ["alpha"])
     given = {"classes": classes, "class_counts": class_counts, "data": data, "study": study}
     named = [name for name, value in given.items() if value is not None]
     if len(named) != 1:
         raise ConfigError("classes", named or None, "give one of --classes, --class-counts, --data or --study")
+    if lam is not None:
+        _refuse_unused(context, ["alpha"], "lam")
+    if classes is None:
+        _refuse_unused(context, ["samples"], named[0])
     if study is not None:
+        _refuse_unused(context, ["alpha", "lam", "batch_size", "objective", "out"], "study")
         _floors_of_study(study, allow_code=allow_code, as_json=as_json)
         return
     from overmix.report.explain.floor import explain_floor
@@ -95,6 +85,7 @@ def floor(
 
 @explain.command()
 def noise(
+    context: typer.Context,
     data: Data = "digits",
     alpha: Annotated[float, typer.Option(help="Parameter of lam ~ Beta(alpha, alpha).")] = 1.0,
     lam: Annotated[float | None, typer.Option(help="A fixed weight instead of the Beta law.")] = None,
@@ -125,6 +116,8 @@ def noise(
     from overmix.report.explain.noise import explain_noise
     from overmix.study.data.names import class_names
 
+    if lam is not None:
+        _refuse_unused(context, ["alpha"], "lam")
     _check_code(teacher or model, allow_code)
     dataset = _dataset(data)
     _one_thread()
@@ -182,9 +175,9 @@ def dynamics(
     ```
     """
     if lam is not None:
-        _refuse_ignored(context, "--lam", ["alpha"])
+        _refuse_unused(context, ["alpha"], "lam")
     if arrays is not None:
-        _refuse_ignored(context, "--arrays", _OF_THE_TOY)
+        _refuse_unused(context, _OF_THE_TOY, "arrays")
         from overmix.report.explain.arrays import explain_arrays, read_problem
 
         found = explain_arrays(read_problem(arrays), eta=eta, steps=steps, name=arrays.name)
@@ -271,6 +264,15 @@ def _show(found: Explanation, out: Path | None, *, as_json: bool) -> None:
         console.print(shown)
     if out is not None:
         console.print(Text(f"Page: {files.page}"), soft_wrap=True)
+
+
+def _refuse_unused(context: typer.Context, unused: Iterable[str], by: str) -> None:
+    """Refuse options that were written and would have no effect beside the option ``by``."""
+    for name in unused:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name != "DEFAULT":
+            remedy = f"it has no effect with --{by.replace('_', '-')}: leave one of the two out"
+            raise ConfigError(name, context.params[name], remedy)
 
 
 def _counts(text: str) -> list[int]:

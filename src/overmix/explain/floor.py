@@ -76,8 +76,8 @@ def different_class_probability(
         num_classes: number of balanced classes; give this or ``counts``.
         batch_size: size B of the batches that are permuted, None for all ordered pairs. ``math.inf`` stands for a
             pairing in which nothing meets itself (a shifted or reversed batch).
-        num_samples: size n of the training set, needed with ``batch_size`` unless ``counts`` are whole numbers;
-            ``math.inf`` is allowed.
+        num_samples: size n of the training set, needed with ``batch_size`` unless ``counts`` are whole numbers,
+            with which it must agree; ``math.inf`` is allowed.
 
     Raises:
         ConfigError: if an argument is missing, given twice, or cannot work.
@@ -89,18 +89,21 @@ def different_class_probability(
         0.6666666666666666
     """
     different, total = _different_pairs(counts, num_classes)
+    for name, size in (("num_classes", num_classes), ("batch_size", batch_size), ("num_samples", num_samples)):
+        if size is not None and size % 1 != 0 and not (math.isinf(size) and name != "num_classes"):
+            raise ConfigError(name, size, "use a whole number")
+    if total is not None and num_samples is not None and num_samples != total:
+        raise ConfigError(
+            "num_samples", num_samples, f"the counts add up to {total:,.0f}: leave it out or correct them"
+        )
     if batch_size is None:
         return different
     n = num_samples if num_samples is not None else total
     if n is None:
         remedy = "give the size of the training set; math.inf is allowed"
         raise ConfigError("num_samples", None, remedy)
-    if not n >= 2 or not (math.isinf(n) or n == int(n)):
-        raise ConfigError("num_samples", n, "use a whole number, at least 2 samples")
-    if total is not None and n != total:
-        raise ConfigError("num_samples", n, f"counts say {total:g}: leave num_samples out")
-    if not (math.isinf(batch_size) or batch_size == int(batch_size)):
-        raise ConfigError("batch_size", batch_size, "use a whole number, or math.inf")
+    if not n >= 2:
+        raise ConfigError("num_samples", n, "use at least 2 samples")
     if not (batch_size >= 1 and (math.isinf(batch_size) or batch_size <= n)):
         raise ConfigError("batch_size", batch_size, f"use a size from 1 to the {n} samples, or math.inf")
     return (1.0 - 1.0 / batch_size) * different * (1.0 if math.isinf(n) else n / (n - 1))
@@ -177,17 +180,19 @@ def sample_floor(a: Int[np.ndarray, " n"], b: Int[np.ndarray, " n"], lam: Float[
         lam: weights of the first labels.
 
     Raises:
-        DataError: if there is no mixture.
+        DataError: if there is no mixture, or labels and weights differ in number.
         ConfigError: if a weight lies outside [0, 1].
 
     Example:
         >>> round(sample_floor(np.array([0, 1]), np.array([1, 1]), np.array([0.5, 0.5])), 6)
         0.346574
     """
+    if not np.shape(a) == np.shape(b) == np.shape(lam):
+        raise DataError(
+            f"labels {np.shape(a)} and {np.shape(b)}, weights {np.shape(lam)}: give one of each per mixture"
+        )
     if len(lam) == 0:
         raise DataError("no mixtures given: the floor of an empty set is not defined")
-    if not len(a) == len(b) == len(lam):
-        raise DataError(f"{len(a)} and {len(b)} labels, {len(lam)} weights: give one of each per mixture")
     return float(np.mean(_entropy(_weights(lam)) * (a != b)))
 
 
@@ -217,7 +222,7 @@ def _different_pairs(counts: Numbers | None, num_classes: int | None) -> tuple[f
     if counts is not None and num_classes is not None:
         raise ConfigError("num_classes", num_classes, "give either counts or num_classes")
     if counts is None:
-        if num_classes is None or num_classes != int(num_classes) or num_classes < 1:
+        if num_classes is None or num_classes < 1:
             raise ConfigError("num_classes", num_classes, "use at least one class, or give counts")
         return (num_classes - 1) / num_classes, None
     sizes = np.asarray(counts, dtype=np.float64)

@@ -178,6 +178,9 @@ def checked_chunks(chunks: Iterable[Chunk]) -> Iterator[tuple[np.ndarray, np.nda
                 f"from row {offset} on, features are {phi.shape} and targets {chunk[1].shape}: give "
                 f"(samples, {columns or 1}) features and one label each"
             )
+        for name, values in (("targets", chunk[1]), ("noise", noise)):
+            if np.ndim(values) != 1:
+                raise DataError(f"{name} have shape {np.shape(values)}: give one number per row, as from ravel()")
         labels = np.stack([np.asarray(chunk[1], dtype=np.float64), np.asarray(noise, dtype=np.float64)], axis=1)
         for name, array in (("features", phi), ("targets", labels)):
             bad = ~np.isfinite(array).all(axis=1)

@@ -105,9 +105,9 @@ def label_noise(
         chunk_size: mixtures per call of the teacher.
 
     Raises:
-        DataError: if the teacher does not return probabilities, shapes do not fit, a place or label does not exist, or
-            a sample is not finite.
-        ConfigError: if ``law``, ``chunk_size`` or a weight cannot work.
+        DataError: if the teacher does not return probabilities, the shapes do not fit, a weight is not in [0, 1], a
+            position or label is out of range, or ``x`` is not finite.
+        ConfigError: if ``law`` or ``chunk_size`` cannot work.
 
     Example:
         >>> def teacher(x):  # the class is the nearest of -1, 0, 1
@@ -148,7 +148,7 @@ def measure_mixtures(
         index = torch.arange(len(x), device=partner.device)
     if not 0 < len(index) == len(partner) == len(lam):
         raise DataError(f"{len(index)} samples, {len(partner)} partners, {len(lam)} weights: give one of each per mix")
-    _check_mixtures(x, y, index, partner, lam)
+    _check_mixtures(x, y, partner, lam, index)
     chunks = []
     with torch.no_grad():
         for start in range(0, len(partner), chunk_size):
@@ -158,19 +158,19 @@ def measure_mixtures(
     return LabelNoise(**columns, num_classes=int(chunks[0]["classes"]))
 
 
-def _check_mixtures(x: Tensor, y: Tensor, index: Tensor, partner: Tensor, lam: Tensor) -> None:
-    if not bool(((lam >= 0) & (lam <= 1)).all()):
-        raise ConfigError("lam", float(lam[~((lam >= 0) & (lam <= 1))][0]), "use weights from 0 to 1")
-    for name, places in (("index", index), ("partner", partner)):
-        if int(places.min()) < 0 or int(places.max()) >= len(x):
-            outside = int(places.min()) if int(places.min()) < 0 else int(places.max())
-            raise DataError(f"{name} holds {outside}, but there are {len(x)} samples: use 0 to {len(x) - 1}")
+def _check_mixtures(x: Tensor, y: Tensor, partner: Tensor, lam: Tensor, index: Tensor) -> None:
     if len(y) != len(x):
-        raise DataError(f"{len(x)} samples but {len(y)} labels: give one label per sample")
-    if int(y.min()) < 0:
-        raise DataError(f"label {int(y.min())} is no class: leave such samples out")
-    if x.is_floating_point() and not bool(torch.isfinite(x).all()):
-        raise DataError("x holds values that are not finite: leave such samples out")
+        raise DataError(f"{len(y)} labels for {len(x)} samples: give one label each")
+    for name, at in (("partner", partner), ("index", index)):
+        outside = (at < 0) | (at >= len(x))
+        if bool(outside.any()):
+            raise DataError(f"{name} has {int(at[outside][0])}: use positions from 0 to {len(x) - 1}")
+    if bool((y < 0).any()):
+        raise DataError(f"label {int(y.min())} is negative: use classes from 0 on")
+    if not bool(((lam >= 0) & (lam <= 1)).all()):
+        raise DataError(f"lam has {lam[~((lam >= 0) & (lam <= 1))][0].item()}: use weights from 0 to 1")
+    if not bool(torch.isfinite(x).all()):
+        raise DataError("x holds values that are not finite: remove or repair those samples")
 
 
 def _measure_chunk(
@@ -221,6 +221,8 @@ def _checked(probs: Tensor) -> Tensor:
         raise DataError(f"the teacher returned shape {tuple(probs.shape)}: return (batch, classes) probabilities")
     probs = probs.double()
     total = probs.sum(1, keepdim=True)
+    if not bool(torch.isfinite(probs).all()):
+        raise DataError("the teacher returned values that are not finite: check its weights and the scale of x")
     # Softmax in half precision is off by up to a percent; logits fail by far more.
     if not bool(((probs >= 0).all(1) & ((total[:, 0] - 1).abs() < 1e-2)).all()):
         raise DataError("the teacher returned rows that are not probabilities: apply softmax to its logits")

@@ -183,7 +183,7 @@ def population_risk(
 def training_risk(problem: LeastSquares, weights: Float[np.ndarray, "times features"]) -> Float[np.ndarray, " times"]:
     """Return the mean squared error of each row of weights on the training samples, without those samples."""
     solution = problem.solution
-    lowest = max(0.0, problem.mean_square - float(solution @ problem.moment))
+    lowest = np.maximum(0.0, problem.mean_square - solution @ problem.moment)  # NaN stays NaN, unlike with max
     return np.asarray(lowest + (weights @ problem.basis - solution) ** 2 @ problem.eigenvalues)
 
 

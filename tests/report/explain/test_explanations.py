@@ -211,5 +211,5 @@ def test_a_single_sample_may_turn_too(targets, turns):
     problem = {"features": np.array([[1.0]]), "targets": np.array([2.0]), "test_features": np.ones((3, 1))}
     found = explain_arrays(problem | {"test_targets": np.array(targets)}, eta=0.1, steps=1000, name="one sample")
     (said,) = [finding for finding in found.findings if "single sample" in finding]
-    assert ("Here it turns" in said) == turns
+    assert ("still turns, at step" in said) == turns
     assert (found.summary["best"]["risk"] < 0.5 * found.summary["final_risk"]) == turns

@@ -115,15 +115,17 @@ def teacher_student(scale: Scale, parts: Parts, realizable: bool = False) -> Fin
 def scaled_noise(problem: LeastSquares, factor: float) -> LeastSquares:
     """Return a problem whose label noise is ``factor`` times as large, the clean labels being the same.
 
-    Its mean squared label is not known from the moments: it is NaN, so that no training risk is read from it.
+    Its mean squared label is not known from the moments, and NaN: a training risk that needs it shows as such.
     """
+    if factor == 1:
+        return problem
     extra = (factor - 1) * problem.noise_moment
     return replace(
         problem,
         moment=problem.moment + extra,
         noise_moment=factor * problem.noise_moment,
+        mean_square=math.nan,
         noise_peak=factor**2 * problem.noise_peak,
-        mean_square=problem.mean_square if factor == 1 else math.nan,
     )
 
 

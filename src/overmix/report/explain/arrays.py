@@ -152,9 +152,14 @@ def _findings(summary: Mapping[str, Any]) -> list[str]:
         )
     if problem["samples"] == 1:
         best, final = summary["best"], summary["final_risk"]
-        turned = " Here it turns: the fit goes past what the test targets say." if final > 1.01 * best["risk"] else ""
         found.append(
-            f"A single sample is one mode: training moves along one direction only, towards its own label.{turned}"
+            "A single sample is one mode: training moves the weights along one line. "
+            + (
+                f"The test risk still turns, at step {best['step']:,.0f}: to fit the sample is to go further along "
+                "that line than the test data say."
+                if final > best["risk"] * (1 + 1e-9)
+                else "Here the test risk does not turn."
+            )
         )
     if "switch" in summary:
         switch = summary["switch"]

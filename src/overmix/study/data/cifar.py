@@ -12,6 +12,7 @@ from overmix.errors import DataError
 from overmix.study.data.cifar_python import read_python_batch
 from overmix.study.data.dataset import Dataset, image_dataset
 from overmix.study.data.places import Download, find_folder
+from overmix.study.data.published import check_files
 
 SHAPE = (3, 32, 32)
 _PIXELS = 3 * 32 * 32
@@ -74,7 +75,8 @@ def cifar10(path: str = "", download: bool = False) -> Dataset:
 
     Raises:
         ConfigError: if the files are not found, or cannot be fetched.
-        DataError: if a file is damaged.
+        DataError: if a file is damaged, or holds another number of images than the published one (files that all hold
+            fewer than 5,000 may be of any size, the training files of one size).
         MissingExtraError: if torchvision is needed and not installed.
 
     Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
@@ -99,23 +101,15 @@ def _read(layout: _Layout, name: str, path: str, download: bool) -> Dataset:
         download=_download_into(root, layout) if download else None,
         remedy=f"unpack {_HOME}{layout.archive} there",
     )
-    binary = _has(folder, layout.binary_files)
-    files = layout.binary_files if binary else layout.python_files
-    if binary:
-        batches = [read_binary_batch(folder / file, layout.label_bytes) for file in layout.binary_files]
+    if _has(folder, layout.binary_files):
+        batches = {folder / file: read_binary_batch(folder / file, layout.label_bytes) for file in layout.binary_files}
     else:
-        batches = [read_python_batch(folder / file, layout.python_labels, SHAPE) for file in layout.python_files]
-    for (images, labels), file in zip(batches, files, strict=True):
-        if len(images) != len(labels):
-            raise DataError(f"data.path {folder / file}: {len(images)} images, {len(labels)} labels: fetch it again")
-    *train, test = batches
-    lengths = [len(images) for images, _ in train]
-    if len(set(lengths)) > 1:
-        # All training files of the set are of one length: another one was cut on its way.
-        short = files[int(np.argmin(lengths))]
-        raise DataError(
-            f"data.path {folder / short}: {min(lengths)} images, other files have {max(lengths)}: fetch it again"
-        )
+        batches = {
+            folder / file: read_python_batch(folder / file, layout.python_labels, SHAPE) for file in layout.python_files
+        }
+    *parts, _ = batches
+    check_files(batches, [50_000 // len(parts)] * len(parts) + [10_000], equal=parts)
+    *train, test = batches.values()
     x, y = (np.concatenate(arrays) for arrays in zip(*train, strict=True))
     return image_dataset(name, folder, (x, y), test, layout.num_classes)
 

@@ -9,6 +9,7 @@ import numpy as np
 from overmix.errors import DataError
 from overmix.study.data.dataset import Dataset, image_dataset
 from overmix.study.data.places import Download, find_folder
+from overmix.study.data.published import check_files
 
 _FILES = {"train": "train_32x32.mat", "test": "test_32x32.mat"}
 
@@ -25,7 +26,8 @@ def svhn(path: str = "", download: bool = False) -> Dataset:
 
     Raises:
         ConfigError: if the files are not found, or cannot be fetched.
-        DataError: if a file is damaged.
+        DataError: if a file is damaged, or holds another number of images than the published one (files that both hold
+            fewer than 5,000 may be of any size).
         MissingExtraError: if torchvision is needed and not installed.
 
     Source: Y. Netzer et al., "Reading Digits in Natural Images with Unsupervised Feature Learning", 2011.
@@ -37,7 +39,9 @@ def svhn(path: str = "", download: bool = False) -> Dataset:
         holds=lambda place: all((place / file).is_file() for file in _FILES.values()),
         download=_download_into(root) if download else None,
     )
-    train, test = (read_mat(folder / file) for file in _FILES.values())
+    batches = {folder / file: read_mat(folder / file) for file in _FILES.values()}
+    check_files(batches, [73_257, 26_032])
+    train, test = batches.values()
     return image_dataset("svhn", folder, train, test, num_classes=10)
 
 
