@@ -126,10 +126,6 @@ REFUSED = [
     (["floor", "--class-counts", "3,4", "--samples", "9"], "samples = 9: it has no effect with --class-counts"),
     (["floor", "--study", "s.yaml", "--batch-size", "9"], "batch_size = 9: it has no effect with --study"),
     (["dynamics", "--arrays", "none.npz"], "arrays = 'none.npz': there is no such file"),
-    (
-        ["dynamics", "--arrays", "p.npz", "--samples", "5"],
-        "samples = 5: it has no effect with --arrays",
-    ),
     (["hessian", "--alpha", "0"], "alpha = 0.0: use a finite number > 0"),
     (["hessian", "--samples", "1"], "samples = 1: use at least 2"),
     (["hessian", "--mixtures", "5"], "mixtures = 5: use at least 100"),
