@@ -310,7 +310,8 @@ def test_a_worker_that_dies_alone_is_reported_and_the_others_save(tmp_path, undi
 
 @pytest.mark.slow
 def test_ctrl_c_saves_what_is_done(tmp_path):
-    spec = parse_study(STUDY | {"executor": {"workers": 1}})
+    # Long enough that no stack is finished when the first sign of life comes.
+    spec = parse_study(STUDY | {"executor": {"workers": 1}, "train": {"epochs": 20 * EPOCHS, "batch_size": 64}})
 
     def press(progress):
         if progress.epoch > 0:
