@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from overmix.diagnose import Diagnosis, more_seeds
-from overmix.diagnose.diagnosis import check_mode, practical_size, verdict_of
-from overmix.errors import ConfigError
+from overmix.diagnose.diagnosis import practical_size, verdict_of
 
 UNDECIDED = Diagnosis(
     verdict="undecided",
@@ -97,9 +96,3 @@ def test_intervals_of_a_single_run_can_be_dropped() -> None:
     assert single.to_dict()["depth_ci"] is not None
     assert single.to_dict(single_run="null")["depth_ci"] is None
     assert UNDECIDED.to_dict(single_run="null")["depth_ci"] is not None
-
-
-def test_mode_is_min_or_max() -> None:
-    check_mode("min")
-    with pytest.raises(ConfigError, match="mode = 'lower'"):
-        check_mode("lower")

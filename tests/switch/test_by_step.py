@@ -64,3 +64,9 @@ def test_what_is_no_number_of_batches_is_refused(step):
 def test_nobody_guesses_the_batches():
     with pytest.raises(ConfigError, match=r"^progress.batches = None: "):
         OffAtStep(3).probability(Progress(1, 4))
+
+
+def test_a_loop_that_knows_its_steps_refuses_a_point_beyond_the_end():
+    with pytest.raises(ConfigError, match=r"^off_at_step = 13: use at most 12, the steps of the training$"):
+        Epochs(4, mix=overmix.Mixup(), switch=OffAtStep(13), steps_per_epoch=3)
+    assert all(mixed(Epochs(4, mix=overmix.Mixup(), switch=OffAtStep(12), steps_per_epoch=3), [3] * 4))

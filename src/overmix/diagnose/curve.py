@@ -16,7 +16,7 @@ from overmix.diagnose.diagnosis import MIN_SEEDS, Verdict, verdict_of
 from overmix.diagnose.turning import log_position, plain_number, smoothing_rows
 
 MIN_EPOCHS = 10  # fewer points leave nothing to tell noise from shape
-P_LEVEL = 0.03  # not 5 %: with 50 epochs and noise that remembers long and grows, p < 5 % gave 6 to 7 % false alarms
+P_LEVEL = 0.03  # not 5 %, which noise that grows and remembers long exceeded on short curves
 
 
 def diagnose_curve(

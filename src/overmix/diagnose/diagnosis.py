@@ -6,8 +6,6 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from overmix.errors import ConfigError
-
 Verdict = Literal["u-shaped", "monotone", "undecided"]
 Interval = tuple[float, float]
 
@@ -180,13 +178,3 @@ def more_seeds(diagnosis: Diagnosis) -> int | None:
     if needed > MAX_SEED_FACTOR * diagnosis.n_seeds:
         return None
     return max(1, needed - diagnosis.n_seeds)
-
-
-def check_mode(mode: str) -> None:
-    """Refuse anything but ``"min"`` and ``"max"``.
-
-    Raises:
-        ConfigError: another mode.
-    """
-    if mode not in ("min", "max"):
-        raise ConfigError("mode", mode, "use 'min' if lower is better, 'max' if higher is")

@@ -46,11 +46,6 @@ class RunDirectory:
         """What the study found."""
         return self.path / "summary.json"
 
-    @property
-    def report_file(self) -> Path:
-        """The page."""
-        return self.path / "report.html"
-
     def result_file(self, task: StackTask) -> Path:
         """Result of a finished stack."""
         return self.path / "stacks" / f"{task.id}.safetensors"

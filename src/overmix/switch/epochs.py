@@ -10,6 +10,7 @@ from typing import Any
 
 from overmix.errors import ConfigError, OvermixError
 from overmix.mix import Recipe, Streams
+from overmix.switch.by_step import OffAtStep
 from overmix.switch.course import Course
 from overmix.switch.epoch import Epoch, Kind, Position, Seen
 from overmix.switch.outcome import Outcome
@@ -44,7 +45,8 @@ class Epochs:
         state: all that the training changes, by name: model, optimizer, scheduler, and what else has ``state_dict`` and
             ``load_state_dict`` (gradient scaler, averaged weights) or is a ``torch.Generator`` of a loader. Only
             policies that set the training back need it.
-        steps_per_epoch: ``len(loader)``; only policies that probe before the first epoch need it.
+        steps_per_epoch: ``len(loader)``; only policies that probe before the first epoch need it. A switch
+            after more steps than it allows for is refused.
 
     Raises:
         ConfigError: if a setting cannot work.
@@ -87,6 +89,10 @@ class Epochs:
         if isinstance(when, OffAt) and when.epoch(epochs) > epochs:
             # It would mix to the end, without a word.
             raise ConfigError("off_at", when.when, f"use at most {epochs}, the number of epochs")
+        if isinstance(when, OffAtStep) and steps_per_epoch is not None and when.step > epochs * steps_per_epoch:
+            raise ConfigError(
+                "off_at_step", when.step, f"use at most {epochs * steps_per_epoch}, the steps of the training"
+            )
         self.epochs = epochs
         self.recipe = mix
         self.switch = when

@@ -50,6 +50,8 @@ class DecidingTraining(StackTraining):
         self._probes = torch.zeros(n_replicas, dtype=torch.int64)
         self._snapshots: dict[int, dict[str, Tensor]] = {}
         self._reasons = [""] * n_replicas
+        # Until it goes back a look does not change, and policies ask for all of them after every epoch.
+        self._looked: dict[tuple[int, int], tuple[list[Observation], Fit]] = {}
 
     def all_decided(self) -> bool:
         """Return whether every replica has decided."""
@@ -98,6 +100,7 @@ class DecidingTraining(StackTraining):
                     "a policy that goes back must name the epoch as Decision.keep while it is there",
                 )
             super().load_state_dict(self._snapshots[max(before)])
+            self._looked = {}  # later epochs are looked at once more
         self._snapshots = {}
 
     def _switch_off(self) -> None:
@@ -110,8 +113,11 @@ class DecidingTraining(StackTraining):
     def history(self, r: int) -> History:
         """Return what the policy of a replica may know now."""
         seen = int(np.searchsorted(self.evaluation_epochs, self.epoch, side="right"))
-        observations = tuple(look for at in range(seen) for look in self._looks(at, r))
-        fits = tuple(self._fit(at, r) for at in range(seen))
+        for at in range(seen):
+            if (at, r) not in self._looked:
+                self._looked[at, r] = self._looks(at, r), self._fit(at, r)
+        observations = tuple(look for at in range(seen) for look in self._looked[at, r][0])
+        fits = tuple(self._looked[at, r][1] for at in range(seen))
         tail = self.policy.tail_epochs(self.epochs)
         probes = tuple(
             Probe(epoch, tail, tuple(self._brier[r, at].tolist()))
@@ -178,6 +184,7 @@ class DecidingTraining(StackTraining):
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go back to a saved state."""
         super().load_state_dict(state)
+        self._looked = {}
         for name, own in (
             ("probe_brier", self._brier),
             ("switch_at", self._switch_at),
