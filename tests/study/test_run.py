@@ -6,10 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from overmix.errors import OvermixError, RunDirectoryError
+from overmix.errors import OvermixError, RunDirectoryError, StudyInterrupted
 from overmix.study import finished_result, load_result, run_study
 from overmix.study.checkpoint import load_tensors
-from overmix.study.executor import StudyInterrupted
 from overmix.study.files import locked
 from overmix.train import TRACKED
 

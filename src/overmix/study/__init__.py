@@ -1,6 +1,6 @@
 """Controlled studies: conditions compared over many seeds, resumable, the same bytes whatever the number of workers."""
 
-from overmix.study.executor import StudyInterrupted
+from overmix.errors import StudyInterrupted
 from overmix.study.parse import parse_study, read_study
 from overmix.study.prepared import Prepared, prepare
 from overmix.study.result import StudyResult, finished_result, load_result

@@ -8,16 +8,23 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from overmix._typing import Float
 from overmix.diagnose.curve import MIN_EPOCHS, diagnose_curve
 from overmix.diagnose.curve_diagnosis import CurveDiagnosis
-from overmix.diagnose.logs.log import Log, is_absent, is_numeric
-from overmix.diagnose.logs.metric import check_metric, choose_metric, is_held_out, kind_of
-from overmix.diagnose.logs.search import read_logs
+from overmix.diagnose.logs.choice import Choice, check_metric, choose_metric
+from overmix.diagnose.logs.held_out import held_out
+from overmix.diagnose.logs.kinds import Kind, kind_of
+from overmix.diagnose.logs.log import Column, Log, is_absent, is_numeric
+from overmix.diagnose.logs.names import is_running_best
+from overmix.diagnose.logs.search import Found, search
+from overmix.diagnose.logs.units import CurveUnit, unit_of
 from overmix.errors import ConfigError, DataError
+
+_UNITS: dict[CurveUnit, str] = {"fraction": "shares of 1", "percent": "percent", "value": "in its own unit"}
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,9 @@ class LoggedCurves:
         epochs: shape (epochs,), increasing.
         values: shape (runs, epochs), as logged.
         runs: names of the runs.
+        unit: of the values: shares of 1, percent, or their own.
+        others: held-out metrics of the logs that were not looked at; empty if the metric was asked for.
+        notes: what a reader should know of how the logs were read.
     """
 
     metric: str
@@ -37,9 +47,35 @@ class LoggedCurves:
     epochs: Float[np.ndarray, " epochs"]
     values: Float[np.ndarray, "runs epochs"]
     runs: tuple[str, ...]
+    unit: CurveUnit
+    others: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def describe(self, *, lower_is_better: bool) -> str:
+        """Say what is judged: the metric, its kind, direction and unit, and how much of it there is."""
+        told = [self.kind.name] if self.kind and self.kind.name != self.metric else []
+        told += ["lower is better" if lower_is_better else "higher is better", _UNITS[self.unit]]
+        points = f"{len(self.epochs)} points" if len(self.runs) == 1 else f"{len(self.epochs)} points each"
+        return f"{self.metric} ({', '.join(told)}) by {self.axis}, {points}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was read, without the values, ready for JSON."""
+        return {
+            "metric": self.metric,
+            "kind": None if self.kind is None else self.kind.name,
+            "axis": self.axis,
+            "runs": list(self.runs),
+            "not_looked_at": list(self.others),
+            "notes": list(self.notes),
+        }
+
+    @property
+    def kind(self) -> Kind | None:
+        """What the metric's name says that it measures."""
+        return kind_of(self.metric)
 
     def diagnose(self, *, lower_is_better: bool | None = None) -> CurveDiagnosis:
-        """Judge them with `diagnose_curve`; accuracies are turned around, losses are no rates.
+        """Judge them with `diagnose_curve`, in the direction that is given or that the metric's kind has.
 
         Args:
             lower_is_better: the direction; None reads it from the metric's name.
@@ -47,68 +83,97 @@ class LoggedCurves:
         Raises:
             ConfigError: if the name does not say it.
         """
-        kind = kind_of(self.metric)
-        if kind is None and lower_is_better is None:
-            remedy = "the name does not say which way is better: give --lower-is-better or --higher-is-better"
-            raise ConfigError("metric", self.metric, remedy)
-        return diagnose_curve(
-            self.epochs,
-            self.values,
-            lower_is_better=kind != "accuracy" if lower_is_better is None else lower_is_better,
-            unit="value" if kind == "loss" else "auto",
-        )
+        if lower_is_better is None:
+            if self.kind is None:
+                remedy = "the name does not say which way is better: give --lower-is-better or --higher-is-better"
+                raise ConfigError("metric", self.metric, remedy)
+            lower_is_better = self.kind.better == "lower"
+        return diagnose_curve(self.epochs, self.values, lower_is_better=lower_is_better, unit=self.unit)
 
 
-def read_curves(paths: Sequence[Path], *, metric: str | None = None, x: str | None = None) -> LoggedCurves:
+def read_curves(
+    paths: Sequence[Path], *, metric: str | None = None, x: str | None = None, unit: CurveUnit | None = None
+) -> LoggedCurves:
     """Read one metric of all runs that the paths hold.
 
     Runs are lined up on the epochs that all of them logged. They must end at one epoch: where the end is, is what a
     depth is about.
 
     Args:
-        paths: files or folders; CSV, TensorBoard event files, Hugging Face's ``trainer_state.json``, Keras history as
-            JSON, MLflow run folders.
+        paths: files or folders, of any of the tools that `READERS` has.
         metric: name of the metric; None chooses the held-out one, see `choose_metric`.
         x: name of the column for the horizontal axis; None takes ``epoch``, else ``step``, else counts rows.
+        unit: of the values; None tells it from the metric's kind and the values.
 
     Raises:
         DataError: files that cannot be read, values that are no numbers, runs of unequal lengths.
-        ConfigError: no such column, or no metric that stands out.
+        ConfigError: no such column, or no metric that is told to be held out.
     """
     if not paths:
         raise DataError("no path was given: name a log file or a folder")
-    found = [read_logs(Path(path)) for path in paths]
-    logs = [log for of_path in found for log in of_path]
-    names = list(dict.fromkeys(name for log in logs for name in log.names()))
-    if metric is None:
-        numeric = [name for name in names if any(is_numeric(log, name) for log in logs)]
-        chosen = choose_metric(_with_a_curve(numeric, logs), logs[0].name)
-    else:
-        chosen = check_metric(metric, names, logs[0].name)
-    logs = _with_metric(found, chosen)
-    _check_distinct(logs)
-    columns = [log.column(chosen, x) for log in logs]
-    shared = reduce(np.intersect1d, (epochs for epochs, _ in columns))
-    _check_ends(logs, [float(epochs[-1]) for epochs, _ in columns])
-    values = np.stack([column[np.isin(epochs, shared)] for epochs, column in columns])
+    found = [search(Path(path)) for path in paths]
+    choice = _choose(metric, [log for of_path in found for log in of_path.logs()])
+    logs, notes = _runs(found, choice.metric)
+    columns = [log.column(choice.metric, x) for log in logs]
+    shared = reduce(np.intersect1d, (column.epochs for column in columns))
+    _check_ends(logs, [float(column.epochs[-1]) for column in columns])
+    values = np.stack([column.values[np.isin(column.epochs, shared)] for column in columns])
     _check_not_the_same(logs, values)
-    return LoggedCurves(chosen, logs[0].axis(x, chosen) or "row", shared, values, tuple(log.name for log in logs))
+    told, doubt = _unit(choice.metric, columns, values, unit)
+    notes += [column.note for column in columns if column.note]
+    notes += [doubt] if doubt else []
+    if is_running_best(choice.metric):
+        notes.append(f"{choice.metric} seems to be a best so far, which cannot turn: this says nothing of the training")
+    return LoggedCurves(
+        choice.metric,
+        columns[0].axis,
+        shared,
+        values,
+        tuple(log.name for log in logs),
+        told,
+        choice.others,
+        tuple(dict.fromkeys(notes)),
+    )
 
 
-def _with_metric(found: Sequence[Sequence[Log]], metric: str) -> list[Log]:
-    """Leave out what a folder holds beside the runs, such as hyper-parameters; each path must give one run at least."""
-    kept: list[Log] = []
-    for of_path in found:
-        having = [log for log in of_path if metric in log.names()]
-        kept += having or of_path[:1]  # the first without it is named in the error
-    return kept
+def _choose(metric: str | None, logs: Sequence[Log]) -> Choice:
+    names = list(dict.fromkeys(name for log in logs for name in log.names()))
+    if metric is not None:
+        return check_metric(metric, names, logs[0].name)
+    numeric = [name for name in names if is_numeric(logs, name)]
+    candidates = _with_a_curve(numeric, logs)
+    if not held_out(logs, candidates):  # what cannot be read says why
+        candidates = [name for name in names if name in candidates or any(name in log.unreadable for log in logs)]
+    return choose_metric(candidates, logs, logs[0].name)
 
 
 def _with_a_curve(names: Sequence[str], logs: Sequence[Log]) -> Sequence[str]:
     """Leave out what was logged a few times only, such as a test after the training, if anything else can be judged."""
     lengths = {name: max(sum(not is_absent(row.get(name)) for row in log.rows) for log in logs) for name in names}
     long = [name for name in names if lengths[name] >= MIN_EPOCHS]
-    return long if any(is_held_out(name) for name in long) else names
+    return long if held_out(logs, long) else names
+
+
+def _runs(found: Sequence[Found], metric: str) -> tuple[list[Log], list[str]]:
+    """Return the runs that have the metric; each path must give one at least."""
+    logs: list[Log] = []
+    notes: list[str] = []
+    for of_path in found:
+        runs, left_out = of_path.runs(metric)
+        logs += runs or of_path.logs()[:1]  # the first without it is named in the error
+        notes += [*of_path.notes, *left_out]
+    _check_distinct(logs)
+    return logs, notes
+
+
+def _unit(
+    metric: str, columns: Sequence[Column], values: Float[np.ndarray, "runs epochs"], unit: CurveUnit | None
+) -> tuple[CurveUnit, str | None]:
+    if unit is not None:
+        return unit, None
+    if all(column.percent for column in columns):
+        return "percent", None
+    return unit_of(kind_of(metric), values, name=metric)
 
 
 def _check_distinct(logs: Sequence[Log]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from overmix.errors import ConfigError, DataError, MissingExtraError, RunDirectoryError, did_you_mean
+from overmix.errors import ConfigError, DataError, MissingExtraError, RunDirectoryError, StudyInterrupted, did_you_mean
 from overmix.experiments.reproduce.catalogue import Experiment, Setting, experiment, study_spec
 from overmix.experiments.reproduce.check import judge
 from overmix.experiments.reproduce.explained import explain
@@ -22,7 +22,6 @@ from overmix.report import write_report
 from overmix.report.explain import write_explanation
 from overmix.study import load_result, run_study
 from overmix.study.cells import expand
-from overmix.study.executor import StudyInterrupted
 from overmix.study.files import locked, read_json, write_json
 from overmix.study.fingerprint import fingerprint
 from overmix.study.plain import digest
