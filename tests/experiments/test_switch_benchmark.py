@@ -80,6 +80,7 @@ def test_the_cells_are_many_and_split_by_data_set():
     assert {cell.lr_schedule for cell in CELLS} == {"constant", "cosine", "multistep"}
 
 
+@pytest.mark.slow
 def test_a_record_holds_every_switched_run(folder):
     found = Record.read(folder, SMALL)
     assert found.grid.tolist() == SMALL.switch_epochs

@@ -120,6 +120,7 @@ def test_two_switches_are_no_search_and_erm_is_not_one_of_them():
     assert "no Mixup" not in rows(search(grid=(15, 63, 127)))
 
 
+@pytest.mark.slow
 def test_a_search_that_was_trained_has_them(tmp_path, in_process):
     study = {
         "data": {"name": "digits", "train_size": 64, "val_size": 32},
