@@ -7,10 +7,10 @@ from typing import Any
 
 from overmix.experiments.switch_benchmark.cells import CELLS
 from overmix.experiments.switch_benchmark.evaluate import POLICIES, margin
-from overmix.experiments.switch_benchmark.names import OURS, SPLITS
 from overmix.report.numbers import percent, points, points_range
 from overmix.switch import AutoSwitch, HeldOut
 from overmix.switch.policies.baselines import Fixed
+from tools.switch_benchmark.names import OURS, SPLITS
 
 Row = Mapping[str, Any]
 
