@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from overmix.diagnose.interval import t_interval
 from overmix.study import parse_study, run_study, sweep_study
 from overmix.study.choices import policy_choices
-from overmix.study.interval import t_interval
 from overmix.study.summary import CellResult
 from overmix.train import METRICS
 
