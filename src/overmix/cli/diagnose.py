@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from overmix.diagnose import CurveDiagnosis
+    from overmix.diagnose import Diagnosis
     from overmix.diagnose.logs import LoggedCurves
 
 MAX_LISTED = 8  # names of a log that are told to people; the rest is counted
@@ -77,7 +77,7 @@ def diagnose(
         print(f"Page: {page}")
 
 
-def _sentences(curves: LoggedCurves, diagnosis: CurveDiagnosis) -> list[str]:
+def _sentences(curves: LoggedCurves, diagnosis: Diagnosis) -> list[str]:
     said = [f"{curves.describe(lower_is_better=diagnosis.lower_is_better)}: {_listed_runs(curves.runs)}"]
     if curves.others:
         said.append(f"not looked at: {_listed(curves.others)}; name one with --metric")
@@ -101,7 +101,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _write_page(curves: LoggedCurves, diagnosis: CurveDiagnosis, out: Path) -> Path:
+def _write_page(curves: LoggedCurves, diagnosis: Diagnosis, out: Path) -> Path:
     from overmix.report.explain import write_explanation
     from overmix.report.logged import explain_logged
 

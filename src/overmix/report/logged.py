@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from overmix.diagnose import CurveDiagnosis, smooth
+from overmix.diagnose import Diagnosis, smooth
 from overmix.diagnose.logs import LoggedCurves
 from overmix.report.charts import Chart
 from overmix.report.explain.estimate import versions
@@ -24,7 +24,7 @@ _METHOD = (
 )
 
 
-def explain_logged(curves: LoggedCurves, diagnosis: CurveDiagnosis) -> Explanation:
+def explain_logged(curves: LoggedCurves, diagnosis: Diagnosis) -> Explanation:
     """Return the verdict on logged curves with its picture, its numbers, and how the logs were read."""
     said = [f"Judged: {curves.describe(lower_is_better=diagnosis.lower_is_better)}."]
     if curves.others:
@@ -42,7 +42,7 @@ def explain_logged(curves: LoggedCurves, diagnosis: CurveDiagnosis) -> Explanati
     )
 
 
-def _chart(curves: LoggedCurves, diagnosis: CurveDiagnosis) -> Chart:
+def _chart(curves: LoggedCurves, diagnosis: Diagnosis) -> Chart:
     usable = np.isfinite(curves.values).all(axis=1)
     ends = np.flatnonzero(np.isfinite(curves.values).all(axis=0))
     shown = curves.values[usable] if usable.any() else curves.values
@@ -90,7 +90,7 @@ def short_name(run: str) -> str:
     return "/".join(run.replace("\\", "/").split("/")[-2:])
 
 
-def _numbers(diagnosis: CurveDiagnosis) -> Table:
+def _numbers(diagnosis: Diagnosis) -> Table:
     def between(interval: tuple[float, float] | None) -> str:
         return "" if interval is None else f"{interval[0]:.4g} to {interval[1]:.4g}"
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from overmix._typing import Float
 from overmix.diagnose.curve import MIN_EPOCHS, diagnose_curve
-from overmix.diagnose.curve_diagnosis import CurveDiagnosis
+from overmix.diagnose.diagnosis import Diagnosis
 from overmix.diagnose.logs.choice import Choice, check_metric, choose_metric
 from overmix.diagnose.logs.held_out import held_out
 from overmix.diagnose.logs.kinds import Kind, kind_of
@@ -74,7 +74,7 @@ class LoggedCurves:
         """What the metric's name says that it measures."""
         return kind_of(self.metric)
 
-    def diagnose(self, *, lower_is_better: bool | None = None) -> CurveDiagnosis:
+    def diagnose(self, *, lower_is_better: bool | None = None) -> Diagnosis:
         """Judge them with `diagnose_curve`, in the direction that is given or that the metric's kind has.
 
         Args:

@@ -61,9 +61,7 @@ def _table(path: Path) -> tuple[list[str], list[Cells]]:
         comments = [(at, line.lstrip().lstrip("#")) for at, line in written if _is_comment(line) and at < lines[0][0]]
         header = _split(comments[-1], separator, path) if comments else []
         if len(header) != len(first):
-            raise DataError(
-                f"{path}, line {lines[0][0]}: numbers where names should stand; put a header line above"
-            )
+            raise DataError(f"{path}, line {lines[0][0]}: numbers where names should stand; put a header line above")
     else:
         header, lines = first, lines[1:]
     cells = [(at, _split((at, line), separator, path)) for at, line in lines]
