@@ -34,8 +34,10 @@ def diagnose(
         ),
     ] = None,
     unit: Annotated[
-        Literal["fraction", "percent", "value"] | None,
-        typer.Option(help="Of the metric: fractions of 1, percent, or its own; by its name and values if not given."),
+        Literal["fraction", "percent", "decibel", "value"] | None,
+        typer.Option(
+            help="Of the metric: fractions of 1, percent, decibels, or its own; by its name and values if not given."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for the picture and a page (needs overmix[study]).")

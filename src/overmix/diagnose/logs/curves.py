@@ -21,10 +21,16 @@ from overmix.diagnose.logs.kinds import Kind, kind_of
 from overmix.diagnose.logs.log import Column, Log, is_absent, is_numeric
 from overmix.diagnose.logs.names import is_running_best
 from overmix.diagnose.logs.search import Found, search
-from overmix.diagnose.logs.units import CurveUnit, unit_of
+from overmix.diagnose.logs.units import unit_of
+from overmix.diagnose.practical import Unit
 from overmix.errors import ConfigError, DataError
 
-_UNITS: dict[CurveUnit, str] = {"fraction": "shares of 1", "percent": "percent", "value": "in its own unit"}
+_UNITS: dict[Unit, str] = {
+    "fraction": "shares of 1",
+    "percent": "percent",
+    "decibel": "decibels",
+    "value": "in its own unit",
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class LoggedCurves:
     epochs: Float[np.ndarray, " epochs"]
     values: Float[np.ndarray, "runs epochs"]
     runs: tuple[str, ...]
-    unit: CurveUnit
+    unit: Unit
     others: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -92,7 +98,7 @@ class LoggedCurves:
 
 
 def read_curves(
-    paths: Sequence[Path], *, metric: str | None = None, x: str | None = None, unit: CurveUnit | None = None
+    paths: Sequence[Path], *, metric: str | None = None, x: str | None = None, unit: Unit | None = None
 ) -> LoggedCurves:
     """Read one metric of all runs that the paths hold.
 
@@ -167,8 +173,8 @@ def _runs(found: Sequence[Found], metric: str) -> tuple[list[Log], list[str]]:
 
 
 def _unit(
-    metric: str, columns: Sequence[Column], values: Float[np.ndarray, "runs epochs"], unit: CurveUnit | None
-) -> tuple[CurveUnit, str | None]:
+    metric: str, columns: Sequence[Column], values: Float[np.ndarray, "runs epochs"], unit: Unit | None
+) -> tuple[Unit, str | None]:
     if unit is not None:
         return unit, None
     if all(column.percent for column in columns):

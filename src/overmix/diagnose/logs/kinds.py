@@ -11,9 +11,9 @@ from typing import Literal
 from overmix.diagnose.logs.names import plain_words, words
 
 Better = Literal["higher", "lower"]
-Unit = Literal["rate", "open rate", "value", "decibel", "unknown"]
+Scale = Literal["rate", "open rate", "value", "decibel", "unknown"]
 
-UNITS: dict[Unit, str] = {
+UNITS: dict[Scale, str] = {
     "rate": "share of 1, or percent",
     "open rate": "share of 1, or percent; may exceed 1",
     "value": "its own",
@@ -37,7 +37,7 @@ class Kind:
 
     name: str
     better: Better
-    unit: Unit
+    unit: Scale
     choice: int
     phrases: tuple[str, ...]
     evaluated: bool = False
