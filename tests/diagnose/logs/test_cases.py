@@ -103,6 +103,11 @@ CASES: dict[str, tuple[str, str, str]] = {
         table({"epoch": E, "val_acc": [f"{1 - u:.6f}".replace(".", ",") for u in U]}, ";"),
         "val_acc",
     ),
+    "decimal comma, in quotes": (
+        "a.csv",
+        table({"epoch": E, "val_acc": [f'"{1 - u:.4f}"'.replace(".", ",") for u in U]}),
+        "val_acc",
+    ),
     "header repeated": (
         "a.csv",
         epochs_and(val_acc=1 - U).replace("\n50,", "\nepoch,val_acc\n50,"),
@@ -250,7 +255,7 @@ def test_whole_numbers_beyond_floats_are_one_line(tmp_path: Path) -> None:
         ("a.csv", epochs_and(val_acc=[f"{1 - u:.4f}".replace(".", ",") for u in U]), "more values than the header"),
         ("h.json", json.dumps({"loss": [1, 2, 3], "val_loss": [1]}), "unequal lengths: val_loss has 1 values where"),
         ("log.jsonl", '{"a": 1}\nabc\n{"a": 2}\n', "line 2: not JSON"),
-        ("log.txt", "Epoch 1: loss 0.5 acc 0.3\nEpoch 2: loss 0.4 acc 0.4\n", "no held-out metric"),
+        ("log.txt", "Epoch 1: loss 0.5 acc 0.3\nEpoch 2: loss 0.4 acc 0.4\n", "sentences and no table"),
     ],
 )
 def test_what_cannot_be_read_says_what_to_change(tmp_path: Path, name: str, content: str, said: str) -> None:
@@ -269,3 +274,13 @@ def test_charts_of_wandb_hold_several_runs(tmp_path: Path) -> None:
         f"{run} - val/acc{end}": 1 - u for run, u in (("a", U), ("b", FALLING)) for end in ("", "__MIN", "__MAX")
     }
     assert read(tmp_path, table(columns)).values.shape == (2, 100)
+
+
+def test_text_that_powershell_wrote(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(epochs_and(val_acc=1 - U).encode("utf-16"))
+    assert read_curves([tmp_path / "a.csv"]).values.shape == (1, 100)
+
+
+def test_what_no_terminal_should_be_sent_is_a_question_mark(tmp_path: Path) -> None:
+    curves = read(tmp_path, table({"epoch": E, "val\x1b[31m_acc": 1 - U, "val\0_loss": U}))
+    assert (curves.metric, curves.others) == ("val?[31m_acc", ("val?_loss",))

@@ -41,7 +41,9 @@ YOLO = [
         (["loss", "auc", "val_loss", "val_auc"], "val_auc"),
         # fastai, YOLO, mm, detectron2: only the losses say what they are of.
         (["train_loss", "valid_loss", "error_rate"], "error_rate"),
+        (["train_loss", "train_acc", "test_loss", "acc"], "acc"),
         ([*YOLO, "val/box_loss"], "metrics/mAP50-95(B)"),
+        (["train/box_loss", "metrics/mAP_0.5", "metrics/mAP_0.5:0.95", "val/box_loss"], "metrics/mAP_0.5:0.95"),
         (["loss", "accuracy/top5", "accuracy/top1"], "accuracy/top1"),
         (["total_loss", "fast_rcnn/cls_accuracy", "bbox/AP50", "bbox/AP", "segm/AP"], "bbox/AP"),
         # A running best cannot turn, and a standard deviation is no metric.
@@ -63,7 +65,7 @@ def test_what_has_rows_of_its_own_beside_the_loss_is_held_out() -> None:
     assert choose_metric(["loss", "acc_seg", "mIoU"], [Log("scalars.json", rows)], "log").metric == "mIoU"
 
 
-@pytest.mark.parametrize("names", [["loss"], ["train_error"], ["epoch", "lr"], ["val_acc_best"], []])
+@pytest.mark.parametrize("names", [["loss"], ["train_error"], ["lr", "time"], ["val_acc_best"], []])
 def test_where_there_is_none_the_names_are_listed(names: list[str]) -> None:
     with pytest.raises(ConfigError, match=r"metric.*choose from: " + (", ".join(names) or "none")):
         choose_metric(names, [], "log")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from overmix.diagnose.logs.held_out import held_out
 from overmix.diagnose.logs.kinds import kind_of
-from overmix.diagnose.logs.log import Log
+from overmix.diagnose.logs.log import AXES, Log
 from overmix.diagnose.logs.names import Split, is_running_best, is_spread, split_of, words
 from overmix.errors import ConfigError, did_you_mean
 
@@ -54,7 +54,7 @@ def choose_metric(names: Sequence[str], logs: Sequence[Log], where: str) -> Choi
     judged = {name: split for name, split in splits.items() if not is_running_best(name) and not is_spread(name)}
     ranked = sorted(_rank(name, split) for name, split in judged.items())
     if not ranked:
-        listed = ", ".join(names) or "none"
+        listed = ", ".join(name for name in names if name.lower() not in AXES) or "none"
         hints = " ".join(dict.fromkeys(log.hint for log in logs if log.hint))
         remedy = f"{where} has no held-out metric that its name tells; choose from: {listed}"
         raise ConfigError("metric", None, f"{remedy}. {hints}" if hints else remedy)
@@ -83,7 +83,7 @@ def _rank(name: str, split: Split) -> tuple[int, int, int, int, str]:
 
 def _detail(said: Sequence[str]) -> int:
     """Return 0 for the principal form of a metric, 1 for the plain one, 2 for one at a certain rank or threshold."""
-    over_thresholds = "95" in said and any(word.endswith("50") for word in said)  # mAP50-95
+    over_thresholds = "95" in said and any(word == "5" or word.endswith("50") for word in said)  # mAP50-95, 0.5:0.95
     if over_thresholds or any(word in _PRINCIPAL for word in said):
         return 0
     return 2 if any(_is_rank(word) for word in said) else 1

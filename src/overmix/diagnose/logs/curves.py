@@ -19,7 +19,7 @@ from overmix.diagnose.logs.choice import Choice, check_metric, choose_metric
 from overmix.diagnose.logs.held_out import held_out
 from overmix.diagnose.logs.kinds import Kind, kind_of
 from overmix.diagnose.logs.log import Column, Log, is_absent, is_numeric
-from overmix.diagnose.logs.names import is_running_best
+from overmix.diagnose.logs.names import is_running_best, printable
 from overmix.diagnose.logs.search import Found, search
 from overmix.diagnose.logs.units import unit_of
 from overmix.diagnose.practical import Unit
@@ -131,14 +131,14 @@ def read_curves(
     if is_running_best(choice.metric):
         notes.append(f"{choice.metric} seems to be a best so far, which cannot turn: this says nothing of the training")
     return LoggedCurves(
-        choice.metric,
-        columns[0].axis,
+        printable(choice.metric),
+        printable(columns[0].axis),
         shared,
         values,
-        tuple(log.name for log in logs),
+        tuple(printable(log.name) for log in logs),
         told,
-        choice.others,
-        tuple(dict.fromkeys(notes)),
+        tuple(map(printable, choice.others)),
+        tuple(dict.fromkeys(map(printable, notes))),
     )
 
 

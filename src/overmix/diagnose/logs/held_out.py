@@ -30,14 +30,15 @@ def held_out(logs: Sequence[Log], names: Sequence[str]) -> dict[str, Split]:
     """
     metrics = [name for name in names if kind_of(name) is not None]
     said = {name: split for name in metrics if (split := split_of(name)) is not None}
-    twins = {bare(name) for name in said}
+    twins = {bare(name) for name, split in said.items() if split != "train"}
     untold = [name for name in metrics if name not in said and bare(name) not in twins and not _is_loss(name)]
     losses = {said.get(name) for name in metrics if _is_loss(name)}
     by_prefix = "train" in losses and len(losses) > 1 and None not in losses
     alone = [name for name in untold if _is_error(name)]
+    apart = set() if by_prefix else _apart_from_losses(untold, logs, metrics)
     found: dict[str, Split] = {name: split for name, split in said.items() if split != "train"}
     for name in untold:
-        if by_prefix or _is_evaluated(name) or _is_apart(name, logs, metrics):
+        if by_prefix or _is_evaluated(name) or name in apart:
             found[name] = "eval"
     if not found and not said and len(alone) == 1:
         found[alone[0]] = "eval"
@@ -60,10 +61,14 @@ def _is_evaluated(name: str) -> bool:
     return (kind is not None and kind.evaluated) or (bool(rest) and evaluator in EVALUATORS)
 
 
-def _is_apart(name: str, logs: Sequence[Log], metrics: Sequence[str]) -> bool:
-    """Whether a metric has rows of its own in logs whose other rows have a loss."""
-    losses = [metric for metric in metrics if _is_loss(metric) and split_of(metric) in (None, "train")]
-    with_loss = [[row for row in log.rows if any(not is_absent(row.get(loss)) for loss in losses)] for log in logs]
-    with_it = [[row for row in log.rows if not is_absent(row.get(name))] for log in logs]
-    shared = any(not is_absent(row.get(name)) for rows in with_loss for row in rows)
-    return any(with_loss) and any(with_it) and not shared
+def _apart_from_losses(untold: Sequence[str], logs: Sequence[Log], metrics: Sequence[str]) -> set[str]:
+    """Return the metrics that have rows of their own in logs whose other rows have a loss of the training."""
+    losses = [name for name in metrics if _is_loss(name) and split_of(name) in (None, "train")]
+    beside: set[str] = set()
+    without: set[str] = set()
+    has_loss = False
+    for row in (row for log in logs for row in log.rows):
+        with_loss = any(not is_absent(row.get(loss)) for loss in losses)
+        has_loss |= with_loss
+        (beside if with_loss else without).update(name for name in untold if not is_absent(row.get(name)))
+    return without - beside if has_loss else set()

@@ -15,7 +15,7 @@ from overmix.errors import ConfigError, DataError, did_you_mean
 
 AXES = tuple(
     "epoch epochs step global_step steps iteration iterations iter trainer/global_step _step train/epoch "
-    "train/global_step".split()
+    "train/global_step index".split()
 )
 FEW = 10  # epochs; a log of fewer whose steps are more was looked at several times in each
 ABSENT = ("", "na", "n/a", "null", "none", "-")

@@ -70,6 +70,16 @@ def bare(name: str) -> tuple[str, ...]:
     return tuple(word for word in words(name) if word not in _SPLIT_OF_WORD)
 
 
+def printable(text: str) -> str:
+    r"""Return a text that no terminal and no picture takes amiss: what cannot be printed is a question mark.
+
+    Example:
+        >>> printable("val\x1b[31m_acc")
+        'val?[31m_acc'
+    """
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
 def is_running_best(name: str) -> bool:
     """Whether a name says that it is a best so far, which cannot turn whatever the training does.
 

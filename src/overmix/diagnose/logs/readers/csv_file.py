@@ -18,8 +18,10 @@ WELL_KNOWN = ("metrics.csv", "results.csv", "summary.csv")
 """Of Lightning, YOLO and timm; what else is in their folders are tables of other things."""
 
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?\s*%?")
+_SURE_COMMA = re.compile(r"[-+]?(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))\s*%?")
 _EXPORTED = {"wall time", "step", "value"}
 _EXPORT = re.compile(r"run-(?P<run>.*?)-tag-(?P<tag>.+)", re.IGNORECASE)
+_TABLES = "give CSV with a header line, or the JSON lines or event files that the training wrote beside them"
 _KEEP_NAME = (
     "This is an export of TensorBoard, which names its metric in the name of the file (run-…-tag-val_acc.csv): give it "
     "that name, or say --metric Value and which way is better."
@@ -62,6 +64,8 @@ def _table(path: Path) -> tuple[list[str], list[Cells]]:
         header = _split(comments[-1], separator, path) if comments else []
         if len(header) != len(first):
             raise DataError(f"{path}, line {lines[0][0]}: numbers where names should stand; put a header line above")
+    elif separator == " " and any(_is_number(cell) for cell in first):
+        raise DataError(f"{path}: sentences and no table; {_TABLES}")
     else:
         header, lines = first, lines[1:]
     cells = [(at, _split((at, line), separator, path)) for at, line in lines]
@@ -72,7 +76,7 @@ def _table(path: Path) -> tuple[list[str], list[Cells]]:
         header.pop()
     if twice := next((name for name in header if name and header.count(name) > 1), None):
         raise DataError(f"{path}: the header has {twice!r} twice: rename one")
-    return header, cells if separator == "," else _with_points(cells)
+    return header, _with_points(cells) if separator != "," or _has_decimal_commas(cells) else cells
 
 
 def _is_comment(line: str) -> bool:
@@ -93,6 +97,11 @@ def _split(line: Line, separator: str, path: Path) -> list[str]:
     except csv.Error as error:
         raise DataError(f"{path}, line {at}: not a line of CSV ({error})") from None
     return [cell.strip() for cell in cells]
+
+
+def _has_decimal_commas(lines: list[Cells]) -> bool:
+    """Whether quoted cells such as ``0,85`` hold decimals; ``1,234`` may be a thousand."""
+    return any(_SURE_COMMA.fullmatch(cell) for _, cells in lines for cell in cells)
 
 
 def _with_points(lines: list[Cells]) -> list[Cells]:

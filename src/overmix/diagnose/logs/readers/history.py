@@ -123,10 +123,19 @@ def _find(files: Sequence[Path]) -> dict[Path, list[Path]]:
     return by_folder([file for file in files if file.suffix.lower() == ".json" and "history" in file.stem.lower()])
 
 
+def _reads(path: Path) -> bool:
+    if path.suffix.lower() == ".json":
+        return True
+    try:
+        return begins_as_json(path) and document(path) is not None
+    except DataError:
+        return False
+
+
 HISTORY = Reader(
     "history",
     find=_find,
-    reads=begins_as_json,
+    reads=_reads,
     read=lambda files: [log for file in files for log in read_history(file)],
     each=True,
 )
