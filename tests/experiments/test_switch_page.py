@@ -18,7 +18,7 @@ from overmix.experiments.switch_benchmark.figure import chart
 from overmix.experiments.switch_benchmark.findings import findings
 from overmix.experiments.switch_benchmark.names import SPLITS
 from overmix.report.figures import to_svg
-from overmix.study.files import read_json
+from overmix.study.store.files import read_json
 
 CHECKOUT = Path(__file__).parents[2]
 CELLS = {

@@ -72,8 +72,8 @@ def _run(
     from overmix.experiments.reproduce.catalogue import experiment
     from overmix.experiments.reproduce.page import RESULTS, write_page
     from overmix.experiments.reproduce.run import Watcher, run_experiment
-    from overmix.study.files import write_json
-    from overmix.study.spec import StudySpec
+    from overmix.study.spec.schema import StudySpec
+    from overmix.study.store.files import write_json
 
     if keep and (scale != "laptop" or settings):
         # The documentation is made of these files: a part, or another scale, must not take the place of the whole.

@@ -23,7 +23,7 @@ from typing import Any
 from overmix.experiments.marked import with_part
 from overmix.report.figures import to_png
 from overmix.report.numbers import percent, percent_range
-from overmix.study.files import read_json, write_bytes, write_json
+from overmix.study.store.files import read_json, write_bytes, write_json
 
 RESULTS, FIGURES, PAGE = Path("results/explain"), Path("docs/explain"), Path("docs/explain.md")
 SPEED = Path("results/random_features.json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from overmix.errors import OvermixError
-from overmix.study.files import write_bytes
+from overmix.study.store.files import write_bytes
 
 
 def with_part(text: str, begin: str, end: str, part: str) -> str:

@@ -17,7 +17,7 @@ from overmix.experiments.marked import write_part
 from overmix.report import readme_figure
 from overmix.report.numbers import percent, points_range
 from overmix.study import load_result
-from overmix.study.files import write_bytes, write_json
+from overmix.study.store.files import write_bytes, write_json
 
 BEGIN = "<!-- demo numbers: begin (python -m overmix.experiments.readme) -->"
 END = "<!-- demo numbers: end -->"

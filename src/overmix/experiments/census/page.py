@@ -23,7 +23,7 @@ from overmix.experiments.census.findings import cost_of_it, findings, mindeye
 from overmix.experiments.census.rows import ROWS
 from overmix.mix import Recipe
 from overmix.report.numbers import NONE
-from overmix.study.files import read_json, write_bytes
+from overmix.study.store.files import read_json, write_bytes
 
 PAGE, FIGURE, CARDS = Path("docs/census.md"), Path("docs/census.png"), Path("docs/recipes")
 

@@ -18,7 +18,7 @@ from overmix.diagnose import (
     smooth,
 )
 from overmix.errors import DataError
-from overmix.study.summary import CellResult
+from overmix.study.analyse.summary import CellResult
 
 
 def mean_interval(values: np.ndarray) -> tuple[float, float] | None:

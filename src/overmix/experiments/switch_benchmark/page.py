@@ -15,7 +15,7 @@ from overmix.experiments.switch_benchmark.figure import picture
 from overmix.experiments.switch_benchmark.findings import findings, interval
 from overmix.experiments.switch_benchmark.names import OURS, SPLITS
 from overmix.report.numbers import percent, points
-from overmix.study.files import read_json, write_bytes, write_json
+from overmix.study.store.files import read_json, write_bytes, write_json
 
 RECORDS, RESULT = Path("results/switch_benchmark"), Path("results/switch.json")
 PAGE, FIGURE = Path("docs/switch.md"), Path("docs/switch.png")
