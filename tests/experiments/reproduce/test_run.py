@@ -47,7 +47,7 @@ def test_an_experiment_goes_on_where_it_stopped(tmp_path, monkeypatch):
     def never(*_, **__):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("overmix.study.worker.StackRunner.run", never)
+    monkeypatch.setattr("overmix.study.run.worker.StackRunner.run", never)
     assert run_experiment("mse", "smoke", tmp_path) == first
 
 
