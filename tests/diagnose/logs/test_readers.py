@@ -254,6 +254,8 @@ def test_missing_things_are_named(write, tmp_path: Path) -> None:
         read_curves([path], metric="test_eror")
     with pytest.raises(ConfigError, match="did you mean epoch"):
         read_curves([path], x="epohc")
+    with pytest.raises(DataError, match="test_error has no values where other has any"):
+        read_curves([write("d.csv", "epoch,test_error,other\n1,0.5,\n2,,3\n")], metric="test_error", x="other")
     with pytest.raises(DataError, match="no such file"):
         read_curves([tmp_path / "b.csv"])
     (tmp_path / "none").mkdir()
@@ -312,7 +314,9 @@ def test_an_empty_file_does_not_take_the_others_of_its_folder_with_it(write) -> 
     path = write("runs/a.csv", as_csv(ERRORS))
     write("runs/b.csv", "")
     write("runs/c.csv", "epoch,test_error\n")
-    assert read_curves([path.parent]).runs == (str(path),)
+    found = read_curves([path.parent])
+    assert found.runs == (str(path),)
+    assert [note.split(": ")[-1][:6] for note in found.notes] == ["empty;", "only a"]
     path.unlink()
     with pytest.raises(DataError, match="only a header, no rows"):
         read_curves([path.parent])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from overmix.diagnose.logs.cells import is_absent
 from overmix.diagnose.logs.kinds import kind_of
-from overmix.diagnose.logs.log import Log, is_absent
+from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.names import Split, bare, split_of
 
 EVALUATORS = tuple(

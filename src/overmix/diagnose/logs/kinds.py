@@ -61,7 +61,7 @@ KINDS: tuple[Kind, ...] = (
         "loss",
         "lower",
         "value",
-        9,
+        10,
         _phrases(
             "loss, losses, logloss, nll, negative log likelihood, neg log likelihood, cross entropy, crossentropy,"
             "xent, entropy, ce, bce, hinge, huber, logcosh, log cosh, poisson, objective, cost"
@@ -71,7 +71,7 @@ KINDS: tuple[Kind, ...] = (
         "distance or divergence",
         "lower",
         "value",
-        6,
+        7,
         _phrases(
             "divergence, kl, kld, jsd, distance, dist, wasserstein, emd, mmd, hausdorff, hd, hd95, assd, asd, chamfer,"
             "lpips, fid, kid, fvd, fad"
@@ -81,14 +81,14 @@ KINDS: tuple[Kind, ...] = (
         "probability score",
         "lower",
         "value",
-        8,
+        9,
         _phrases("brier, ece, mce, ace, crps, calibration error, pinball"),
     ),
     Kind(
         "error in its own unit",
         "lower",
         "value",
-        5,
+        6,
         _phrases(
             "mse, rmse, mae, msle, rmsle, mape, smape, wape, mase, medae, nrmse, epe, ade, fde, mpjpe, nme, silog,"
             "abs rel, sq rel, absolute error, abs error, squared error, square error, percentage error,"
@@ -97,12 +97,12 @@ KINDS: tuple[Kind, ...] = (
             "residual error, approximation error, rms error, l1 error, l2 error, error squared"
         ),
     ),
-    Kind("perplexity", "lower", "value", 5, _phrases("perplexity, ppl, bpc, bpd, bpb, bits per byte, bits per dim")),
+    Kind("perplexity", "lower", "value", 6, _phrases("perplexity, ppl, bpc, bpd, bpb, bits per byte, bits per dim")),
     Kind(
         "transcription error rate",
         "lower",
         "open rate",
-        0,
+        1,
         _phrases("wer, cer, der, ter, word error, character error, char error, phoneme error, diarization error"),
         evaluated=True,
     ),
@@ -110,7 +110,7 @@ KINDS: tuple[Kind, ...] = (
         "rate of false answers",
         "lower",
         "rate",
-        4,
+        5,
         _phrases(
             "eer, equal error, fpr, fnr, fpr95, far, frr, false positive rate, false negative rate, false alarm,"
             "false acceptance, false rejection, miss rate"
@@ -120,14 +120,14 @@ KINDS: tuple[Kind, ...] = (
         "error rate",
         "lower",
         "rate",
-        0,
+        1,
         _phrases("error rate, error, errors, err, misclassification"),
     ),
     Kind(
         "average precision",
         "higher",
         "rate",
-        3,
+        4,
         _phrases("average precision, ap, map, cmap, lwlrap, lrap, mar, ar, average recall"),
         evaluated=True,
     ),
@@ -135,23 +135,23 @@ KINDS: tuple[Kind, ...] = (
         "area under a curve",
         "higher",
         "rate",
-        3,
+        4,
         _phrases("auc, auroc, rocauc, roc, auprc, aupr, prauc, gini, concordance, c index"),
     ),
     Kind(
         "accuracy",
         "higher",
         "rate",
-        0,
+        1,
         _phrases("accuracy, accuracies, acc, top#, prec#, correct, exact match, em"),
     ),
-    Kind("F score", "higher", "rate", 1, _phrases("f#, fscore, f score, fbeta, f beta, f measure")),
-    Kind("overlap", "higher", "rate", 2, _phrases("iou, miou, fwiou, io u, jaccard, dice, panoptic quality, pq")),
+    Kind("F score", "higher", "rate", 2, _phrases("f#, fscore, f score, fbeta, f beta, f measure")),
+    Kind("overlap", "higher", "rate", 3, _phrases("iou, miou, fwiou, io u, jaccard, dice, panoptic quality, pq")),
     Kind(
         "text overlap",
         "higher",
         "rate",
-        2,
+        3,
         _phrases("bleu, sacrebleu, rouge, rougel, rougelsum, meteor, chrf, bertscore, spice"),
         evaluated=True,
     ),
@@ -159,7 +159,7 @@ KINDS: tuple[Kind, ...] = (
         "ranking",
         "higher",
         "rate",
-        3,
+        4,
         _phrases("ndcg, mrr, reciprocal rank, hit, hits, hit rate, hr"),
         evaluated=True,
     ),
@@ -167,29 +167,29 @@ KINDS: tuple[Kind, ...] = (
         "precision or recall",
         "higher",
         "rate",
-        4,
+        5,
         _phrases("precision, recall, sensitivity, specificity, tpr, tnr, ppv, npv, gmean, youden, true positive rate"),
     ),
     Kind(
         "agreement or correlation",
         "higher",
         "rate",
-        4,
+        5,
         _phrases(
             "kappa, qwk, mcc, matthews, r2, r squared, r 2, explained variance, corr, correlation, corrcoef, pearson,"
             "pearsonr, spearman, spearmanr, kendall, ccc, cosine, similarity, nmi, ari, silhouette"
         ),
     ),
-    Kind("image similarity", "higher", "rate", 4, _phrases("ssim, msssim, stoi")),
-    Kind("signal to noise", "higher", "decibel", 2, _phrases("psnr, snr, sdr, sisdr, sisnr")),
+    Kind("image similarity", "higher", "rate", 5, _phrases("ssim, msssim, stoi")),
+    Kind("signal to noise", "higher", "decibel", 3, _phrases("psnr, snr, sdr, sisdr, sisnr")),
     Kind(
         "likelihood, reward or opinion",
         "higher",
         "value",
-        6,
+        7,
         _phrases("log likelihood, loglik, likelihood, elbo, reward, return, pesq, mos, cider, inception score"),
     ),
-    Kind("score", "higher", "unknown", 7, _phrases("score")),
+    Kind("score", "higher", "unknown", 8, _phrases("score")),
 )
 """The first that a name tells decides: a loss of whatever is a loss, and ``score`` counts where nothing else does."""
 
@@ -212,5 +212,5 @@ def kind_of(name: str) -> Kind | None:
 def describe_kinds() -> list[Sequence[str]]:
     """Return the table for people, a header row first, in the order in which a name's words decide."""
     header = ("kind", "better", "unit", "chosen", "words of its name")
-    rows = [(k.name, k.better, UNITS[k.unit], f"{k.choice + 1}", ", ".join(k.phrases)) for k in KINDS]
+    rows = [(k.name, k.better, UNITS[k.unit], f"{k.choice}", ", ".join(k.phrases)) for k in KINDS]
     return [header, *rows]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from overmix._typing import Float
+from overmix.diagnose.logs.cells import is_absent, is_number, is_percent, number, place
 from overmix.diagnose.logs.rewinds import longest_run
 from overmix.errors import ConfigError, DataError, did_you_mean
 
@@ -18,8 +18,6 @@ AXES = tuple(
     "train/global_step index".split()
 )
 FEW = 10  # epochs; a log of fewer whose steps are more was looked at several times in each
-ABSENT = ("", "na", "n/a", "null", "none", "-")
-_OF_ALL = re.compile(r"(?:epoch\s*)?\[?\s*(\d+)\s*/\s*\d+\s*\]?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -68,28 +66,36 @@ class Log:
             ConfigError: no such column.
             DataError: no values, or one that is no number.
         """
+        axis, rows = self._looks(metric, x)
+        places = [float(at) if axis is None else self._place(row[axis], axis, at) for at, row in rows.items()]
+        values = [self._read(number, row[metric], metric, at) for at, row in rows.items()]
+        kept, note = longest_run(places, axis or "row")
+        last = {places[i]: values[i] for i in kept}
+        order = sorted(last)
+        epochs, seen = _without_holes(np.array(order), np.array([last[at] for at in order], dtype=np.float64))
+        percent = all(is_percent(row[metric]) for row in rows.values())
+        return Column(axis or "row", epochs, seen, percent, f"{self.name}: {note}" if note else None)
+
+    def _looks(self, metric: str, x: str | None) -> tuple[str | None, dict[int, Mapping[str, object]]]:
+        """Return the horizontal axis of a metric, None to count rows, and the rows that have both, by their number."""
         if metric not in self.names():
             raise ConfigError("metric", metric, f"{self.name} has no such column; {did_you_mean(metric, self.names())}")
         if metric in self.unreadable:
             raise DataError(f"{self.name}: {self.unreadable[metric]}")
         if metric == x or (x is None and metric.lower() in AXES):
             raise ConfigError("metric", metric, "it is the horizontal axis: name what is to be judged")
-        rows = {number: row for number, row in enumerate(self.rows, start=1) if not is_absent(row.get(metric))}
+        rows = {at: row for at, row in enumerate(self.rows, start=1) if not is_absent(row.get(metric))}
         if not rows:
             raise DataError(f"{self.name}: {metric} has no values")
-        axis = self._axis(x, metric, list(rows.values()))
-        if axis is not None:
-            rows = {number: row for number, row in rows.items() if not is_absent(row.get(axis))}
-        places = [float(n) if axis is None else self._place(row[axis], axis, n) for n, row in rows.items()]
-        values = [self._number(row[metric], metric, number) for number, row in rows.items()]
-        kept, note = longest_run(places, axis or "row")
-        last = {places[i]: values[i] for i in kept}
-        order = sorted(last)
-        epochs, found = _without_holes(np.array(order), np.array([last[at] for at in order], dtype=np.float64))
-        percent = all(_is_percent(row[metric]) for row in rows.values())
-        return Column(axis or "row", epochs, found, percent, f"{self.name}: {note}" if note else None)
+        axis = self._axis(x, list(rows.values()))
+        if axis is None:
+            return None, rows
+        placed = {at: row for at, row in rows.items() if not is_absent(row.get(axis))}
+        if not placed:
+            raise DataError(f"{self.name}: {metric} has no values where {axis} has any: name another column with --x")
+        return axis, placed
 
-    def _axis(self, wanted: str | None, metric: str, rows: Sequence[Mapping[str, object]]) -> str | None:
+    def _axis(self, wanted: str | None, rows: Sequence[Mapping[str, object]]) -> str | None:
         """Name of the column that is the horizontal axis of a metric's rows; None to count rows."""
         names = self.names()
         if wanted is not None:
@@ -104,15 +110,14 @@ class Log:
         return None if stands_still else best
 
     def _place(self, value: object, axis: str, row: int) -> float:
-        counted = _OF_ALL.fullmatch(value.strip()) if isinstance(value, str) else None
-        place = float(counted[1]) if counted else self._number(value, axis, row)
-        if not math.isfinite(place):
-            raise DataError(f"{self.name}, row {row}: {axis} = {place:g} is no place on an axis: mend that row")
-        return place
+        at = self._read(place, value, axis, row)
+        if not math.isfinite(at):
+            raise DataError(f"{self.name}, row {row}: {axis} = {at:g} is no place on an axis: mend that row")
+        return at
 
-    def _number(self, value: object, name: str, row: int) -> float:
+    def _read(self, reading: Callable[[object], float], value: object, name: str, row: int) -> float:
         try:
-            return number(value)
+            return reading(value)
         except OverflowError:
             raise DataError(f"{self.name}, row {row}: {name} is a whole number beyond 1e308: mend that row") from None
         except (TypeError, ValueError):
@@ -129,44 +134,10 @@ def _without_holes(
     return epochs[kept], values[kept]
 
 
-def number(value: object) -> float:
-    """Return the number that a cell holds; of ``92.5%`` the 92.5.
-
-    Raises:
-        TypeError: nothing that could be a number.
-        ValueError: text that is none.
-        OverflowError: a whole number that no float can hold.
-
-    Example:
-        >>> number(" 92.5 %"), number(3)
-        (92.5, 3.0)
-    """
-    return float(value.strip().removesuffix("%") if isinstance(value, str) else value)  # type: ignore[arg-type]
-
-
-def is_absent(value: object) -> bool:
-    """Whether a cell is empty. A NaN that was written is not: it tells of a run that diverged.
-
-    Example:
-        >>> is_absent(""), is_absent(None), is_absent("nan"), is_absent(0.0)
-        (True, True, False, False)
-    """
-    return value is None or (isinstance(value, str) and value.strip().lower() in ABSENT)
-
-
 def is_numeric(logs: Iterable[Log], name: str) -> bool:
-    """Whether the first value of a column, in any of the logs, is a number; one too large to hold is one too."""
+    """Whether the first value of a column, in any of the logs, is a number; infinity stands for a best before any."""
     for log in logs:
         first = next((row[name] for row in log.rows if name in row and not is_absent(row[name])), None)
-        try:
-            if first is not None and not math.isinf(number(first)):
-                return True
-        except OverflowError:
+        if is_number(first) and str(first).strip().lower() not in ("inf", "-inf", "infinity", "-infinity"):
             return True
-        except (TypeError, ValueError):
-            continue
     return False
-
-
-def _is_percent(value: object) -> bool:
-    return isinstance(value, str) and value.strip().endswith("%")

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from overmix.diagnose.logs.log import Log, is_absent
+from overmix.diagnose.logs.cells import is_absent
+from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.readers import PREFERRED, READERS, Reader
 from overmix.errors import DataError
 

@@ -9,7 +9,7 @@ from overmix.diagnose.logs.readers.history import HISTORY
 from overmix.diagnose.logs.readers.hugging_face import HUGGING_FACE
 from overmix.diagnose.logs.readers.json_lines import JSON_LINES
 from overmix.diagnose.logs.readers.mlflow import MLFLOW
-from overmix.diagnose.logs.readers.reader import EmptyLogError, Reader
+from overmix.diagnose.logs.readers.reader import Reader
 from overmix.diagnose.logs.readers.tensorboard import TENSORBOARD
 
 READERS: tuple[Reader, ...] = (MLFLOW, HUGGING_FACE, TENSORBOARD, JSON_LINES, HISTORY, CSV)
@@ -18,4 +18,4 @@ READERS: tuple[Reader, ...] = (MLFLOW, HUGGING_FACE, TENSORBOARD, JSON_LINES, HI
 PREFERRED: tuple[Reader, ...] = (MLFLOW, HUGGING_FACE, CSV, JSON_LINES, TENSORBOARD, HISTORY)
 """Of a run that was logged by several tools, the first of these that has the metric is read."""
 
-__all__ = ["PREFERRED", "READERS", "EmptyLogError", "Reader"]
+__all__ = ["PREFERRED", "READERS", "Reader"]

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from overmix.diagnose.logs.log import Log, number
+from overmix.diagnose.logs.cells import is_number
+from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.names import split_of, split_of_text, words
-from overmix.diagnose.logs.readers.reader import EmptyLogError, Reader, by_folder, text_of
+from overmix.diagnose.logs.readers.reader import Reader, by_folder, text_of
 from overmix.diagnose.logs.readers.rows import logs_of
 from overmix.errors import DataError
 
@@ -56,22 +57,22 @@ def _table(path: Path) -> tuple[list[str], list[Cells]]:
     written = [(at, line) for at, line in enumerate(text_of(path).splitlines(), start=1) if line.strip()]
     lines = [(at, line) for at, line in written if not _is_comment(line)]
     if not lines:
-        raise EmptyLogError(f"{path}: empty; give a CSV file with a header line")
+        raise DataError(f"{path}: empty; give a CSV file with a header line")
     separator = _separator(lines[0][1])
     first = _split(lines[0], separator, path)
-    if all(_is_number(cell) for cell in first):
+    if all(is_number(cell) for cell in first):
         comments = [(at, line.lstrip().lstrip("#")) for at, line in written if _is_comment(line) and at < lines[0][0]]
         header = _split(comments[-1], separator, path) if comments else []
         if len(header) != len(first):
             raise DataError(f"{path}, line {lines[0][0]}: numbers where names should stand; put a header line above")
-    elif separator == " " and any(_is_number(cell) for cell in first):
+    elif separator == " " and any(is_number(cell) for cell in first):
         raise DataError(f"{path}: sentences and no table; {_TABLES}")
     else:
         header, lines = first, lines[1:]
     cells = [(at, _split((at, line), separator, path)) for at, line in lines]
     cells = [(at, row) for at, row in cells if row != header]
     if not cells:
-        raise EmptyLogError(f"{path}: only a header, no rows")
+        raise DataError(f"{path}: only a header, no rows")
     while header and not header[-1]:  # a separator at the end of the line
         header.pop()
     if twice := next((name for name in header if name and header.count(name) > 1), None):
@@ -110,14 +111,6 @@ def _with_points(lines: list[Cells]) -> list[Cells]:
         (at, [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in cells])
         for at, cells in lines
     ]
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        number(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _export(path: Path, rows: list[dict[str, str]]) -> list[Log]:

@@ -12,7 +12,7 @@ from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.names import split_of
 from overmix.diagnose.logs.readers.hugging_face import while_training
 from overmix.diagnose.logs.readers.json_text import begins_as_json, document, flat
-from overmix.diagnose.logs.readers.reader import EmptyLogError, Reader, by_folder
+from overmix.diagnose.logs.readers.reader import Reader, by_folder
 from overmix.diagnose.logs.readers.rows import Row, logs_of
 from overmix.errors import DataError
 
@@ -35,7 +35,7 @@ def read_history(path: Path) -> list[Log]:
     if rows is None:
         raise DataError(f"{path}: no log that is known; {_FORMS}")
     if not rows and not unreadable:
-        raise EmptyLogError(f"{path}: empty")
+        raise DataError(f"{path}: empty")
     return [Log(log.name, log.rows, unreadable) for log in logs_of(str(path), rows)]
 
 

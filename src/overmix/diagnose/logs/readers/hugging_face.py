@@ -8,7 +8,7 @@ from pathlib import Path
 
 from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.readers.json_text import begins_as_json, document
-from overmix.diagnose.logs.readers.reader import EmptyLogError, Reader
+from overmix.diagnose.logs.readers.reader import Reader
 from overmix.diagnose.logs.readers.rows import Row
 from overmix.errors import DataError
 
@@ -27,7 +27,7 @@ def read_state(path: Path) -> list[Log]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError(f"{path}: no {HISTORY} in it, a list of rows; give the file that the Trainer wrote")
     if not rows:
-        raise EmptyLogError(f"{path}: empty")
+        raise DataError(f"{path}: empty")
     return [Log(str(path), while_training(rows))]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.readers.json_text import begins_as_json, flat, parsed
-from overmix.diagnose.logs.readers.reader import EmptyLogError, Reader, by_folder, text_of
+from overmix.diagnose.logs.readers.reader import Reader, by_folder, text_of
 from overmix.diagnose.logs.readers.rows import Row, logs_of
 from overmix.errors import DataError
 
@@ -34,7 +34,7 @@ def read_json_lines(path: Path) -> list[Log]:
             raise DataError(f"{path}, line {at}: {line[:40]!r} is no row of names and values")
         rows.append(flat(row))
     if not rows:
-        raise EmptyLogError(f"{path}: empty")
+        raise DataError(f"{path}: empty")
     return logs_of(str(path), rows)
 
 

@@ -11,10 +11,6 @@ from overmix.diagnose.logs.log import Log
 from overmix.errors import DataError
 
 
-class EmptyLogError(DataError):
-    """A log without any rows: of a run that was stopped before it logged."""
-
-
 @dataclass(frozen=True)
 class Reader:
     """A reader of one kind of log.

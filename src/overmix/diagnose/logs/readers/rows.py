@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 
-from overmix.diagnose.logs.log import AXES, Log, is_absent, number
+from overmix.diagnose.logs.cells import is_absent, is_number
+from overmix.diagnose.logs.log import AXES, Log
 from overmix.diagnose.logs.names import split_of_text
 
 Row = Mapping[str, object]
@@ -63,7 +64,7 @@ def _of_chart(rows: Sequence[Row], columns: Mapping[str, str]) -> list[Row]:
 def _widened(rows: Sequence[Row], names: Sequence[str]) -> Sequence[Row]:
     """Turn long form, a row per value, into a row per look."""
     naming, value = _column(names, NAME_COLUMNS), _column(names, (VALUE_COLUMN,))
-    if naming is None or value is None or any(_is_number(row.get(naming)) for row in rows):
+    if naming is None or value is None or any(is_number(row.get(naming)) for row in rows):
         return rows
     return [
         {name: cell for name, cell in row.items() if name not in (naming, value)} | {str(row[naming]): row[value]}
@@ -89,11 +90,3 @@ def _named_by(row: Row, column: str, beside: Container[str]) -> Row:
 def _tells_splits(rows: Sequence[Row], name: str) -> bool:
     said = [row[name] for row in rows if not is_absent(row.get(name))]
     return bool(said) and all(split_of_text(value) is not None for value in said)
-
-
-def _is_number(value: object) -> bool:
-    try:
-        number(value)
-    except (TypeError, ValueError, OverflowError):
-        return False
-    return True
