@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from overmix.diagnose import Diagnosis
     from overmix.diagnose.logs import LoggedCurves
 
-MAX_LISTED = 8  # names of a log that are told to people; the rest is counted
+MAX_LISTED = 8  # names of a log, or notes on it, that are told to people; the rest is counted
 
 
 def diagnose(
@@ -83,7 +83,9 @@ def _sentences(curves: LoggedCurves, diagnosis: Diagnosis) -> list[str]:
     said = [f"{curves.describe(lower_is_better=diagnosis.lower_is_better)}: {_listed_runs(curves.runs)}"]
     if curves.others:
         said.append(f"not looked at: {_listed(curves.others)}; name one with --metric")
-    said += curves.notes
+    said += curves.notes[:MAX_LISTED]
+    if len(curves.notes) > MAX_LISTED:
+        said.append(f"and {len(curves.notes) - MAX_LISTED} more of these; --json has them all")
     if diagnosis.depth_ci is not None:
         low, high = diagnosis.depth_ci
         said.append(

@@ -369,11 +369,14 @@ def test_a_run_that_two_tools_logged_counts_once_and_hides_no_other(write, tmp_p
     for run in (1, 2, 3, 4):
         write(f"exp{run}/log.csv", as_csv([v + run / 100 for v in LONG], metric="val_acc", first=0))
     write_events(tmp_path / "exp4" / "tb", val_acc=LONG)
+    write("exp1/hparams.csv", "alpha,lr\n1.0,0.1\n")
+    write("exp4/other.csv", as_csv(LONG, metric="val_kappa", first=0))
     write("exp5/log.csv", as_csv(LONG, metric="val_kappa", first=0))
     found = read_curves([tmp_path])
     assert found.runs == tuple(str(tmp_path / f"exp{run}" / "log.csv") for run in (1, 2, 3, 4))
     assert found.notes == (
         f"left out: TensorBoard in {tmp_path / 'exp4' / 'tb'}, a run that CSV logged too",
+        f"left out: {tmp_path / 'exp4' / 'other.csv'}, which has no val_acc",
         f"left out: {tmp_path / 'exp5' / 'log.csv'}, which has no val_acc",
     )
     # What only the other tool logged is read there.

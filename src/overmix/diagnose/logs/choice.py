@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,7 +40,8 @@ def choose_metric(names: Sequence[str], logs: Sequence[Log], where: str) -> Choi
     2. Test before validation. Test data give the verdict on a finished run; to choose an epoch, name a validation
        metric.
     3. The plain metric before those at another rank or threshold (top-1 before top-5, ``mAP50-95`` before ``mAP50``),
-       a total before its parts, the shorter name, and at last the alphabet.
+       a total before its parts.
+    4. What most runs logged, the shorter name, and at last the alphabet.
 
     Running bests (``best``, ``max``, ``min``) cannot turn and are never chosen, nor are standard deviations.
 
@@ -52,7 +54,8 @@ def choose_metric(names: Sequence[str], logs: Sequence[Log], where: str) -> Choi
     """
     splits = held_out(logs, names)
     judged = {name: split for name, split in splits.items() if not is_running_best(name) and not is_spread(name)}
-    ranked = sorted(_rank(name, split) for name, split in judged.items())
+    logged = Counter(name for log in logs for name in log.names())
+    ranked = sorted(_rank(name, split, logged[name]) for name, split in judged.items())
     if not ranked:
         listed = ", ".join(name for name in names if name.lower() not in AXES) or "none"
         hints = " ".join(dict.fromkeys(log.hint for log in logs if log.hint))
@@ -75,10 +78,10 @@ def check_metric(name: str, names: Sequence[str], where: str) -> Choice:
     return Choice(name, ())
 
 
-def _rank(name: str, split: Split) -> tuple[int, int, int, int, str]:
+def _rank(name: str, split: Split, runs: int) -> tuple[int, int, int, int, int, str]:
     kind = kind_of(name)
     said = words(name)
-    return (0 if kind is None else kind.choice), _SPLIT_ORDER.index(split), _detail(said), len(said), name
+    return (0 if kind is None else kind.choice), _SPLIT_ORDER.index(split), _detail(said), -runs, len(said), name
 
 
 def _detail(said: Sequence[str]) -> int:

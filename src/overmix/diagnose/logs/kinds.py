@@ -74,7 +74,7 @@ KINDS: tuple[Kind, ...] = (
         7,
         _phrases(
             "divergence, kl, kld, jsd, distance, dist, wasserstein, emd, mmd, hausdorff, hd, hd95, assd, asd, chamfer,"
-            "lpips, fid, kid, fvd, fad"
+            "lpips, fid, kid, fvd, fad, niqe"
         ),
     ),
     Kind(
@@ -90,14 +90,20 @@ KINDS: tuple[Kind, ...] = (
         "value",
         6,
         _phrases(
-            "mse, rmse, mae, msle, rmsle, mape, smape, wape, mase, medae, nrmse, epe, ade, fde, mpjpe, nme, silog,"
-            "abs rel, sq rel, absolute error, abs error, squared error, square error, percentage error,"
+            "mse, rmse, mae, msle, rmsle, mape, smape, wape, rmspe, mase, medae, nrmse, epe, ade, fde, mpjpe, nme,"
+            "silog, abs rel, sq rel, absolute error, abs error, squared error, square error, percentage error,"
             "percent error, reconstruction error, log error, logarithmic error, relative error, reprojection error,"
             "prediction error, angular error, depth error, pose error, position error, endpoint error, end point error,"
             "residual error, approximation error, rms error, l1 error, l2 error, error squared"
         ),
     ),
-    Kind("perplexity", "lower", "value", 6, _phrases("perplexity, ppl, bpc, bpd, bpb, bits per byte, bits per dim")),
+    Kind(
+        "perplexity",
+        "lower",
+        "value",
+        6,
+        _phrases("perplexity, ppl, bpc, bpd, bpb, bits per byte, bits per char, bits per dim"),
+    ),
     Kind(
         "transcription error rate",
         "lower",
@@ -143,16 +149,25 @@ KINDS: tuple[Kind, ...] = (
         "higher",
         "rate",
         1,
-        _phrases("accuracy, accuracies, acc, top#, prec#, correct, exact match, em"),
+        _phrases(
+            "accuracy, accuracies, acc, top#, prec#, bacc, uar, pck, mota, hota, correct, exact match, em,"
+            "success rate, win rate"
+        ),
     ),
-    Kind("F score", "higher", "rate", 2, _phrases("f#, fscore, f score, fbeta, f beta, f measure")),
-    Kind("overlap", "higher", "rate", 3, _phrases("iou, miou, fwiou, io u, jaccard, dice, panoptic quality, pq")),
+    Kind("F score", "higher", "rate", 2, _phrases("f#, idf#, fscore, f score, fbeta, f beta, f measure")),
+    Kind(
+        "overlap",
+        "higher",
+        "rate",
+        3,
+        _phrases("iou, miou, fwiou, io u, jaccard, dice, dsc, tversky, panoptic quality, pq"),
+    ),
     Kind(
         "text overlap",
         "higher",
         "rate",
         3,
-        _phrases("bleu, sacrebleu, rouge, rougel, rougelsum, meteor, chrf, bertscore, spice"),
+        _phrases("bleu, sacrebleu, rouge, rougel, rougelsum, meteor, chrf, bertscore, spice, sari"),
         evaluated=True,
     ),
     Kind(

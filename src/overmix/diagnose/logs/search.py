@@ -54,26 +54,27 @@ class Found:
         Where one folder holds several that have the metric, it is no run of its own, and they are taken.
         """
         having = [source for source in self.sources if source.having(metric)]
-        above = {source.home for source in having if _holds_several(source, having)}
         kept: list[Source] = []
         notes: list[str] = []
-        for source in sorted(having, key=lambda source: source.home in above):
+        for source in sorted(having, key=lambda source: _holds_several(source, having)):
             twin = next((other for other in kept if _same_run(other, source)), None)
             if twin is None:
                 kept.append(source)
             else:
                 notes.append(f"left out: {source.tool} in {source.home}, a run that {twin.tool} logged too")
-        names = {source.home for source in kept}
-        without = dict.fromkeys(
+        notes += [f"left out: {name}, which has no {metric}" for name in self._without(metric, kept)]
+        return sorted((log for source in kept for log in source.having(metric)), key=lambda log: log.name), notes
+
+    def _without(self, metric: str, kept: Sequence[Source]) -> list[str]:
+        """Return runs without a metric; what another tool logged of a run that has it is none."""
+        missed = [
             log.name
             for source in self.sources
-            if not source.having(metric) and not any(_nested(source.home, home) for home in names)
+            if _holds_several(source, self.sources) or not any(_same_run(source, other) for other in kept)
             for log in source.logs
-            if _is_curve(log)
-        )
-        notes += [f"left out: {name}, which has no {metric}" for name in without]
-        runs = [log for source in kept for log in source.having(metric)]
-        return sorted(runs, key=lambda log: log.name), notes
+            if metric not in log.names() and _is_curve(log)
+        ]
+        return list(dict.fromkeys(missed))
 
 
 def search(path: Path) -> Found:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -14,9 +13,6 @@ from overmix.diagnose.logs.names import split_of, split_of_text, words
 from overmix.diagnose.logs.readers.reader import Reader, by_folder, text_of
 from overmix.diagnose.logs.readers.rows import logs_of
 from overmix.errors import DataError
-
-WELL_KNOWN = ("metrics.csv", "results.csv", "summary.csv")
-"""Of Lightning, YOLO and timm; what else is in their folders are tables of other things."""
 
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?\s*%?")
 _SURE_COMMA = re.compile(r"[-+]?(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))\s*%?")
@@ -125,14 +121,9 @@ def _export(path: Path, rows: list[dict[str, str]]) -> list[Log]:
     return logs_of(str(path), named)
 
 
-def _find(files: Sequence[Path]) -> dict[Path, list[Path]]:
-    folders = by_folder([file for file in files if file.suffix.lower() in (".csv", ".tsv")])
-    return {folder: [file for file in found if file.name in WELL_KNOWN] or found for folder, found in folders.items()}
-
-
 CSV = Reader(
     "CSV",
-    find=_find,
+    find=lambda files: by_folder([file for file in files if file.suffix.lower() in (".csv", ".tsv")]),
     reads=lambda path: True,
     read=lambda files: [log for file in files for log in read_csv(file)],
     each=True,

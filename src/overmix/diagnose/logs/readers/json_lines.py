@@ -11,8 +11,8 @@ from overmix.diagnose.logs.readers.reader import Reader, by_folder, text_of
 from overmix.diagnose.logs.readers.rows import Row, logs_of
 from overmix.errors import DataError
 
-WELL_KNOWN = ("scalars.json", "metrics.json", "log.txt")
-"""Of the mm family, detectron2 and DeiT. The mm family writes the same lines a second time under the date."""
+NAMES = ("scalars.json", "metrics.json", "log.txt")
+"""Of the mm family, detectron2 and DeiT."""
 
 
 def read_json_lines(path: Path) -> list[Log]:
@@ -43,10 +43,9 @@ def _find(files: Sequence[Path]) -> dict[Path, list[Path]]:
     named = [
         file
         for file in files
-        if file.name in WELL_KNOWN or file.suffix.lower() in (".jsonl", ".ndjson") or file.name.endswith(".log.json")
+        if file.name in NAMES or file.suffix.lower() in (".jsonl", ".ndjson") or file.name.endswith(".log.json")
     ]
-    folders = by_folder([file for file in named if file.suffix != ".txt" or _reads(file)])
-    return {folder: [file for file in found if file.name in WELL_KNOWN] or found for folder, found in folders.items()}
+    return by_folder([file for file in named if file.suffix != ".txt" or _reads(file)])
 
 
 def _reads(path: Path) -> bool:
