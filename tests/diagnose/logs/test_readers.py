@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import struct
 from collections.abc import Callable
@@ -263,6 +264,9 @@ def test_missing_things_are_named(write, tmp_path: Path) -> None:
         read_curves([tmp_path / "none"])
     with pytest.raises(DataError, match="no path"):
         read_curves([])
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="neither a file nor a folder"):
+        read_curves([tmp_path / "pipe"])
     (tmp_path / "c.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="not a text file"):
         read_curves([tmp_path / "c.csv"])
@@ -406,7 +410,7 @@ SAMPLES = {
     "Hugging Face": "huggingface",
     "TensorBoard": "tensorboard-simple",
     "CSV": "lightning",
-    "history": "keras/history.json",
+    "JSON history of Keras or pandas": "keras/history.json",
     "JSON lines": None,
 }
 

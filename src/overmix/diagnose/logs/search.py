@@ -8,7 +8,7 @@ from pathlib import Path
 
 from overmix.diagnose.logs.cells import is_absent
 from overmix.diagnose.logs.log import Log
-from overmix.diagnose.logs.readers import PREFERRED, READERS, Reader
+from overmix.diagnose.logs.readers import CSV, READERS, Reader
 from overmix.errors import DataError
 
 
@@ -87,7 +87,9 @@ def search(path: Path) -> Found:
         return _search_folder(path)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
-    reader = next(reader for reader in READERS if reader.reads(path))
+    if not path.is_file():
+        raise DataError(f"{path}: neither a file nor a folder; save what it gives in a file first")
+    reader = next((reader for reader in READERS if reader.reads(path)), CSV)  # any text may be a table
     return Found([Source(reader.tool, path.parent, reader.read([path]))])
 
 
@@ -95,7 +97,7 @@ def _search_folder(folder: Path) -> Found:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder))
     sources: list[Source] = []
     failed: list[DataError] = []
-    for reader in PREFERRED:
+    for reader in READERS:
         for home, inside in reader.find(files).items():
             logs = _read_each(reader, inside, failed)
             if logs:
@@ -104,8 +106,7 @@ def _search_folder(folder: Path) -> Found:
         return Found(sources, [f"left out: {error}" for error in failed])
     if failed:
         raise failed[-1]
-    known = "CSV, TensorBoard event files, JSON lines, trainer_state.json, a Keras history or an MLflow run"
-    raise DataError(f"{folder}: no log found; give {known}")
+    raise DataError(f"{folder}: no log found; known are {', '.join(reader.tool for reader in READERS)}")
 
 
 def _read_each(reader: Reader, files: Sequence[Path], failed: list[DataError]) -> list[Log]:

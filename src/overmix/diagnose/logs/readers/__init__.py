@@ -1,4 +1,4 @@
-"""The readers of logs: one file each, in the order in which they are asked.
+"""The readers of logs: one file each.
 
 To read another tool's logs, write a file here that ends in a `Reader`, add it to `READERS`, and test it on a file that
 the tool wrote.
@@ -12,10 +12,7 @@ from overmix.diagnose.logs.readers.mlflow import MLFLOW
 from overmix.diagnose.logs.readers.reader import Reader
 from overmix.diagnose.logs.readers.tensorboard import TENSORBOARD
 
-READERS: tuple[Reader, ...] = (MLFLOW, HUGGING_FACE, TENSORBOARD, JSON_LINES, HISTORY, CSV)
-"""A file that is given by itself goes to the first that reads it; the last one reads any text."""
+READERS: tuple[Reader, ...] = (MLFLOW, HUGGING_FACE, CSV, JSON_LINES, TENSORBOARD, HISTORY)
+"""Of a run that several tools logged, the first of these that has the metric is read."""
 
-PREFERRED: tuple[Reader, ...] = (MLFLOW, HUGGING_FACE, CSV, JSON_LINES, TENSORBOARD, HISTORY)
-"""Of a run that was logged by several tools, the first of these that has the metric is read."""
-
-__all__ = ["PREFERRED", "READERS", "Reader"]
+__all__ = ["CSV", "READERS", "Reader"]

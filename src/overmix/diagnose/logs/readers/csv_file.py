@@ -121,10 +121,14 @@ def _export(path: Path, rows: list[dict[str, str]]) -> list[Log]:
     return logs_of(str(path), named)
 
 
+def _reads(path: Path) -> bool:
+    return path.suffix.lower() in (".csv", ".tsv")
+
+
 CSV = Reader(
     "CSV",
-    find=lambda files: by_folder([file for file in files if file.suffix.lower() in (".csv", ".tsv")]),
-    reads=lambda path: True,
+    find=lambda files: by_folder([file for file in files if _reads(file)]),
+    reads=_reads,
     read=lambda files: [log for file in files for log in read_csv(file)],
     each=True,
 )

@@ -133,7 +133,7 @@ def _reads(path: Path) -> bool:
 
 
 HISTORY = Reader(
-    "history",
+    "JSON history of Keras or pandas",
     find=_find,
     reads=_reads,
     read=lambda files: [log for file in files for log in read_history(file)],
