@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from overmix.diagnose import Diagnosis, smooth
@@ -43,14 +45,9 @@ def explain_logged(curves: LoggedCurves, diagnosis: Diagnosis) -> Explanation:
 
 
 def _chart(curves: LoggedCurves, diagnosis: Diagnosis) -> Chart:
-    usable = np.isfinite(curves.values).all(axis=1)
-    ends = np.flatnonzero(np.isfinite(curves.values).all(axis=0))
-    shown = curves.values[usable] if usable.any() else curves.values
-    epochs, mean = curves.epochs, shown.mean(axis=0)
-    if not usable.any():
-        epochs, shown, mean = epochs[ends], shown[:, ends], mean[ends]
+    names, epochs, shown = _drawn(curves)
+    mean = shown.mean(axis=0)
     at = np.unique(np.linspace(0, len(epochs) - 1, min(len(epochs), MAX_POINTS)).round().astype(int))
-    names = [run for run, kept in zip(curves.runs, usable, strict=True) if kept or not usable.any()]
     lines = [Series(short_name(name), values[at]) for name, values in zip(names, shown, strict=True)]
     if len(lines) > MAX_LINES or len({line.name for line in lines}) < len(lines):
         lines = [Series(f"mean of {len(lines)} runs", mean[at])]
@@ -72,6 +69,17 @@ def _chart(curves: LoggedCurves, diagnosis: Diagnosis) -> Chart:
         subtitle=diagnosis.verdict if len(curves.runs) == 1 else f"{diagnosis.verdict}, {len(curves.runs)} runs",
         marks=marks,
     )
+
+
+def _drawn(curves: LoggedCurves) -> tuple[Sequence[str], np.ndarray, np.ndarray]:
+    """Return what can be drawn: runs that did not diverge, or all of them up to where the first one did."""
+    finite = np.isfinite(curves.values)
+    whole = finite.all(axis=1)
+    if whole.any():
+        names = [run for run, kept in zip(curves.runs, whole, strict=True) if kept]
+        return names, curves.epochs, curves.values[whole]
+    seen = finite.all(axis=0)
+    return curves.runs, curves.epochs[seen], curves.values[:, seen]
 
 
 def _range(values: np.ndarray) -> tuple[float, float]:
