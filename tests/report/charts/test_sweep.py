@@ -43,7 +43,7 @@ def test_every_switch_is_a_point_and_levels_are_lines(make_result: Make) -> None
     assert [round(row["error"], 1) for row in points] == [6.0, 6.1, 6.2, 6.3]
     levels = [row["condition"] for row in chart.spec["layer"][3]["data"]["values"]]
     assert levels == ["ERM", "Mixup"]
-    assert [row[0] for row in chart.table[1:]] == ["ERM", "Mixup", "off @16", "off @64", "off @128", "off @512"]
+    assert [row[0] for row in chart.table.rows] == ["ERM", "Mixup", "off @16", "off @64", "off @128", "off @512"]
 
 
 def test_every_policy_has_a_row_with_its_range_its_median_and_its_name(make_result: Make) -> None:
