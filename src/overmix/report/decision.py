@@ -14,8 +14,8 @@ from overmix.report.charts.axis import Axis
 from overmix.report.charts.chart import specification
 from overmix.report.charts.frame import log_ticks
 from overmix.report.charts.layers import Layer, bounds, colored, dots, finished, inked, reference
-from overmix.report.figures import to_png, to_svg
-from overmix.report.look import LIGHT, assign_strokes, chart_config
+from overmix.report.figures import light, to_png, to_svg
+from overmix.report.look import assign_strokes
 from overmix.report.table import Table
 from overmix.study.files import write_bytes
 
@@ -103,8 +103,7 @@ def save_decision(decision: Mapping[str, Any], path: str | Path) -> Path:
     target = Path(path)
     if target.suffix not in (".svg", ".png"):
         raise ConfigError("path", str(path), "give it the ending .svg or .png")
-    spec = {**decision_chart(decision).spec, "config": chart_config(LIGHT, assign_strokes(_ROLES))}
-    svg = to_svg(spec)
+    svg = to_svg(light(decision_chart(decision), assign_strokes(_ROLES)))
     write_bytes(target, svg.encode() if target.suffix == ".svg" else to_png(svg))
     return target
 

@@ -11,7 +11,7 @@ import polars as pl
 import vl_convert
 
 from overmix.report.charts import Chart, error_chart
-from overmix.report.figures import light, to_svg
+from overmix.report.figures import light, strokes_of, to_svg
 from overmix.report.look import LIGHT
 from overmix.report.page import sections
 from overmix.report.reading import read
@@ -38,10 +38,10 @@ def nodes(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 def test_charts_can_be_drawn_and_vega_lite_has_nothing_to_warn_of(odd_result: Any, capfd: Any) -> None:
     report = read(odd_result)
     for chart in charts(odd_result):
-        spec = light(chart, report)
+        spec = light(chart, strokes_of(report))
         vega = vl_convert.vegalite_to_vega(json.dumps(spec), show_warnings=True)
         assert {scale["name"] for scale in vega["scales"]} >= {"x", "y", "color"}
-        assert "NaN" not in to_svg(spec)
+        assert "NaN" not in vl_convert.vega_to_svg(vega)
     assert capfd.readouterr().err == ""
 
 
@@ -110,7 +110,7 @@ def test_notes_in_ink_are_written(make_result: Make) -> None:
     report = read(make_result(seeds=2))
     for name, note in (("test-error", "safe to switch 64–256"), ("training-loss", "loss floor 0.45")):
         chart = next(chart for chart in charts(make_result(seeds=2)) if chart.name == name)
-        written = re.findall(rf"<text[^>]*fill=\"([^\"]*)\"[^>]*>{note}<", to_svg(light(chart, report)))
+        written = re.findall(rf"<text[^>]*fill=\"([^\"]*)\"[^>]*>{note}<", to_svg(light(chart, strokes_of(report))))
         assert written == [LIGHT.ink] * 2  # the note, and its rim
 
 

@@ -11,7 +11,7 @@ from overmix._typing import Float, Int
 from overmix.report.charts.axis import Axis
 from overmix.report.charts.frame import spread
 from overmix.report.charts.layers import Rows, short
-from overmix.report.numbers import NONE
+from overmix.report.numbers import NONE, significant
 from overmix.report.table import Table
 
 DASHED = (5, 3)
@@ -20,17 +20,6 @@ DASHED = (5, 3)
 LABEL_HEIGHT = 17  # pixels between names at the lines' ends
 _SMALLEST = 1e-12  # what a logarithmic axis shows instead of zero
 _ROWS = 25  # of a table whose axis has no ticks
-
-
-def three_digits(mean: float, lo: float | None, hi: float | None) -> str:
-    """Write a value to three significant digits, with its interval where there is one.
-
-    Example:
-        >>> three_digits(0.25, None, None), three_digits(0.25, 0.2, 0.3), three_digits(1e-13, None, None)
-        ('0.25', '0.25 (0.2–0.3)', '0')
-    """
-    value = f"{0 if abs(mean) < _SMALLEST else mean:.3g}"
-    return value if lo is None or hi is None else f"{value} ({lo:.3g}–{hi:.3g})"
 
 
 @dataclass(frozen=True)
@@ -42,7 +31,7 @@ class Values:
         scale: what they are multiplied by in the picture: 100 for fractions that are shown as percent.
     """
 
-    write: Callable[[float, float | None, float | None], str] = three_digits
+    write: Callable[[float, float | None, float | None], str] = significant
     scale: float = 1.0
 
 

@@ -23,6 +23,7 @@ from overmix.report.charts.series import DASHED, Series
 from overmix.report.explain.estimate import over_seeds, versions
 from overmix.report.explain.explanation import Explanation
 from overmix.report.explain.teachers import default_model
+from overmix.report.numbers import significant
 from overmix.report.table import Table
 from overmix.study.data import Dataset
 from overmix.study.data.split import stratified_order
@@ -184,8 +185,8 @@ def _sentence(measured: dict[str, dict[str, Any]], data: str) -> str:
 def _times(ratio: dict[str, Any]) -> str:
     if ratio["mean"] is None:
         return "an undefined size"
-    ci = "" if ratio["ci"] is None else f" ({ratio['ci'][0]:.2g} to {ratio['ci'][1]:.2g})"
-    return f"{ratio['mean']:.2g}{ci}"
+    low, high = ratio["ci"] or (None, None)
+    return significant(ratio["mean"], low, high, digits=2)
 
 
 def _findings(measured: dict[str, dict[str, Any]]) -> list[str]:
@@ -238,8 +239,8 @@ def _table(measured: dict[str, dict[str, Any]]) -> Table:
 
 
 def _value(estimate: dict[str, Any]) -> str:
-    ci = "" if estimate["ci"] is None else f" ({estimate['ci'][0]:.3g} to {estimate['ci'][1]:.3g})"
-    return f"{estimate['mean']:.3g}{ci}"
+    low, high = estimate["ci"] or (None, None)
+    return significant(estimate["mean"], low, high)
 
 
 _METHOD = (
