@@ -17,7 +17,7 @@ from overmix.report.charts.layers import Layer, bounds, colored, dots, finished,
 from overmix.report.figures import light, to_png, to_svg
 from overmix.report.look import assign_strokes
 from overmix.report.table import Table
-from overmix.study.files import write_bytes
+from overmix.study.store.files import write_bytes
 
 _ROLES = ("mixup", "switched")
 _CURVE, _PROBE = "this run, mixing", "probe: a short tail without mixing"

@@ -25,7 +25,7 @@ from overmix.report.numbers import count, percent, percent_range
 from overmix.report.reading import Choice, Condition, Estimate, Report
 from overmix.report.search import BEST, choice_range
 from overmix.report.table import Table
-from overmix.study.choices import ENDS, MIN_SWITCHES
+from overmix.study.analyse.choices import ENDS, MIN_SWITCHES
 
 _ROW = 17  # pixels between the rows of choices
 

@@ -22,12 +22,12 @@ from overmix.report.charts.line_chart import line_chart
 from overmix.report.charts.series import DASHED, Series
 from overmix.report.explain.estimate import over_seeds, versions
 from overmix.report.explain.explanation import Explanation
+from overmix.report.explain.fit import Normalized, fit
 from overmix.report.explain.teachers import default_model
 from overmix.report.numbers import significant
 from overmix.report.table import Table
 from overmix.study.data import Dataset
 from overmix.study.data.split import stratified_order
-from overmix.study.fit import Normalized, fit
 from overmix.study.models import build_model
 
 BANDS = {"near 1/2": (0.5, 0.55), "near 1": (0.95, 1.0)}
