@@ -21,7 +21,6 @@ from overmix.study.store.files import write_bytes
 
 _ROLES = ("mixup", "switched")
 _CURVE, _PROBE = "this run, mixing", "probe: a short tail without mixing"
-_MEASURE = "Brier score"
 
 
 def decision_chart(decision: Mapping[str, Any]) -> Chart:
@@ -40,11 +39,12 @@ def decision_chart(decision: Mapping[str, Any]) -> Chart:
         >>> decision_chart(Outcome(16, 8, "the best of all", probes, (), spent=20).to_dict()).alt
         'Mixup off after 8 of 16 epochs. Brier score after a tail: 0.3000 at 4, 0.1500 at 8. Price: 1.25 runs.'
     """
-    probes = [_point(row) for row in decision["probes"]]
+    # A tail that diverged has no score: it is in no picture.
+    probes = [_point(row) for row in decision["probes"] if row["score"] is not None]
     looks = [
-        {"condition": _CURVE, "epoch": seen["epoch"] + 1, "brier": seen["brier"]}
+        {"condition": _CURVE, "epoch": seen["epoch"] + 1, "score": seen["score"]}
         for seen in decision["observations"]
-        if seen["split"] == "val" and np.isfinite(seen["brier"])
+        if seen["split"] == "val" and seen["score"] is not None
     ]
     if not probes and not looks:
         raise DataError(
@@ -53,9 +53,9 @@ def decision_chart(decision: Mapping[str, Any]) -> Chart:
     # A probe before any training has no place on a logarithmic axis, and is said in the table.
     shown = [point for point in probes if point["epoch"] > 0]
     first, last = min([p["epoch"] for p in (*shown, *looks)], default=1), decision["epochs"]
-    ticks = log_ticks(first, last)
+    ticks, name = log_ticks(first, last), _score_name(decision)
     x = Axis("epochs of Mixup", log=True, domain=(first, last), format=",d", ticks=ticks).horizontal()
-    y = Axis(_MEASURE, domain=_range(shown, looks), format=None).vertical("brier")
+    y = Axis(name, domain=_range(shown, looks), format=None).vertical("score")
     pale = {"opacity": {"condition": {"test": "datum.worse", "value": 0.35}, "value": 1}}
     scores = dots(y)
     layers: list[Layer] = [
@@ -77,13 +77,13 @@ def decision_chart(decision: Mapping[str, Any]) -> Chart:
             alt,
             headline,
             (560, 300),
-            subtitle=f"{_MEASURE} on held-out samples",
+            subtitle=f"{name} on held-out samples",
             encoding={"x": x},
             layer=finished(layers, colored((_CURVE, _PROBE), legend={"orient": "top", "title": None})),
         ),
         table=Table(
             headline,
-            ["epochs of Mixup", "Brier score after the tail", "behind the best", "clearly worse"],
+            ["epochs of Mixup", f"{name} after the tail", "behind the best", "clearly worse"],
             [_row(probe) for probe in probes],
         ),
     )
@@ -113,7 +113,7 @@ def _point(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "condition": _PROBE,
         "epoch": row["epoch"],
-        "brier": row["score"],
+        "score": row["score"],
         "behind": row["behind"],
         "low": row["score"] - 2 * error,
         "high": row["score"] + 2 * error,
@@ -123,12 +123,18 @@ def _point(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _range(probes: list[dict[str, Any]], looks: list[dict[str, Any]]) -> tuple[float, float]:
     """Return the vertical range: all probes, and the own curve from its minimum on; its descent may leave the frame."""
-    curve = np.array([look["brier"] for look in looks])
+    curve = np.array([look["score"] for look in looks])
     after = curve[curve.argmin() :].tolist() if len(curve) else []
     seen = [*after, *(p["low"] for p in probes), *(p["high"] for p in probes)]
     low, high = min(seen), max(seen)
     room = max(high - low, 0.02 * abs(high), 1e-9)
-    return max(0.0, low - 0.2 * room), high + 0.4 * room
+    bottom = low - 0.2 * room
+    return bottom if low < 0 else max(0.0, bottom), high + 0.4 * room
+
+
+def _score_name(decision: Mapping[str, Any]) -> str:
+    name = str(decision["score"])
+    return name[0].upper() + name[1:]
 
 
 def _headline(decision: Mapping[str, Any]) -> str:
@@ -142,10 +148,10 @@ def _headline(decision: Mapping[str, Any]) -> str:
 
 
 def _alt(decision: Mapping[str, Any], probes: list[dict[str, Any]]) -> str:
-    said = ", ".join(f"{p['brier']:.4f} at {p['epoch']}" for p in probes)
-    tails = f" Brier score after a tail: {said}." if said else ""
+    said = ", ".join(f"{p['score']:.4f} at {p['epoch']}" for p in probes)
+    tails = f" {_score_name(decision)} after a tail: {said}." if said else ""
     return f"{_headline(decision)}.{tails} Price: {decision['cost']:.2f} runs."
 
 
 def _row(point: Mapping[str, Any]) -> list[str]:
-    return [str(point["epoch"]), f"{point['brier']:.4f}", f"{point['behind']:.4f}", "yes" if point["worse"] else "no"]
+    return [str(point["epoch"]), f"{point['score']:.4f}", f"{point['behind']:.4f}", "yes" if point["worse"] else "no"]

@@ -15,9 +15,9 @@ from overmix.report.charts.axis import Axis
 from overmix.report.charts.chart import Chart
 from overmix.report.charts.frame import entry, focus, log_ticks
 from overmix.report.charts.layers import Layer
-from overmix.report.charts.line_chart import MAX_BANDS, line_specification
+from overmix.report.charts.line_chart import MAX_BANDS, line_chart
 from overmix.report.charts.lines import EPOCH, Progress, read_lines
-from overmix.report.charts.series import Series, Values, describe, tabulate
+from overmix.report.charts.series import Series, Values
 from overmix.report.metrics import Metric
 from overmix.report.reading import Condition, Report
 
@@ -60,31 +60,28 @@ def curve_chart(
         return None
     whole = _whole(lines, metric, reach)
     focused = _focused(lines, metric, reach) if frame == "focus" else whole
-    values = Values(metric.with_interval, metric.scale)
     x_axis, linear = _horizontal(report, lines, metric, focused[1], along)
-    named = len(report.conditions) <= MAX_END_LABELS
-    alt = describe(f"{metric.label} against {along.name}.", lines, x_axis, values)
     made_of = _made_of(_conditions(report, lines), banded=_banded(lines))
-    spec = line_specification(
+    return line_chart(
+        name,
+        title,
+        f"{about} {_beyond(lines, metric, focused)}".strip(),
+        _band_words(report, metric, lines),
         lines,
-        x_axis,
-        Axis(metric.label, domain=whole, closeup=focused, format=None),
-        values,
-        alt=alt,
-        title=metric.heading,
+        x_axis=x_axis,
+        y_axis=Axis(metric.label, domain=whole, closeup=focused, format=None),
+        values=Values(metric.with_interval, metric.scale),
+        heading=metric.heading,
         subtitle=f"{report.name} · {made_of}",
+        size=size,
         # The palette holds every condition, so that a colour means the same in all charts of a report.
         palette=[c.name for c in report.conditions],
-        legend=None if named else _legend(lines),
-        page={"x": {"log": x_axis.horizontal(), "linear": linear.horizontal()}, "subtitle": made_of},
-        size=size,
+        legend=_legend(lines) if len(report.conditions) > MAX_END_LABELS else None,
         extra=extra(lines) if extra else (),
         points=max(len(line.x) for line in lines) <= _FEW,
-        named=named,
+        last_look=along is not EPOCH,
+        page={"x": {"log": x_axis.horizontal(), "linear": linear.horizontal()}, "subtitle": made_of},
     )
-    table = tabulate(title, lines, x_axis, values, last_look=along is not EPOCH)
-    caption = f"{about} {_beyond(lines, metric, focused)}".strip()
-    return Chart(name, title, caption, _band_words(report, metric, lines), alt, spec, table)
 
 
 def _whole(lines: Sequence[Series], metric: Metric, reach: Sequence[float]) -> tuple[float, float]:

@@ -31,11 +31,9 @@ from overmix.report.charts.layers import (
     short,
     text,
 )
-from overmix.report.charts.series import Series, Values, describe, end_rows, hover_rows, rows_of, tabulate
+from overmix.report.charts.series import PLAIN, Series, Values, describe, end_rows, hover_rows, rows_of, tabulate
 
-SIZE = (700, 360)
 MAX_BANDS = 8  # more bands on top of each other show nothing
-_PLAIN = Values()
 
 
 @dataclass(frozen=True)
@@ -55,103 +53,69 @@ def line_chart(
     *,
     x_axis: Axis,
     y_axis: Axis,
+    values: Values = PLAIN,
+    heading: str = "",
     subtitle: str = "",
+    size: tuple[int, int] = (700, 360),
+    palette: Sequence[str] = (),
+    legend: Layer | None = None,
+    extra: Sequence[Layer] = (),
     marks: Sequence[Mark] = (),
     points: bool = False,
     joined: bool = True,
+    last_look: bool = False,
+    page: dict[str, Any] | None = None,
 ) -> Chart:
     """Draw lines over a common horizontal axis; points without a place on an axis are left out.
 
     Args:
         name: stem of the figure's files, and id on the page.
-        title: heading on the page; the figure's own title is the vertical axis'.
+        title: heading on the page.
         caption: what is drawn.
         note: where the bands come from.
         series: the lines.
         x_axis: the horizontal axis.
         y_axis: the vertical axis.
-        subtitle: under the figure's title.
+        values: how values are drawn and written.
+        heading: the figure's own title; that of the vertical axis if empty.
+        subtitle: under it.
+        size: width and height of the frame in pixels, in the figure files.
+        palette: names in the order of the theme's colours; those of the lines if empty.
+        legend: names the lines, which else have their names at their ends.
+        extra: further layers, over the lines.
         marks: vertical lines.
         points: whether the points are drawn.
-        joined: whether they are joined, and named at the end of the line.
+        joined: whether they are joined.
+        last_look: whether the table shows lines that are looked at in different places as at their last look.
+        page: what the page's script needs to know, see :func:`~overmix.report.charts.chart.specification`.
     """
     x_axis, y_axis = replace(x_axis, domain=_across(series, x_axis)), replace(y_axis, domain=_upwards(series, y_axis))
-    alt = describe(f"{title}.", series, x_axis, _PLAIN)
-    # The palette begins with the neutral colour of a reference: without one, a name that no line has takes it.
+    y, named = y_axis.vertical(), joined and legend is None
     names = [line.name for line in series]
-    spec = line_specification(
-        series,
-        x_axis,
-        y_axis,
-        _PLAIN,
-        alt=alt,
-        title=y_axis.title,
-        subtitle=subtitle,
-        palette=names if series[0].dash else ["\u200b", *names],
-        extra=[part for number, mark in enumerate(marks) for part in _vertical(mark, number)],
-        points=points,
-        joined=joined,
-    )
-    return Chart(name, title, caption, note, alt, spec, tabulate(title, series, x_axis, _PLAIN))
-
-
-def line_specification(
-    series: Sequence[Series],
-    x_axis: Axis,
-    y_axis: Axis,
-    values: Values,
-    *,
-    alt: str,
-    title: str,
-    palette: Sequence[str],
-    legend: Layer | None = None,
-    subtitle: str = "",
-    page: dict[str, Any] | None = None,
-    size: tuple[int, int] = SIZE,
-    extra: Sequence[Layer] = (),
-    points: bool = False,
-    joined: bool = True,
-    named: bool = True,
-) -> dict[str, Any]:
-    """Return the specification of a line chart.
-
-    Args:
-        series: the lines.
-        x_axis: the horizontal axis, whose ends are set.
-        y_axis: the vertical axis, whose ends are set.
-        values: how values are drawn and written.
-        alt: the chart in words.
-        title: of the figure.
-        palette: names in the order of the theme's colours.
-        legend: names the lines' colours and dashes, if it is given.
-        subtitle: of the figure.
-        page: what the page's script needs to know, see :func:`~overmix.report.charts.chart.specification`.
-        size: width and height of the frame in pixels, in the figure files.
-        extra: further layers, over the lines; those that say where they stand vertically do so by ``quantitative``.
-        points: whether the points are drawn.
-        joined: whether they are joined.
-        named: whether lines are named at their ends.
-    """
-    y = y_axis.vertical()
     datasets = {"curves": rows_of(series, x_axis, y_axis, values), "hover": hover_rows(series, x_axis, values)}
-    layers = [*_lines(series, y, legend, points=points, joined=joined), *(_on(layer, y) for layer in extra)]
-    layers += hover(y)
-    if named and joined:
+    over = [*extra, *(part for number, mark in enumerate(marks) for part in _vertical(mark, number))]
+    layers = [*_lines(series, y, legend, points=points, joined=joined), *(_on(layer, y) for layer in over), *hover(y)]
+    if named:
         datasets["ends"] = end_rows(series, y_axis, values, size[1])
         layers.append(ends(y))
-    return specification(
+    # The theme begins with the neutral colour of a reference: without one, a name that no line has takes it.
+    palette = palette or (names if series[0].dash else ["\u200b", *names])
+    about = f"{y_axis.name} against {x_axis.name}."
+    alt = describe(about if title.startswith(y_axis.name) else f"{title}: {about}", series, x_axis, values)
+    spec = specification(
         alt,
-        title,
+        heading or y_axis.title,
         size,
         subtitle=subtitle,
         page=page,
-        params=page_parameters([line.name for line in series], labels=named),
+        params=page_parameters(names, labels=named),
         datasets=datasets,
         data={"name": "curves"},
         transform=[ONLY_SHOWN],
         encoding={"x": x_axis.horizontal()},
         layer=finished(layers, colored(palette, legend=legend)),
     )
+    return Chart(name, title, caption, note, alt, spec, tabulate(title, series, x_axis, values, last_look=last_look))
 
 
 def _lines(series: Sequence[Series], y: Layer, legend: Layer | None, *, points: bool, joined: bool) -> list[Layer]:

@@ -35,6 +35,9 @@ class Values:
     scale: float = 1.0
 
 
+PLAIN = Values()
+
+
 @dataclass(frozen=True)
 class Series:
     """One line; points without a value (NaN) are left out.
