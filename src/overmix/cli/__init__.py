@@ -13,7 +13,6 @@ _CLI_MODULES = ("typer", "rich")
 """Modules of the extra ``cli``, which is all that ``overmix diagnose`` needs."""
 
 _STUDY_MODULES = {
-    "altair": "altair",
     "jinja2": "jinja2",
     "polars": "polars",
     "pydantic": "pydantic",

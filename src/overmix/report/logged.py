@@ -9,10 +9,12 @@ import numpy as np
 from overmix.diagnose import Diagnosis, smooth
 from overmix.diagnose.logs import LoggedCurves
 from overmix.report.charts import Chart
+from overmix.report.charts.axis import Axis
+from overmix.report.charts.line_chart import Mark, line_chart
+from overmix.report.charts.series import DASHED, Series
 from overmix.report.explain.estimate import versions
 from overmix.report.explain.explanation import Explanation
-from overmix.report.explain.line_chart import Axis, Mark, Series, line_chart
-from overmix.report.tables import Table
+from overmix.report.table import Table
 
 MAX_LINES = 8  # runs drawn one by one; of more, the mean
 MAX_POINTS = 1000  # drawn of each
@@ -48,24 +50,22 @@ def _chart(curves: LoggedCurves, diagnosis: Diagnosis) -> Chart:
     names, epochs, shown = _drawn(curves)
     mean = shown.mean(axis=0)
     at = np.unique(np.linspace(0, len(epochs) - 1, min(len(epochs), MAX_POINTS)).round().astype(int))
-    lines = [Series(short_name(name), values[at]) for name, values in zip(names, shown, strict=True)]
+    lines = [Series(short_name(name), epochs[at], values[at]) for name, values in zip(names, shown, strict=True)]
     if len(lines) > MAX_LINES or len({line.name for line in lines}) < len(lines):
-        lines = [Series(f"mean of {len(lines)} runs", mean[at])]
+        lines = [Series(f"mean of {len(lines)} runs", epochs[at], mean[at])]
     marks = []
     if len(epochs) > 1:
-        lines.append(Series("smoothed", smooth(epochs, mean)[at], dashed=True))
+        lines.append(Series("smoothed", epochs[at], smooth(epochs, mean)[at], dash=DASHED))
     if diagnosis.verdict == "u-shaped":
         marks.append(Mark(float(diagnosis.turning_epoch), f"turns at {diagnosis.turning_epoch:g}"))
-    log = bool(epochs[0] > 0)
     return line_chart(
         "curve",
         curves.metric,
         f"{curves.metric} against {curves.axis}, as logged, and smoothed as it is judged.",
         "No interval is drawn: the table has that of the depth.",
-        epochs[at],
         lines,
-        x_axis=Axis(f"{curves.axis} (log scale)" if log else curves.axis, log=log, format="~s"),
-        y_axis=Axis(curves.metric, domain=_range(np.concatenate([line.values for line in lines]))),
+        x_axis=Axis(curves.axis, log=bool(epochs[0] > 0), format="~s"),
+        y_axis=Axis(curves.metric, domain=_range(np.concatenate([line.mean for line in lines]))),
         subtitle=diagnosis.verdict if len(curves.runs) == 1 else f"{diagnosis.verdict}, {len(curves.runs)} runs",
         marks=marks,
     )
