@@ -61,6 +61,8 @@ CASES: dict[str, tuple[str, str, str]] = {
     ),
     "mse beside it": ("a.csv", epochs_and(val_mse=U / 100), "val_mse"),
     "a score that is better low": ("a.csv", epochs_and(val_brier_score=U), "val_brier_score"),
+    "the same by its short name": ("a.csv", epochs_and(val_brier=U), "val_brier"),
+    "an error in a large unit": ("a.csv", epochs_and(val_mean_absolute_error=1e4 * U), "val_mean_absolute_error"),
     "kappa, first value below 0": ("a.csv", epochs_and(val_kappa=[-0.01, *(1 - U)[1:]]), "val_kappa"),
     "R2, first value far below 0": ("a.csv", epochs_and(val_r2=[-5, *(1 - U)[1:]]), "val_r2"),
     "decibels": ("a.csv", epochs_and(val_psnr=20 - 10 * np.log10(U)), "val_psnr"),
