@@ -4,11 +4,12 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs docs-generated clean
+.PHONY: help demo test slow check docs docs-generated clean
 
 help:
 	@echo "make demo   train the demo (about two minutes) and write overmix-demo/report.html"
-	@echo "make test   run the tests"
+	@echo "make test   run the tests, but for the slow ones"
+	@echo "make slow   run the slow tests: processes that are killed, whole experiments, coverage of intervals"
 	@echo "make check  lint, types, import rules, doctests"
 	@echo "make docs   build the documentation into site/; any warning fails"
 	@echo "make docs-generated   write the parts of README and docs that are made from results/"
@@ -17,7 +18,10 @@ demo: $(VENV)/.study-installed
 	$(VENV)/bin/overmix demo
 
 test: $(VENV)/.dev-installed
-	$(VENV)/bin/python -m pytest -n auto -m "not browser"
+	$(VENV)/bin/python -m pytest -n auto -m "not browser and not slow"
+
+slow: $(VENV)/.dev-installed
+	$(VENV)/bin/python -m pytest -n auto -m "slow and not browser"
 
 check: $(VENV)/.dev-installed
 	$(VENV)/bin/ruff check .

@@ -33,7 +33,7 @@ from detector_bound import bounds
 
 from overmix.diagnose import diagnose_curve
 from overmix.diagnose.autoregression import autoregressive
-from overmix.diagnose.curve_diagnosis import size_that_matters
+from overmix.diagnose.practical import practical_size
 
 SD, LOWEST, TURN = 0.01, 0.1, 0.3
 RHOS = {50: (0.0, 0.5, 0.9), 100: (0.3, 0.7), 200: (0.0, 0.5, 0.9), 1000: (0.0, 0.5, 0.9)}
@@ -93,7 +93,7 @@ def measure_all(smoke: bool) -> dict[str, Any]:
             for shape, depth in [*((shape, 0) for shape in FALLING), *(("u", depth) for depth in DEPTHS)]:
                 rows.append(measure(length, rho, shape, depth, 4 if smoke else CURVES[length]))
                 if depth == PROMISED:
-                    rows[-1] |= bounds(mean_curve(length, shape, depth), rho, SD, size_that_matters(LOWEST, "fraction"))
+                    rows[-1] |= bounds(mean_curve(length, shape, depth), rho, SD, practical_size(LOWEST))
                 print(json.dumps(rows[-1]), flush=True)
     settings = {"noise_sd": SD, "lowest": LOWEST, "turn_share": TURN, "n_bootstrap": N_BOOTSTRAP, "seed": 0}
     return {"overmix": __version__, "numpy": np.__version__, **settings, "rows": rows}

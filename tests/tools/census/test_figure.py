@@ -19,6 +19,7 @@ def values(framed, shape):
     return [mark["data"]["values"] for mark in framed["layer"] if mark["mark"].get("shape") == shape]
 
 
+@pytest.mark.slow
 def test_it_is_a_picture_of_moderate_size(rows):
     png = picture(rows)
     assert png.startswith(b"\x89PNG")
