@@ -7,7 +7,7 @@ import pytest
 import overmix as package
 from overmix.errors import WorkerFault
 from overmix.recipes import registered
-from overmix.study.run.executor import StudyInterrupted
+from overmix.study.run.crew import StudyInterrupted
 
 
 def test_version(overmix):
