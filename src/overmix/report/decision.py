@@ -10,9 +10,13 @@ import numpy as np
 
 from overmix.errors import ConfigError, DataError
 from overmix.report.charts import Chart
+from overmix.report.charts.axis import Axis
+from overmix.report.charts.chart import specification
 from overmix.report.charts.frame import log_ticks
-from overmix.report.figures import to_png, to_svg
-from overmix.report.look import LIGHT, assign_strokes, chart_config
+from overmix.report.charts.layers import Layer, bounds, colored, dots, finished, inked, reference
+from overmix.report.figures import light, to_png, to_svg
+from overmix.report.look import assign_strokes
+from overmix.report.table import Table
 from overmix.study.store.files import write_bytes
 
 _ROLES = ("mixup", "switched")
@@ -35,11 +39,12 @@ def decision_chart(decision: Mapping[str, Any]) -> Chart:
         >>> decision_chart(Outcome(16, 8, "the best of all", probes, (), spent=20).to_dict()).alt
         'Mixup off after 8 of 16 epochs. Brier score after a tail: 0.3000 at 4, 0.1500 at 8. Price: 1.25 runs.'
     """
-    probes = [_point(row) for row in decision["probes"]]
+    # A tail that diverged has no score: it is in no picture.
+    probes = [_point(row) for row in decision["probes"] if row["score"] is not None]
     looks = [
-        {"series": _CURVE, "epoch": seen["epoch"] + 1, "brier": seen["brier"]}
+        {"condition": _CURVE, "epoch": seen["epoch"] + 1, "score": seen["score"]}
         for seen in decision["observations"]
-        if seen["split"] == "val" and np.isfinite(seen["brier"])
+        if seen["split"] == "val" and seen["score"] is not None
     ]
     if not probes and not looks:
         raise DataError(
@@ -48,65 +53,39 @@ def decision_chart(decision: Mapping[str, Any]) -> Chart:
     # A probe before any training has no place on a logarithmic axis, and is said in the table.
     shown = [point for point in probes if point["epoch"] > 0]
     first, last = min([p["epoch"] for p in (*shown, *looks)], default=1), decision["epochs"]
-    x: dict[str, Any] = {
-        "field": "epoch",
-        "type": "quantitative",
-        "title": "epochs of Mixup",
-        "scale": {"type": "log", "nice": False, "domain": [first, last]},
-        "axis": {"values": log_ticks(first, last), "format": ",d"},
-    }
-    low, high = _range(shown, looks)
-    y = {"type": "quantitative", "scale": {"zero": False, "domain": [low, high]}}
-    color: dict[str, Any] = {
-        "field": "series",
-        "type": "nominal",
-        "scale": {"domain": [_CURVE, _PROBE]},
-        "title": None,
-        "legend": {"orient": "top"},
-    }
-    layers: list[dict[str, Any]] = [
-        {
-            "data": {"values": looks},
-            "mark": {"type": "line", "style": "line", "clip": True},
-            "encoding": {"x": x, "y": {**y, "field": "brier"}, "color": color},
-        },
-        {
-            "data": {"values": shown},
-            "mark": {"type": "rule", "style": "whisker", "clip": True},
-            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": color},
-        },
-        {
-            "data": {"values": shown},
-            "mark": {"type": "point", "style": "dot", "clip": True},
-            "encoding": {
-                "x": x,
-                "y": {**y, "field": "brier"},
-                "color": color,
-                "opacity": {"condition": {"test": "datum.worse", "value": 0.35}, "value": 1},
-            },
-        },
+    ticks, name = log_ticks(first, last), _score_name(decision)
+    x = Axis("epochs of Mixup", log=True, domain=(first, last), format=",d", ticks=ticks).horizontal()
+    y = Axis(name, domain=_range(shown, looks), format=None).vertical("score")
+    pale = {"opacity": {"condition": {"test": "datum.worse", "value": 0.35}, "value": 1}}
+    scores = dots(y)
+    layers: list[Layer] = [
+        {"data": {"values": looks}, "mark": {"type": "line", "style": "line", "clip": True}, "encoding": {"y": y}},
+        {"data": {"values": shown}, **bounds(y, area=False, lo="low", hi="high")},
+        {"data": {"values": shown}, **scores, "encoding": scores["encoding"] | pale},
     ]
     at = decision["switch_at"]
     if at is not None and first <= at <= last:
-        rule = {"data": {"values": [{"epoch": at}]}, "mark": {"type": "rule", "style": "reference"}}
-        layers.append({**rule, "encoding": {"x": x}})
+        layers.append(inked(reference({}, [{"epoch": at}])))
+    headline, alt = _headline(decision), _alt(decision, probes)
     return Chart(
         name="decision",
-        title=_headline(decision),
+        title=headline,
         caption=f"{decision['reason']}. Lower is better; pale probes are worse than the best beyond chance.",
         note=f"Bars: two standard errors of the difference to the best probe; {decision['n']} held-out samples.",
-        alt=_alt(decision, probes),
-        spec={
-            "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-            "width": 560,
-            "height": 300,
-            "title": {"text": _headline(decision), "subtitle": "Brier score on held-out samples"},
-            "layer": layers,
-        },
-        table=[
-            ("epochs of Mixup", "Brier score after the tail", "behind the best", "clearly worse"),
-            *map(_row, probes),
-        ],
+        alt=alt,
+        spec=specification(
+            alt,
+            headline,
+            (560, 300),
+            subtitle=f"{name} on held-out samples",
+            encoding={"x": x},
+            layer=finished(layers, colored((_CURVE, _PROBE), legend={"orient": "top", "title": None})),
+        ),
+        table=Table(
+            headline,
+            ["epochs of Mixup", f"{name} after the tail", "behind the best", "clearly worse"],
+            [_row(probe) for probe in probes],
+        ),
     )
 
 
@@ -124,8 +103,7 @@ def save_decision(decision: Mapping[str, Any], path: str | Path) -> Path:
     target = Path(path)
     if target.suffix not in (".svg", ".png"):
         raise ConfigError("path", str(path), "give it the ending .svg or .png")
-    spec = {**decision_chart(decision).spec, "config": chart_config(LIGHT, assign_strokes(_ROLES))}
-    svg = to_svg(spec)
+    svg = to_svg(light(decision_chart(decision), assign_strokes(_ROLES)))
     write_bytes(target, svg.encode() if target.suffix == ".svg" else to_png(svg))
     return target
 
@@ -133,9 +111,9 @@ def save_decision(decision: Mapping[str, Any], path: str | Path) -> Path:
 def _point(row: Mapping[str, Any]) -> dict[str, Any]:
     error = row["standard_error"] or 0.0
     return {
-        "series": _PROBE,
+        "condition": _PROBE,
         "epoch": row["epoch"],
-        "brier": row["score"],
+        "score": row["score"],
         "behind": row["behind"],
         "low": row["score"] - 2 * error,
         "high": row["score"] + 2 * error,
@@ -145,12 +123,18 @@ def _point(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _range(probes: list[dict[str, Any]], looks: list[dict[str, Any]]) -> tuple[float, float]:
     """Return the vertical range: all probes, and the own curve from its minimum on; its descent may leave the frame."""
-    own = np.array([look["brier"] for look in looks])
-    after = own[own.argmin() :].tolist() if len(own) else []
+    curve = np.array([look["score"] for look in looks])
+    after = curve[curve.argmin() :].tolist() if len(curve) else []
     seen = [*after, *(p["low"] for p in probes), *(p["high"] for p in probes)]
     low, high = min(seen), max(seen)
     room = max(high - low, 0.02 * abs(high), 1e-9)
-    return max(0.0, low - 0.2 * room), high + 0.4 * room
+    bottom = low - 0.2 * room
+    return bottom if low < 0 else max(0.0, bottom), high + 0.4 * room
+
+
+def _score_name(decision: Mapping[str, Any]) -> str:
+    name = str(decision["score"])
+    return name[0].upper() + name[1:]
 
 
 def _headline(decision: Mapping[str, Any]) -> str:
@@ -164,10 +148,10 @@ def _headline(decision: Mapping[str, Any]) -> str:
 
 
 def _alt(decision: Mapping[str, Any], probes: list[dict[str, Any]]) -> str:
-    said = ", ".join(f"{p['brier']:.4f} at {p['epoch']}" for p in probes)
-    tails = f" Brier score after a tail: {said}." if said else ""
+    said = ", ".join(f"{p['score']:.4f} at {p['epoch']}" for p in probes)
+    tails = f" {_score_name(decision)} after a tail: {said}." if said else ""
     return f"{_headline(decision)}.{tails} Price: {decision['cost']:.2f} runs."
 
 
-def _row(point: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    return (str(point["epoch"]), f"{point['brier']:.4f}", f"{point['behind']:.4f}", "yes" if point["worse"] else "no")
+def _row(point: Mapping[str, Any]) -> list[str]:
+    return [str(point["epoch"]), f"{point['score']:.4f}", f"{point['behind']:.4f}", "yes" if point["worse"] else "no"]
