@@ -40,8 +40,8 @@ def register_policy(name: str) -> Callable[[P], P]:
             raise ConfigError("policy", name, "choose another name: this one is registered already")
         if not hasattr(policy, "__dataclass_fields__"):
             raise ConfigError("policy", name, "make it a frozen dataclass: its settings are its fields")
-        nothing = dataclasses.MISSING
-        without = [f.name for f in dataclasses.fields(policy) if f.default is nothing and f.default_factory is nothing]
+        nothing, settings = dataclasses.MISSING, dataclasses.fields(policy)  # type: ignore[arg-type]
+        without = [field.name for field in settings if field.default is field.default_factory is nothing]
         if without:
             raise ConfigError("policy", name, f"give a default to {', '.join(without)}")
         _POLICIES[name] = policy
