@@ -38,7 +38,7 @@ def register_policy(name: str) -> Callable[[P], P]:
     def add(policy: P) -> P:
         if name in _POLICIES:
             raise ConfigError("policy", name, "choose another name: this one is registered already")
-        if not hasattr(policy, "__dataclass_fields__"):
+        if not dataclasses.is_dataclass(policy):
             raise ConfigError("policy", name, "make it a frozen dataclass: its settings are its fields")
         nothing, settings = dataclasses.MISSING, dataclasses.fields(policy)  # type: ignore[arg-type]
         without = [field.name for field in settings if field.default is field.default_factory is nothing]
