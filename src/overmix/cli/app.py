@@ -126,7 +126,9 @@ def run_command(
     workers: Workers = None,
     allow_code: Annotated[
         bool,
-        typer.Option("--allow-code", help="Let the study name models and recipes by import path (runs their code)."),
+        typer.Option(
+            "--allow-code", help="Let the study name models, recipes and policies by import path (runs their code)."
+        ),
     ] = False,
     other_machine: Annotated[
         bool, typer.Option("--other-machine", help="Go on with a run directory of another machine or version.")
@@ -165,7 +167,9 @@ def switch_command(
     workers: Workers = None,
     allow_code: Annotated[
         bool,
-        typer.Option("--allow-code", help="Let the study name models and recipes by import path (runs their code)."),
+        typer.Option(
+            "--allow-code", help="Let the study name models, recipes and policies by import path (runs their code)."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
