@@ -87,11 +87,9 @@ def test_one_run_has_one_kind_of_scores(second, loops):
             epoch.mix(*training.data[:8])
             epoch = run.next_epoch()
         if second == "after a resume":
-            state, run = (
-                run.state_dict(),
-                loops.start(training, loops.Scripted(probes=(1,), tail=1), steps_per_epoch=None),
-            )
             epoch.mix(*training.data[:8])
+            state = run.state_dict()
+            run = loops.start(training, loops.Scripted(probes=(1,), tail=1), steps_per_epoch=None)
             run.load_state_dict(state)
             epoch = run.next_epoch()
     with pytest.raises(ConfigError, match=r"^observe = 'scores=...': one run has one kind of scores: give logits and"):

@@ -13,9 +13,7 @@ def plan(
     spec: Annotated[Path, typer.Argument(help="Study file (YAML).")],
     allow_code: Annotated[
         bool,
-        typer.Option(
-            "--allow-code", help="Let the study name models, recipes and policies by import path (runs their code)."
-        ),
+        typer.Option("--allow-code", help="Let the study name code of your own by import path (runs it)."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of a table.")] = False,
 ) -> None:
