@@ -41,13 +41,8 @@ def register_policy(name: str) -> Callable[[P], P]:
         fields: dict[str, dataclasses.Field[Any]] | None = getattr(policy, "__dataclass_fields__", None)
         if fields is None:
             raise ConfigError("policy", name, "make it a frozen dataclass: its settings are its fields")
-<<<<<<< HEAD
-        nothing, settings = dataclasses.MISSING, dataclasses.fields(policy)  # type: ignore[arg-type]
-        without = [field.name for field in settings if field.default is field.default_factory is nothing]
-=======
         nothing = dataclasses.MISSING
         without = [f.name for f in fields.values() if f.default is nothing and f.default_factory is nothing]
->>>>>>> main
         if without:
             raise ConfigError("policy", name, f"give a default to {', '.join(without)}")
         _POLICIES[name] = policy
