@@ -189,7 +189,8 @@ class Epochs:
         if at.tail is None and at.epoch >= self.epochs:
             self._steps.detach()
             return None
-        self._steps.start(self._steps.done)
+        if not at.entered:
+            self._steps.start(self._steps.done)
         self._steps.attach()
         self._course.enter(at)
         nested = self._led and (at.tail is not None or at.epoch < upto)
@@ -321,7 +322,7 @@ class Epochs:
             "run": self._identity(),
             "position": asdict(at),
             "spent": spent,
-            "steps": self._steps.done,
+            "steps": self._steps.plain(),
             "pending": pending,
             "course": self._course.state_dict(),
         }
@@ -343,7 +344,7 @@ class Epochs:
             raise OvermixError(f"state: it is damaged ({type(error).__name__}: {error})") from None
         self._next, self._spent = position_of(state, self.epochs), state["spent"]
         self._current, self._begun = None, False
-        self._steps.start(state["steps"])
+        self._steps.load(state["steps"])
 
     def _identity(self) -> dict[str, Any]:
         """Return the settings that a resumed run must share; the rank may differ, since all ranks share one file."""
