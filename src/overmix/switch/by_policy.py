@@ -122,12 +122,12 @@ class ByPolicy:
 
     def _count_steps(self, seen: Seen) -> None:
         steps, told = self._steps.in_epoch, self._told
-        # An epoch that was resumed inside may have had fewer, and one that nobody trained has none.
+        # The first epoch that is trained after a resume may have fewer, and one that nobody trained has none.
         if self.machine.planned and told is not None and steps and not self._resumed and not self._as_told(steps, told):
             remedy = f"epoch {seen.index} had {steps} optimizer steps: give len(loader), or what accumulation leaves"
             raise ConfigError("steps_per_epoch", told, remedy)
         self._per_epoch = max(self._per_epoch, steps)
-        self._resumed = False
+        self._resumed = self._resumed and not steps
 
     def _as_told(self, steps: int, told: int) -> bool:
         """Whether an epoch had the steps that were told; a gradient scaler leaves some out, but never half of them."""
