@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from overmix.errors import ConfigError, did_you_mean
 from overmix.mix.plan import MixPlan
+from overmix.mix.recomputed import PassHook, hooked
 from overmix.mix.side import Need
 from overmix.mix.space import Space, as_mixable, gather_partners, map_tensors, weight_like
 
@@ -81,6 +81,9 @@ class HiddenSpace(Space):
     def inside(self, model: Callable[..., Any], plan: MixPlan) -> Iterator[None]:
         """Mix hidden states while the context is open; the hooks are removed at its end, also after an exception.
 
+        A layer inside of an activation checkpoint is mixed again, by this plan, where ``backward`` repeats the pass;
+        its hook stays as long as the graph.
+
         Args:
             model: a module, or anything that finds its layers with ``get_submodule(name)``.
             plan: the plan to apply.
@@ -89,26 +92,22 @@ class HiddenSpace(Space):
             ConfigError: if a layer does not exist, or is called never or more than once in the context: then the labels
                 would say something else than the hidden states.
         """
-        calls: Counter[str] = Counter()
-
-        def hook_of(name: str) -> Callable[..., Any]:
-            def hook(module: nn.Module, args: Any, output: Any) -> Any:
-                calls[name] += 1
-                return self._mix_hidden(replace(plan, lam=self._lam_at(plan, name)), output)
-
-            return hook
-
-        hidden = self._hidden
-        layers = [find_layer(model, name) for name in hidden]
-        with ExitStack() as hooks:
-            for name, layer in zip(hidden, layers, strict=True):
-                hooks.callback(layer.register_forward_hook(hook_of(name)).remove)
+        with ExitStack() as contexts:
+            layers = [(name, find_layer(model, name)) for name in self._hidden]
+            hooks = {name: contexts.enter_context(self._mixed_at(name, layer, plan)) for name, layer in layers}
             yield
-        for name in hidden:
-            if calls[name] != 1:
+        for name, hook in hooks.items():
+            if hook.calls != 1:
                 raise ConfigError(
-                    "layers", name, f"choose another layer: this one was called {calls[name]} times in a forward pass"
+                    "layers", name, f"choose another layer: this one was called {hook.calls} times in a forward pass"
                 )
+
+    def _mixed_at(self, name: str, layer: nn.Module, plan: MixPlan) -> AbstractContextManager[PassHook]:
+        there = replace(plan, lam=self._lam_at(plan, name))
+        return hooked(
+            lambda hook: layer.register_forward_hook(lambda module, args, output: hook(output)),
+            lambda output: self._mix_hidden(there, output),
+        )
 
     def _mix_hidden(self, plan: MixPlan, output: Any) -> Any:
         def mixed(state: Tensor) -> Tensor:
