@@ -93,6 +93,9 @@ class MixedTarget:
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Serve PyTorch's losses; see :func:`overmix.mix.torch_losses.loss_of_target`."""
+        if cls is not MixedTarget and func is not F.cross_entropy:
+            name = getattr(func, "__name__", str(func))
+            raise TypeError(f"{name} takes no {cls.__name__} (a MixedTarget): use target.loss(criterion, output)")
         return loss_of_target(func, args, kwargs or {})
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
