@@ -5,6 +5,7 @@ It mixes, shows whether and when a training over-trains, explains why, and switc
 
 from overmix import recipes
 from overmix.diagnose import diagnose_curve
+from overmix.diagnose import sample_scores as scores
 from overmix.mix import MixedTarget, MixPlan, Recipe
 from overmix.recipes import Mixup, NoMixup
 from overmix.switch import AutoSwitch, Epochs, always, never, off_at
@@ -24,4 +25,5 @@ __all__ = [
     "never",
     "off_at",
     "recipes",
+    "scores",
 ]
