@@ -1,7 +1,7 @@
 """Several labels at once, with Mixup that switches itself off: which strokes and properties a written digit has.
 
-python examples/multi_label.py            # about half a minute on a CPU
-python examples/multi_label.py --smoke    # a few seconds
+python examples/multi_label.py            # some seconds on a CPU
+python examples/multi_label.py --smoke    # shorter still
 """
 
 import argparse
