@@ -1,5 +1,6 @@
 """One thread, no deadlines, and array shapes checked against their annotations while the tests run."""
 
+import gc
 import sys
 import types
 
@@ -19,6 +20,12 @@ hypothesis.settings.load_profile("overmix")
 def pytest_runtest_setup(item):
     """Let every test draw the same numbers each time it runs, and whatever ran before it."""
     torch.manual_seed(0)
+
+
+def pytest_collection_finish(session):
+    """Take what the imports left out of every later collection, and of every look at what lives: both take a while."""
+    gc.collect()
+    gc.freeze()
 
 
 CHECKED = ["overmix"]

@@ -85,7 +85,7 @@ def test_gradients_that_were_not_there_go():
     snapshot = take(held)
     train(held)
     restore(held, snapshot)
-    assert all(p.grad is None for p in held.parameters())
+    assert all(p.grad is None for p in held.objects["model"].parameters())
 
 
 def test_another_rank_keeps_its_own_generators():

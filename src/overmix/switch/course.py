@@ -11,7 +11,7 @@ from overmix.switch.epoch import Position, Seen
 from overmix.switch.policy import Decision, Fit, History, Observation, Policy, Probe
 from overmix.switch.probing import Tail, planned_probes
 from overmix.switch.registered import EXAMPLE, Registered
-from overmix.switch.snapshot import Snapshot, restore, restore_momentum, take
+from overmix.switch.snapshot import Snapshot, restore, take
 
 Kept = tuple[int, Snapshot]
 """The epochs done, and the state of the training there."""
@@ -43,6 +43,7 @@ class Course:
         self._told_steps, self._steps = steps_per_epoch, steps_per_epoch or 0
         self._probing: Kept | None = None
         self._kept: Kept | None = None
+        self._tail: Tail | None = None
         self._samples: tuple[float, ...] = ()
         self._labels: tuple[int, ...] = ()
         self._first_labels: tuple[int, ...] | None = None
@@ -103,7 +104,10 @@ class Course:
         """Set up the next batch of a probe's tail."""
         if self._probing is None or position.tail is None:
             return
-        Tail(self.registered, self._probing[1], self.tail * self._steps).prepare(position.tail * self._steps + step)
+        if self._tail is None:
+            self._tail = Tail(self.registered, self._probing[1], self.tail * self._steps)
+            self._tail.begin()
+        self._tail.step(position.tail * self._steps + step)
 
     def _begin_probe(self, at: Position) -> None:
         if not self._steps:
@@ -113,6 +117,9 @@ class Course:
     def _end_probe(self, at: Position) -> Position:
         assert self._probing is not None
         samples, self._samples = self._samples, ()
+        if self._tail is not None:
+            self._tail.end()
+            self._tail = None
         restore(self.registered, self._probing[1], self.rank)
         if self._first_labels is None:
             self._first_labels = self._labels
@@ -190,14 +197,15 @@ class Course:
             "labels": list(self._labels),
             "first_labels": None if self._first_labels is None else list(self._first_labels),
             "steps": self._steps,
-            "probing": None if self._probing is None else list(self._probing),
+            "probing": None if self._probing is None else [self._probing[0], dict(self._probing[1])],
             "kept": None if self._kept is None else list(self._kept),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Undo :meth:`state_dict`."""
-        if self._probing is not None:  # a run that is set back from inside a probe
-            restore_momentum(self.registered, self._probing[1])
+        if self._tail is not None:
+            self._tail.end()
+            self._tail = None
         self.decision = Decision(**state["decision"])
         self.probes = [Probe(probe["epoch"], probe["tail"], tuple(probe["brier"])) for probe in state["probes"]]
         self.evidence = [Observation(**seen) for seen in state["evidence"]]

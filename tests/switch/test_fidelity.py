@@ -1,0 +1,55 @@
+"""A run with probes is the run without, to the byte, or is refused in one line: for all that people write."""
+
+import contextlib
+
+import pytest
+from tests.switch.situations import EPOCHS, SITUATIONS, STEPS, left_by, memory
+
+import overmix
+from overmix.errors import OvermixError
+
+
+def trained(kind, switch):
+    """Train; return what is left, and which memory moved while probes were set back."""
+    with getattr(kind, "around", contextlib.nullcontext)():
+        training, before, moved = kind(), None, set()
+        run = overmix.Epochs(
+            EPOCHS, mix=overmix.Mixup(), switch=switch, seed=0, state=training.state(), steps_per_epoch=STEPS
+        )
+        for epoch in run:
+            if epoch.kind == "train" and before is not None:
+                now = memory(training)
+                moved |= {name for name in before.keys() & now.keys() if before[name] != now[name]}
+            before = memory(training) if epoch.kind != "train" and before is None else before
+            training.body(epoch)
+            if epoch.kind == "train":
+                before = memory(training)
+        return left_by(training), moved
+
+
+def pairs(loops, kind):
+    """Each run with probes beside the run that it has to be."""
+    probes = getattr(kind, "probes", (1, 2))
+    yield loops.Scripted(probes=probes, tail=2), overmix.always()
+    if getattr(kind, "goes_back", True):
+        yield loops.Scripted(probes=probes[:1], tail=1, decide_at=3, switch_at=1), overmix.off_at(1)
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_a_probe_leaves_no_trace_or_is_refused(loops, name):
+    kind = SITUATIONS[name]
+    if kind.refused is not None:
+        with pytest.raises(OvermixError, match=kind.refused):
+            trained(kind, next(pairs(loops, kind))[0])
+        return
+    for probing, fixed in pairs(loops, kind):
+        expected, _ = trained(kind, fixed)
+        left, moved = trained(kind, probing)
+        assert [path for path in left.keys() | expected.keys() if left.get(path) != expected.get(path)] == []
+        assert not kind.in_place or not moved
+
+
+def test_there_are_enough_of_them():
+    refused = [name for name, kind in SITUATIONS.items() if kind.refused is not None]
+    assert len(SITUATIONS) >= 60
+    assert len(SITUATIONS) - len(refused) >= 50
