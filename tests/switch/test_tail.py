@@ -76,10 +76,12 @@ def test_a_layer_that_averages_all_it_counts_counts_anew():
 
 
 def test_a_layer_that_evaluates_keeps_its_statistics():
-    training = Training(nn.BatchNorm1d(3), stale=0.5)
+    training = Training(nn.BatchNorm1d(3).double(), stale=0.1)
+    training.model.double()
+    training.batches = [x.double() for x in training.batches]
     training.model.train = lambda: training.norm.eval()
     training.tail()
-    assert training.norm.running_mean.tolist() == [0.5] * 3
+    assert training.norm.running_mean.tolist() == [0.1] * 3
 
 
 def test_a_tail_that_goes_on_after_a_resume_has_the_same_statistics():

@@ -30,25 +30,25 @@ class _UnknownKindError(Exception):
 
 
 def read_all(holder: object, memo: Memo, leave: Iterable[str] = ()) -> dict[str, Kept]:
-    """Return all attributes of an object that are of a known kind, by name."""
+    """Return all attributes of an object by name, but for those to leave; what is of no known kind as ``[]``."""
     left, kept = set(leave), {}
     for name, value in vars(holder).items():
-        if name in left:
-            continue
-        try:
-            kept[name] = _read(value, memo, frozenset())
-        except _UnknownKindError:
-            continue
+        if name not in left:
+            try:
+                kept[name] = _read(value, memo, frozenset())
+            except _UnknownKindError:
+                kept[name] = []
     return kept
 
 
 def put_back_all(holder: object, kept: dict[str, Kept], leave: Iterable[str] = ()) -> None:
     """Give an object its attributes back; those that have come since, and are of a known kind, go."""
     now = vars(holder)
-    for name in [name for name in read_all(holder, {}, leave) if name not in kept]:
+    for name in [name for name, value in read_all(holder, {}, leave).items() if value and name not in kept]:
         del now[name]
     for name, value in kept.items():
-        now[name] = _put_back(now.get(name), value)
+        if value:
+            now[name] = _put_back(now.get(name), value)
 
 
 def _read(value: Any, memo: Memo, inside: frozenset[int]) -> Kept:

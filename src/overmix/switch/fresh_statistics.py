@@ -57,32 +57,41 @@ class FreshStatistics:
 
 
 class _Layer:
-    """One layer, with what was written into it last."""
+    """One layer, with what was written into it last, and how many batches it had counted then."""
 
     def __init__(self, layer: _NormBase, begun: Tensor, written: list[Tensor] | None) -> None:
         self._layer, self._begun = layer, begun
-        self._statistics = [value for value in (layer.running_mean, layer.running_var) if value is not None]
         if written is None and layer.momentum is None:
             layer.num_batches_tracked.zero_()
-        kept = self._statistics if written is None else written
-        self.written = [value.to(now.device, copy=True) for value, now in zip(kept, self._statistics, strict=True)]
+        saved = zip(self._now(), self._now() if written is None else written, strict=True)
+        self.written = [value.to(now.device, copy=True) for now, value in saved]
+
+    def _now(self) -> list[Tensor]:
+        layer = self._layer
+        return [
+            value for value in (layer.running_mean, layer.running_var, layer.num_batches_tracked) if value is not None
+        ]
 
     @torch.no_grad()
     def correct(self, step: int) -> None:
-        momentum, counted = self._layer.momentum, self._layer.num_batches_tracked
+        momentum = self._layer.momentum
         if momentum is None or not 0 < momentum < 1:
             return
         log_kept = math.log1p(-momentum)
         if step * log_kept < _FORGOTTEN:
             return
+        *statistics, counted = self._now()
+        *before, counted_before = self.written
         exponent = (counted - self._begun.to(counted.device)).float() * log_kept
         kept, weight = torch.exp(exponent), -torch.expm1(exponent)
-        for value, written in zip(self._statistics, self.written, strict=True):
-            corrected = (value.float() - kept * written.float()) / weight
+        for value, written in zip(statistics, before, strict=True):
+            wide = torch.promote_types(value.dtype, torch.float32)
+            corrected = (value.to(wide) - kept * written.to(wide)) / weight
             if value is self._layer.running_var:
                 corrected.clamp_(min=0)  # a difference of large numbers may be rounded to below
-            value.copy_(torch.where(weight > 0, corrected, value.float()))
-        self.written = [value.clone() for value in self._statistics]
+            # As it is where nothing was counted: a correction of what is corrected would round it once more.
+            value.copy_(torch.where(counted > counted_before, corrected, value.to(wide)))
+        self.written = [value.clone() for value in self._now()]
 
 
 def averaged_models(registered: Registered) -> list[AveragedModel]:

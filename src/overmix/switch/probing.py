@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from overmix.errors import ConfigError
 from overmix.switch.fresh_statistics import FreshStatistics, averaged_models
-from overmix.switch.policy import Policy, tail_factor
+from overmix.switch.policy import tail_factor
 from overmix.switch.registered import Registered
 from overmix.switch.snapshot import Snapshot
 
@@ -66,18 +64,3 @@ class Tail:
 
     def _groups(self) -> list[dict[str, Any]]:
         return [group for optimizer in self._registered.optimizers for group in optimizer.param_groups]
-
-
-def planned_probes(policy: Policy, epochs: int) -> tuple[int, ...]:
-    """Return the epochs that a policy wants to probe at.
-
-    Raises:
-        ConfigError: if they do not increase, lie outside of the training, or the tail has no epoch.
-    """
-    planned = tuple(policy.probe_epochs(epochs))
-    increasing = all(a < b for a, b in pairwise(planned))
-    if not all(isinstance(epoch, int) and 0 <= epoch < epochs for epoch in planned) or not increasing:
-        raise ConfigError("switch.probe_epochs", planned, f"use increasing epochs in [0, {epochs})")
-    if planned and policy.tail_epochs(epochs) < 1:
-        raise ConfigError("switch.tail_epochs", policy.tail_epochs(epochs), "use at least one epoch")
-    return planned

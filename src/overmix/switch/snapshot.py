@@ -18,8 +18,8 @@ from overmix.switch.copies import Memo, copied, copied_tensor, put_back_tensor, 
 from overmix.switch.generators import generator_states, set_generator_states
 from overmix.switch.registered import Registered, is_scheduler
 
-_LEFT_ALONE = ("param_groups", "state", "optimizer", "defaults")
-"""Attributes of optimizers and schedulers that are set back as their state."""
+_LEFT_ALONE = frozenset(vars(Optimizer([nn.Parameter(torch.empty(0))], {}))) | {"optimizer"}
+"""Attributes of optimizers and schedulers that are set back as their state, and hooks."""
 
 
 Snapshot: TypeAlias = dict[str, Any]
