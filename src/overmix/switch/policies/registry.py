@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from overmix.errors import ConfigError
 from overmix.switch.policy import Policy
@@ -38,10 +38,11 @@ def register_policy(name: str) -> Callable[[P], P]:
     def add(policy: P) -> P:
         if name in _POLICIES:
             raise ConfigError("policy", name, "choose another name: this one is registered already")
-        if not hasattr(policy, "__dataclass_fields__"):
+        fields: dict[str, dataclasses.Field[Any]] | None = getattr(policy, "__dataclass_fields__", None)
+        if fields is None:
             raise ConfigError("policy", name, "make it a frozen dataclass: its settings are its fields")
         nothing = dataclasses.MISSING
-        without = [f.name for f in dataclasses.fields(policy) if f.default is nothing and f.default_factory is nothing]
+        without = [f.name for f in fields.values() if f.default is nothing and f.default_factory is nothing]
         if without:
             raise ConfigError("policy", name, f"give a default to {', '.join(without)}")
         _POLICIES[name] = policy
