@@ -5,7 +5,7 @@ import copy
 import hashlib
 import random
 import types
-from collections import deque
+from collections import OrderedDict, deque
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ def situation(name, refused=None, in_place=True):
 class Base:
     """BatchNorm, dropout, momentum, a cosine rate per step, a loader that shuffles by the global generator."""
 
+    told = STEPS  # steps_per_epoch
     keeps_gradients = False  # set to zero, not to None: then they are the same tensors all along
 
     def __init__(self):
@@ -836,7 +837,7 @@ class Lookahead(torch.optim.Optimizer):
 
     def __init__(self, base):
         self._base_optimizer, self.defaults = base, base.defaults
-        self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks = {}, {}
+        self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks = OrderedDict(), OrderedDict()
         self.param_groups, self.state = base.param_groups, {}
         self.param_groups[0]["steps"] = 0
 
@@ -1066,6 +1067,8 @@ class Clipped(Base):
 
 @situation("gradients that accumulate across epochs")
 class Accumulating(Base):
+    told = None
+
     def prepare(self):
         self.batches = nn.Module()
         self.batches.count = 0

@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from tests.switch.situations import EPOCHS, SITUATIONS, STEPS, left_by, memory
+from tests.switch.situations import EPOCHS, SITUATIONS, left_by, memory
 
 import overmix
 from overmix.errors import OvermixError
@@ -14,7 +14,7 @@ def trained(kind, switch):
     with getattr(kind, "around", contextlib.nullcontext)():
         training, before, moved = kind(), None, set()
         run = overmix.Epochs(
-            EPOCHS, mix=overmix.Mixup(), switch=switch, seed=0, state=training.state(), steps_per_epoch=STEPS
+            EPOCHS, mix=overmix.Mixup(), switch=switch, seed=0, state=training.state(), steps_per_epoch=training.told
         )
         for epoch in run:
             if epoch.kind == "train" and before is not None:

@@ -90,7 +90,9 @@ class _Layer:
             if value is self._layer.running_var:
                 corrected.clamp_(min=0)  # a difference of large numbers may be rounded to below
             # As it is where nothing was counted: a correction of what is corrected would round it once more.
-            value.copy_(torch.where(counted > counted_before, corrected, value.to(wide)))
+            # By its data: another optimizer may step between forward and backward of this model. Autograd holds the
+            # buffer meanwhile, though the backward of a layer that trains does not read it.
+            value.data.copy_(torch.where(counted > counted_before, corrected, value.to(wide)))
         self.written = [value.clone() for value in self._now()]
 
 
