@@ -41,6 +41,23 @@ def check_shapes(function):
     return beartype(function)
 
 
+def only_with_shapes(jaxtyped):
+    """Leave functions and classes alone that annotate no shape: a check of nothing takes most of the tests' time."""
+
+    def with_settings(**settings):
+        checked = jaxtyped(**settings)
+        return lambda part: checked(part) if _has_shapes(part) else part
+
+    return with_settings
+
+
+def _has_shapes(part):
+    annotated = part.__mro__ if isinstance(part, type) else [part]
+    hints = [hint for one in annotated for hint in getattr(one, "__annotations__", {}).values()]
+    return any(shaped in str(hint) for hint in hints for shaped in SHAPED)
+
+
+jaxtyping.jaxtyped = only_with_shapes(jaxtyping.jaxtyped)
 _module = types.ModuleType("overmix_shape_checker")
 _module.check_shapes = check_shapes
 sys.modules[_module.__name__] = _module

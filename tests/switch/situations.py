@@ -37,6 +37,7 @@ class Base:
     """BatchNorm, dropout, momentum, a cosine rate per step, a loader that shuffles by the global generator."""
 
     told = STEPS  # steps_per_epoch
+    goes_back = False  # also tried: a policy that goes back by some epochs
     keeps_gradients = False  # set to zero, not to None: then they are the same tensors all along
 
     def __init__(self):
@@ -196,6 +197,8 @@ def memory(training):
 class Net(nn.Module):
     """A small network whose forward does something beside."""
 
+    changes_shape = False
+
     def __init__(self):
         super().__init__()
         self.body = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Dropout(0.2))
@@ -219,7 +222,7 @@ def of(net):
     def make_model(self):
         return net()
 
-    return type(net.__name__, (Base,), {"make_model": make_model})
+    return type(net.__name__, (Base,), {"make_model": make_model, "goes_back": net.changes_shape})
 
 
 def network(name, refused=None, in_place=True):
@@ -252,6 +255,8 @@ class Replaced(Net):
 
 @network("buffer that grows", in_place=False)
 class Growing(Net):
+    changes_shape = True
+
     def prepare(self):
         self.register_buffer("bank", torch.zeros(0, 8), persistent=False)
 
@@ -262,6 +267,8 @@ class Growing(Net):
 
 @network("buffer that starts as None", in_place=False)
 class Empty(Net):
+    changes_shape = True
+
     def prepare(self):
         self.register_buffer("first", None)
         self.calls = 0
@@ -275,6 +282,8 @@ class Empty(Net):
 
 @network("buffer that is registered later", in_place=False)
 class Late(Net):
+    changes_shape = True
+
     def prepare(self):
         self.calls = 0
 
@@ -369,6 +378,8 @@ class Attribute(Net):
 
 @network("list, deque, dictionary and set in a module")
 class Containers(Net):
+    changes_shape = True
+
     def prepare(self):
         self.past, self.recent, self.seen, self.named = [], deque(maxlen=2), set(), {"sum": torch.zeros(8)}
 
@@ -676,6 +687,8 @@ optimizer("an optimizer that counts in an attribute", Counting)
 
 @situation("LBFGS", in_place=False)
 class Closure(Base):
+    goes_back = True
+
     def make_optimizer(self):
         return torch.optim.LBFGS(self.model.parameters(), lr=0.1, max_iter=3, history_size=2)
 
@@ -701,6 +714,8 @@ class Sparse(nn.Module):
 
 @situation("sparse gradients, two optimizers", in_place=False)
 class SparseAdam(Base):
+    goes_back = True
+
     def make_model(self):
         return Sparse()
 
@@ -776,6 +791,8 @@ class Adversary(Base):
 
 @situation("an adversary that is registered")
 class KnownAdversary(Adversary):
+    goes_back = True
+
     def state(self):
         return {**super().state(), "critic": self.critic, "second": self.second}
 
@@ -821,6 +838,8 @@ class SAM(torch.optim.Optimizer):
 
 @situation("an optimizer that wraps another (SAM)", in_place=False)
 class Sharpness(Base):
+    goes_back = True
+
     def make_optimizer(self):
         return SAM(self.model.parameters())
 
@@ -862,6 +881,8 @@ class Lookahead(torch.optim.Optimizer):
 
 @situation("an optimizer that wraps another (Lookahead)")
 class Slow(Base):
+    goes_back = True
+
     def make_optimizer(self):
         return Lookahead(torch.optim.SGD(self.model.parameters(), lr=0.1, momentum=0.9))
 
@@ -894,6 +915,8 @@ class Wrapped(Base):
 
 @situation("groups that are added")
 class Added(Base):
+    goes_back = True
+
     def make_optimizer(self):
         return torch.optim.SGD(self.model[4].parameters(), lr=0.1, momentum=0.9)
 
@@ -915,6 +938,8 @@ class Added(Base):
 
 @situation("state of the optimizer that is dropped", in_place=False)
 class Dropped(Base):
+    goes_back = True
+
     def begin(self, epoch):
         if epoch.index == 2:
             self.optimizer.state.clear()
@@ -922,6 +947,8 @@ class Dropped(Base):
 
 @situation("groups that are changed by hand")
 class Changed(Base):
+    goes_back = True
+
     def begin(self, epoch):
         group = self.optimizer.param_groups[0]
         group["momentum"], group["weight_decay"] = 0.9 / (1 + epoch.index), 0.01 * epoch.index
@@ -1040,6 +1067,8 @@ scheduler(
 
 @situation("parameters that are unfrozen on the way")
 class Unfrozen(Base):
+    goes_back = True
+
     def prepare(self):
         self.model[0].requires_grad_(False)
 
@@ -1050,6 +1079,8 @@ class Unfrozen(Base):
 
 @situation("parameters that are frozen on the way")
 class Frozen(Base):
+    goes_back = True
+
     def begin(self, epoch):
         if epoch.index >= 2:
             self.model[0].requires_grad_(False)
@@ -1067,6 +1098,8 @@ class Clipped(Base):
 
 @situation("gradients that accumulate across epochs")
 class Accumulating(Base):
+    goes_back = True
+
     told = None
 
     def prepare(self):
@@ -1108,6 +1141,8 @@ class FrozenNorm(Base):
 
 @situation("dropout that the loop anneals")
 class Annealed(Base):
+    goes_back = True
+
     def begin(self, epoch):
         self.model[3].p = 0.1 * epoch.index
 
@@ -1122,6 +1157,8 @@ class Clamped(Base):
 
 @situation("a layer that is drawn anew on the way")
 class Redrawn(Base):
+    goes_back = True
+
     def begin(self, epoch):
         if epoch.index == 2:
             self.model[4].reset_parameters()
@@ -1174,6 +1211,8 @@ class Hooked(Base):
 
 @situation("one model under two names")
 class TwoNames(Base):
+    goes_back = True
+
     def state(self):
         return {**super().state(), "head": self.model[4], "again": self.model}
 
@@ -1197,6 +1236,8 @@ class OwnGenerator(Base):
 
 @situation("a loader's generator")
 class KnownGenerator(OwnGenerator):
+    goes_back = True
+
     def state(self):
         return {**super().state(), "order": self.generator}
 
@@ -1236,7 +1277,7 @@ class Averaged(Base):
 
 @situation("averaged weights")
 class KnownAverage(Averaged):
-    pass
+    goes_back = True
 
 
 @situation("averaged weights and buffers")
@@ -1252,8 +1293,6 @@ class UnknownAverage(Averaged):
 
 @situation("averaged weights that leave out probes, not registered")
 class CarefulAverage(Averaged):
-    goes_back = False
-
     def state(self):
         return Base.state(self)
 
@@ -1343,6 +1382,8 @@ class Scaled(Base):
 
 @situation("a gradient scaler")
 class KnownScaler(Scaled):
+    goes_back = True
+
     def state(self):
         return {**super().state(), "scaler": self.scaler}
 

@@ -3,6 +3,7 @@
 import contextlib
 
 import pytest
+import torch
 from tests.switch.situations import EPOCHS, SITUATIONS, left_by, memory
 
 import overmix
@@ -31,7 +32,7 @@ def pairs(loops, kind):
     """Each run with probes beside the run that it has to be."""
     probes = getattr(kind, "probes", (1, 2))
     yield loops.Scripted(probes=probes, tail=2), overmix.always()
-    if getattr(kind, "goes_back", True):
+    if kind.goes_back or kind is SITUATIONS["plain"]:
         yield loops.Scripted(probes=probes[:1], tail=1, decide_at=3, switch_at=1), overmix.off_at(1)
 
 
@@ -47,6 +48,45 @@ def test_a_probe_leaves_no_trace_or_is_refused(loops, name):
         left, moved = trained(kind, probing)
         assert [path for path in left.keys() | expected.keys() if left.get(path) != expected.get(path)] == []
         assert not kind.in_place or not moved
+
+
+COMPILED = [
+    "plain",
+    "buffer that is not persistent",
+    "tied weights",
+    "averaged weights",
+    "a learning rate in a tensor",
+    "an adversary that is registered",
+]
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_a_compiled_model_is_compiled_once(loops, name):
+    """In whole graphs, through probes; the backend runs what was traced as it is, and counts."""
+    graphs, after_first = [], []
+
+    def backend(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    class Compiled(SITUATIONS[name]):
+        def make_model(self):
+            model = super().make_model()
+            model.compile(backend=backend, fullgraph=True)
+            return model
+
+        def body(self, epoch):
+            super().body(epoch)
+            after_first.append(len(graphs))
+
+    torch.compiler.reset()
+    probing, fixed = next(pairs(loops, Compiled))
+    left, moved = trained(Compiled, probing)
+    assert after_first[0] >= 2  # one that trains, one that evaluates
+    assert set(after_first) == {after_first[0]}
+    expected, _ = trained(Compiled, fixed)
+    assert [path for path in left.keys() | expected.keys() if left.get(path) != expected.get(path)] == []
+    assert not moved
 
 
 def test_there_are_enough_of_them():

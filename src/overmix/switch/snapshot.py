@@ -18,7 +18,10 @@ from overmix.switch.copies import Memo, copied, copied_tensor, put_back_tensor, 
 from overmix.switch.generators import generator_states, set_generator_states
 from overmix.switch.registered import Registered, is_scheduler
 
-_LEFT_ALONE = frozenset(vars(Optimizer([nn.Parameter(torch.empty(0))], {}))) | {"optimizer"}
+_HOOKS = {
+    f"_optimizer_{what}_{when}_hooks" for what in ("step", "state_dict", "load_state_dict") for when in ("pre", "post")
+}
+_LEFT_ALONE = frozenset({"param_groups", "state", "defaults", "optimizer"} | _HOOKS)
 """Attributes of optimizers and schedulers that are set back as their state, and hooks."""
 
 
