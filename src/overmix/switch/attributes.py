@@ -22,7 +22,7 @@ Kept: TypeAlias = list[Any]
 
 _PLAIN = (bool, int, float, str, bytes, type(None))
 _DICTS = {"dict": dict, "ordered": OrderedDict}
-_SERIES = {"list": list, "tuple": tuple, "deque": deque, "set": set, "frozenset": frozenset}
+_SERIES = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 
 
 class _UnknownKindError(Exception):
@@ -71,6 +71,8 @@ def _read(value: Any, memo: Memo, inside: frozenset[int]) -> Kept:
     for name, series in _SERIES.items():
         if kind is series:
             return [name, [_read(part, memo, inside) for part in value]]
+    if kind is deque:
+        return ["deque", [_read(part, memo, inside) for part in value], value.maxlen]
     for name, mapping in _DICTS.items():
         if kind is mapping:
             parts = value.items()
@@ -108,6 +110,8 @@ def _put_back(current: Any, kept: Kept) -> Any:
         return _put_back_array(current, _array(*value), scalar=kind == "scalar")
     if kind in _SERIES:
         return _put_back_series(current, kind, value[0])
+    if kind == "deque":
+        return _put_back_deque(current, *value)
     if kind in _DICTS:
         return _put_back_dict(current, kind, value[0])
     return _put_back_generator(current, kind, value[0])
@@ -125,12 +129,21 @@ def _put_back_array(current: Any, saved: np.ndarray, *, scalar: bool) -> Any:
 
 def _put_back_series(current: Any, kind: str, saved: list[Kept]) -> Any:
     held = type(current) is _SERIES[kind]
-    now = list(current) if held and kind in ("list", "tuple", "deque") else []
+    now = list(current) if held and kind in ("list", "tuple") else []
     parts = [_put_back(old, part) for old, part in zip([*now, *[None] * len(saved)], saved, strict=False)]
     if not held or kind in ("tuple", "frozenset"):
         return _SERIES[kind](parts)
     current.clear()
     current.update(parts) if kind == "set" else current.extend(parts)
+    return current
+
+
+def _put_back_deque(current: Any, saved: list[Kept], maxlen: int | None) -> deque[Any]:
+    parts = _put_back_series([], "list", saved)
+    if type(current) is not deque or current.maxlen != maxlen:
+        return deque(parts, maxlen)
+    current.clear()
+    current.extend(parts)
     return current
 
 
@@ -149,11 +162,18 @@ def _put_back_generator(current: Any, kind: str, state: Any) -> Any:
         held = current if isinstance(current, torch.Generator) else torch.Generator()
         held.set_state(state.cpu())
         return held
-    plain = _put_back(None, state)
-    if kind == "python":
-        held = current if type(current) is random.Random else random.Random()
-        held.setstate(plain)
-        return held
-    held = current if type(current) is np.random.Generator else np.random.default_rng()
-    held.bit_generator.state = plain
+    return _put_back_python(current, state) if kind == "python" else _put_back_numpy(current, state)
+
+
+def _put_back_python(current: Any, state: Kept) -> random.Random:
+    held = current if type(current) is random.Random else random.Random()
+    held.setstate(_put_back(None, state))
+    return held
+
+
+def _put_back_numpy(current: Any, kept: Kept) -> np.random.Generator:
+    state = _put_back(None, kept)
+    fits = type(current) is np.random.Generator and type(current.bit_generator).__name__ == state["bit_generator"]
+    held: np.random.Generator = current if fits else np.random.Generator(getattr(np.random, state["bit_generator"])())
+    held.bit_generator.state = state
     return held

@@ -75,6 +75,8 @@ def _same(one: Any, other: Any, inside: set[tuple[int, int]]) -> bool:
         return isinstance(one, int | float) and isinstance(other, int | float) and _same_number(one, other)
     if isinstance(one, np.ndarray):
         return _same_array(one, other)
+    if isinstance(one, deque) and one.maxlen != other.maxlen:
+        return False
     if isinstance(one, list | tuple | deque):
         return len(one) == len(other) and all(_same(a, b, inside) for a, b in zip(one, other, strict=True))
     if isinstance(one, int | float):

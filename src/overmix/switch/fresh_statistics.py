@@ -61,7 +61,7 @@ class _Layer:
 
     def __init__(self, layer: _NormBase, begun: Tensor, written: list[Tensor] | None) -> None:
         self._layer, self._begun = layer, begun
-        if written is None and layer.momentum is None:
+        if written is None and layer.momentum is None and layer.num_batches_tracked is not None:
             layer.num_batches_tracked.zero_()
         saved = zip(self._now(), self._now() if written is None else written, strict=True)
         self.written = [value.to(now.device, copy=True) for now, value in saved]
