@@ -179,10 +179,10 @@ def switch_command(
     overmix switch study.yaml --out runs/when --json > summary.json
     ```
     """
-    from overmix.study import prepare, read_study, sweep_study
+    from overmix.study import plan_study, read_study, sweep_study
 
     own = read_study(spec, allow_code=allow_code)
-    prepare(own, allow_code=allow_code)  # first, so that errors name what the user wrote, not what is made from it
+    plan_study(own, allow_code=allow_code)  # first, so that errors name what the user wrote, not what is made from it
     study = sweep_study(own)
     folder = out or Path("runs") / f"{spec.stem}-switch"
     _run_and_report(study, folder, workers, as_json=as_json, allow_code=allow_code)
@@ -199,9 +199,9 @@ def report(directory: Annotated[Path, typer.Argument(help="A finished run direct
     ```
     """
     from overmix.report import write_report
-    from overmix.study import finished_result
+    from overmix.study import locked_result
 
-    with finished_result(directory) as result:
+    with locked_result(directory) as result:
         print(write_report(result, directory).page)
 
 

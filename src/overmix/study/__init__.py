@@ -1,7 +1,7 @@
 """Controlled studies: conditions compared over many seeds, resumable, the same bytes whatever the number of workers."""
 
-from overmix.study.analyse.result import StudyResult, finished_result, load_result
-from overmix.study.plan.study_plan import Prepared, prepare
+from overmix.study.analyse.result import StudyResult, load_result, locked_result
+from overmix.study.plan.study_plan import StudyPlan, plan_study
 from overmix.study.run.executor import StudyInterrupted
 from overmix.study.run.run_study import Outlook, run_study
 from overmix.study.run.worker import Progress
@@ -11,15 +11,15 @@ from overmix.study.spec.sweep import sweep_study
 
 __all__ = [
     "Outlook",
-    "Prepared",
     "Progress",
     "StudyInterrupted",
+    "StudyPlan",
     "StudyResult",
     "StudySpec",
-    "finished_result",
     "load_result",
+    "locked_result",
     "parse_study",
-    "prepare",
+    "plan_study",
     "read_study",
     "resolved",
     "run_study",

@@ -7,6 +7,7 @@ from overmix.diagnose.interval import t_interval
 from overmix.study import parse_study, run_study, sweep_study
 from overmix.study.analyse.choices import policy_choices
 from overmix.study.analyse.summary import CellResult
+from overmix.study.plan.cells import expand
 from overmix.train import METRICS
 
 EPOCHS = 256
@@ -28,8 +29,14 @@ def run(condition, errors, *, seed, val_size=50, loss=0.1, **keys):
     values["train_error"] = np.where(LOOKS >= 16 * (1 + seed), 0.0, 0.1)
     values["train_margin"] = np.where(LOOKS >= 64, 0.95, 0.2)
     values |= {"mixing": np.ones(len(LOOKS)), "mix_loss": loss + 2 / LOOKS, "mix_floor": np.full(len(LOOKS), loss)}
-    content = {"data": {"val_size": val_size}, "train": {"epochs": EPOCHS, "batch_size": 32}}
-    return CellResult(condition, seed, content, LOOKS, values, wrong, [32, 32], 2, 1.0, **keys)
+    study = {
+        "data": {"name": "digits", "val_size": val_size},
+        "train": {"epochs": EPOCHS, "batch_size": 32},
+        "compare": [{"name": condition}],
+        "seeds": [seed],
+    }
+    (cell,) = expand(parse_study(study))
+    return CellResult(cell, LOOKS, values, wrong, [32, 32], 2, 1.0, **keys)
 
 
 def search(seeds=(0, 1, 3), grid=(0, 15, 63, 127), deciding=None, **keys):

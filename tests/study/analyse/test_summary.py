@@ -7,6 +7,7 @@ import pytest
 
 from overmix.study import parse_study, run_study
 from overmix.study.analyse.summary import CellResult, summarise
+from overmix.study.plan.cells import expand
 from overmix.train import METRICS
 
 TOP = {
@@ -163,13 +164,7 @@ def test_different_test_sets_are_not_compared(summary_of, tmp_path):
 def cell(spec, condition, seed, wrong, loss=0.1):
     """Return a training of two looks at four test samples."""
     return CellResult(
-        condition=condition,
-        seed=seed,
-        content={
-            "data": spec.data.model_dump(),
-            "train": spec.train.model_dump(),
-            "recipe": next({c.recipe_name: c.recipe_parameters} for c in spec.compare if c.name == condition),
-        },
+        cell=next(cell for cell in expand(spec) if (cell.condition, cell.seed) == (condition, seed)),
         epochs=np.array([1, 2]),
         values={name: np.array([0.5, 0.5]) for name in METRICS}
         | {"mix_loss": np.array([0.1, loss]), "mix_floor": np.zeros(2)},

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from overmix.study import parse_study, prepare, resolved
+from overmix.study import parse_study, plan_study, resolved
 from overmix.study.analyse.result import write_results
 from overmix.study.plan.forks import with_forks
 from overmix.study.run import worker
@@ -32,18 +32,18 @@ def study(*conditions, seeds=8):
 
 def run(spec, path, stop_after=None, order=with_forks):
     """Train a study in this process, and return its summary and curves."""
-    prepared, directory = prepare(spec), RunDirectory(path)
+    plan, directory = plan_study(spec), RunDirectory(path)
     directory.open()
-    directory.adopt(resolved(prepared.spec), MARKS, other_machine=False)
+    directory.adopt(resolved(plan.spec), MARKS, other_machine=False)
     steps = iter(range(10**9))
     runner = StackRunner(
         directory, allow_code=False, tell=lambda _: None, should_stop=lambda: next(steps) == stop_after
     )
-    for task, forks in order([task for task in prepared.tasks if not directory.result_file(task).exists()]):
+    for task, forks in order([task for task in plan.tasks if not directory.result_file(task).exists()]):
         runner.run(task, forks)
-    directory.tidy(prepared.tasks)
+    directory.tidy(plan.tasks)
     assert not list((path / "checkpoints").iterdir())
-    summary = write_results(prepared.spec, prepared.tasks, directory, MARKS).summary
+    summary = write_results(plan.spec, plan.tasks, directory, MARKS).summary
     return summary, pl.read_parquet(directory.curves_file)
 
 
@@ -94,7 +94,7 @@ def test_only_the_same_runs_share_a_beginning():
     def found(*conditions, seeds=8):
         return [
             (task.cells[0].condition, {at: [t.cells[0].condition for t in tasks] for at, tasks in forks.items()})
-            for task, forks in with_forks(prepare(study(*conditions, seeds=seeds)).tasks)
+            for task, forks in with_forks(plan_study(study(*conditions, seeds=seeds)).tasks)
         ]
 
     assert found(EARLY, ERM, LATE, MIXUP) == [

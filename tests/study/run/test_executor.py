@@ -16,7 +16,7 @@ import pytest
 
 from overmix.errors import ConfigError, OvermixError, WorkerFault
 from overmix.study import parse_study, run_study
-from overmix.study.plan.cells import Cell, StackTask
+from overmix.study.plan.cells import StackTask, expand
 from overmix.study.run.executor import (
     StudyInterrupted,
     _attempt,
@@ -112,7 +112,7 @@ class Failing:
     ],
 )
 def test_what_a_worker_tells_of_an_error(error, expected, told):
-    task = StackTask((Cell("A", 0, {"model": {"name": "mlp"}, "recipe": {"Mixup": {}}}),), "stacked", "cpu")
+    task = StackTask(tuple(expand(parse_study({"compare": [{}], "seeds": 1}))), "stacked", "cpu")
     failed = _attempt(Failing(error), task, {})
     assert (failed.expected, failed.message) == (expected, told)
     assert ("in run" in failed.details) == (not expected)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from overmix.errors import OvermixError, RunDirectoryError
-from overmix.study import finished_result, load_result, run_study
+from overmix.study import load_result, locked_result, run_study
 from overmix.study.run.executor import StudyInterrupted
 from overmix.study.store.checkpoint import load_tensors
 from overmix.study.store.files import locked
@@ -205,12 +205,12 @@ def test_the_report_is_written_while_nobody_else_may_write(out, tiny):
     assert (result.spec, result.floor) == (again.spec, again.floor)
 
 
-def test_a_finished_result_is_given_under_the_lock(out, tiny):
-    with pytest.raises(RunDirectoryError, match="it is no run directory"), finished_result(out):
+def test_a_locked_result_is_given_under_the_lock(out, tiny):
+    with pytest.raises(RunDirectoryError, match="it is no run directory"), locked_result(out):
         pass
     assert not out.exists()
     run_study(tiny(), out)
-    with finished_result(out) as result, pytest.raises(RunDirectoryError, match="another overmix"), locked(out):
+    with locked_result(out) as result, pytest.raises(RunDirectoryError, match="another overmix"), locked(out):
         pass
     assert result.summary["name"] == "tiny"
 

@@ -63,7 +63,7 @@ def policy_choices(
     if sum(at > 0 for at in switched) < MIN_SWITCHES:
         return None
     runs = {cell.seed: cell for cell in trunk if not cell.diverged}
-    epochs = int(trunk[0].content["train"]["epochs"])
+    epochs = trunk[0].cell.train.epochs
     finals = {at: _finals(cells) for at, cells in (*switched.items(), (epochs, trunk))}
     seeds = [seed for seed in runs if all(seed in found for found in finals.values())]
     if not seeds:
@@ -137,7 +137,7 @@ def observations_of(cell: CellResult) -> list[Observation]:
     """Return what a policy would have seen of a run that mixed to the end."""
     splits: list[tuple[Split, int]] = [("train", sum(cell.class_counts))]
     if cell.has_validation:
-        splits.insert(0, ("val", int(cell.content["data"]["val_size"])))
+        splits.insert(0, ("val", cell.cell.data.val_size))
     return [
         Observation(
             epoch=int(epoch) - 1,
@@ -154,7 +154,7 @@ def observations_of(cell: CellResult) -> list[Observation]:
 
 def fits_of(cell: CellResult) -> list[Fit]:
     """Return how well the batches of a run were fitted."""
-    n = cell.steps_per_epoch * int(cell.content["train"]["batch_size"])
+    n = cell.steps_per_epoch * cell.cell.train.batch_size
     columns = (cell.epochs, *(cell.values[name] for name in ("mixing", "mix_loss", "mix_floor")))
     return [
         Fit(int(epoch) - 1, float(mixing), n, float(loss), float(floor))

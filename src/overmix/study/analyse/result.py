@@ -74,7 +74,7 @@ def load_result(path: Path) -> StudyResult:
 
 
 @contextmanager
-def finished_result(path: Path) -> Iterator[StudyResult]:
+def locked_result(path: Path) -> Iterator[StudyResult]:
     """Give the result of a finished run directory, and hold the directory, so that a report can be written there.
 
     Raises:
@@ -113,12 +113,12 @@ def load_cells(path: Path) -> list[CellResult]:
     Raises:
         RunDirectoryError: if it is no run directory, or a stack is missing or damaged.
     """
-    from overmix.study.plan.study_plan import prepare
+    from overmix.study.plan.study_plan import plan_study
     from overmix.study.spec.parse import parse_study
 
     directory = RunDirectory(path)
     spec = parse_study(directory.read()["study"], allow_code=True)
-    return [cell for task in prepare(spec, allow_code=True).tasks for cell in _read_stack(task, directory)]
+    return [cell for task in plan_study(spec, allow_code=True).tasks for cell in _read_stack(task, directory)]
 
 
 def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
@@ -129,9 +129,7 @@ def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
     forked = header.get("forked") or {"epoch": 0, "seconds": 0.0}
     return [
         CellResult(
-            condition=cell.condition,
-            seed=cell.seed,
-            content=cell.content,
+            cell=cell,
             epochs=tensors["epochs"],
             values={name: tensors[name][r] for name in (*_COLUMNS[4:], *(c for c in TRACKED if c in tensors))},
             wrong=np.unpackbits(tensors["wrong"][r], axis=-1, count=header["n_test"]),

@@ -23,6 +23,9 @@ from overmix.diagnose import (
 from overmix.diagnose.interval import t_interval
 from overmix.study.analyse.choices import policy_choices
 from overmix.study.analyse.floors import condition_floor
+from overmix.study.plan.cells import Cell
+from overmix.study.plan.trainings import pool_key
+from overmix.study.spec.named import NamedRecipe
 from overmix.study.spec.plain import canonical, digest
 from overmix.study.spec.roles import roles_of, switch_epoch_of
 from overmix.study.spec.schema import ConditionSpec, StudySpec, TrainSpec
@@ -39,9 +42,7 @@ class CellResult:
     """One finished training.
 
     Args:
-        condition: name of the condition.
-        seed: replica seed.
-        content: what the cell is.
+        cell: what was trained.
         epochs: evaluated epochs, shape (T,).
         values: per metric, shape (T,).
         wrong: misclassified test samples, shape (T, M), 0 or 1.
@@ -54,9 +55,7 @@ class CellResult:
         forked_seconds: how much of its time that took.
     """
 
-    condition: str
-    seed: int
-    content: Mapping[str, Any]
+    cell: Cell
     epochs: np.ndarray
     values: Mapping[str, np.ndarray]
     wrong: np.ndarray
@@ -69,9 +68,19 @@ class CellResult:
     forked_seconds: float = 0.0
 
     @property
+    def condition(self) -> str:
+        """Name of the condition."""
+        return self.cell.condition
+
+    @property
+    def seed(self) -> int:
+        """Replica seed."""
+        return self.cell.seed
+
+    @property
     def has_validation(self) -> bool:
         """Whether samples were held out."""
-        return bool(self.content["data"]["val_size"])
+        return self.cell.data.val_size > 0
 
     @property
     def diverged(self) -> bool:
@@ -94,9 +103,19 @@ class Condition:
         return [cell for cell in self.cells if not cell.diverged]
 
     @property
+    def train(self) -> TrainSpec:
+        """How they were trained."""
+        return self.cells[0].cell.train
+
+    @property
+    def recipe(self) -> NamedRecipe:
+        """How they mixed."""
+        return self.cells[0].cell.recipe
+
+    @property
     def epochs(self) -> int:
         """Length of the training."""
-        return int(self.cells[0].content["train"]["epochs"])
+        return self.train.epochs
 
 
 def summarise(spec: StudySpec, cells: Sequence[CellResult], marks: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,7 +149,7 @@ def summarise(spec: StudySpec, cells: Sequence[CellResult], marks: Mapping[str, 
 
 def _steps(cells: Sequence[CellResult]) -> dict[str, int]:
     """Return the optimizer steps that were trained, and those of the same runs without shared beginnings."""
-    alone = [cell.steps_per_epoch * int(cell.content["train"]["epochs"]) * cell.cost for cell in cells]
+    alone = [cell.steps_per_epoch * cell.cell.train.epochs * cell.cost for cell in cells]
     shared = sum(cell.steps_per_epoch * cell.forked_at for cell in cells)
     return {"trained": round(sum(alone) - shared), "separate": round(sum(alone))}
 
@@ -140,8 +159,7 @@ def _choices(conditions: Sequence[Condition]) -> dict[str, Any] | None:
     trunk = next((c for c in conditions if c.role == "mixup"), None)
     if trunk is None:
         return None
-    recipe = trunk.cells[0].content["recipe"]
-    own = [c for c in conditions if c.cells[0].content["recipe"] == recipe]
+    own = [c for c in conditions if c.recipe == trunk.recipe]
     off_at = [(switch_epoch_of(c.spec, c.epochs) or 0, c.cells) for c in own if c.role == "switched"]
     erm = [(0, c.cells) for c in conditions if c.role == "erm"]
     return policy_choices(trunk.cells, dict(erm + off_at), {c.name: c.cells for c in own if c.role == "auto"})
@@ -199,14 +217,14 @@ def _best_checkpoint(alive: Sequence[CellResult]) -> dict[str, Any] | None:
 
 def _family(condition: Condition) -> str:
     """Return what conditions share that differ in nothing but their budget."""
-    content = condition.cells[0].content
+    content = condition.cells[0].cell.content
     train = {key: value for key, value in content["train"].items() if key != "epochs"}
     return digest({**content, "train": train, "seed": None})
 
 
 def _accumulated_lr(cell: CellResult) -> list[float]:
     """Return the sum of the learning rates of all steps up to each evaluated epoch."""
-    train = TrainSpec.model_validate(cell.content["train"])
+    train = cell.cell.train
     factors = train.lr_schedule.build().factors(train.epochs, cell.steps_per_epoch)
     total = train.optimizer.lr * np.cumsum(factors)
     return [float(f"{value:.6g}") for value in total[cell.epochs * cell.steps_per_epoch - 1]]
@@ -274,17 +292,12 @@ def _compare(conditions: Sequence[Condition]) -> dict[tuple[str, str], Compariso
     for b, a in combinations(conditions, 2):
         by_seed = {cell.seed: cell for cell in b.alive}
         twins = [(cell, by_seed[cell.seed]) for cell in a.alive if cell.seed in by_seed]
-        if not twins or _test_set(twins[0][0]) != _test_set(twins[0][1]):
+        if not twins or pool_key(twins[0][0].cell.data) != pool_key(twins[0][1].cell.data):
             continue
         wrong_a = np.stack([cell.wrong[-1] for cell, _ in twins])
         wrong_b = np.stack([cell.wrong[-1] for _, cell in twins])
         found[a.name, b.name] = paired_difference(wrong_a, wrong_b)
     return found
-
-
-def _test_set(cell: CellResult) -> dict[str, Any]:
-    """Return what decides the test samples; how many training samples are drawn does not."""
-    return {k: v for k, v in cell.content["data"].items() if k not in ("train_size", "val_size", "balanced")}
 
 
 def _comparison_rows(comparisons: Mapping[tuple[str, str], Comparison]) -> list[dict[str, Any]]:
@@ -321,7 +334,7 @@ def _advice(
 
 
 def _evidence(condition: Condition, diagnosis: Diagnosis | None) -> Evidence:
-    alive, first = condition.alive, condition.cells[0]
+    alive = condition.alive
     held_out = bool(alive) and all(cell.has_validation for cell in alive)
     return Evidence(
         condition.name,
@@ -329,7 +342,7 @@ def _evidence(condition: Condition, diagnosis: Diagnosis | None) -> Evidence:
         switch_epoch_of(condition.spec, condition.epochs) if condition.role == "switched" else None,
         diagnosis,
         recipe=condition.spec.recipe_name,
-        family=canonical(first.content["recipe"]),
+        family=canonical(condition.recipe.written),
         validation_error=float(np.mean([cell.values["val_error"][-1] for cell in alive])) if held_out else None,
         steps=_mean_steps(condition),
         decided=tuple(cell.switch_at for cell in alive if cell.switch_at is not None),
@@ -370,7 +383,7 @@ def _floors(conditions: Sequence[Condition]) -> dict[str, float]:
     floors = {
         condition.name: condition_floor(
             condition.spec,
-            condition.cells[0].content["train"],
+            condition.train,
             [cell.class_counts for cell in condition.cells],
             [cell.values["mix_floor"] for cell in condition.cells],
         )
