@@ -143,8 +143,11 @@ def observations_of(cell: CellResult) -> list[Observation]:
             epoch=int(epoch) - 1,
             mixing=float(cell.values["mixing"][at]),
             n=n,
-            **{name: float(cell.values[f"{split}_{name}"][at]) for name in ("error", "cross_entropy", "brier", "ece")},
+            score=float(cell.values[f"{split}_brier"][at]),
             split=split,
+            error=float(cell.values[f"{split}_error"][at]),
+            cross_entropy=float(cell.values[f"{split}_cross_entropy"][at]),
+            ece=float(cell.values[f"{split}_ece"][at]),
             margin=float(cell.values["train_margin"][at]) if split == "train" else None,
         )
         for at, epoch in enumerate(cell.epochs)

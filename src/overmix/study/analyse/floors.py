@@ -14,9 +14,9 @@ from overmix.mix import BetaCoefficient, HiddenSpace, InputSpace, RandomPairing,
 from overmix.recipes import NoMixup
 from overmix.study.plan.cells import expand
 from overmix.study.plan.trainings import by_pool, open_dataset, replica_of
+from overmix.study.spec.named import NamedSchedule
 from overmix.study.spec.recipes import build_recipe
 from overmix.study.spec.schema import ConditionSpec, StudySpec, TrainSpec
-from overmix.switch import Always, Never, OffAt, make_schedule
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,10 @@ def condition_floor(
     """
     name = condition.recipe_name
     recipe = build_recipe(name, **condition.recipe_parameters)
-    schedule = make_schedule(condition.schedule)
-    if isinstance(recipe, NoMixup) or isinstance(schedule, Never):
+    mixed = NamedSchedule(condition.schedule).mixed_epochs(train.epochs)
+    if isinstance(recipe, NoMixup) or mixed == 0:
         return ConditionFloor(None, "nothing is mixed: labels are certain")
-    to_the_end = isinstance(schedule, OffAt) and schedule.epoch(train.epochs) >= train.epochs
-    if not (isinstance(schedule, Always) or to_the_end):
+    if mixed != train.epochs:
         return ConditionFloor(None, "mixing does not last to the end: no one line holds for all epochs")
     if train.objective != "cross_entropy":
         return ConditionFloor(None, "a squared error against soft labels has no floor above 0")

@@ -12,7 +12,6 @@ from collections.abc import Collection, Mapping, Sequence
 
 from overmix.study.plan.cells import Cell, StackTask
 from overmix.study.spec.plain import digest
-from overmix.switch import Always, OffAt
 
 Forks = Mapping[int, Collection[StackTask]]
 """Per number of epochs done, the stacks that can go on from there."""
@@ -57,10 +56,8 @@ def _mixed_until(task: StackTask) -> int:
 
 
 def _mixes(cell: Cell) -> int:
-    epochs, schedule = cell.train.epochs, cell.schedule.build()
-    if isinstance(schedule, Always):
-        return epochs
-    return min(schedule.epoch(epochs), epochs) if isinstance(schedule, OffAt) else -1
+    mixed = cell.schedule.mixed_epochs(cell.train.epochs)
+    return -1 if mixed is None else mixed
 
 
 def _epochs(task: StackTask) -> int:

@@ -77,7 +77,7 @@ def replica_of(cell: Cell, dataset: Dataset) -> Replica:
     return Replica(
         streams=streams,
         recipe=cell.recipe.build(),
-        schedule=schedule if isinstance(schedule, Schedule) else always(),
+        schedule=always() if isinstance(schedule, Policy | HeldOut) else schedule,
         train_index=train_index,
         val_index=val_index,
         lr=train.optimizer.lr,

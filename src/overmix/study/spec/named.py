@@ -58,6 +58,11 @@ class NamedSchedule:
         """
         return make_schedule(self.written)
 
+    def mixed_epochs(self, epochs: int) -> int | None:
+        """Return the number of epochs that are mixed before the rest is not; None if that is not so, or not known."""
+        schedule = self.build()
+        return None if isinstance(schedule, Policy | HeldOut) else schedule.mixed_epochs(epochs)
+
     @property
     def decides(self) -> bool:
         """Whether runs decide by themselves when to switch."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from overmix.errors import ConfigError, did_you_mean
+from overmix.import_path import import_attribute
 from overmix.mix import Recipe
 from overmix.recipes import RecipeEntry, make_recipe, registered
-from overmix.study.import_path import import_attribute
 
 
 def check_recipe_name(name: str, *, allow_code: bool) -> None:
