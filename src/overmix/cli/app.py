@@ -238,7 +238,7 @@ def _run_and_report(
     from overmix.cli.progress import StudyProgress
     from overmix.cli.tables import summary_table
     from overmix.report import write_report
-    from overmix.study import run_study
+    from overmix.study import run_study, summary_to_json
 
     if workers is not None:
         spec = spec.model_copy(update={"executor": spec.executor.model_copy(update={"workers": workers})})
@@ -256,12 +256,12 @@ def _run_and_report(
             show=lambda result: pages.append(write_report(result, out).page),
         )
     if as_json:
-        _print_json(summary)
+        _print_json(summary_to_json(summary))
         return
     console.print(summary_table(summary))
-    console.print(Text(summary["advice"]["sentence"], style="bold"))
-    if summary["advice"]["note"]:
-        console.print(Text(summary["advice"]["note"], style="dim"))
+    console.print(Text(summary.advice.sentence, style="bold"))
+    if summary.advice.note:
+        console.print(Text(summary.advice.note, style="dim"))
     console.print(f"Page: {escape(str(pages[0]))}", highlight=False, soft_wrap=True)
 
 

@@ -1,5 +1,7 @@
 """Controlled studies: conditions compared over many seeds, resumable, the same bytes whatever the number of workers."""
 
+from overmix.study.analyse.record import Summary
+from overmix.study.analyse.record_json import to_json as summary_to_json
 from overmix.study.analyse.result import StudyResult, load_result, locked_result
 from overmix.study.plan.study_plan import StudyPlan, plan_study
 from overmix.study.run.executor import StudyInterrupted
@@ -16,6 +18,7 @@ __all__ = [
     "StudyPlan",
     "StudyResult",
     "StudySpec",
+    "Summary",
     "load_result",
     "locked_result",
     "parse_study",
@@ -23,5 +26,6 @@ __all__ = [
     "read_study",
     "resolved",
     "run_study",
+    "summary_to_json",
     "sweep_study",
 ]

@@ -9,7 +9,7 @@ import pytest
 from overmix.experiments.reproduce.measured import Measured
 from overmix.report import ReportFiles
 from overmix.study import parse_study
-from overmix.study.analyse.summary import CellResult
+from overmix.study.analyse.cell_result import CellResult
 from overmix.study.plan.cells import expand
 from overmix.study.run.worker import StackRunner
 

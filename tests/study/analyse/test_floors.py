@@ -68,11 +68,11 @@ def test_without_a_closed_form_the_labels_that_were_trained_on_say_it(tmp_path, 
     summary = run_study(spec, tmp_path / "run")
     curves = load_result(tmp_path / "run").curves
     own = curves.filter(curves["condition"] == "CutMix")
-    assert summary["floor"]["CutMix"] == pytest.approx(own["mix_floor"].mean())
+    assert summary.floor["CutMix"] == pytest.approx(own["mix_floor"].mean())
     assert (own["mix_loss"] > own["mix_floor"]).all()
     # The closed form is the mean of what is drawn.
     drawn = curves.filter(curves["condition"] == "Mixup")["mix_floor"]
-    assert summary["floor"]["Mixup"] == pytest.approx(drawn.mean(), abs=4 * drawn.std() / len(drawn) ** 0.5)
+    assert summary.floor["Mixup"] == pytest.approx(drawn.mean(), abs=4 * drawn.std() / len(drawn) ** 0.5)
 
 
 def test_floors_before_a_study_is_run():

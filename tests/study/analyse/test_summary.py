@@ -6,7 +6,9 @@ import polars as pl
 import pytest
 
 from overmix.study import parse_study, run_study
-from overmix.study.analyse.summary import CellResult, summarise
+from overmix.study.analyse.cell_result import CellResult
+from overmix.study.analyse.record_json import to_json
+from overmix.study.analyse.summary import summarise
 from overmix.study.plan.cells import expand
 from overmix.train import METRICS
 
@@ -187,7 +189,7 @@ def test_only_seeds_that_both_conditions_finished_are_compared():
         cell(spec, "B", 2, [0, 0, 0, 0]),
         cell(spec, "B", 3, [1, 1, 1, 1], loss=1e30),
     ]
-    summary = summarise(spec, cells, {"fingerprint": {}})
+    summary = to_json(summarise(spec, cells, {"fingerprint": {}}))
     a, b = summary["conditions"]
     assert (a["n_seeds"], a["n_diverged"], a["final_error"]) == (3, 1, pytest.approx(0.125))
     assert (b["n_seeds"], b["n_diverged"], b["final_error"]) == (3, 1, pytest.approx(0.25))
@@ -216,7 +218,7 @@ def study_of(compare, finals, *, val_errors=None, **keys):
             if val_errors:
                 one = replace(one, values=one.values | {"val_error": np.full(2, val_errors[name])})
             cells.append(one)
-    return summarise(spec, cells, {"fingerprint": {}})
+    return to_json(summarise(spec, cells, {"fingerprint": {}}))
 
 
 def test_the_switch_is_chosen_on_the_validation_split_and_code_gain_and_sentence_follow():

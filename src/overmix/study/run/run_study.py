@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from overmix.study.analyse.record import Summary
 from overmix.study.analyse.result import StudyResult, write_results
 from overmix.study.plan.cells import StackTask
 from overmix.study.plan.fingerprint import fingerprint
@@ -44,7 +44,7 @@ def run_study(
     on_start: Callable[[Outlook], None] | None = None,
     tell: Callable[[Progress], None] | None = None,
     show: Callable[[StudyResult], object] | None = None,
-) -> dict[str, Any]:
+) -> Summary:
     """Train what is missing in a run directory and write curves and summary.
 
     Args:
@@ -58,7 +58,7 @@ def run_study(
         show: called with the result while no other process may write there, to write a report of it.
 
     Returns:
-        The summary, as it stands in ``summary.json``.
+        What the study shows; :func:`overmix.study.summary_to_json` writes it as ``summary.json`` has it.
 
     Raises:
         OvermixError: for anything that the user can mend; nothing half written is left behind.
