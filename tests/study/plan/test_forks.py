@@ -60,8 +60,8 @@ def test_switched_runs_go_on_from_mixup_to_the_same_bytes(tmp_path):
         tmp_path / "separate" / "curves.parquet"
     ).read_bytes()
     # Eight runs of two batches an epoch, and 3 and 6 epochs of the switched ones are Mixup's.
-    assert separate["steps"]["trained"] == separate["steps"]["separate"] == summary["steps"]["separate"]
-    assert summary["steps"]["separate"] - summary["steps"]["trained"] == 8 * 2 * (3 + 6)
+    assert separate.steps.trained == separate.steps.separate == summary.steps.separate
+    assert summary.steps.separate - summary.steps.trained == 8 * 2 * (3 + 6)
 
 
 @pytest.mark.slow
@@ -73,7 +73,7 @@ def test_after_an_interruption_it_goes_on_to_the_same_bytes(tmp_path, stop_after
         run(spec, tmp_path / "again", stop_after)
     summary, curves = run(spec, tmp_path / "again")
     assert curves.equals(expected)
-    assert summary["steps"] == whole["steps"]
+    assert summary.steps == whole.steps
 
 
 def test_what_is_added_to_a_finished_study_is_trained_in_full(tmp_path):
@@ -81,13 +81,13 @@ def test_what_is_added_to_a_finished_study_is_trained_in_full(tmp_path):
     summary, curves = run(study(MIXUP, EARLY, LATE), tmp_path)
     _, expected = run(study(MIXUP, EARLY, LATE), tmp_path / "new")
     assert curves.equals(expected)
-    assert summary["steps"]["separate"] - summary["steps"]["trained"] == 8 * 2 * 3
+    assert summary.steps.separate - summary.steps.trained == 8 * 2 * 3
 
 
 def test_without_space_for_the_states_it_is_trained_in_full(tmp_path, monkeypatch):
     monkeypatch.setattr(worker, "FORK_BYTES", 1000)
     summary, _ = run(study(MIXUP, EARLY), tmp_path)
-    assert summary["steps"]["trained"] == summary["steps"]["separate"]
+    assert summary.steps.trained == summary.steps.separate
 
 
 def test_only_the_same_runs_share_a_beginning():
