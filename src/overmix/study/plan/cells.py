@@ -63,8 +63,9 @@ class Cell:
 
     @property
     def import_paths(self) -> list[str]:
-        """What it names by an import path: its model, its recipe, or neither."""
-        return [name for name in (self.model.name, self.recipe.name) if ":" in name]
+        """What it names by an import path, of its model, its recipe and its policy."""
+        names = (self.model.name, self.recipe.name, self.schedule.name)
+        return [name for name in names if ":" in name]
 
     @cached_property
     def shape_key(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from overmix.mix import Recipe
 from overmix.study.spec.recipes import build_recipe
-from overmix.switch import HeldOut, Policy, Schedule, make_schedule
+from overmix.switch import HeldOut, Policy, Schedule, make_schedule, schedule_name
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,11 @@ class NamedSchedule:
     """
 
     written: str | Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """What is named: ``off_at``, ``auto``, or ``module:Policy``."""
+        return schedule_name(self.written)
 
     def build(self) -> Schedule | Policy | HeldOut:
         """Return what it names.
