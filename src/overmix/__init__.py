@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from overmix import recipes as recipes
     from overmix import switch as switch
     from overmix.diagnose import diagnose_curve
+    from overmix.diagnose import sample_scores as scores
     from overmix.mix import MixedTarget, MixPlan, Recipe
     from overmix.recipes import Mixup, NoMixup
     from overmix.switch import AutoSwitch, Epochs, always, never, off_at
@@ -31,6 +32,7 @@ __all__ = [
     "never",
     "off_at",
     "recipes",
+    "scores",
 ]
 
 _ROOMS = ("diagnose", "mix", "recipes", "switch")
@@ -40,6 +42,8 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for: PyTorch takes seconds, and ``overmix --help`` needs none of it."""
     if name in _ROOMS:
         return import_module(f"overmix.{name}")
+    if name == "scores":
+        return import_module("overmix.diagnose.sample_scores")
     if name not in __all__:
         raise AttributeError(f"module 'overmix' has no attribute {name!r}")
     rooms = (import_module(f"overmix.{room}") for room in _ROOMS)
