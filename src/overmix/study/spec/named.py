@@ -10,6 +10,10 @@ from overmix.mix import Recipe
 from overmix.study.spec.recipes import build_recipe
 from overmix.switch import HeldOut, Policy, Schedule, make_schedule, schedule_name
 
+_LEFT_OUT = ("masks",)
+"""Parameters that are left out where they are None: the recipe is then the one that it was before there were such
+parameters, and its cells keep their ids. One that is added to a published recipe belongs here."""
+
 
 @dataclass(frozen=True)
 class NamedRecipe:
@@ -26,7 +30,7 @@ class NamedRecipe:
     @property
     def written(self) -> dict[str, dict[str, Any]]:
         """As a study file writes it."""
-        return {self.name: dict(self.parameters)}
+        return {self.name: {k: v for k, v in self.parameters.items() if v is not None or k not in _LEFT_OUT}}
 
     def build(self) -> Recipe:
         """Return the recipe.
