@@ -47,7 +47,7 @@ def study_rate(epochs: int, workers: int) -> float:
         begin = time.perf_counter()
         summary = run_study(spec, Path(folder) / "run")
         seconds = time.perf_counter() - begin
-    steps = sum(condition["steps"] * condition["n_seeds"] for condition in summary["conditions"])
+    steps = sum((condition.steps or 0) * condition.n_seeds for condition in summary.conditions)
     return steps / seconds
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,9 +19,8 @@ from overmix.study.data import Dataset, hold_out, load_dataset, normalization_st
 from overmix.study.models import build_model
 from overmix.study.plan.cells import Cell, StackTask
 from overmix.study.spec.plain import canonical
-from overmix.study.spec.recipes import build_recipe
-from overmix.study.spec.schema import DataSpec, ModelSpec, TrainSpec
-from overmix.switch import HeldOut, Policy, Schedule, always, make_schedule
+from overmix.study.spec.schema import DataSpec
+from overmix.switch import HeldOut, Policy, Schedule, always
 from overmix.train import (
     DecidingTraining,
     Execution,
@@ -39,16 +38,22 @@ from overmix.train import (
 Training = TypeVar("Training", bound=StackTraining)
 
 
-def pool_key(content: Mapping[str, Any]) -> str:
-    """Return the data description of a cell without what is drawn from the pool: cells that share it share the pool."""
-    drawn = ("train_size", "val_size", "balanced")
-    return canonical({key: value for key, value in content.items() if key not in drawn})
+def pool_key(data: DataSpec) -> str:
+    """Return a cell's data as JSON without what is drawn from the pool: cells that share it share the pool."""
+    return canonical(data.model_dump(exclude={"train_size", "val_size", "balanced"}))
 
 
-def open_dataset(content: Mapping[str, Any]) -> Dataset:
-    """Return the data set that a cell's content names."""
-    spec = DataSpec.model_validate(content)
-    return load_dataset(spec.name, **spec.options)
+def by_pool(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
+    """Return cells by the pool that they draw their samples from, so that one data set need be in memory at a time."""
+    pools: dict[str, list[Cell]] = {}
+    for cell in cells:
+        pools.setdefault(pool_key(cell.data), []).append(cell)
+    return pools
+
+
+def open_dataset(data: DataSpec) -> Dataset:
+    """Return the data set that a cell names."""
+    return load_dataset(data.name, **data.options)
 
 
 def replica_of(cell: Cell, dataset: Dataset) -> Replica:
@@ -57,10 +62,7 @@ def replica_of(cell: Cell, dataset: Dataset) -> Replica:
     Raises:
         ConfigError: if the data set does not have the samples asked for.
     """
-    data, train = (
-        DataSpec.model_validate(cell.content["data"]),
-        TrainSpec.model_validate(cell.content["train"]),
-    )
+    data, train = cell.data, cell.train
     streams = Streams(replica_seed=cell.seed)
     train_index, val_index = split_indices(
         dataset.y.numpy(),
@@ -71,11 +73,10 @@ def replica_of(cell: Cell, dataset: Dataset) -> Replica:
         val_rng=streams.generator("validation"),
         num_classes=dataset.num_classes,
     )
-    name, parameters = next(iter(cell.content["recipe"].items()))
-    schedule = make_schedule(cell.content["schedule"])
+    schedule = cell.schedule.build()
     return Replica(
         streams=streams,
-        recipe=build_recipe(name, **parameters),
+        recipe=cell.recipe.build(),
         schedule=always() if isinstance(schedule, Policy | HeldOut) else schedule,
         train_index=train_index,
         val_index=val_index,
@@ -87,14 +88,13 @@ def replica_of(cell: Cell, dataset: Dataset) -> Replica:
 
 def model_factory(cell: Cell, dataset: Dataset, *, allow_code: bool) -> ModelFactory:
     """Return a function that builds the cell's model, freshly initialised."""
-    spec = ModelSpec.model_validate(cell.content["model"])
     return partial(
         build_model,
-        spec.name,
+        cell.model.name,
         sample_shape=tuple(dataset.x.shape[1:]),
         num_classes=dataset.num_classes,
         allow_code=allow_code,
-        **spec.options,
+        **cell.model.options,
     )
 
 
@@ -106,7 +106,7 @@ def execution_of(cell: Cell, dataset: Dataset, device: str, *, allow_code: bool)
 
 def training_of(task: StackTask, dataset: Dataset, *, allow_code: bool) -> StackTraining:
     """Return the training of a stack, ready to start or to load a checkpoint."""
-    return training_with(make_schedule(task.cells[0].content["schedule"]), task, dataset, allow_code=allow_code)
+    return training_with(task.cells[0].schedule.build(), task, dataset, allow_code=allow_code)
 
 
 def training_with(
@@ -119,7 +119,7 @@ def training_with(
     """
     device = torch.device(task.device)
     first = task.cells[0]
-    train = TrainSpec.model_validate(first.content["train"])
+    train = first.train
     resident = ResidentData(dataset.x, dataset.y, dataset.x_test, dataset.y_test, dataset.num_classes).to(device)
 
     def stack(kind: Callable[..., Training], replicas: list[Replica], track: Sequence[str] = train.track) -> Training:

@@ -136,10 +136,10 @@ class StackRunner:
         return float(header["seconds"])
 
     def _dataset(self, task: StackTask) -> Dataset:
-        content = task.cells[0].content["data"]
-        key = pool_key(content)
+        data = task.cells[0].data
+        key = pool_key(data)
         if key not in self._datasets:
-            dataset = open_dataset(content)
+            dataset = open_dataset(data)
             # The file may have been written again since the study was checked.
             self.directory.check_data(key, data_digest(dataset))
             self._datasets = {key: dataset}
