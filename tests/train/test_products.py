@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from overmix.mix.objective import CrossEntropy
 from overmix.train import products
-from overmix.train.objective import CrossEntropy
 from overmix.train.optimizer import SGD
 from overmix.train.perceptron import perceptron, perceptron_step
 

@@ -30,6 +30,11 @@ class Space(Protocol):
         """What it asks of the training loop; nothing by default."""
         return frozenset()
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether inputs may as well be scaled after mixing as before, and lam = 1 leaves a sample what it is."""
+        return False
+
     def draw(self, rng: np.random.Generator, batch_size: int) -> Tensor | None:
         """Return the raw numbers of one batch on the CPU (a box's place, a layer), or ``None`` if there are none."""
         return None
@@ -97,6 +102,11 @@ class InputSpace(Space):
         >>> InputSpace().apply(plan, x).flatten()
         tensor([0.2500, 0.7500])
     """
+
+    @property
+    def is_linear(self) -> bool:
+        """Yes."""
+        return True
 
     def combine(self, plan: MixPlan, x: Tensor, partners: Tensor) -> Tensor:
         """Return ``lam * x + (1 - lam) * partners``; where lam is 1 it equals ``x`` exactly, if all is finite."""

@@ -16,6 +16,8 @@ from overmix.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from overmix.mix.objective import Objective
+
 IGNORE_INDEX = -100
 """The class index that counts for nothing, as in PyTorch's losses."""
 
@@ -187,6 +189,17 @@ class MixedTarget:
             tensor(0.2500)
         """
         return mixed_criterion(criterion, output, self.a, self.b, self.lam)
+
+    def under(self, objective: Objective, output: Tensor) -> Float[Tensor, ""]:
+        """Return the batch's mean of ``objective.losses(output, a, b, lam)``; targets of another form say their own.
+
+        Example:
+            >>> from overmix.mix import SquaredError
+            >>> target = MixedTarget(torch.tensor([0.0]), torch.tensor([1.0]), torch.tensor([0.25]))
+            >>> target.under(SquaredError(), torch.tensor([0.5]))
+            tensor(0.0625)
+        """
+        return objective.losses(output, self.a, self.b, self.lam).mean(-1)
 
     def soft(self, num_classes: int | None = None) -> Float[Tensor, "batch *row"]:
         """``lam * a + (1 - lam) * b`` as a dense target, with class indices turned into one-hot rows first.

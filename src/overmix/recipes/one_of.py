@@ -38,7 +38,7 @@ class OneOf(Recipe):
         for recipe in recipes:
             if not isinstance(recipe, Recipe):
                 raise ConfigError("recipes", recipe, "give recipes, as in OneOf(Mixup(), CutMix())")
-            if not recipe.is_composition:
+            if not recipe.only_mixes:
                 raise ConfigError("recipes", recipe, "leave it out: its objective is its own, and cannot be shared")
         given = _checked(probs, len(recipes))
         flat = [pair for recipe, p in zip(recipes, given, strict=True) for pair in _candidates(recipe, p)]

@@ -17,6 +17,7 @@ from overmix.mix import (
     MixedTarget,
     MixPlan,
     Need,
+    Objective,
     Per,
     RandomPairing,
     Recipe,
@@ -55,6 +56,10 @@ class CleanAndMixedTarget(MixedTarget):
             ignore_index: a side with this class index does not count.
         """
         return self._mean(lambda half, z: half.cross_entropy(z, weight, ignore_index), logits)
+
+    def under(self, objective: Objective, output: Tensor) -> Float[Tensor, ""]:
+        """Return the objective's mean on clean samples and mixtures, weighted 1 to eta."""
+        return self._mean(lambda half, out: half.under(objective, out), output)
 
     def loss(self, criterion: Callable[[Tensor, Tensor], Tensor], output: Tensor) -> Float[Tensor, ""]:
         """Return the mean of the criterion on clean samples and mixtures, weighted 1 to eta.
@@ -119,3 +124,7 @@ class RegMixup(Recipe):
         mixed = super().target(plan, y)
         lam = torch.cat([torch.ones_like(mixed.lam), mixed.lam])
         return CleanAndMixedTarget(torch.cat([y, mixed.a]), torch.cat([y, mixed.b]), lam, self.eta)
+
+    def floors(self, plan: MixPlan, y: Tensor, loss: Objective) -> Tensor:
+        """Return what no model's loss of each sample and its mixture is below, shape (B,)."""
+        return self.eta / (1 + self.eta) * loss.floors(*self.space.labels(plan, y))

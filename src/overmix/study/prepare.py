@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from overmix.errors import ConfigError
-from overmix.mix import Streams
+from overmix.mix import Streams, make_objective
 from overmix.study.cells import Cell, StackTask
 from overmix.study.data import Dataset, hold_out, load_dataset, normalization_stats, split_indices
 from overmix.study.models import build_model
@@ -33,7 +33,6 @@ from overmix.train import (
     ResidentData,
     StackTraining,
     choose_execution,
-    make_objective,
 )
 
 Training = TypeVar("Training", bound=StackTraining)

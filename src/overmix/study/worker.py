@@ -214,11 +214,12 @@ class _Watch:
 
 
 def class_counts(training: StackTraining) -> list[list[int]]:
-    """Return how many training samples of each class every replica has."""
-    y, num_classes = training.planner.y.numpy(), training.data.num_classes
-    return [
-        np.bincount(y[replica.train_index], minlength=num_classes).tolist() for replica in training.planner.replicas
-    ]
+    """Return how many training samples of each class every replica has; of none where labels are no classes."""
+    y, num_classes = training.planner.labels.classes, training.data.num_classes
+    if y is None:
+        return [[] for _ in training.planner.replicas]
+    own = [y[replica.train_index] for replica in training.planner.replicas]
+    return [np.bincount(classes[classes >= 0], minlength=num_classes).tolist() for classes in own]
 
 
 def result_tensors(result: StackResult) -> dict[str, torch.Tensor]:

@@ -1,0 +1,102 @@
+"""What recipes and objectives need of the data, and which recipes can be trained as one stack."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from overmix.errors import ConfigError
+from overmix.mix import (
+    CrossEntropy,
+    Objective,
+    PartlyLabelled,
+    Recipe,
+    SelfPairing,
+    make_objective,
+    usual_objective,
+)
+from overmix.train.plan import AT_THE_STEP, Replica
+from overmix.train.resident import ResidentData
+
+MOST_ERROR_BYTES = 1 << 30
+"""Where errors of test samples are no bits, at most so much of them is kept for each stack: 4 bytes for each look of
+each replica at each sample."""
+
+
+def check_needs(recipe: Recipe, data: ResidentData, objective: Objective | None = None) -> None:
+    """Refuse a recipe that the data do not have the labels or the side information for.
+
+    Raises:
+        ConfigError: naming the recipe, and what is missing.
+    """
+    name, needs = type(recipe).__name__, recipe.needs
+    if type(recipe).objective is not Recipe.objective:
+        raise ConfigError("recipe", name, "say its loss in mixed_loss: objective(...) is what calls it")
+    if "modalities" in needs:
+        raise ConfigError("recipe", name, "train it in a loop of your own: a study's models have one modality")
+    if "domain" in needs and data.domain is None:
+        raise ConfigError("recipe", name, "it needs the domain of each sample: give the npz an array domain")
+    if "views" in needs and data.labels != "views":
+        raise ConfigError("recipe", name, "it needs a second view of each sample: give the npz an array view")
+    if data.labels == "views" and "views" not in needs and not isinstance(recipe.pairing, SelfPairing):
+        raise ConfigError("recipe", name, "use MixCo or BiMixCo: the labels are second views, which are not mixed")
+    if "predictions" in needs and data.labels != "classes":
+        raise ConfigError("recipe", name, "it needs classes: it takes predictions for labels")
+    if not data.labelled.all() and "predictions" not in needs and not isinstance(recipe.pairing, SelfPairing):
+        raise ConfigError("recipe", name, "use ConfidentMixup: some samples have no label, and would be mixed with")
+
+
+def objective_for(data: ResidentData, objective: Objective | None = None) -> Objective:
+    """Return what is minimised on these labels, the usual if nothing is asked for.
+
+    Raises:
+        ConfigError: if the objective is for labels of another kind.
+    """
+    objective = objective or make_objective(usual_objective(data.labels))
+    if data.labels not in objective.labels:
+        usual = usual_objective(data.labels)
+        raise ConfigError("train.objective", _snake(objective), f"use {usual}: the labels are {data.labels}")
+    if data.labelled.all():
+        return objective
+    if not isinstance(objective, CrossEntropy):
+        raise ConfigError("train.objective", _snake(objective), "use cross_entropy: some samples have no label")
+    return PartlyLabelled()
+
+
+def _snake(objective: Objective) -> str:
+    return re.sub(r"(?<!^)([A-Z])", r"_\1", type(objective).__name__).lower()
+
+
+def labelled_index(replicas: Sequence[Replica], data: ResidentData) -> Tensor:
+    """Return each replica's training samples that have a label, shape (R, n)."""
+    known = data.labelled.cpu().numpy()
+    index = [replica.train_index[known[replica.train_index]] for replica in replicas]
+    if len({len(own) for own in index}) != 1 or not len(index[0]):
+        raise ConfigError("replicas", len(index), "give all replicas of a stack equally many labelled samples, >= 1")
+    return torch.as_tensor(np.stack(index), device=data.y.device)
+
+
+def error_type(data: ResidentData, looks: int, n_replicas: int) -> torch.dtype:
+    """Return what the error of a test sample is kept as: one bit if it is right or wrong, else a float."""
+    if data.labels == "classes":
+        return torch.bool
+    size = 4 * looks * n_replicas * len(data.y_test)
+    if size > MOST_ERROR_BYTES:
+        raise ConfigError(
+            "data.test_size",
+            len(data.y_test),
+            f"test on fewer samples: their errors would take {size >> 20} MiB, and at most "
+            f"{MOST_ERROR_BYTES >> 20} MiB are kept",
+        )
+    return torch.float32
+
+
+def share_a_step(one: Recipe, other: Recipe) -> bool:
+    """Return whether two recipes can be one stack's."""
+    if all(recipe.only_mixes and not recipe.needs & AT_THE_STEP for recipe in (one, other)):
+        return one.space == other.space
+    return type(one) is type(other) and vars(one) == vars(other)
