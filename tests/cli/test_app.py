@@ -32,7 +32,7 @@ def test_version(overmix):
         ("plan", ["overmix plan study.yaml", "overmix plan study.yaml --json"]),
         ("report", ["overmix report runs/study"]),
         ("recipes", ["overmix recipes", "overmix recipes --json"]),
-        ("census", ["overmix census --recipes Mixup,CMixup", "overmix census --docs"]),
+        ("census", ["overmix census --recipes Mixup,CMixup", "overmix census --scale smoke --json"]),
     ],
 )
 def test_help_shows_examples_on_lines_of_their_own(overmix, command, examples):

@@ -1,8 +1,11 @@
 import json
 
+import pytest
+
 TABLE = ("runs", "steps", "FLOPs", "memory", "disk", "time")
 
 
+@pytest.mark.slow
 def test_a_plan_is_a_table_or_json_and_writes_nothing(overmix, study_file, tmp_path):
     path = study_file()
     before = sorted(tmp_path.rglob("*"))

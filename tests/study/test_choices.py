@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from overmix.diagnose.interval import t_interval
 from overmix.study import parse_study, run_study, sweep_study
 from overmix.study.choices import policy_choices
-from overmix.study.interval import t_interval
 from overmix.study.summary import CellResult
 from overmix.train import METRICS
 
@@ -120,6 +120,7 @@ def test_two_switches_are_no_search_and_erm_is_not_one_of_them():
     assert "no Mixup" not in rows(search(grid=(15, 63, 127)))
 
 
+@pytest.mark.slow
 def test_a_search_that_was_trained_has_them(tmp_path, in_process):
     study = {
         "data": {"name": "digits", "train_size": 64, "val_size": 32},

@@ -63,6 +63,7 @@ def test_switched_runs_go_on_from_mixup_to_the_same_bytes(tmp_path):
     assert summary["steps"]["separate"] - summary["steps"]["trained"] == 8 * 2 * (3 + 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_after", [5, 11, 17, 28])
 def test_after_an_interruption_it_goes_on_to_the_same_bytes(tmp_path, stop_after):
     spec = study(MIXUP, EARLY, LATE)

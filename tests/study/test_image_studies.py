@@ -48,6 +48,7 @@ def write(name, folder):
 PAPER = {"cifar10": ("resnet18", 10), "cifar100": ("resnet34", 100), "svhn": ("vgg16", 10)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.3, 0.1])
 @pytest.mark.parametrize("name", PAPER)
 def test_the_first_steps_of_the_papers_settings_on_files_of_the_true_form(tmp_path, name, share):

@@ -34,6 +34,7 @@ COMPARE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [{"hidden": [8]}, {"name": "convnet", "width": 2}], ids=["stacked", "looped"])
 @pytest.mark.parametrize("compare", COMPARE.values(), ids=COMPARE)
 def test_counts_are_those_of_the_study_that_is_then_run(tiny, tmp_path, compare, model):

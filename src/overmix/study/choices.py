@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from overmix._typing import Float
-from overmix.study.interval import t_interval
+from overmix.diagnose.interval import t_interval
 from overmix.switch import Fit, Observation, Policy
 from overmix.switch.policies.baselines import CleanError, CleanMargin, Fixed, Minimum, NearFloor, Patience, Turned
 from overmix.switch.policy import Split
@@ -124,11 +124,12 @@ def _judged(row: Mapping[str, Any], best: Mapping[int, float]) -> dict[str, Any]
     """Return a row with means in the place of the errors: of the error, and of what it is behind the best switch."""
     ends = np.array(list(row["errors"].values()))
     behind = np.array([end - best[seed] for seed, end in row["errors"].items()])
+    ci = t_interval(behind)
     return {
         **{key: value for key, value in row.items() if key != "errors"},
         "error": float(ends.mean()) if len(ends) else None,
         "regret": float(behind.mean()) if len(ends) else None,
-        "regret_ci": t_interval(behind),
+        "regret_ci": None if ci is None else list(ci),
     }
 
 

@@ -20,9 +20,9 @@ from overmix.diagnose import (
     holm,
     paired_difference,
 )
+from overmix.diagnose.interval import t_interval
 from overmix.study.choices import policy_choices
 from overmix.study.floors import condition_floor
-from overmix.study.interval import t_interval
 from overmix.study.plain import canonical, digest
 from overmix.study.roles import roles_of, switch_epoch_of
 from overmix.study.spec import ConditionSpec, StudySpec, TrainSpec
@@ -232,8 +232,14 @@ def _lowest_loss(alive: Sequence[CellResult]) -> dict[str, Any] | None:
         "epochs": [int(cell.epochs[i]) for cell, i in zip(alive, at, strict=True)],
         "loss": float(loss.mean()),
         "error": float(error.mean()),
-        "error_ci": t_interval(error),
+        "error_ci": _ci(error),
     }
+
+
+def _ci(values: np.ndarray) -> list[float] | None:
+    """Return Student's interval of the mean over seeds, as JSON holds it."""
+    ci = t_interval(values)
+    return None if ci is None else list(ci)
 
 
 def _diagnose(alive: Sequence[CellResult]) -> Diagnosis | None:
@@ -245,11 +251,11 @@ def _diagnosis_row(diagnosis: Diagnosis | None) -> dict[str, Any]:
             "depth", "depth_ci", "delta", "method")  # fmt: skip
     if diagnosis is None:
         return dict.fromkeys(keys) | {"verdict": "undecided", "advice": "Every run diverged: lower the learning rate."}
-    plain = diagnosis.to_dict(single_run="null")
-    for name in ("final", "lowest"):
-        ci = plain[f"{name}_ci"]
+    plain = diagnosis.to_dict()
+    for name, key in (("final_error", "final"), ("lowest_error", "best")):
+        ci = plain[f"{key}_ci"]
         # A symmetric interval of a small error rate may reach below 0, where no error rate can be.
-        plain[f"{name}_error"], plain[f"{name}_error_ci"] = plain[name], ci and [max(0.0, ci[0]), min(1.0, ci[1])]
+        plain[name], plain[f"{name}_ci"] = plain[key], ci and [max(0.0, ci[0]), min(1.0, ci[1])]
     return {key: plain[key] for key in (*keys, "verdict", "advice")}
 
 
@@ -258,7 +264,7 @@ def _final_scores(alive: Sequence[CellResult]) -> dict[str, Any]:
     for name in ("cross_entropy", "brier", "ece"):
         values = np.array([cell.values[f"test_{name}"][-1] for cell in alive])
         out[f"final_{name}"] = float(values.mean()) if len(values) else None
-        out[f"final_{name}_ci"] = t_interval(values)
+        out[f"final_{name}_ci"] = _ci(values)
     return out
 
 

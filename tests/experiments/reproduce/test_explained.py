@@ -74,6 +74,7 @@ def test_only_studies_have_pages_of_their_own():
     assert 'href="digits-convnet/report.html"' in page_of(study)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 def test_committed_results_can_be_shown(path):
     result = json.loads(path.read_text(encoding="utf-8"))

@@ -23,7 +23,7 @@ from overmix.study.worker import set_up_process
 
 SEEDS: dict[Scale, int] = {"smoke": 2, "laptop": 12}
 
-FOLDERS: dict[Scale, Path] = {"smoke": Path("runs/census-smoke"), "laptop": Path("results/census")}
+FOLDERS: dict[Scale, Path] = {"smoke": Path("runs/census-smoke"), "laptop": Path("runs/census")}
 
 
 def choose(recipes: Sequence[str] | None) -> list[Row]:

@@ -35,6 +35,9 @@ SCHEMA_VERSION = 1
 RULES_VERSION = 2
 """Raised when a rule changes: what was measured without a run directory is then measured again."""
 
+NOT_ASKED_FOR = "not asked for"
+"""Why a setting is missing that the user left out."""
+
 MOST_LINES = 6
 FRAME = 1.6
 """A picture of errors begins at the first epoch below this many times the lowest error of the worst condition."""
@@ -96,7 +99,7 @@ def run_experiment(
     done, missing = [], []
     for setting in chosen.at(scale):
         if setting.key not in wanted:
-            missing.append({"key": setting.key, "reason": "not asked for"})
+            missing.append({"key": setting.key, "reason": NOT_ASKED_FOR})
             continue
         say(f"{name}: {setting.key}")
         folder = out / setting.key

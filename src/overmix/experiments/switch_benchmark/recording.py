@@ -32,7 +32,3 @@ def record_all(
         for number, job in enumerate(as_completed(jobs), 1):
             job.result()
             tell(f"{number}/{len(missing)} {jobs[job].name}")
-
-
-if __name__ == "__main__":
-    record_all(Path("results/switch_benchmark"))

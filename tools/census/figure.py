@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from overmix.experiments.census.cells import Found, is_share, last
+from overmix.experiments.census.cells import RowSummary, is_share, last
 from overmix.report.charts.frame import entry, focus, log_ticks
 from overmix.report.figures import to_png, to_svg
 from overmix.report.look import LIGHT, chart_config
+from tools.png import packed
 
 COLUMNS, WIDTH, HEIGHT = 4, 200, 120
 LEGEND = [
@@ -22,31 +21,12 @@ LEGEND = [
 GREY, ORANGE, BLUE, GREEN = LIGHT.series[:4]
 
 
-def picture(rows: Sequence[Found]) -> bytes:
+def picture(rows: Sequence[RowSummary]) -> bytes:
     """Return the picture as PNG."""
     return packed(to_png(to_svg(chart(rows)), scale=1.2))
 
 
-def packed(png: bytes) -> bytes:
-    """Return the same picture, compressed as far as zlib can: about half of what the renderer takes."""
-    head, chunks, pixels = png[:8], [], b""
-    at = len(head)
-    while at < len(png):
-        (size,) = struct.unpack(">I", png[at : at + 4])
-        kind, content = png[at + 4 : at + 8], png[at + 8 : at + 8 + size]
-        if kind == b"IDAT":
-            pixels += content
-        else:
-            chunks.append((kind, content))
-        at += size + 12  # length, kind and checksum
-    chunks.insert(-1, (b"IDAT", zlib.compress(zlib.decompress(pixels), 9)))
-    return head + b"".join(
-        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        for kind, content in chunks
-    )
-
-
-def chart(rows: Sequence[Found]) -> dict[str, Any]:
+def chart(rows: Sequence[RowSummary]) -> dict[str, Any]:
     """Return the Vega-Lite specification of the picture."""
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
@@ -62,7 +42,7 @@ def chart(rows: Sequence[Found]) -> dict[str, Any]:
     }
 
 
-def frame(row: Found) -> dict[str, Any]:
+def frame(row: RowSummary) -> dict[str, Any]:
     """Return one frame: both curves with their bands, what every switch ends with, and AutoSwitch."""
     unit = 100.0 if is_share(row) else 1.0
     curves = {name: _lines(row, name, unit) for name in ("erm", "on")}
@@ -89,8 +69,8 @@ def frame(row: Found) -> dict[str, Any]:
             "labelExpr": f"format(datum.value, '.2~f') + '{' %' if unit > 1 else ''}'",
         },
     }
-    found, xy = row["diagnosis"]["on"], {"x": x, "y": y}
-    turns = [{"epoch": found["turning_epoch"]}] if found["verdict"] == "u-shaped" else []
+    diagnosis, xy = row["diagnosis"]["on"], {"x": x, "y": y}
+    turns = [{"epoch": diagnosis["turning_epoch"]}] if diagnosis["verdict"] == "u-shaped" else []
     marks = [
         *(_band(curves[name], color, xy) for name, color in (("erm", GREY), ("on", ORANGE))),
         _mark({"type": "rule", "strokeDash": [2, 3], "color": ORANGE}, turns, {"x": x}),
@@ -99,7 +79,7 @@ def frame(row: Found) -> dict[str, Any]:
         _mark({**POINT, "color": BLUE, "size": 34}, switches, xy),
         _mark({**POINT, "shape": "diamond", "color": GREEN, "size": 80}, decided, xy),
     ]
-    title = {"text": row["name"], "subtitle": found["verdict"], "fontSize": 12, "subtitleFontSize": 11, "offset": 6}
+    title = {"text": row["name"], "subtitle": diagnosis["verdict"], "fontSize": 12, "subtitleFontSize": 11, "offset": 6}
     return {
         "title": title,
         "width": WIDTH,
@@ -112,7 +92,7 @@ POINT = {"type": "point", "filled": True, "opacity": 1}
 Line = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-def _lines(row: Found, name: str, unit: float) -> Line:
+def _lines(row: RowSummary, name: str, unit: float) -> Line:
     """Return epoch, mean and band, up to the look at which some seed of either curve had diverged."""
     curves = row["curves"]
     alive = [all(curve["mean"][i] is not None for curve in curves.values()) for i in range(len(row["looks"]))]
@@ -129,13 +109,13 @@ def _dots(line: Line) -> list[dict[str, float]]:
     return [{"epoch": float(epoch), "value": float(mean)} for epoch, mean in zip(*line[:2], strict=True)]
 
 
-def _switches(row: Found, unit: float) -> list[dict[str, float]]:
+def _switches(row: RowSummary, unit: float) -> list[dict[str, float]]:
     """Return what every switch ended with; never on has no place on a logarithmic axis."""
     ends = [(epoch, row["final"][f"off@{epoch}"]["mean"]) for epoch in row["grid"] if epoch]
     return [{"epoch": float(epoch), "value": unit * mean} for epoch, mean in ends if mean is not None]
 
 
-def _auto(row: Found, unit: float) -> list[dict[str, float]]:
+def _auto(row: RowSummary, unit: float) -> list[dict[str, float]]:
     """Return what AutoSwitch ended with, at its median epoch."""
     mean, epoch = row["final"]["auto"]["mean"], float(np.median(row["auto"]["switch_at"]))
     return [] if mean is None else [{"epoch": max(1.0, epoch), "value": unit * mean}]

@@ -1,26 +1,26 @@
-"""Puts the demo's picture and numbers into README and docs.
+"""The demo's picture and numbers in README and docs.
 
     overmix demo
-    python -m overmix.experiments.readme overmix-demo
+    python -m tools demo --keep overmix-demo
 
-``results/demo.json`` keeps the summary that the numbers come from; a test holds the README against it.
+``results/demo.json`` keeps the summary that the numbers come from.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from overmix.experiments.marked import write_part
 from overmix.report import readme_figure
 from overmix.report.numbers import percent, points_range
 from overmix.study import load_result
-from overmix.study.files import write_bytes, write_json
+from overmix.study.files import read_json, write_bytes, write_json
+from tools.generated import Generated, Texts
+from tools.marked import Part
 
-BEGIN = "<!-- demo numbers: begin (python -m overmix.experiments.readme) -->"
-END = "<!-- demo numbers: end -->"
+RESULT, PAGE, FIGURE = Path("results/demo.json"), Path("README.md"), Path("docs/demo.png")
+PART = Part("demo numbers", "demo")
 
 
 def numbers(summary: Mapping[str, Any]) -> str:
@@ -49,18 +49,20 @@ def _interval(ci: Sequence[float] | None) -> str:
     return "" if ci is None else f"[{points_range(ci[0], ci[1], digits=1)}]"
 
 
-def main() -> None:
-    """Write README.md, docs/demo.png and results/demo.json in the current checkout."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("directory", type=Path, help="run directory of the demo")
-    result = load_result(parser.parse_args().directory)
+def texts(root: Path) -> Texts:
+    """Return the README."""
+    text = (root / PAGE).read_text(encoding="utf-8")
+    return {PAGE: PART.within(text, numbers(read_json(root / RESULT)))}
+
+
+def keep(run: Path, root: Path) -> None:
+    """Take the summary of a run directory of the demo, and draw its picture."""
+    result = load_result(run)
     # Timings are this machine's and this moment's; they are no result.
     summary = {key: value for key, value in result.summary.items() if key != "elapsed_seconds"}
     summary["conditions"] = [{k: v for k, v in row.items() if k != "seconds"} for row in summary["conditions"]]
-    write_json(Path("results/demo.json"), summary)
-    write_bytes(Path("docs/demo.png"), readme_figure(result))
-    write_part(Path("README.md"), BEGIN, END, numbers(summary))
+    write_json(root / RESULT, summary)
+    write_bytes(root / FIGURE, readme_figure(result))
 
 
-if __name__ == "__main__":
-    main()
+DEMO = Generated("demo", texts, keep=keep)

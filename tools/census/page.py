@@ -1,79 +1,48 @@
-"""Write the census into the documentation: its page, its picture, and a section on the card of each method."""
+"""The census in the documentation, from one file for each row.
+
+overmix census --out results/census      # runs what is missing there
+python -m tools census --pictures
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from overmix.errors import ConfigError, DataError, OvermixError
-from overmix.experiments.census.cards import with_section
-from overmix.experiments.census.cells import (
-    CELLS,
-    Found,
-    calibration,
-    depth,
-    difference,
-    final,
-    last,
-    markdown,
-    turning,
-)
-from overmix.experiments.census.figure import picture
-from overmix.experiments.census.findings import cost_of_it, findings, mindeye
+from overmix.errors import DataError
+from overmix.experiments.census.cells import RowSummary, final, last
 from overmix.experiments.census.rows import ROWS
 from overmix.mix import Recipe
 from overmix.report.numbers import NONE
-from overmix.study.files import read_json, write_bytes
+from overmix.study.files import read_json
+from tools.census.cards import with_section
+from tools.census.cells import CELLS, calibration, depth, difference, markdown, turning
+from tools.census.figure import picture
+from tools.census.findings import cost_of_it, findings, mindeye
+from tools.generated import Generated, Pictures, Texts
 
-PAGE, FIGURE, CARDS = Path("docs/census.md"), Path("docs/census.png"), Path("docs/recipes")
-
-
-def check_checkout(scale: str) -> None:
-    """Refuse to write documentation where there is none, or from numbers that say nothing.
-
-    Raises:
-        ConfigError: in both cases, before any work.
-    """
-    if scale != "laptop":
-        raise ConfigError("--docs", scale, "write the documentation from --scale laptop")
-    if not CARDS.is_dir():
-        raise ConfigError("--docs", str(Path.cwd()), f"run it in a checkout of overmix, which has {CARDS}")
+RESULTS, PAGE, FIGURE, CARDS = (
+    Path("results/census"),
+    Path("docs/census.md"),
+    Path("docs/census.png"),
+    Path("docs/recipes"),
+)
 
 
-def write_page(folder: Path) -> None:
-    """Write ``docs/census.md``, ``docs/census.png`` and the cards of the current checkout.
-
-    Args:
-        folder: where the rows are.
-
-    Raises:
-        OvermixError: if there is no row, or a card lacks the markers.
-    """
-    rows, missing = read_rows(folder)
-    if not rows:
-        raise OvermixError(f"{folder} has no row of the census as it is now: run overmix census")
-    write_bytes(FIGURE, picture(rows))
-    write_bytes(PAGE, page(rows, missing).encode())
-    for name in sorted({row["recipe"] for row in rows}):
-        card = CARDS / f"{name.lower()}.md"
-        own = [row for row in rows if row["recipe"] == name]
-        write_bytes(card, with_section(card.read_text(encoding="utf-8"), own).encode())
-
-
-def read_rows(folder: Path) -> tuple[list[Found], list[str]]:
+def read_rows(folder: Path) -> tuple[list[RowSummary], list[str]]:
     """Return the rows that were run as they are now, and the names of the others."""
     rows, missing = [], []
     for row in ROWS:
         path = folder / f"{row.name}.json"
-        found = read_json(path) if path.exists() else {}
-        if found.get("digest") == row.digest():
-            rows.append(found)
+        summary = read_json(path) if path.exists() else {}
+        if summary.get("digest") == row.digest():
+            rows.append(summary)
         else:
             missing.append(row.name)
     return rows, missing
 
 
-def page(rows: Sequence[Found], missing: Sequence[str]) -> str:
+def page(rows: Sequence[RowSummary], missing: Sequence[str]) -> str:
     """Return the page as Markdown."""
     if not rows:
         raise DataError(f"none of {', '.join(missing)} is measured as it is now: run overmix census first")
@@ -82,7 +51,7 @@ def page(rows: Sequence[Found], missing: Sequence[str]) -> str:
     absent = ["", f"**Not measured yet:** {', '.join(missing)}."] if missing else []
     return "\n".join(
         [
-            "<!-- written by: overmix census --docs -->",
+            "<!-- written by: python -m tools census -->",
             "",
             "# Which methods over-train",
             "",
@@ -158,7 +127,7 @@ _NOT = (
 )
 
 
-def _other(row: Found) -> list[str]:
+def _other(row: RowSummary) -> list[str]:
     conditions = (row["erm"], f"off@{last(row)}", f"off@{row['best']}", "auto")
     return [
         row["name"],
@@ -169,15 +138,15 @@ def _other(row: Found) -> list[str]:
     ]
 
 
-def _controls(row: Found) -> list[str]:
-    return [found["b"] for found in row["comparisons"] if found["a"] == "on" and found["b"] != "erm"]
+def _controls(row: RowSummary) -> list[str]:
+    return [pair["b"] for pair in row["comparisons"] if pair["a"] == "on" and pair["b"] != "erm"]
 
 
-def _control(row: Found, name: str) -> list[str]:
+def _control(row: RowSummary, name: str) -> list[str]:
     return [row["name"], name, final(row, name), difference(row, "on", name), difference(row, "best", name)]
 
 
-def _tasks(rows: Sequence[Found]) -> list[list[str]]:
+def _tasks(rows: Sequence[RowSummary]) -> list[list[str]]:
     """Return the tasks, each with the rows that are measured on it."""
     on_task: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
@@ -203,4 +172,24 @@ def _further(recipe: Recipe) -> str:
     return ", ".join(f"{name} {value}" for name, value in sorted(said.items())) or NONE
 
 
-__all__ = ["CELLS", "check_checkout", "page", "write_page"]
+def texts(root: Path) -> Texts:
+    """Return ``docs/census.md`` and the method cards.
+
+    Raises:
+        OvermixError: if there is no row, or a card lacks the markers.
+    """
+    rows, missing = read_rows(root / RESULTS)
+    written = {PAGE: page(rows, missing)}
+    for name in sorted({row["recipe"] for row in rows}):
+        card = CARDS / f"{name.lower()}.md"
+        of_recipe = [row for row in rows if row["recipe"] == name]
+        written[card] = with_section((root / card).read_text(encoding="utf-8"), of_recipe)
+    return written
+
+
+def pictures(root: Path) -> Pictures:
+    """Return the picture of all rows."""
+    return {FIGURE: picture(read_rows(root / RESULTS)[0])}
+
+
+CENSUS = Generated("census", texts, pictures)

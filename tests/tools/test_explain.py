@@ -2,20 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from overmix.errors import OvermixError
-from overmix.experiments.explain_page import SHOWN, read_results, with_blocks
+from tools.explain import SHOWN, read_results
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def results():
-    return read_results(ROOT / "results" / "explain", ROOT / "results" / "random_features.json")
-
-
-def test_the_page_shows_the_numbers_of_the_committed_results(results):
-    text = (ROOT / "docs" / "explain.md").read_text(encoding="utf-8")
-    assert with_blocks(text, results) == text
+    return read_results(ROOT)
 
 
 def test_every_figure_of_the_page_is_there():
@@ -48,8 +42,3 @@ def test_the_closed_form_agrees_and_is_faster_in_the_committed_benchmark(results
     assert min(toy["times_faster"].values()) > 10
     assert (large["features"], large["samples"]) == (4000, 20_000)
     assert large["peak_memory_mib"] < 8192
-
-
-def test_a_document_without_markers_is_refused(results):
-    with pytest.raises(OvermixError, match="markers"):
-        with_blocks("no markers here", results)

@@ -1,4 +1,8 @@
-"""Writes ``docs/reproduction.md`` and its pictures from the committed results."""
+"""``docs/reproduction.md`` and its pictures, from the kept results of the experiments.
+
+overmix reproduce over-training
+python -m tools reproduction --pictures --keep runs/reproduce/over-training-laptop
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from overmix.experiments.reproduce.catalogue import EXPERIMENTS
 from overmix.experiments.reproduce.chart import picture_chart
 from overmix.experiments.reproduce.check import Check, judge
 from overmix.experiments.reproduce.claims import CLAIMS, Claim, claim_of
+from overmix.experiments.reproduce.run import NOT_ASKED_FOR
 from overmix.experiments.reproduce.words import (
     CONDITION_COLUMNS,
     LOWEST_LOSS,
@@ -26,7 +31,8 @@ from overmix.experiments.reproduce.words import (
 )
 from overmix.report.explain import still
 from overmix.report.figures import to_png
-from overmix.study.files import read_json, write_bytes
+from overmix.study.files import read_json, write_json
+from tools.generated import Generated, Pictures, Texts
 
 RESULTS, PAGE, FIGURES = Path("results/reproduce"), Path("docs/reproduction.md"), Path("docs/reproduction")
 
@@ -50,8 +56,8 @@ Every experiment of *Over-training with Mixup May Hurt Generalization* (Liu, Wan
 its folder: claims with their verdicts and numbers, and the charts; each study has a page of its own below. After an
 interruption the same command goes on: what was trained and measured is kept.
 
-The page that you read is written by `overmix reproduce --docs` from the result files in `results/reproduce`, which
-`--scale laptop --keep` leaves there.
+The page that you read is written by `python -m tools reproduction` in a checkout, from the result files in
+`results/reproduce`.
 
 **What is compared.** No number of the paper is quoted here: we know its abstract and public reviews, not its tables.
 Claims are in our words, and each says where it comes from: *abstract*; *second-hand* (a public review or summary);
@@ -74,17 +80,25 @@ samples.
 """
 
 
-def load_results(folder: Path = RESULTS) -> dict[str, dict[str, Any]]:
-    """Return the committed results by experiment, in the catalogue's order, their claims judged anew."""
-    found = {}
-    for entry in EXPERIMENTS:
-        path = folder / f"{entry.name}.json"
-        if path.exists():
-            result: dict[str, Any] = read_json(path)
-            if result["scale"] != "laptop":
-                raise DataError(f"{path}: it is of {result['scale']} scale: run --scale laptop --keep again")
-            found[entry.name] = result | {"verdicts": judge(result["settings"])}
-    return found
+def load_results(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the kept results by experiment, in the catalogue's order, their claims judged anew."""
+    kept = {entry.name: folder / f"{entry.name}.json" for entry in EXPERIMENTS}
+    results = {name: _whole(path) for name, path in kept.items() if path.exists()}
+    return {name: result | {"verdicts": judge(result["settings"])} for name, result in results.items()}
+
+
+def _whole(path: Path) -> dict[str, Any]:
+    """Return a result that the documentation may be made of.
+
+    Raises:
+        DataError: for another scale, or a part of an experiment.
+    """
+    result: dict[str, Any] = read_json(path)
+    left_out = [setting["key"] for setting in result["missing"] if setting["reason"] == NOT_ASKED_FOR]
+    if result["scale"] != "laptop" or left_out:
+        is_what = f"without {', '.join(left_out)}" if left_out else f"of {result['scale']} scale"
+        raise DataError(f"{path}: it is {is_what}: run overmix reproduce {result['name']} --scale laptop")
+    return result
 
 
 def page(results: Mapping[str, Mapping[str, Any]]) -> str:
@@ -110,23 +124,34 @@ def page(results: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def write_page(folder: Path = RESULTS) -> None:
-    """Write the page and its pictures in the current checkout."""
-    results = load_results(folder)
-    FIGURES.mkdir(parents=True, exist_ok=True)
+def texts(root: Path) -> Texts:
+    """Return the page."""
+    return {PAGE: page(load_results(root / RESULTS))}
+
+
+def pictures(root: Path) -> Pictures:
+    """Return the pictures of the page."""
+    results, drawn = load_results(root / RESULTS), {}
     for name, key, picture in PICTURES:
         content = _picture(results, name, key, picture)
         if content:
             chart = picture_chart(name, _setting(results[name], key), content)
-            write_bytes(FIGURES / f"{name}-{key}-{picture}.png", to_png(still(chart), scale=1.5))
-    write_bytes(PAGE, page(results).encode())
+            drawn[FIGURES / f"{name}-{key}-{picture}.png"] = to_png(still(chart), scale=1.5)
+    return drawn
+
+
+def keep(run: Path, root: Path) -> None:
+    """Take the result of an experiment's folder."""
+    result = _whole(run / "result.json")
+    (root / RESULTS).mkdir(parents=True, exist_ok=True)
+    write_json(root / RESULTS / f"{result['name']}.json", result)
 
 
 def _overview(results: Mapping[str, Mapping[str, Any]]) -> str:
     lines = ["| claim | from | verdict by setting |", "|---|---|---|"]
     for claim in CLAIMS:
-        found = [row for row in results.get(claim.experiment, {}).get("verdicts", []) if row["claim"] == claim.key]
-        said = "; ".join(f"{_SIGNS[row['verdict']]} {row['verdict']} ({row['setting']})" for row in found)
+        verdicts = [row for row in results.get(claim.experiment, {}).get("verdicts", []) if row["claim"] == claim.key]
+        said = "; ".join(f"{_SIGNS[row['verdict']]} {row['verdict']} ({row['setting']})" for row in verdicts)
         lines.append(f"| {claim.text} | {claim.provenance} | {said or '– out of reach here'} |")
     return "\n".join(lines)
 
@@ -204,5 +229,8 @@ def _setting(result: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 def _picture(results: Mapping[str, Mapping[str, Any]], name: str, key: str, picture: str) -> dict[str, Any] | None:
     settings = results.get(name, {}).get("settings", [])
-    found = [p for setting in settings if setting["key"] == key for p in setting["pictures"] if p["name"] == picture]
-    return found[0] if found else None
+    drawn = [p for setting in settings if setting["key"] == key for p in setting["pictures"] if p["name"] == picture]
+    return drawn[0] if drawn else None
+
+
+REPRODUCTION = Generated("reproduction", texts, pictures, keep)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from overmix.diagnose.practical import practical_size
 from overmix.experiments.switch_benchmark.cells import CELLS
-from overmix.experiments.switch_benchmark.evaluate import POLICIES, margin
-from overmix.experiments.switch_benchmark.names import OURS, SPLITS
+from overmix.experiments.switch_benchmark.evaluate import POLICIES
 from overmix.report.numbers import percent, points, points_range
 from overmix.switch import AutoSwitch, HeldOut
 from overmix.switch.policies.baselines import Fixed
+from tools.switch_benchmark.names import OURS, SPLITS
 
 Row = Mapping[str, Any]
 
@@ -112,9 +113,8 @@ def _worst_split(result: Row) -> str:
 def _against_erm(result: Row) -> str:
     rows, own = _of(result, OURS[0]), _trainings(result, OURS[0])
     significant = sum(row["worse_than_erm"] for row in rows.values())
-    above = sorted(
-        (row for row in own if row["over_erm"] > margin(row["error"] - row["over_erm"])), key=lambda r: -r["over_erm"]
-    )
+    above = [row for row in own if row["over_erm"] > practical_size(row["error"] - row["over_erm"])]
+    above.sort(key=lambda row: -row["over_erm"])
     said = (
         f"**Against ERM**: worse by more than the margin, with significance, in {significant} of {len(own)} trainings; "
         f"in mean it ends above ERM by more than the margin in {len(above)}"

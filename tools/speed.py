@@ -1,22 +1,22 @@
-"""Writes the measured speeds into the documentation.
+"""The measured speeds in the documentation.
 
 python benchmarks/study_speed.py --out results/study_speed.json
 python benchmarks/mix_speed.py --out results/mix_speed.json
-python -m overmix.experiments.speed
+python -m tools speed
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from overmix.experiments.marked import write_part
+from overmix.study.files import read_json
+from tools.generated import Generated, Texts
+from tools.marked import Part
 
 RESULTS, PAGE = Path("results"), Path("docs/speed.md")
-BEGIN = "<!-- speed: begin (python -m overmix.experiments.speed) -->"
-END = "<!-- speed: end -->"
+PART = Part("speed", "speed")
 
 
 def tables(study: Mapping[str, Any], mix: Mapping[str, Any]) -> str:
@@ -48,11 +48,10 @@ def _versions(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items() if version)
 
 
-def main() -> None:
-    """Write docs/speed.md in the current checkout."""
-    study, mix = (json.loads((RESULTS / f"{name}.json").read_text()) for name in ("study_speed", "mix_speed"))
-    write_part(PAGE, BEGIN, END, tables(study, mix))
+def texts(root: Path) -> Texts:
+    """Return ``docs/speed.md``."""
+    study, mix = (read_json(root / RESULTS / f"{name}.json") for name in ("study_speed", "mix_speed"))
+    return {PAGE: PART.within((root / PAGE).read_text(encoding="utf-8"), tables(study, mix))}
 
 
-if __name__ == "__main__":
-    main()
+SPEED = Generated("speed", texts)

@@ -7,15 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from overmix.diagnose import holm
-from overmix.experiments.census.cells import Found, at_epoch, best_switch, compared, final, gain, last, markdown
+from overmix.experiments.census.cells import RowSummary, final, last
 from overmix.report.numbers import decimal, duration
+from tools.census.cells import at_epoch, best_switch, compared, gain, markdown
 
 LEVEL = 0.05
 MINDEYE = ("MixCo", "BiMixCo", "GroupedMixCo", "M3Co")
 """Recipes whose authors switch them off after a third, or inherit it from those who do."""
 
 
-def findings(rows: Sequence[Found]) -> list[str]:
+def findings(rows: Sequence[RowSummary]) -> list[str]:
     """Return the verdicts and what helps, as a list in Markdown."""
     total, turned = len(rows), _with_verdict(rows, "u-shaped")
     both = [row for row in turned if row["diagnosis"]["erm"]["verdict"] == "u-shaped"]
@@ -38,7 +39,7 @@ def findings(rows: Sequence[Found]) -> list[str]:
     ]
 
 
-def mindeye(rows: Sequence[Found]) -> list[str]:
+def mindeye(rows: Sequence[RowSummary]) -> list[str]:
     """Return what the contrastive rows say of switching off after one third."""
     own = [row for row in rows if row["recipe"] in MINDEYE]
     if not own:
@@ -54,7 +55,7 @@ def mindeye(rows: Sequence[Found]) -> list[str]:
     ]
 
 
-def _third(row: Found) -> list[str]:
+def _third(row: RowSummary) -> list[str]:
     conditions = (f"off@{last(row)}", f"off@{row['third']}", "off@0", row["erm"])
     return [
         row["name"],
@@ -65,7 +66,7 @@ def _third(row: Found) -> list[str]:
     ]
 
 
-def _answer(rows: Sequence[Found], own: Sequence[Found]) -> str:
+def _answer(rows: Sequence[RowSummary], own: Sequence[RowSummary]) -> str:
     helps, harms = (
         {row["name"]: found[row["name"]] for row in own if row["name"] in found}
         for found in _told_apart(rows, "third", "on")
@@ -86,11 +87,11 @@ def _answer(rows: Sequence[Found], own: Sequence[Found]) -> str:
     )
 
 
-def _is_deeper(one: Found, other: Found) -> bool:
+def _is_deeper(one: RowSummary, other: RowSummary) -> bool:
     return bool(one["depth_ci"] and other["depth_ci"] and one["depth_ci"][0] > other["depth_ci"][1])
 
 
-def cost_of_it(rows: Sequence[Found]) -> list[str]:
+def cost_of_it(rows: Sequence[RowSummary]) -> list[str]:
     """Return how long it took, where, and how to run it."""
     seconds = sum(row["core_seconds"] for row in rows)
     versions = sorted({(v["overmix"], v["torch"], v["cpu"]) for v in (row["versions"] for row in rows)})
@@ -100,7 +101,6 @@ def cost_of_it(rows: Sequence[Found]) -> list[str]:
         "",
         "```",
         "overmix census                     # goes on where it stopped; --recipes MixCo,LISA for some of it",
-        "overmix census --docs              # and writes this page",
         "```",
         "",
         f"It took {duration(seconds)} of one core in {len(rows)} rows, {duration(seconds / 2)} on two if both are free;"
@@ -108,12 +108,12 @@ def cost_of_it(rows: Sequence[Found]) -> list[str]:
     ]
 
 
-def _against(rows: Sequence[Found], a: str, b: str) -> str:
+def _against(rows: Sequence[RowSummary], a: str, b: str) -> str:
     better, worse = _told_apart(rows, a, b)
     return f"better in {len(better)} ({_listed(better)}), worse in {len(worse)} ({_listed(worse)})"
 
 
-def _told_apart(rows: Sequence[Found], a: str, b: str) -> tuple[dict[str, str], dict[str, str]]:
+def _told_apart(rows: Sequence[RowSummary], a: str, b: str) -> tuple[dict[str, str], dict[str, str]]:
     """Return the rows where a is better than b, and where it is worse, after Holm's correction over the rows.
 
     By name, with the name as it is written: differences below δ are marked.
@@ -134,13 +134,13 @@ def _listed(written: Mapping[str, str]) -> str:
     return ", ".join(written.values()) or "none"
 
 
-def _with_verdict(rows: Sequence[Found], verdict: str) -> list[Found]:
+def _with_verdict(rows: Sequence[RowSummary], verdict: str) -> list[RowSummary]:
     return _where(rows, lambda row: row["diagnosis"]["on"]["verdict"] == verdict)
 
 
-def _where(rows: Sequence[Found], holds: Callable[[Found], bool]) -> list[Found]:
+def _where(rows: Sequence[RowSummary], holds: Callable[[RowSummary], bool]) -> list[RowSummary]:
     return [row for row in rows if holds(row)]
 
 
-def _names(rows: Sequence[Found]) -> str:
+def _names(rows: Sequence[RowSummary]) -> str:
     return ", ".join(str(row["name"]) for row in rows) or "none"

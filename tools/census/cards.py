@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from overmix.experiments.census.cells import CELLS, Found, markdown
-from overmix.experiments.marked import with_part
+from overmix.experiments.census.cells import RowSummary
+from tools.census.cells import CELLS, markdown
+from tools.marked import Part
 
-BEGIN, END = "<!-- census: begin (overmix census --docs) -->", "<!-- census: end -->"
+PART = Part("census", "census")
 
 
-def with_section(text: str, rows: Sequence[Found]) -> str:
+def with_section(text: str, rows: Sequence[RowSummary]) -> str:
     """Return a card whose section between the markers is written anew.
 
     Raises:
         OvermixError: if the markers are not there.
     """
-    return with_part(text, BEGIN, END, section(rows))
+    return PART.within(text, section(rows))
 
 
-def section(rows: Sequence[Found]) -> str:
+def section(rows: Sequence[RowSummary]) -> str:
     """Return what a card says of its method's over-training."""
     header = ["task", "verdict", "turns at", "depth", "plain", "recipe", "best switch", "AutoSwitch"]
     lines = [[_titled(row), *(CELLS[column](row) for column in header[1:])] for row in rows]
@@ -34,6 +35,6 @@ def section(rows: Sequence[Found]) -> str:
     )
 
 
-def _titled(row: Found) -> str:
+def _titled(row: RowSummary) -> str:
     variant = f" ({row['variant']})" if row["variant"] else ""
     return f"{row['task']['title']}{variant}"

@@ -1,32 +1,33 @@
 """The picture: one frame for each row, with what the row says."""
 
-import copy
 import io
 
 import pytest
 from PIL import Image
 
-from overmix.experiments.census.figure import chart, frame, packed, picture
 from overmix.report.figures import to_png, to_svg
+from tools.census.figure import chart, frame, picture
+from tools.png import packed
 
 
 @pytest.fixture
-def row(smoke):
-    return copy.deepcopy(smoke[1][0])
+def row(rows):
+    return rows[0]
 
 
 def values(framed, shape):
     return [mark["data"]["values"] for mark in framed["layer"] if mark["mark"].get("shape") == shape]
 
 
-def test_it_is_a_picture_of_moderate_size(smoke):
-    png = picture(smoke[1])
+@pytest.mark.slow
+def test_it_is_a_picture_of_moderate_size(rows):
+    png = picture(rows)
     assert png.startswith(b"\x89PNG")
     assert 10_000 < len(png) < 1_000_000
 
 
-def test_packing_keeps_every_pixel(smoke):
-    whole = to_png(to_svg(chart(smoke[1])), scale=1.0)
+def test_packing_keeps_every_pixel(rows):
+    whole = to_png(to_svg(chart(rows)), scale=1.0)
     small = packed(whole)
     assert len(small) < len(whole)
     with Image.open(io.BytesIO(whole)) as before, Image.open(io.BytesIO(small)) as after:
@@ -36,8 +37,8 @@ def test_packing_keeps_every_pixel(smoke):
         assert before.tobytes() == after.tobytes()
 
 
-def test_every_row_has_its_frame(smoke):
-    assert [framed["title"]["text"] for framed in chart(smoke[1])["concat"]] == [row["name"] for row in smoke[1]]
+def test_every_row_has_its_frame(rows):
+    assert [framed["title"]["text"] for framed in chart(rows)["concat"]] == [row["name"] for row in rows]
 
 
 def test_every_switch_and_autoswitch_are_drawn_where_they_ended(row):

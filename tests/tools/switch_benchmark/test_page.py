@@ -11,16 +11,15 @@ from typing import Any
 
 import pytest
 
-from overmix.experiments.marked import with_part
-from overmix.experiments.switch_benchmark import page
 from overmix.experiments.switch_benchmark.evaluate import POLICIES
-from overmix.experiments.switch_benchmark.figure import chart
-from overmix.experiments.switch_benchmark.findings import findings
-from overmix.experiments.switch_benchmark.names import SPLITS
 from overmix.report.figures import to_svg
 from overmix.study.files import read_json
+from tools.switch_benchmark import page
+from tools.switch_benchmark.figure import chart
+from tools.switch_benchmark.findings import findings
+from tools.switch_benchmark.names import SPLITS
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[3]
 CELLS = {
     "fresh": "vowel300-mlp-Mixup-constant-512",
     "reported on": "mnist1d320-convnet-Mixup-cosine-200",
@@ -66,16 +65,9 @@ def said(result: dict[str, Any], about: str) -> str:
     return sentence.replace(NBSP, " ")
 
 
-def test_the_committed_page_is_what_is_written_from_the_committed_numbers(recorded: Any) -> None:
-    text = (CHECKOUT / page.PAGE).read_text(encoding="utf-8")
-    assert with_part(text, page.BEGIN, page.END, page.part(recorded)) == text
-    assert (CHECKOUT / page.FIGURE).read_bytes().startswith(b"\x89PNG")
-    assert f"]({page.FIGURE.name})" in text
-
-
 def test_no_number_of_the_tables_stands_in_the_prose_around_them(recorded: Any) -> None:
-    before, _, rest = (CHECKOUT / page.PAGE).read_text(encoding="utf-8").partition(page.BEGIN)
-    prose = before + rest.partition(page.END)[2]
+    before, _, rest = (CHECKOUT / page.PAGE).read_text(encoding="utf-8").partition(page.PART.begin)
+    prose = before + rest.partition(page.PART.end)[2]
     # Settings are whole numbers of per cent; what is measured has a decimal.
     assert not re.findall(r"\d\.\d\s?%", prose)
     assert not re.findall(r"regret of (?:at most )?\d", prose)
@@ -160,7 +152,15 @@ def test_one_split_alone_is_spoken_of_alone(recorded: Any) -> None:
     one = copy.deepcopy(recorded)
     for key in ("policies", "rows", "cells"):
         one[key] = [row for row in one[key] if row["split"] == "chosen on"]
-    text = page.part(json.loads(json.dumps(one)))
+    text = page.content(json.loads(json.dumps(one)))
     assert "goal on data" not in text
     assert "fresh" not in text
     assert text.count("### ") == 2
+
+
+def test_the_page_holds_a_row_per_policy_and_per_training_and_names_what_is_missing(recorded: Any) -> None:
+    text = page.content(recorded | {"missing": ["digits-later"], "missing_first_runs": ["digits-too"]})
+    assert all(f"| {name} |" in text for name in POLICIES if name not in page.OURS)
+    assert all(f"| {cell['name']} |" in text for cell in recorded["cells"])
+    assert "Not recorded: digits-later." in text
+    assert "Not recorded without a validation set: digits-too." in text

@@ -1,23 +1,16 @@
 """The page, the cards and the words that the numbers choose."""
 
-import copy
 import json
 import re
 
 import pytest
 
 from overmix.errors import OvermixError
-from overmix.experiments.census import page as page_module
-from overmix.experiments.census.cards import BEGIN, END, with_section
-from overmix.experiments.census.cells import CELLS, at_epoch, auto_switch, best_switch, compared, depth, gain
-from overmix.experiments.census.findings import cost_of_it, findings, mindeye
-from overmix.experiments.census.page import page, read_rows, write_page
 from overmix.experiments.census.rows import ROWS
-
-
-@pytest.fixture
-def rows(smoke):
-    return copy.deepcopy(smoke[1])
+from tools.census.cards import PART, with_section
+from tools.census.cells import CELLS, at_epoch, auto_switch, best_switch, compared, depth, gain
+from tools.census.findings import cost_of_it, findings, mindeye
+from tools.census.page import CARDS, CENSUS, FIGURE, PAGE, RESULTS, page, read_rows
 
 
 def named(rows, name):
@@ -144,10 +137,10 @@ def test_the_time_is_the_sum_of_all_rows(rows):
 
 
 def test_a_card_keeps_everything_but_its_section(rows):
-    card = f"# CMixup\n\nbefore\n\n{BEGIN}\nold\n{END}\nafter\n"
+    card = f"# CMixup\n\nbefore\n\n{PART.begin}\nold\n{PART.end}\nafter\n"
     written = with_section(card, [named(rows, "CMixup")])
     assert written.startswith("# CMixup\n\nbefore\n\n")
-    assert written.endswith(f"{END}\nafter\n")
+    assert written.endswith(f"{PART.end}\nafter\n")
     assert "old" not in written
     assert "**Measured over-training.**" in written
     assert with_section(written, [named(rows, "CMixup")]) == written
@@ -176,21 +169,19 @@ def test_only_rows_of_this_version_are_read(rows, tmp_path):
     assert len(missing) == len(ROWS) - 1
 
 
-def test_page_picture_and_cards_are_written_together(rows, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    page_module.CARDS.mkdir(parents=True)
+def test_page_picture_and_cards_are_made_together(rows, tmp_path):
+    for folder in (CARDS, RESULTS):
+        (tmp_path / folder).mkdir(parents=True)
     for name in ("cmixup", "mixco"):
-        (page_module.CARDS / f"{name}.md").write_text(f"# card\n\n{BEGIN}\n{END}\n")
-    folder = tmp_path / "rows"
-    folder.mkdir()
-    laptop(folder, rows, ["CMixup", "MixCo"])
-    write_page(folder)
-    assert page_module.FIGURE.read_bytes().startswith(b"\x89PNG")
-    assert "](census.png)" in page_module.PAGE.read_text()
-    assert "regression: diabetes" in (page_module.CARDS / "cmixup.md").read_text()
-    assert "retrieval: halves of digits" in (page_module.CARDS / "mixco.md").read_text()
+        (tmp_path / CARDS / f"{name}.md").write_text(f"# card\n\n{PART.begin}\n{PART.end}\n")
+    laptop(tmp_path / RESULTS, rows, ["CMixup", "MixCo"])
+    texts = CENSUS.texts(tmp_path)
+    assert CENSUS.pictures(tmp_path)[FIGURE].startswith(b"\x89PNG")
+    assert f"]({FIGURE.name})" in texts[PAGE]
+    assert "regression: diabetes" in texts[CARDS / "cmixup.md"]
+    assert "retrieval: halves of digits" in texts[CARDS / "mixco.md"]
 
 
-def test_an_empty_folder_says_what_to_run(tmp_path, monkeypatch):
+def test_an_empty_folder_says_what_to_run(tmp_path):
     with pytest.raises(OvermixError, match="run overmix census"):
-        write_page(tmp_path)
+        CENSUS.texts(tmp_path)

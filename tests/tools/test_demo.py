@@ -1,14 +1,7 @@
 import json
 from pathlib import Path
 
-from overmix.experiments.readme import numbers
-
 ROOT = Path(__file__).parents[2]
-
-
-def test_the_readme_shows_the_numbers_of_the_committed_result():
-    summary = json.loads((ROOT / "results" / "demo.json").read_text(encoding="utf-8"))
-    assert numbers(summary) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_committed_demo_shows_the_u_and_the_cure():

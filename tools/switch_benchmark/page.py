@@ -1,6 +1,7 @@
-"""Write the benchmark's findings, picture and tables into the documentation, and its numbers into the results.
+"""The benchmark's findings, picture and tables in the documentation.
 
-python -m overmix.experiments.switch_benchmark.page
+overmix benchmark switch --out results/switch_benchmark         # records what is missing there
+python -m tools switch --pictures --keep results/switch_benchmark
 """
 
 from __future__ import annotations
@@ -9,24 +10,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from overmix.experiments.marked import write_part
 from overmix.experiments.switch_benchmark.evaluate import evaluate
-from overmix.experiments.switch_benchmark.figure import picture
-from overmix.experiments.switch_benchmark.findings import findings, interval
-from overmix.experiments.switch_benchmark.names import OURS, SPLITS
 from overmix.report.numbers import percent, points
-from overmix.study.files import read_json, write_bytes, write_json
+from overmix.study.files import read_json, write_json
+from tools.generated import Generated, Pictures, Texts
+from tools.marked import Part
+from tools.switch_benchmark.figure import picture
+from tools.switch_benchmark.findings import findings, interval
+from tools.switch_benchmark.names import OURS, SPLITS
 
-RECORDS, RESULT = Path("results/switch_benchmark"), Path("results/switch.json")
+RESULT = Path("results/switch.json")
 PAGE, FIGURE = Path("docs/switch.md"), Path("docs/switch.png")
 PICTURE = (
     f"![Mean regret of policies against their cost, a frame for each split; the tables have numbers]({FIGURE.name})"
 )
-BEGIN = "<!-- benchmark: begin (python -m overmix.experiments.switch_benchmark.page) -->"
-END = "<!-- benchmark: end -->"
+PART = Part("benchmark", "switch")
 
 
-def part(result: Mapping[str, Any]) -> str:
+def content(result: Mapping[str, Any]) -> str:
     """Return what is written into the page: findings, picture, tables, all of them from the same numbers."""
     seeds = sorted({cell["seeds"] for cell in result["cells"]})
     made_of = f"{len(result['cells'])} trainings, with {' or '.join(map(str, seeds))} seeds each."
@@ -88,13 +89,19 @@ def _own(row: Mapping[str, Any] | None) -> str:
     return f"{percent(row['error'])} | {row['switch_at']:g} | {percent(row['regret'])} | {row['cost']:.2f}"
 
 
-def main() -> None:
-    """Write ``results/switch.json``, and from it the numbers in ``docs/switch.md`` and ``docs/switch.png``."""
-    write_json(RESULT, evaluate(RECORDS))
-    result = read_json(RESULT)
-    write_bytes(FIGURE, picture(result))
-    write_part(PAGE, BEGIN, END, part(result))
+def texts(root: Path) -> Texts:
+    """Return ``docs/switch.md``."""
+    return {PAGE: PART.within((root / PAGE).read_text(encoding="utf-8"), content(read_json(root / RESULT)))}
 
 
-if __name__ == "__main__":
-    main()
+def pictures(root: Path) -> Pictures:
+    """Return the picture of regret against cost."""
+    return {FIGURE: picture(read_json(root / RESULT))}
+
+
+def keep(records: Path, root: Path) -> None:
+    """Judge all policies on the records of a folder (about a minute)."""
+    write_json(root / RESULT, evaluate(records))
+
+
+SWITCH = Generated("switch", texts, pictures, keep)

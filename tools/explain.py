@@ -1,4 +1,4 @@
-"""Puts numbers and figures of ``overmix explain`` into the documentation.
+"""Numbers and figures of ``overmix explain`` in the documentation.
 
     overmix explain dynamics --out runs/explain/dynamics
     overmix explain noise --data digits --out runs/explain/noise-digits
@@ -7,28 +7,28 @@
     overmix explain hessian --data digits --out runs/explain/hessian-digits
     overmix explain hessian --data fashion_mnist --out runs/explain/hessian-fashion_mnist
     python benchmarks/random_features.py --large --out results/random_features.json
-    python -m overmix.experiments.explain_page runs/explain
+    python -m tools explain --keep runs/explain
 
-``results/explain`` keeps the summaries that the numbers come from; a test holds the page against them. Without a folder
-the page is written anew from what is there.
+``results/explain`` keeps the summaries that the numbers come from.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from overmix.experiments.marked import with_part
 from overmix.report.figures import to_png
 from overmix.report.numbers import percent, percent_range
 from overmix.study.files import read_json, write_bytes, write_json
+from tools.generated import Generated, Texts
+from tools.marked import Part
 
 RESULTS, FIGURES, PAGE = Path("results/explain"), Path("docs/explain"), Path("docs/explain.md")
 SPEED = Path("results/random_features.json")
 NOISE = ("noise-digits", "noise-mnist1d", "noise-fashion_mnist")
 HESSIAN = ("hessian-digits", "hessian-fashion_mnist")
+NAMES = ("dynamics", *NOISE, *HESSIAN)
 SHOWN = {
     "dynamics": ("risk-generic", "risk-realizable", "bound", "switch-time", "modes"),
     "noise-digits": ("third-class",),
@@ -45,9 +45,9 @@ _CONDITIONS = {
 Summaries = Mapping[str, Any]
 
 
-def dynamics_block(found: Summaries) -> str:
+def dynamics_block(summaries: Summaries) -> str:
     """Return the toy's table and its switch."""
-    summary = found["dynamics"]
+    summary = summaries["dynamics"]
     lines = ["| | teacher | lowest risk | at step | at the end | rise | shape |", "|---|---|---|---|---|---|---|"]
     for teacher, rows in summary["conditions"].items():
         for condition, row in rows.items():
@@ -74,9 +74,9 @@ def dynamics_block(found: Summaries) -> str:
     return "\n".join(lines)
 
 
-def speed_block(found: Summaries) -> str:
+def speed_block(summaries: Summaries) -> str:
     """Return how fast the closed form is, and what a large problem needs."""
-    toy, large, versions = (found["speed"][key] for key in ("toy", "large", "versions"))
+    toy, large, versions = (summaries["speed"][key] for key in ("toy", "large", "versions"))
     faster = toy["times_faster"]
     worst = max(toy["largest_relative_difference"].values())
     return (
@@ -89,7 +89,7 @@ def speed_block(found: Summaries) -> str:
     )
 
 
-def noise_block(found: Summaries) -> str:
+def noise_block(summaries: Summaries) -> str:
     """Return label noise per data set."""
     lines = [
         "| data | total variation | independent draws | argmax disagrees | third class | teacher's error "
@@ -97,40 +97,43 @@ def noise_block(found: Summaries) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for name in NOISE:
-        row = found[name]
+        row = summaries[name]
         cells = [_share(row["overall"][q]) for q in ("tv", "independent", "argmax_disagrees", "third_class")]
         teacher = row["teacher"]
         lines.append(
             f"| {row['data']} | {' | '.join(cells)} | {percent(teacher['error'])} "
             f"| {percent(teacher['total_variation_unmixed'])} | {row['n_mixtures']:,} of {row['n_samples']:,} |"
         )
-    lines += ["", f"lam ~ Beta(1, 1); 95 % bootstrap intervals over samples; one seed; {_versions(found[NOISE[0]])}."]
+    lines += [
+        "",
+        f"lam ~ Beta(1, 1); 95 % bootstrap intervals over samples; one seed; {_versions(summaries[NOISE[0]])}.",
+    ]
     for name in NOISE:
-        pairs = [p for p in found[name]["by_class_pair"] if p["a"] != p["b"] and p["total_variation"]["n"]]
+        pairs = [p for p in summaries[name]["by_class_pair"] if p["a"] != p["b"] and p["total_variation"]["n"]]
         worst = max(pairs, key=lambda p: p["third_class"]["mean"])
         lines += [
             "",
-            f"On {found[name]['data']}, intrusion is most frequent for {worst['a']} with {worst['b']}: "
+            f"On {summaries[name]['data']}, intrusion is most frequent for {worst['a']} with {worst['b']}: "
             f"{_share(worst['third_class'])} of {worst['third_class']['n']} mixtures look like another class, most "
             f"often {worst['looks_most_like']}.",
         ]
     return "\n".join(lines)
 
 
-def hessian_block(found: Summaries) -> str:
+def hessian_block(summaries: Summaries) -> str:
     """Return derivatives of ERM and Mixup."""
     lines = ["| data | quantity | lam | ERM | Mixup | ratio |", "|---|---|---|---|---|---|"]
     names = {"hessian_trace": "trace of the input Hessian", "jacobian_norm": "squared norm of the Jacobian"}
     for name in HESSIAN:
-        for quantity, bands in found[name]["measured"].items():
+        for quantity, bands in summaries[name]["measured"].items():
             for band, row in bands.items():
                 lines.append(
-                    f"| {found[name]['data']} | {names[quantity]} | {band} | {_number(row['ERM'])} "
+                    f"| {summaries[name]['data']} | {names[quantity]} | {band} | {_number(row['ERM'])} "
                     f"| {_number(row['Mixup'])} | {_number(row['ratio'])} |"
                 )
-    first = found[HESSIAN[0]]
+    first = summaries[HESSIAN[0]]
     setting = first["setting"]
-    sizes = " and ".join(f"{found[name]['setting']['samples']:,}" for name in HESSIAN)
+    sizes = " and ".join(f"{summaries[name]['setting']['samples']:,}" for name in HESSIAN)
     lines += [
         "",
         f"{setting['model']}, {sizes} training samples, {setting['epochs']} epochs, "
@@ -148,29 +151,20 @@ BLOCKS: dict[str, Callable[[Summaries], str]] = {
 }
 
 
-def marks(name: str) -> tuple[str, str]:
-    """Return the markers around a block."""
-    return (
-        f"<!-- explain {name}: begin (python -m overmix.experiments.explain_page) -->",
-        f"<!-- explain {name}: end -->",
-    )
-
-
-def with_blocks(text: str, found: Summaries) -> str:
+def with_blocks(text: str, summaries: Summaries) -> str:
     """Return the page with all blocks written anew.
 
     Raises:
         OvermixError: if a marker is not there.
     """
     for name, block in BLOCKS.items():
-        text = with_part(text, *marks(name), block(found))
+        text = Part(f"explain {name}", "explain").within(text, block(summaries))
     return text
 
 
-def read_results(results: Path = RESULTS, speed: Path = SPEED) -> dict[str, Any]:
+def read_results(root: Path) -> dict[str, Any]:
     """Return the summaries that the page needs."""
-    names = ("dynamics", *NOISE, *HESSIAN)
-    return {name: read_json(results / f"{name}.json") for name in names} | {"speed": read_json(speed)}
+    return {name: read_json(root / RESULTS / f"{name}.json") for name in NAMES} | {"speed": read_json(root / SPEED)}
 
 
 def _number(estimate: Mapping[str, Any]) -> str:
@@ -193,21 +187,20 @@ def _versions(summary: Mapping[str, Any]) -> str:
     return f"overmix {versions['overmix']}, torch {versions['torch']}, numpy {versions['numpy']}"
 
 
-def main() -> None:
-    """Write results, figures and page in the current checkout."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("directory", type=Path, nargs="?", help="folder of the explanations")
-    folder: Path | None = parser.parse_args().directory
+def texts(root: Path) -> Texts:
+    """Return ``docs/explain.md``."""
+    return {PAGE: with_blocks((root / PAGE).read_text(encoding="utf-8"), read_results(root))}
+
+
+def keep(runs: Path, root: Path) -> None:
+    """Take the summaries of the explanations in a folder, and their figures as PNG."""
     for path in (RESULTS, FIGURES):
-        path.mkdir(parents=True, exist_ok=True)
-    for name in ("dynamics", *NOISE, *HESSIAN) if folder else ():
-        assert folder is not None
-        write_json(RESULTS / f"{name}.json", read_json(folder / name / "summary.json"))
+        (root / path).mkdir(parents=True, exist_ok=True)
+    for name in NAMES:
+        write_json(root / RESULTS / f"{name}.json", read_json(runs / name / "summary.json"))
         for chart in SHOWN.get(name, ()):
-            svg = (folder / name / "figures" / f"{chart}.svg").read_text(encoding="utf-8")
-            write_bytes(FIGURES / f"{name}-{chart}.png", to_png(svg, scale=1.4))
-    write_bytes(PAGE, with_blocks(PAGE.read_text(encoding="utf-8"), read_results()).encode())
+            svg = (runs / name / "figures" / f"{chart}.svg").read_text(encoding="utf-8")
+            write_bytes(root / FIGURES / f"{name}-{chart}.png", to_png(svg, scale=1.4))
 
 
-if __name__ == "__main__":
-    main()
+EXPLAIN = Generated("explain", texts, keep=keep)

@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from overmix.experiments.census.figure import packed
-from overmix.experiments.switch_benchmark.findings import REGRET_GOAL
-from overmix.experiments.switch_benchmark.names import OURS, SPLITS
 from overmix.report.charts.frame import spread
 from overmix.report.charts.layers import Layer, haloed
 from overmix.report.figures import to_png, to_svg
 from overmix.report.look import LIGHT, chart_config
 from overmix.report.numbers import percent
+from tools.png import packed
+from tools.switch_benchmark.findings import REGRET_GOAL
+from tools.switch_benchmark.names import OURS, SPLITS
 
 WIDTH, HEIGHT = 900, 300
 _GAP = 15  # pixels between names
