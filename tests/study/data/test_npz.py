@@ -67,7 +67,10 @@ def test_bytes_stay_bytes_and_fortran_order_does_not_matter(tmp_path):
         ({"x": X, "y": Y.astype(float)}, r"y holds 4 whole numbers in float64: save y.astype\(int\).*labels: values"),
         ({"x": X, "y": np.eye(4)[Y]}, r"every row of y has a single 1: save y.argmax\(1\).*labels: rows"),
         ({"x": X, "y": np.eye(4)[Y] * 0.6 + 0.1}, r"the rows of y are shares that sum to 1: save y.argmax\(1\)"),
-        ({"x": X, "y": np.where(Y > 0, "a", "b").astype(object)}, r"y is an array of .* numpy.unique\(y, return_inverse=True\)"),
+        (
+            {"x": X, "y": np.where(Y > 0, "a", "b").astype(object)},
+            r"y is an array of .* numpy.unique\(y, return_inverse=True\)",
+        ),
         (
             {"x": X, "y": Y * 0, "x_test": X, "y_test": Y},
             "y has a single class, y_test has 4: shuffle the samples before they are divided",
