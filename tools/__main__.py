@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tools
 from overmix.errors import OvermixError
-from overmix.study.files import write_bytes
+from overmix.study.store.files import write_bytes
 from tools.census.page import CENSUS
 from tools.demo import DEMO
 from tools.detector import DETECTOR

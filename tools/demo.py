@@ -15,7 +15,7 @@ from typing import Any
 from overmix.report import readme_figure
 from overmix.report.numbers import percent, points_range
 from overmix.study import load_result
-from overmix.study.files import read_json, write_bytes, write_json
+from overmix.study.store.files import read_json, write_bytes, write_json
 from tools.generated import Generated, Texts
 from tools.marked import Part
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from overmix.study.files import read_json
+from overmix.study.store.files import read_json
 from tools.generated import Generated, Texts
 from tools.marked import Part
 

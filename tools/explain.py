@@ -20,7 +20,7 @@ from typing import Any
 
 from overmix.report.figures import to_png
 from overmix.report.numbers import percent, percent_range
-from overmix.study.files import read_json, write_bytes, write_json
+from overmix.study.store.files import read_json, write_bytes, write_json
 from tools.generated import Generated, Texts
 from tools.marked import Part
 

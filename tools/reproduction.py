@@ -31,7 +31,7 @@ from overmix.experiments.reproduce.words import (
 )
 from overmix.report.explain import still
 from overmix.report.figures import to_png
-from overmix.study.files import read_json, write_json
+from overmix.study.store.files import read_json, write_json
 from tools.generated import Generated, Pictures, Texts
 
 RESULTS, PAGE, FIGURES = Path("results/reproduce"), Path("docs/reproduction.md"), Path("docs/reproduction")

@@ -13,8 +13,8 @@ from overmix.experiments.switch_benchmark.evaluate import POLICIES, evaluate, ju
 from overmix.experiments.switch_benchmark.first_run import SHARE, record_first_run
 from overmix.experiments.switch_benchmark.record import opened, record, record_file
 from overmix.experiments.switch_benchmark.replay import Record, SameSteps, replay
-from overmix.study.cells import StackTask
-from overmix.study.prepare import training_with
+from overmix.study.plan.cells import StackTask
+from overmix.study.plan.trainings import training_with
 from overmix.switch import AutoSwitch, HeldOut, History, Observation
 from overmix.switch.policies.baselines import (
     CleanError,

@@ -14,7 +14,7 @@ from overmix.experiments.census.cells import RowSummary, final, last
 from overmix.experiments.census.rows import ROWS
 from overmix.mix import Recipe
 from overmix.report.numbers import NONE
-from overmix.study.files import read_json
+from overmix.study.store.files import read_json
 from tools.census.cards import with_section
 from tools.census.cells import CELLS, calibration, depth, difference, markdown, turning
 from tools.census.figure import picture

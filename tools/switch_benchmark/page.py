@@ -12,7 +12,7 @@ from typing import Any
 
 from overmix.experiments.switch_benchmark.evaluate import evaluate
 from overmix.report.numbers import percent, points
-from overmix.study.files import read_json, write_json
+from overmix.study.store.files import read_json, write_json
 from tools.generated import Generated, Pictures, Texts
 from tools.marked import Part
 from tools.switch_benchmark.figure import picture

@@ -59,7 +59,7 @@ def _run(
     from overmix.cli.progress import StudyProgress
     from overmix.experiments.reproduce.catalogue import experiment
     from overmix.experiments.reproduce.run import Watcher, run_experiment
-    from overmix.study.spec import StudySpec
+    from overmix.study.spec.schema import StudySpec
 
     console = Console(stderr=as_json, emoji=False)
     folder = out or Path("runs/reproduce") / f"{experiment(name).name}-{scale}"

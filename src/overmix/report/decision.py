@@ -13,7 +13,7 @@ from overmix.report.charts import Chart
 from overmix.report.charts.frame import log_ticks
 from overmix.report.figures import to_png, to_svg
 from overmix.report.look import LIGHT, assign_strokes, chart_config
-from overmix.study.files import write_bytes
+from overmix.study.store.files import write_bytes
 
 _ROLES = ("mixup", "switched")
 _CURVE, _PROBE = "this run, mixing", "probe: a short tail without mixing"

@@ -6,7 +6,7 @@ from overmix.train.deciding import DecidingTraining
 from overmix.train.engine import StackTraining
 from overmix.train.evaluation import ALSO_MEASURED, METRICS, SPLITS, evaluation_epochs
 from overmix.train.lr_schedule import LRSchedule
-from overmix.train.needs import check_needs, objective_for, share_a_step
+from overmix.train.needs import check_needs, objective_for, share_a_step, stays_apart
 from overmix.train.optimizer import SGD, Optimizer
 from overmix.train.plan import Replica
 from overmix.train.repeated import FirstRun, RepeatedTraining
@@ -43,4 +43,5 @@ __all__ = [
     "evaluation_epochs",
     "objective_for",
     "share_a_step",
+    "stays_apart",
 ]

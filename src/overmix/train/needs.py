@@ -95,8 +95,19 @@ def error_type(data: ResidentData, looks: int, n_replicas: int) -> torch.dtype:
     return torch.float32
 
 
+def stays_apart(recipe: Recipe) -> bool:
+    """Return whether a recipe shares a stack with none but its like, because of its loss or of what it asks the model.
+
+    Example:
+        >>> from overmix.recipes import Mixup, RegMixup
+        >>> stays_apart(Mixup()), stays_apart(RegMixup())
+        (False, True)
+    """
+    return not recipe.only_mixes or bool(recipe.needs & AT_THE_STEP)
+
+
 def share_a_step(one: Recipe, other: Recipe) -> bool:
     """Return whether two recipes can be one stack's."""
-    if all(recipe.only_mixes and not recipe.needs & AT_THE_STEP for recipe in (one, other)):
+    if not stays_apart(one) and not stays_apart(other):
         return one.space == other.space
     return type(one) is type(other) and vars(one) == vars(other)

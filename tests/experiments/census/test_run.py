@@ -11,7 +11,7 @@ from overmix.cli.app import app
 from overmix.errors import ConfigError, RunDirectoryError
 from overmix.experiments.census import run
 from overmix.experiments.census.run import SEEDS, Census, choose, run_census
-from overmix.study.files import locked
+from overmix.study.store.files import locked
 
 
 def quiet(_):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from overmix.study.files import read_json
+from overmix.study.store.files import read_json
 from tools.census.page import RESULTS
 
 ROOT = Path(__file__).parents[3]

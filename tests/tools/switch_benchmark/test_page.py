@@ -13,7 +13,7 @@ import pytest
 
 from overmix.experiments.switch_benchmark.evaluate import POLICIES
 from overmix.report.figures import to_svg
-from overmix.study.files import read_json
+from overmix.study.store.files import read_json
 from tools.switch_benchmark import page
 from tools.switch_benchmark.figure import chart
 from tools.switch_benchmark.findings import findings

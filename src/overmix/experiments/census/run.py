@@ -18,8 +18,8 @@ from overmix.experiments.census.row import Row, Scale
 from overmix.experiments.census.rows import ROWS
 from overmix.experiments.census.summary import summarize
 from overmix.report.numbers import duration
-from overmix.study.files import locked, read_json, remove_temporaries, write_bytes, write_json
-from overmix.study.worker import set_up_process
+from overmix.study.run.worker import set_up_process
+from overmix.study.store.files import locked, read_json, remove_temporaries, write_bytes, write_json
 
 SEEDS: dict[Scale, int] = {"smoke": 2, "laptop": 12}
 

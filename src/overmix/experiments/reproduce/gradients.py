@@ -33,7 +33,7 @@ from overmix.explain import (
     sample_floor,
 )
 from overmix.explain.evaluation import SampleLoss
-from overmix.study.spec import StudySpec
+from overmix.study.spec.schema import StudySpec
 
 STEP, DIRECTIONS, PROBES = 0.5, 5, 8
 STEPS = np.linspace(-1, 1, 21)

@@ -17,7 +17,7 @@ from overmix.diagnose import (
     smooth,
 )
 from overmix.errors import DataError
-from overmix.study.summary import CellResult
+from overmix.study.analyse.summary import CellResult
 
 
 class Measured:

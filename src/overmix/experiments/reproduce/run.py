@@ -21,15 +21,15 @@ from overmix.experiments.reproduce.scale import Scale
 from overmix.report import write_report
 from overmix.report.explain import write_explanation
 from overmix.study import load_result, run_study
-from overmix.study.cells import expand
-from overmix.study.executor import StudyInterrupted
-from overmix.study.files import locked, read_json, write_json
-from overmix.study.fingerprint import fingerprint
-from overmix.study.plain import digest
-from overmix.study.result import load_cells
-from overmix.study.run import Outlook
-from overmix.study.spec import StudySpec
-from overmix.study.worker import Progress, set_up_process
+from overmix.study.analyse.result import load_cells
+from overmix.study.plan.cells import expand
+from overmix.study.plan.fingerprint import fingerprint
+from overmix.study.run.executor import StudyInterrupted
+from overmix.study.run.run_study import Outlook
+from overmix.study.run.worker import Progress, set_up_process
+from overmix.study.spec.plain import digest
+from overmix.study.spec.schema import StudySpec
+from overmix.study.store.files import locked, read_json, write_json
 
 SCHEMA_VERSION = 1
 RULES_VERSION = 2

@@ -14,9 +14,9 @@ import numpy as np
 
 from overmix.experiments.switch_benchmark.cells import BenchmarkCell
 from overmix.experiments.switch_benchmark.record import fits_of, opened, tail_epochs
-from overmix.study.cells import StackTask
-from overmix.study.files import write_bytes
-from overmix.study.prepare import training_with
+from overmix.study.plan.cells import StackTask
+from overmix.study.plan.trainings import training_with
+from overmix.study.store.files import write_bytes
 from overmix.switch import Decision, HeldOut, History
 from overmix.train import RepeatedTraining
 

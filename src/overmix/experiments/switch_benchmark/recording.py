@@ -10,7 +10,7 @@ from pathlib import Path
 from overmix.experiments.switch_benchmark.cells import CELLS, BenchmarkCell
 from overmix.experiments.switch_benchmark.first_run import first_run_file, record_first_run
 from overmix.experiments.switch_benchmark.record import record, record_file
-from overmix.study.worker import set_up_process
+from overmix.study.run.worker import set_up_process
 
 
 def record_all(

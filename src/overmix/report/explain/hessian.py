@@ -19,12 +19,12 @@ from overmix.recipes import Mixup
 from overmix.report.charts import Chart
 from overmix.report.explain.estimate import over_seeds, versions
 from overmix.report.explain.explanation import Explanation
+from overmix.report.explain.fit import Normalized, fit
 from overmix.report.explain.line_chart import Axis, Series, line_chart
 from overmix.report.explain.teachers import default_model
 from overmix.report.tables import Table
 from overmix.study.data import Dataset
 from overmix.study.data.split import stratified_order
-from overmix.study.fit import Normalized, fit
 from overmix.study.models import build_model
 
 BANDS = {"near 1/2": (0.5, 0.55), "near 1": (0.95, 1.0)}
