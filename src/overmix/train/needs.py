@@ -42,12 +42,17 @@ def check_needs(recipe: Recipe, data: ResidentData, objective: Objective | None 
         raise ConfigError("recipe", name, "it needs the domain of each sample: give the npz an array domain")
     if "views" in needs and data.labels != "views":
         raise ConfigError("recipe", name, "it needs a second view of each sample: give the npz an array view")
-    if data.labels == "views" and "views" not in needs and not isinstance(recipe.pairing, SelfPairing):
+    if data.labels == "views" and "views" not in needs and not mixes_nothing(recipe):
         raise ConfigError("recipe", name, "use MixCo or BiMixCo: the labels are second views, which are not mixed")
     if "predictions" in needs and data.labels != "classes":
         raise ConfigError("recipe", name, "it needs classes: it takes predictions for labels")
-    if not data.labelled.all() and "predictions" not in needs and not isinstance(recipe.pairing, SelfPairing):
+    if not data.labelled.all() and "predictions" not in needs and not mixes_nothing(recipe):
         raise ConfigError("recipe", name, "use ConfidentMixup: some samples have no label, and would be mixed with")
+
+
+def mixes_nothing(recipe: Recipe) -> bool:
+    """Return whether every sample is its own partner, as in plain training; one of several recipes may well mix."""
+    return isinstance(getattr(recipe, "pairing", None), SelfPairing)
 
 
 def objective_for(data: ResidentData, objective: Objective | None = None) -> Objective:

@@ -68,7 +68,7 @@ def _has_closed_form(recipe: Recipe) -> bool:
     """Return whether labels are mixed with a Beta weight in random pairs, and nothing else enters the loss."""
     return (
         recipe.only_mixes
-        and type(recipe.pairing) is RandomPairing
+        and type(getattr(recipe, "pairing", None)) is RandomPairing
         and type(recipe.coefficient) is BetaCoefficient
         and type(recipe.space) in (InputSpace, HiddenSpace)
     )
