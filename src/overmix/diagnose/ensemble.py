@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from overmix._typing import Float, Shaped
@@ -123,7 +125,7 @@ def draw_tables(
     Of bits all sums are of whole numbers, and exact in float32 (below 2^24), so the result does not depend on the
     number of threads or the order of summation; of other errors it does, in the last digits of float64.
     """
-    exact = np.float64 if wrong.dtype == np.float32 else np.float32
+    exact: type[np.floating[Any]] = np.float64 if wrong.dtype == np.float32 else np.float32
     n_seeds, n_epochs, n_samples = wrong.shape
     n_groups = min(N_GROUPS, n_samples)
     seeds = resample(rng, n_seeds, n_bootstrap, size="all but one").astype(exact)

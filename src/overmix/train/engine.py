@@ -183,18 +183,20 @@ class StackTraining:
         batch = self.batches.of(plan, step, self.model)
         if plan.a is None and self._looks_after(self.epoch):
             self._floor_sum += self.batches.floors(batch)
-        layers, optimizer = self.model.perceptron, self.optimizer
+        layers, optimizer, objective = self.model.perceptron, self.optimizer, self.objective
+        offered = batch.plan is None or self.batches.plain_step
         if (
-            layers is not None
-            and (batch.plan is None or self.batches.plain_step)
-            and isinstance(self.objective, WithGradient)
+            offered
+            and isinstance(objective, WithGradient)
+            and layers is not None
             and isinstance(optimizer, SGD)
             and not optimizer.nesterov
         ):
+            step_itself = objective.with_gradient
             labels = self.batches.pair(plan, step, batch)
             return perceptron_step(
                 batch.x,
-                lambda output: self.objective.with_gradient(output, *labels),
+                lambda output: step_itself(output, *labels),
                 layers,
                 self.moments,
                 optimizer,

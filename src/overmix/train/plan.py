@@ -132,8 +132,6 @@ class Planner:
         shape = (steps, len(self.replicas), batch)
         # NumPy, not PyTorch: what is written here is small, and PyTorch's overhead per call would be most of the time.
         index = np.empty(shape, dtype=np.int64)
-        partner = np.broadcast_to(np.arange(batch), shape).copy()
-        lam = np.ones(shape, dtype=np.float32)
         seeds = np.zeros(shape[:2], dtype=np.int64)
         mixed = np.zeros(shape[:2], dtype=bool)
         for r, (replica, cursor) in enumerate(zip(self.replicas, self.cursors, strict=True)):
@@ -143,22 +141,13 @@ class Planner:
                 seeds[:, r] = cursor.generator("dropout", epoch=epoch).integers(2**63, size=steps)
             for step in range(steps):
                 mixed[step, r] = mixing and mixes(replica.schedule, self._progress(epoch, step), cursor)
-        plans: list[MixPlan | None] = [None] * steps
-        draws: list[Draws | None] = [None] * steps
-        for step in np.flatnonzero(mixed.any(axis=1)):
-            if self.at_the_step:
-                draws[step] = self._draws(epoch, int(step))
-            elif self._keeps_plans:
-                every = [self._batch_plan(r, index[step, r], epoch, int(step)) for r in range(shape[1])]
-                plans[step] = self._stacked(every, mixed[step])
-            else:
-                # Where partner and weight say it all, no further plan is kept.
-                for r in np.flatnonzero(mixed[step]):
-                    plan = self._batch_plan(int(r), index[step, r], epoch, int(step))
-                    partner[step, r], lam[step, r] = plan.partner.numpy(), plan.lam.numpy()
-        for step, plan in enumerate(plans):
-            if plan is not None:
-                partner[step], lam[step] = plan.partner.numpy(), plan.lam.numpy()
+        draws: tuple[Draws | None, ...] = (None,) * steps
+        plans: tuple[MixPlan | None, ...] = (None,) * steps
+        if self.at_the_step:
+            draws = tuple(self._draws(epoch, step) if mixed[step].any() else None for step in range(steps))
+        elif self._keeps_plans:
+            plans = tuple(self._stacked(index[step], mixed[step], epoch, step) for step in range(steps))
+        partner, lam = self._pairs(index, mixed, plans, epoch)
         a = b = None
         if self._classes is not None:
             a = self._classes[index]
@@ -173,7 +162,7 @@ class Planner:
             seeds=seeds,
             mixed=mixed,
             plans=tuple(None if plan is None else plan.to(self.device) for plan in plans),
-            draws=tuple(draws),
+            draws=draws,
             augmentation=None if self.augment is None else self._sent(self._crops(self.augment, epoch)),
         )
 
@@ -205,6 +194,34 @@ class Planner:
         ]
         return Draws.stack(drawn).to(self.device)
 
-    @staticmethod
-    def _stacked(plans: Sequence[MixPlan], mixed: Bool[np.ndarray, " replicas"]) -> MixPlan:
-        return MixPlan.stack([plan.only_where(torch.tensor([bool(on)])) for plan, on in zip(plans, mixed, strict=True)])
+    def _pairs(
+        self,
+        index: Int[np.ndarray, "steps replicas batch"],
+        mixed: Bool[np.ndarray, "steps replicas"],
+        plans: Sequence[MixPlan | None],
+        epoch: int,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return partner and lam of every sample: all that there is to know where no further plan is kept."""
+        partner = np.broadcast_to(np.arange(index.shape[2]), index.shape).copy()
+        lam = np.ones(index.shape, dtype=np.float32)
+        for step, kept in enumerate(plans):
+            if kept is not None:
+                partner[step], lam[step] = kept.partner.numpy(), kept.lam.numpy()
+        if not self.at_the_step and not self._keeps_plans:
+            for step, r in np.argwhere(mixed).tolist():
+                plan = self._batch_plan(r, index[step, r], epoch, step)
+                partner[step, r], lam[step, r] = plan.partner.numpy(), plan.lam.numpy()
+        return partner, lam
+
+    def _stacked(
+        self,
+        index: Int[np.ndarray, "replicas batch"],
+        mixed: Bool[np.ndarray, " replicas"],
+        epoch: int,
+        step: int,
+    ) -> MixPlan | None:
+        """Return the plan of a step, with lam = 1 for replicas that do not mix; ``None`` if none of them does."""
+        if not mixed.any():
+            return None
+        every = [self._batch_plan(r, own, epoch, step) for r, own in enumerate(index)]
+        return MixPlan.stack([p.only_where(torch.tensor([bool(on)])) for p, on in zip(every, mixed, strict=True)])

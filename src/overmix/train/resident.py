@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -37,8 +37,14 @@ class ResidentData:
 
     def to(self, device: torch.device) -> ResidentData:
         """Return the data on another device."""
-        values = [getattr(self, field.name) for field in fields(self)]
-        return ResidentData(*(value.to(device) if isinstance(value, Tensor) else value for value in values))
+        return replace(
+            self,
+            x=self.x.to(device),
+            y=self.y.to(device),
+            x_test=self.x_test.to(device),
+            y_test=self.y_test.to(device),
+            domain=None if self.domain is None else self.domain.to(device),
+        )
 
     @property
     def labelled(self) -> Bool[Tensor, " pool"]:

@@ -18,8 +18,10 @@ GALLERY = 64
 class Scoring(Protocol):
     """Scores of every sample, lower is better, for outputs and labels as the replicas learn them, shape (R, N, C)."""
 
-    also: ClassVar[str | None]
-    """Name of what is measured beside the error."""
+    @property
+    def also(self) -> str | None:
+        """Name of what is measured beside the error."""
+        ...
 
     def errors(self, output: Tensor, y: Tensor) -> Float[Tensor, "replicas samples"]:
         """Return the error of each sample, whose mean is what studies report."""
@@ -37,13 +39,15 @@ class Scoring(Protocol):
 class ValueScoring:
     """Values: the squared error over the variance of the training labels, and the absolute error in their unit."""
 
-    also = "mae"
+    also: ClassVar[str | None] = "mae"
 
     def errors(self, output: Tensor, y: Tensor) -> Tensor:
         """Return the mean over a sample's values of the squared error, in variances of the training labels."""
         return (output - y).square().mean(-1)
 
-    scores = errors
+    def scores(self, output: Tensor, y: Tensor) -> Tensor:
+        """Return the errors."""
+        return self.errors(output, y)
 
     def beside(self, output: Tensor, y: Tensor, labels: Labels) -> Tensor:
         """Return the mean absolute error."""
@@ -54,7 +58,7 @@ class ValueScoring:
 class RowScoring:
     """Several labels at once: the share of a sample's labels that are wrong, and the mean average precision."""
 
-    also = "average_precision"
+    also: ClassVar[str | None] = "average_precision"
 
     def errors(self, output: Tensor, y: Tensor) -> Tensor:
         """Return the share of wrong labels of each sample; what is no number is wrong."""
@@ -77,7 +81,7 @@ class ViewScoring:
         retrieval: the loss, with its temperature.
     """
 
-    also = None
+    also: ClassVar[str | None] = None
 
     def __init__(self, retrieval: Retrieval) -> None:
         self._retrieval = retrieval
@@ -88,7 +92,9 @@ class ViewScoring:
         pairs = zip(torch.tensor_split(output, parts, dim=1), torch.tensor_split(y, parts, dim=1), strict=True)
         return torch.cat([self._retrieval.losses(z, view, view, torch.ones(())) for z, view in pairs], dim=1)
 
-    scores = errors
+    def scores(self, output: Tensor, y: Tensor) -> Tensor:
+        """Return the errors."""
+        return self.errors(output, y)
 
     def beside(self, output: Tensor, y: Tensor, labels: Labels) -> None:
         """Return nothing."""

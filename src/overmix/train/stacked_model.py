@@ -255,13 +255,14 @@ class StackedModel:
         buffers: dict[str, Tensor],
         *arguments: Any,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        values, after = [], []
-        for function in (first, second):
+        def after(function: Callable[..., Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
             own = {name: buffer.clone() for name, buffer in buffers.items()}
             value, replaced = self._call_one(function, parameters, own, *arguments)
-            values.append(value)
-            after.append({**own, **replaced})
-        return torch.where(on, *values), {name: torch.where(on, *(own[name] for own in after)) for name in buffers}
+            return value, {**own, **replaced}
+
+        (one, one_buffers), (other, other_buffers) = after(first), after(second)
+        kept = {name: torch.where(on, one_buffers[name], other_buffers[name]) for name in buffers}
+        return torch.where(on, one, other), kept
 
     @torch.no_grad()
     def _keep(self, replaced: dict[str, Tensor], r: int | slice = slice(None)) -> None:

@@ -106,8 +106,11 @@ def _numbers(arrays: dict[str, np.ndarray], label: str, kind: LabelKind, field: 
         if y_test.shape[1] != y.shape[1]:
             raise DataError(f"{field}: {label} has {y.shape[1]} columns, {label}_test has {y_test.shape[1]}")
     domain = domain_of(arrays["domain"], len(samples), field) if "domain" in arrays else None
-    tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in (samples, y, x_test, y_test)]
-    return Dataset("npz", *tensors, y.shape[1], kind, None if domain is None else torch.from_numpy(domain))
+    pool, labels, tested, known = (
+        torch.from_numpy(np.ascontiguousarray(array)) for array in (samples, y, x_test, y_test)
+    )
+    where = None if domain is None else torch.from_numpy(domain)
+    return Dataset("npz", pool, labels, tested, known, y.shape[1], kind, where)
 
 
 def _split(whole: Dataset, test_size: float) -> Dataset:
