@@ -125,7 +125,7 @@ def test_patience_and_generalization_loss_go_back_to_the_best():
 
 def test_inc_to_dec_weighs_the_fall_against_the_rises_before():
     def decided(*brier):
-        seen = [Observation(at, 1.0, 100, 0.1, 0.3, value, 0.0) for at, value in enumerate(brier)]
+        seen = [Observation(at, 1.0, 100, value) for at, value in enumerate(brier)]
         return IncToDec("brier").decide(History(100, len(brier), tuple(seen))).switch_at
 
     assert decided(0.50, 0.49, 0.48, 0.485) is None  # exp(-0.5 * 0.005 / 0.02) = 0.88

@@ -170,7 +170,7 @@ class Planner:
         return torch.from_numpy(array).to(self.device, non_blocking=True)
 
     def _progress(self, epoch: int, step: int) -> Progress:
-        return Progress(epoch, self.epochs, step, batches=epoch * self.steps_per_epoch + step)
+        return Progress(epoch, self.epochs, step, steps=epoch * self.steps_per_epoch + step)
 
     def _crops(self, augment: CropFlip, epoch: int) -> Int[np.ndarray, "steps replicas batch 3"]:
         steps = range(self.steps_per_epoch)

@@ -63,7 +63,7 @@ def record_first_run(cell: BenchmarkCell, out: Path) -> None:
     assert isinstance(training, RepeatedTraining)
     first = training.first
     result = first.train()
-    probes = [[probe.brier for probe in first.history(r).probes] for r in range(len(own))]
+    probes = [[probe.scores for probe in first.history(r).probes] for r in range(len(own))]
     arrays: dict[str, np.ndarray] = {
         "epochs": result.epochs,
         "steps_per_epoch": np.array([first.steps_per_epoch, training.steps_per_epoch]),

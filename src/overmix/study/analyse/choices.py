@@ -138,13 +138,29 @@ def observations_of(cell: CellResult) -> list[Observation]:
     splits: list[tuple[Split, int]] = [("train", sum(cell.class_counts))]
     if cell.has_validation:
         splits.insert(0, ("val", int(cell.content["data"]["val_size"])))
+    if cell.labels != "classes":
+        return [
+            Observation(
+                int(epoch) - 1,
+                float(cell.values["mixing"][at]),
+                n or cell.steps_per_epoch * int(cell.content["train"]["batch_size"]),
+                float(cell.values[f"{split}_score"][at]),
+                "scores",
+                split,
+            )
+            for at, epoch in enumerate(cell.epochs)
+            for split, n in splits
+        ]
     return [
         Observation(
             epoch=int(epoch) - 1,
             mixing=float(cell.values["mixing"][at]),
             n=n,
-            **{name: float(cell.values[f"{split}_{name}"][at]) for name in ("error", "cross_entropy", "brier", "ece")},
+            score=float(cell.values[f"{split}_brier"][at]),
             split=split,
+            error=float(cell.values[f"{split}_error"][at]),
+            cross_entropy=float(cell.values[f"{split}_cross_entropy"][at]),
+            ece=float(cell.values[f"{split}_ece"][at]),
             margin=float(cell.values["train_margin"][at]) if split == "train" else None,
         )
         for at, epoch in enumerate(cell.epochs)

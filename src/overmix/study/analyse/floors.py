@@ -16,7 +16,7 @@ from overmix.study.plan.cells import expand
 from overmix.study.plan.trainings import open_dataset, pool_key, replica_of
 from overmix.study.spec.recipes import build_recipe
 from overmix.study.spec.schema import ConditionSpec, StudySpec
-from overmix.switch import Always, Never, OffAt, make_schedule
+from overmix.switch import HeldOut, Policy, make_schedule
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ def condition_floor(
     name = condition.recipe_name
     recipe = build_recipe(name, **condition.recipe_parameters)
     schedule = make_schedule(condition.schedule)
-    if isinstance(recipe, NoMixup) or isinstance(schedule, Never):
+    mixed = None if isinstance(schedule, Policy | HeldOut) else schedule.mixed_epochs(train["epochs"])
+    if isinstance(recipe, NoMixup) or mixed == 0:
         return ConditionFloor(None, "nothing is mixed: labels are certain")
-    to_the_end = isinstance(schedule, OffAt) and schedule.epoch(train["epochs"]) >= train["epochs"]
-    if not (isinstance(schedule, Always) or to_the_end):
+    if mixed != train["epochs"]:
         return ConditionFloor(None, "mixing does not last to the end: no one line holds for all epochs")
     if not all(map(len, counts)):
         return ConditionFloor(None, "the labels are no classes")

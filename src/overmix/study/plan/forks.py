@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from overmix.study.plan.cells import Cell, StackTask
-from overmix.switch import Always, OffAt, make_schedule
+from overmix.switch import HeldOut, Policy, make_schedule
 
 Forks = Mapping[int, Collection[StackTask]]
 """Per number of epochs done, the stacks that can go on from there."""
@@ -62,9 +62,8 @@ def _mixed_until(task: StackTask) -> int:
 def _mixes(cell: Cell) -> int:
     epochs: int = cell.content["train"]["epochs"]
     schedule = make_schedule(cell.content["schedule"])
-    if isinstance(schedule, Always):
-        return epochs
-    return min(schedule.epoch(epochs), epochs) if isinstance(schedule, OffAt) else -1
+    mixed = None if isinstance(schedule, Policy | HeldOut) else schedule.mixed_epochs(epochs)
+    return -1 if mixed is None else mixed
 
 
 def _epochs(task: StackTask) -> int:

@@ -78,7 +78,7 @@ def replica_of(cell: Cell, dataset: Dataset) -> Replica:
     return Replica(
         streams=streams,
         recipe=build_recipe(name, **parameters),
-        schedule=schedule if isinstance(schedule, Schedule) else always(),
+        schedule=always() if isinstance(schedule, Policy | HeldOut) else schedule,
         train_index=train_index,
         val_index=known[held],
         lr=train.optimizer.lr,

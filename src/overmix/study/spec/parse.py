@@ -18,7 +18,7 @@ from overmix.study.spec.recipes import build_recipe, check_recipe_name, recipe_e
 from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec, condition_parts
 from overmix.study.spec.validation import as_config_error, condition_label, within
 from overmix.study.spec.yaml_file import read_yaml
-from overmix.switch import OffAt, OnFrom, Policy, make_schedule
+from overmix.switch import HeldOut, Policy, make_schedule
 
 
 def read_study(path: Path, *, allow_code: bool = False) -> StudySpec:
@@ -156,11 +156,10 @@ def _check_schedule(condition: ConditionSpec, epochs: int, val_size: int) -> Non
             "hold out samples that the switch is decided on, 200 for example, or decide on a part of the training "
             "samples, schedule: {auto: {holdout: 0.2}}",
         )
-    if isinstance(schedule, OffAt) and schedule.epoch(epochs) > epochs:
-        # It would mix to the end, without a word.
-        raise ConfigError("schedule.off_at", schedule.when, f"use at most {epochs}, the number of epochs")
-    if isinstance(schedule, OnFrom) and OffAt(schedule.when).epoch(epochs) >= epochs:
-        raise ConfigError("schedule.on_from", schedule.when, f"use fewer than {epochs}, the number of epochs")
+    if isinstance(schedule, Policy | HeldOut):
+        return
+    with within("schedule"):
+        schedule.check(epochs, steps=None)  # the steps are known when the data are
 
 
 def _schedule_field(schedule: str | dict[str, Any], field: str) -> str:

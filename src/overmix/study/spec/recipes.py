@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from overmix.errors import ConfigError, did_you_mean
+from overmix.import_path import import_attribute
 from overmix.mix import Recipe
 from overmix.recipes import OneOf, RecipeEntry, make_recipe, registered
-from overmix.study.import_path import import_attribute
 
 ONE_OF = "OneOf"
 """The name of a choice between recipes, which is none itself."""

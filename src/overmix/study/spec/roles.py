@@ -6,7 +6,7 @@ from overmix.diagnose import Role
 from overmix.recipes import NoMixup
 from overmix.study.spec.recipes import build_recipe
 from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec, TrainSpec, condition_parts
-from overmix.switch import Always, HeldOut, Never, OffAt, Policy, make_schedule
+from overmix.switch import HeldOut, Policy, make_schedule
 
 _Setting = tuple[DataSpec, ModelSpec, TrainSpec]
 
@@ -36,21 +36,22 @@ def _role(condition: ConditionSpec, setting: _Setting, reference: _Setting) -> R
         return "other"
     epochs = setting[2].epochs
     schedule = make_schedule(condition.schedule)
-    off = schedule.epoch(epochs) if isinstance(schedule, OffAt) else None
+    decides = isinstance(schedule, Policy | HeldOut)
+    mixed = switch_epoch_of(condition, epochs)
     recipe = build_recipe(condition.recipe_name, **condition.recipe_parameters)
-    if isinstance(recipe, NoMixup) or isinstance(schedule, Never) or off == 0 or _alpha_is_zero(condition):
+    if isinstance(recipe, NoMixup) or mixed == 0 or _alpha_is_zero(condition):
         return "erm"
-    if isinstance(schedule, Always) or (off is not None and off >= epochs):
-        return "mixup"
-    if isinstance(schedule, Policy | HeldOut):
+    if decides:
         return "auto"
-    return "switched" if off is not None else "other"
+    if mixed is None:
+        return "other"
+    return "mixup" if mixed == epochs else "switched"
 
 
 def switch_epoch_of(condition: ConditionSpec, epochs: int) -> int | None:
-    """Return the number of epochs that are mixed before the switch, if the schedule has one."""
+    """Return the number of epochs that are mixed before the switch; None if the schedule does not say it."""
     schedule = make_schedule(condition.schedule)
-    return schedule.epoch(epochs) if isinstance(schedule, OffAt) else None
+    return None if isinstance(schedule, Policy | HeldOut) else schedule.mixed_epochs(epochs)
 
 
 def _alpha_is_zero(condition: ConditionSpec) -> bool:
