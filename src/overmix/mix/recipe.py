@@ -11,7 +11,7 @@ from torch import Tensor
 from overmix.errors import ConfigError, DataError
 from overmix.mix.coefficient import Coefficient
 from overmix.mix.draws import Draws
-from overmix.mix.objective import Objective
+from overmix.mix.objective import LabelKind, Objective
 from overmix.mix.pairing import Pairing
 from overmix.mix.plan import MixPlan
 from overmix.mix.random import StreamSource, streams_from
@@ -42,6 +42,9 @@ class Recipe:
 
     asks: ClassVar[frozenset[Need]] = frozenset()
     """What the method itself needs, beyond what its pairing, coefficient and space need."""
+
+    for_labels: tuple[LabelKind, ...] = ("classes", "rows", "values")
+    """The kinds of labels that the method is for."""
 
     feature_layer: str | None = None
     """Where features come from, if they are needed: a layer's output; ``None`` is what enters the last linear one."""

@@ -165,6 +165,7 @@ class AnchorMixup(Recipe):
     """
 
     asks: ClassVar[frozenset[Need]] = frozenset({"hidden"})
+    for_labels = ("values",)
 
     def __init__(self, alpha: float = 5.0, intervals: int = 10, weight: float = 1.0, layer: str | None = None) -> None:
         self._anchors = AnchorPairing(intervals)

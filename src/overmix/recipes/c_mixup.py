@@ -33,6 +33,8 @@ class CMixup(Recipe):
         True
     """
 
+    for_labels = ("values", "rows")
+
     usual_loss: ClassVar[Objective] = SquaredError()
 
     def __init__(self, alpha: float = 2.0, sigma: float = 1.0, per: Per = "batch") -> None:

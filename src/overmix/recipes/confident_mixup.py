@@ -42,6 +42,7 @@ class ConfidentMixup(Recipe):
     """
 
     asks: ClassVar[frozenset[Need]] = frozenset({"predictions"})
+    for_labels = ("classes",)
 
     def __init__(self, alpha: float = 1.0, per: Per = "batch", threshold: float = 0.95) -> None:
         super().__init__(LabelledPairing(), BetaCoefficient(alpha, per))

@@ -74,6 +74,7 @@ class M3Co(Recipe):
     """
 
     asks: ClassVar[frozenset[Need]] = frozenset({"hidden", "modalities"})
+    for_labels = ("classes",)
 
     def __init__(
         self,

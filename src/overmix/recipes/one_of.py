@@ -44,6 +44,8 @@ class OneOf(Recipe):
         flat = [pair for recipe, p in zip(recipes, given, strict=True) for pair in _candidates(recipe, p)]
         self.recipes = tuple(recipe for recipe, _ in flat)
         self.probs = tuple(p for _, p in flat)
+        # It is for whatever all of them are for.
+        self.for_labels = tuple(kind for kind in Recipe.for_labels if all(kind in r.for_labels for r in self.recipes))
         self.space = OneOfSpace(tuple(recipe.space for recipe in self.recipes))
 
     def __repr__(self) -> str:

@@ -59,5 +59,7 @@ class PromptMixup(Recipe):
         True
     """
 
+    for_labels = ("classes",)
+
     def __init__(self, alpha: float = 1.0, per: Per = "batch") -> None:
         super().__init__(SelectivePairing(label="different"), BetaCoefficient(alpha, per), SphereSpace())

@@ -51,6 +51,7 @@ class RecipeEntry:
             "study": {
                 "runs": self.missing is None,
                 "missing": self.missing,
+                "labels": list(recipe.for_labels),
                 "data": sorted(_ARRAYS[need] for need in recipe.needs & _ARRAYS.keys()),
             },
             "off_validated": self.off_validated,

@@ -66,14 +66,14 @@ class StackTraining:
         augment: CropFlip | None = None,
         track: Sequence[str] = (),
     ) -> None:
-        _check(replicas, data, epochs, batch_size)
+        self.objective = objective_for(data, objective)
+        _check(replicas, data, self.objective, epochs, batch_size)
         _check_normalization(normalization, len(replicas), data.x.dim())
         sample_shape = tuple(data.x.shape[1:])
         if augment is not None:
             augment.check(sample_shape)
         device = data.y.device
         self.data, self.normalization, self.optimizer, self.epochs = data, normalization, optimizer, epochs
-        self.objective = objective_for(data, objective)
         seeds = [replica.streams.torch_seed("init") for replica in replicas]
         self.model = StackedModel(factory, seeds, device, execution)
         self.moments = optimizer.init(self.model.trainable)
@@ -349,7 +349,7 @@ class StackTraining:
         self.epoch, self.step = (int(value) for value in state["progress"])
 
 
-def _check(replicas: Sequence[Replica], data: ResidentData, epochs: int, batch_size: int) -> None:
+def _check(replicas: Sequence[Replica], data: ResidentData, objective: Objective, epochs: int, batch_size: int) -> None:
     if epochs < 1:
         raise ConfigError("train.epochs", epochs, "use an integer >= 1")
     sizes = {(len(replica.train_index), len(replica.val_index)) for replica in replicas}
@@ -360,7 +360,7 @@ def _check(replicas: Sequence[Replica], data: ResidentData, epochs: int, batch_s
         raise ConfigError("train.batch_size", batch_size, f"use 1 to {train_size}, the size of the training subset")
     total = epochs * (train_size // batch_size)
     for replica in replicas:
-        check_needs(replica.recipe, data)
+        check_needs(replica.recipe, data, objective)
         _check_schedule(replica.schedule, epochs, total)
     if any(not share_a_step(replica.recipe, replicas[0].recipe) for replica in replicas):
         raise ConfigError("replicas", len(replicas), "give a stack recipes that mix in one place, and by one loss")

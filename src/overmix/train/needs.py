@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from overmix.errors import ConfigError
+from overmix.errors import ConfigError, OvermixError
 from overmix.mix import (
     CrossEntropy,
     Objective,
     PartlyLabelled,
     Recipe,
     SelfPairing,
+    Streams,
     make_objective,
     usual_objective,
 )
@@ -27,27 +29,55 @@ MOST_ERROR_BYTES = 1 << 30
 each replica at each sample."""
 
 
-def check_needs(recipe: Recipe, data: ResidentData, objective: Objective | None = None) -> None:
-    """Refuse a recipe that the data do not have the labels or the side information for.
+def check_needs(recipe: Recipe, data: ResidentData, objective: Objective) -> None:
+    """Refuse a recipe that the data do not have the labels or the side information for, and try one that they have.
+
+    Args:
+        recipe: it is planned, and its loss computed, on four samples.
+        data: what is trained on.
+        objective: what is minimised.
 
     Raises:
         ConfigError: naming the recipe, and what is missing.
     """
-    name, needs = type(recipe).__name__, recipe.needs
+    name, needs, fits = type(recipe).__name__, recipe.needs, data.labels in recipe.for_labels
     if type(recipe).objective is not Recipe.objective:
         raise ConfigError("recipe", name, "say its loss in mixed_loss: objective(...) is what calls it")
     if "modalities" in needs:
         raise ConfigError("recipe", name, "train it in a loop of your own: a study's models have one modality")
     if "domain" in needs and data.domain is None:
         raise ConfigError("recipe", name, "it needs the domain of each sample: give the npz an array domain")
-    if "views" in needs and data.labels != "views":
+    if "views" in needs and not fits:
         raise ConfigError("recipe", name, "it needs a second view of each sample: give the npz an array view")
-    if data.labels == "views" and "views" not in needs and not mixes_nothing(recipe):
+    if data.labels == "views" and not fits:
         raise ConfigError("recipe", name, "use MixCo or BiMixCo: the labels are second views, which are not mixed")
-    if "predictions" in needs and data.labels != "classes":
-        raise ConfigError("recipe", name, "it needs classes: it takes predictions for labels")
+    if not fits:
+        raise ConfigError("recipe", name, f"it is for {' or '.join(recipe.for_labels)}: the labels are {data.labels}")
     if not data.labelled.all() and "predictions" not in needs and not mixes_nothing(recipe):
         raise ConfigError("recipe", name, "use ConfidentMixup: some samples have no label, and would be mixed with")
+    _try(recipe, data, objective)
+
+
+def _try(recipe: Recipe, data: ResidentData, objective: Objective) -> None:
+    """Plan a few samples, and compute their loss for outputs that are all 0, where neither needs to see the model."""
+    few = slice(0, 4)
+    x, y = data.x[few].cpu().to(torch.float32), data.y[few].cpu()
+    domain = None if data.domain is None else data.domain[few].cpu()
+    if recipe.needs & AT_THE_STEP:
+        return
+    try:
+        with warnings.catch_warnings():
+            # Losses that broadcast outputs against labels of another shape only warn.
+            warnings.simplefilter("error", UserWarning)
+            plan = recipe.plan(recipe.draw(Streams(), len(y)), y, sample_shape=tuple(x.shape[1:]), domain=domain)
+            if "hidden" not in recipe.needs:
+                mixed = recipe.apply(plan, x)
+                recipe.mixed_loss(lambda batch: torch.zeros(len(batch), data.num_classes), mixed, y, plan, objective)
+    except OvermixError as error:
+        raise ConfigError("recipe", type(recipe).__name__, f"it does not work on these samples ({error})") from None
+    except (RuntimeError, ValueError, IndexError, TypeError, UserWarning) as error:
+        why = str(error).partition("\n")[0]
+        raise ConfigError("recipe", type(recipe).__name__, f"it does not work on these labels ({why})") from None
 
 
 def mixes_nothing(recipe: Recipe) -> bool:
