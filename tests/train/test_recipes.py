@@ -109,7 +109,7 @@ def test_on_is_the_recipes_own_objective_and_off_the_plain_loss_side_by_side(rep
     own.model.set_dropout_keys(plan.dropout_keys[step])
     batch = own.batches.of(plan, step, own.model)
     assert batch.on.tolist() == [True, False, True]
-    losses = own.batches.loss(batch, own.model)
+    losses = own.batches.loss(plan, step, batch, own.model)
     gradients = torch.autograd.grad(losses.sum(), own.model.trainable)
     for r in range(3):
         value, alone, buffers = by_hand(own, factory, r, step)

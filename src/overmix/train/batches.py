@@ -92,10 +92,14 @@ class Batches:
             mixed_y, mixing = self._planned(plan, step, clean, y, model)
         return Batch(self.recipe.apply(mixing, clean), clean, mixed_y, y, mixing, on, seeds)
 
-    def loss(self, batch: Batch, model: StackedModel) -> Float[Tensor, " replicas"]:
-        """Return the loss of each replica."""
-        if batch.plan is None:
-            return model.map(self._plain, batch.clean, batch.clean_y, seeds=batch.seeds)
+    def loss(self, plan: EpochPlan, step: int, batch: Batch, model: StackedModel) -> Float[Tensor, " replicas"]:
+        """Return the loss of each replica: the recipe's own, mapped over the stack with the models.
+
+        That of a recipe that only mixes is the objective of both labels, which takes whole stacks by itself.
+        """
+        if batch.plan is None or self.plain_step:
+            output = model(batch.x, batch.seeds)
+            return self.objective.losses(output, *self.pair(plan, step, batch)).mean(-1)
         if self._seamless:
             return model.map(self._mixed, batch.x, batch.y, batch.plan, seeds=batch.seeds)
         return model.choose(

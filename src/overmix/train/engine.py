@@ -204,7 +204,7 @@ class StackTraining:
                 self._weight_decay,
             )
         # Their sum gives each replica the gradient of its own loss.
-        return self._general_step(self.batches.loss(batch, self.model), lr)
+        return self._general_step(self.batches.loss(plan, step, batch, self.model), lr)
 
     def _looks_after(self, epoch: int) -> bool:
         return bool(self.evaluation_epochs[np.searchsorted(self.evaluation_epochs, epoch + 1)] == epoch + 1)

@@ -148,16 +148,14 @@ class Planner:
         elif self._keeps_plans:
             plans = tuple(self._stacked(index[step], mixed[step], epoch, step) for step in range(steps))
         partner, lam = self._pairs(index, mixed, plans, epoch)
-        a = b = None
-        if self._classes is not None:
-            a = self._classes[index]
-            b = np.take_along_axis(a, partner, axis=2)
+        places = self._sent(partner)
+        a = None if self._classes is None else self._sent(self._classes[index])
         return EpochPlan(
             index=self._sent(index),
-            partner=self._sent(partner),
+            partner=places,
             lam=self._sent(lam),
-            a=None if a is None else self._sent(a),
-            b=None if b is None else self._sent(b),
+            a=a,
+            b=None if a is None else a.gather(2, places),
             dropout_keys=self._sent(seeds),
             seeds=seeds,
             mixed=mixed,
