@@ -93,7 +93,7 @@ def test_one_of_is_written_as_a_list(tiny):
     spec = tiny(compare=[{"recipe": written}])
     assert spec.condition_names == ["OneOf"]
     assert expand(spec)[0].content["recipe"] == {
-        "OneOf": {"recipes": [{"Mixup": {"alpha": 0.8, "per": "batch"}}, {"NoMixup": {}}], "probs": None}
+        "OneOf": {"recipes": [{"Mixup": {"alpha": 0.8, "per": "batch", "masks": None}}, {"NoMixup": {}}], "probs": None}
     }
     assert tiny(compare=[{"recipe": {"OneOf": {"recipes": ["Mixup", "NoMixup"], "probs": [0.3, 0.7]}}}])
     for recipe, message in (
