@@ -78,8 +78,9 @@ def filled_recipe(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return a recipe as cells hold it, every default written out.
 
     Example:
-        >>> filled_recipe("OneOf", {"recipes": ["NoMixup", {"Mixup": {"alpha": 2}}]})["OneOf"]["recipes"]
-        [{'NoMixup': {}}, {'Mixup': {'alpha': 2.0, 'per': 'batch'}}]
+        >>> filled = filled_recipe("OneOf", {"recipes": ["NoMixup", {"Mixup": {"alpha": 2}}]})["OneOf"]
+        >>> filled["recipes"][0], filled["recipes"][1]["Mixup"]["alpha"], filled["probs"]
+        ({'NoMixup': {}}, 2.0, None)
     """
     filled = with_defaults(parameters, recipe_entry(name).defaults)
     if name == ONE_OF:
