@@ -75,7 +75,7 @@ def test_an_override_of_any_condition_is_checked(tiny, override, told, position)
 
 def test_a_recipe_that_the_engine_cannot_train_is_refused_before_work(tiny):
     refused(
-        tiny(compare=[{"name": "M", "recipe": "RegMixup"}]),
+        tiny(compare=[{"name": "M", "recipe": "M3Co"}]),
         "compare[M].recipe = ",
     )
 
@@ -179,7 +179,7 @@ def test_each_pool_is_hashed_once(tiny, tmp_path):
     compare = [{"name": "A"}, {"name": "B", "data": {"train_size": 96}}, {"name": "C", **npz(tmp_path)}]
     digits, own = plan_study(tiny(compare=compare)).data
     assert digits == '{"name":"digits"}'
-    assert own.startswith('{"name":"npz","path":')
+    assert '"name":"npz","path":' in own
 
 
 def test_devices():

@@ -76,7 +76,7 @@ def test_the_first_steps_of_the_papers_settings_on_files_of_the_true_form(tmp_pa
     assert training.data.x.dtype == training.data.x_test.dtype == torch.uint8
     assert training.data.x.shape == (num_classes * PER_CLASS, 3, 32, 32)
     (replica,) = training.planner.replicas
-    counts = np.bincount(training.planner.y.numpy()[replica.train_index], minlength=num_classes)
+    counts = np.bincount(training.data.y.numpy()[replica.train_index], minlength=num_classes)
     assert counts.tolist() == [round(share * PER_CLASS)] * num_classes
     plan, before = training.planner.epoch(0), [p.detach().clone() for p in training.model.trainable]
     training.model.train()

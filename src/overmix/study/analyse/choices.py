@@ -152,6 +152,19 @@ def observations_of(cell: CellResult) -> list[Observation]:
     splits: list[tuple[Split, int]] = [("train", sum(cell.class_counts))]
     if cell.has_validation:
         splits.insert(0, ("val", cell.cell.data.val_size))
+    if cell.labels != "classes":
+        return [
+            Observation(
+                int(epoch) - 1,
+                float(cell.values["mixing"][at]),
+                n or cell.steps_per_epoch * cell.cell.train.batch_size,
+                float(cell.values[f"{split}_score"][at]),
+                "scores",
+                split,
+            )
+            for at, epoch in enumerate(cell.epochs)
+            for split, n in splits
+        ]
     return [
         Observation(
             epoch=int(epoch) - 1,

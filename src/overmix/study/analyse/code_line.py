@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from overmix.study.analyse.cell_result import ConditionResult
+from overmix.study.spec.recipes import ONE_OF, candidates
 
 _AT_THE_TOP = ("Mixup", "NoMixup")
 """Recipes that users import from overmix itself."""
@@ -15,7 +16,7 @@ _AT_THE_TOP = ("Mixup", "NoMixup")
 def code_line(mixing: ConditionResult, kind: str, switch_epoch: int | None) -> str:
     """Return the line for a user's own loop."""
     name, parameters = mixing.spec.recipe_name, mixing.spec.recipe_parameters
-    recipe = "overmix.NoMixup()" if kind == "no-mixup" else f"{imported_as(name)}({_arguments(parameters)})"
+    recipe = "overmix.NoMixup()" if kind == "no-mixup" else _called(name, parameters)
     switch = ""
     if kind == "switch" and switch_epoch is not None:
         switch = f", switch=overmix.off_at({switch_epoch})"
@@ -26,6 +27,15 @@ def code_line(mixing: ConditionResult, kind: str, switch_epoch: int | None) -> s
         policy = f"overmix.AutoSwitch({_arguments(settings)})"
         switch = f', switch={policy}, state={{"model": model, "optimizer": optimizer}}'
     return f"run = overmix.Epochs({mixing.epochs}, mix={recipe}{switch})"
+
+
+def _called(name: str, parameters: Mapping[str, Any]) -> str:
+    """Write a recipe as Python does; those that OneOf chooses from come first, without their names."""
+    if name != ONE_OF:
+        return f"{imported_as(name)}({_arguments(parameters)})"
+    inner = [_called(of, given) for of, given in candidates(parameters)]
+    rest = _arguments({key: value for key, value in parameters.items() if key != "recipes"})
+    return f"{imported_as(name)}({', '.join([*inner, *([rest] if rest else [])])})"
 
 
 def _arguments(parameters: Mapping[str, Any]) -> str:

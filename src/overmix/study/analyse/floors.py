@@ -49,6 +49,8 @@ def condition_floor(
         return ConditionFloor(None, "nothing is mixed: labels are certain")
     if mixed != train.epochs:
         return ConditionFloor(None, "mixing does not last to the end: no one line holds for all epochs")
+    if not all(map(len, counts)):
+        return ConditionFloor(None, "the labels are no classes")
     if train.objective != "cross_entropy":
         return ConditionFloor(None, "a squared error against soft labels has no floor above 0")
     if not _has_closed_form(recipe):
@@ -64,8 +66,8 @@ def condition_floor(
 def _has_closed_form(recipe: Recipe) -> bool:
     """Return whether labels are mixed with a Beta weight in random pairs, and nothing else enters the loss."""
     return (
-        recipe.is_composition
-        and type(recipe.pairing) is RandomPairing
+        recipe.only_mixes
+        and type(getattr(recipe, "pairing", None)) is RandomPairing
         and type(recipe.coefficient) is BetaCoefficient
         and type(recipe.space) in (InputSpace, HiddenSpace)
     )

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from overmix.diagnose import Advice
+from overmix.diagnose.practical import Unit
+from overmix.mix import LabelKind
 
 
 @dataclass(frozen=True)
@@ -202,6 +204,8 @@ class Summary:
 
     Args:
         name: of the study.
+        labels: what a label is.
+        unit: of the errors: shares of wrong samples or labels, or other numbers.
         conditions: in the order of the study.
         comparisons: of all pairs that were tested on the same samples.
         advice: what to do.
@@ -218,6 +222,8 @@ class Summary:
     """
 
     name: str = ""
+    labels: LabelKind = "classes"
+    unit: Unit = "fraction"
     conditions: tuple[ConditionSummary, ...]
     comparisons: tuple[PairedDifference, ...] = ()
     advice: Advice = NO_ADVICE

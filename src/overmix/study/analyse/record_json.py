@@ -31,6 +31,8 @@ def to_json(summary: Summary) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "name": summary.name,
         "metric": "error",
+        "labels": summary.labels,
+        "unit": summary.unit,
         "conditions": [_condition_json(condition) for condition in summary.conditions],
         "comparisons": [_comparison_json(comparison) for comparison in summary.comparisons],
         "advice": summary.advice.to_dict() | {"code": summary.code},
@@ -56,6 +58,8 @@ def from_json(content: Mapping[str, Any]) -> Summary:
     steps = content.get("steps")
     return Summary(
         name=str(content.get("name") or ""),
+        labels=content.get("labels") or "classes",
+        unit=content.get("unit") or "fraction",
         conditions=tuple(_condition(row) for row in content["conditions"]),
         comparisons=tuple(_comparison(row) for row in content.get("comparisons") or ()),
         advice=_advice(advice) if advice else NO_ADVICE,

@@ -21,13 +21,15 @@ from overmix.study.spec.schema import StudySpec, resolved
 from overmix.study.store.checkpoint import load_tensors
 from overmix.study.store.directory import RunDirectory
 from overmix.study.store.files import locked, read_json, write_bytes, write_json
-from overmix.train import METRICS, TRACKED
+from overmix.train import ALSO_MEASURED, METRICS, TRACKED
 
 if TYPE_CHECKING:
     # Half a second to import: workers, which read no results, are to do without.
     import polars as pl
 
 _COLUMNS = ("condition", "seed", "epoch", "step", "mixing", "lr", "mix_loss", "mix_floor", *METRICS)
+_ASKED_FOR = (*TRACKED, *ALSO_MEASURED)
+"""Columns that only some studies have."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,9 @@ def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
         CellResult(
             cell=cell,
             epochs=tensors["epochs"],
-            values={name: tensors[name][r] for name in (*_COLUMNS[4:], *(c for c in TRACKED if c in tensors))},
-            wrong=np.unpackbits(tensors["wrong"][r], axis=-1, count=header["n_test"]),
+            values={name: tensors[name][r] for name in (*_COLUMNS[4:], *(c for c in _ASKED_FOR if c in tensors))},
+            wrong=_errors(tensors["wrong"][r], header),
+            labels=header.get("labels", "classes"),
             class_counts=header["class_counts"][r],
             steps_per_epoch=header["steps_per_epoch"],
             seconds=header["seconds"] / len(task.cells),
@@ -142,11 +145,18 @@ def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
     ]
 
 
+def _errors(stored: np.ndarray, header: Mapping[str, Any]) -> np.ndarray:
+    """Return the error of each test sample at each look: bits for classes, floats for other labels."""
+    if header.get("labels", "classes") == "classes":
+        return np.unpackbits(stored, axis=-1, count=header["n_test"])
+    return stored
+
+
 def _curves(cells: Sequence[CellResult], rank: Mapping[str, int]) -> pl.DataFrame:
     import polars as pl
 
     # What nobody asked for is no column: the file of a study without tracks is what it was before there were any.
-    tracked = [name for name in TRACKED if any(name in cell.values for cell in cells)]
+    tracked = [name for name in _ASKED_FOR if any(name in cell.values for cell in cells)]
     frames = [
         pl.DataFrame(
             {
@@ -154,9 +164,9 @@ def _curves(cells: Sequence[CellResult], rank: Mapping[str, int]) -> pl.DataFram
                 "seed": [cell.seed] * len(cell.epochs),
                 "epoch": cell.epochs.astype(np.int64),
                 "step": cell.epochs.astype(np.int64) * cell.steps_per_epoch,
-                # A split that does not exist is null, not NaN: NaN is what a diverged run says.
+                # What does not exist is null, not NaN: NaN is what a diverged run says.
                 **{
-                    name: [None] * len(values) if name.startswith("val_") and not cell.has_validation else values
+                    name: [None] * len(values) if cell.is_without(name) else values
                     for name, values in cell.values.items()
                 },
                 **{name: [None] * len(cell.epochs) for name in tracked if name not in cell.values},

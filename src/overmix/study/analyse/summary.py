@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -21,6 +22,7 @@ from overmix.diagnose import (
     paired_difference,
 )
 from overmix.diagnose.interval import Interval, t_interval
+from overmix.diagnose.practical import Unit
 from overmix.study.analyse.cell_result import CellResult, ConditionResult
 from overmix.study.analyse.choices import policy_choices
 from overmix.study.analyse.code_line import code_line
@@ -60,6 +62,8 @@ def summarise(spec: StudySpec, cells: Sequence[CellResult], marks: Mapping[str, 
     finals = {c.name: c.final.value for c in conditions if c.final.value is not None}
     return Summary(
         name=spec.name,
+        labels=cells[0].labels,
+        unit=cells[0].unit,
         conditions=conditions,
         comparisons=_corrected(comparisons),
         advice=advice,
@@ -117,8 +121,8 @@ def _condition(result: ConditionResult, diagnosis: Diagnosis | None) -> Conditio
         common,
         verdict=diagnosis.verdict,
         advice=diagnosis.advice,
-        final=_error_rate(diagnosis.final, diagnosis.final_ci),
-        lowest=_error_rate(diagnosis.best, diagnosis.best_ci),
+        final=_error(diagnosis.final, diagnosis.final_ci, diagnosis.unit),
+        lowest=_error(diagnosis.best, diagnosis.best_ci, diagnosis.unit),
         turning_epoch=Estimate.of(diagnosis.turning_epoch, diagnosis.turning_epoch_ci),
         depth=Estimate.of(diagnosis.depth, diagnosis.depth_ci),
         delta=diagnosis.delta,
@@ -131,12 +135,15 @@ def _condition(result: ConditionResult, diagnosis: Diagnosis | None) -> Conditio
     )
 
 
-def _error_rate(value: float, interval: Interval | None) -> Estimate:
-    # A symmetric interval of a small error rate may reach below 0, where no error rate can be.
-    return Estimate.of(value, interval and (max(0.0, interval[0]), min(1.0, interval[1])))
+def _error(value: float, interval: Interval | None, unit: Unit) -> Estimate:
+    # A symmetric interval of a small error may reach below 0, where no error can be, nor a rate above 1.
+    most = math.inf if unit == "value" else 1.0
+    return Estimate.of(value, interval and (max(0.0, interval[0]), min(most, interval[1])))
 
 
 def _at_the_end(metric: str, alive: Sequence[CellResult]) -> Estimate:
+    if alive[0].is_without(f"test_{metric}"):
+        return Estimate()
     return _mean_over_seeds(np.array([cell.values[f"test_{metric}"][-1] for cell in alive]))
 
 
@@ -154,13 +161,13 @@ def _mean_steps(condition: ConditionResult) -> float:
 
 
 def _best_checkpoint(alive: Sequence[CellResult]) -> BestCheckpoint | None:
-    """Return how the checkpoints do that have each run's lowest Brier score on its validation split.
+    """Return how the checkpoints do that have each run's lowest score on its validation split (Brier for classes).
 
     Only epochs that were looked at are candidates. ``None`` without a validation split.
     """
     if not alive[0].has_validation:
         return None
-    best = [int(np.argmin(np.nan_to_num(cell.values["val_brier"], nan=np.inf))) for cell in alive]
+    best = [int(np.argmin(np.nan_to_num(cell.values[f"val_{cell.score}"], nan=np.inf))) for cell in alive]
     wrong = np.stack([cell.wrong[at] for cell, at in zip(alive, best, strict=True)])
     gain = paired_difference(np.stack([cell.wrong[-1] for cell in alive]), wrong)
     return BestCheckpoint(
@@ -207,7 +214,9 @@ def _lowest_loss(alive: Sequence[CellResult]) -> LowestLoss:
 
 
 def _diagnose(alive: Sequence[CellResult]) -> Diagnosis | None:
-    return diagnose_ensemble(alive[0].epochs, np.stack([cell.wrong for cell in alive])) if alive else None
+    if not alive:
+        return None
+    return diagnose_ensemble(alive[0].epochs, np.stack([cell.wrong for cell in alive]), unit=alive[0].unit)
 
 
 def _compare(conditions: Sequence[ConditionResult]) -> dict[tuple[str, str], Comparison]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -11,9 +11,9 @@ from overmix.study.data import dataset_options
 from overmix.study.models import model_options
 from overmix.study.spec.named import NamedRecipe, NamedSchedule
 from overmix.study.spec.plain import digest, json_ready
-from overmix.study.spec.recipes import recipe_entry
+from overmix.study.spec.recipes import filled_recipe, recipe_names, with_defaults
 from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec, TrainSpec, condition_parts
-from overmix.train import Execution
+from overmix.train import Execution, stays_apart
 
 _Part = TypeVar("_Part", DataSpec, ModelSpec)
 
@@ -48,7 +48,7 @@ class Cell:
         """Everything that the numbers depend on, as plain values."""
         return {
             "version": _CONTENT_VERSION,
-            "data": self.data.model_dump(),
+            "data": data_content(self.data),
             "model": self.model.model_dump(),
             "train": json_ready(self.train.model_dump()),
             "recipe": self.recipe.written,
@@ -64,16 +64,16 @@ class Cell:
     @property
     def import_paths(self) -> list[str]:
         """What it names by an import path, of its model, its recipe and its policy."""
-        names = (self.model.name, self.recipe.name, self.schedule.name)
+        names = (self.model.name, *recipe_names(self.recipe.written), self.schedule.name)
         return [name for name in names if ":" in name]
 
     @cached_property
     def shape_key(self) -> str:
         """Cells with one shape key can share a stack.
 
-        All agrees but schedule, seed, per-replica rates, and of the recipe whatever does not say where it mixes.
+        All agrees but schedule, seed, per-replica rates, and of a recipe that only mixes whatever does not say where.
         """
-        train = self.content["train"]
+        train, recipe = self.content["train"], self.recipe.build()
         shape = {
             "data": self.content["data"],
             "model": self.content["model"],
@@ -85,10 +85,26 @@ class Cell:
             "track": train.get("track"),
             # Replicas that decide by themselves are a stack of their own: they go back together.
             "policy": self.schedule.written if self.schedule.decides else None,
-            "space": repr(self.recipe.build().space),
+            "space": repr(recipe.space),
             "optimizer": {k: v for k, v in train["optimizer"].items() if k not in ("lr", "weight_decay")},
         }
-        return digest(shape)
+        # One whose loss is no mixture of its own needs the whole stack to itself.
+        return digest(shape | {"recipe": self.recipe.written} if stays_apart(recipe) else shape)
+
+
+_LATER_OPTIONS = {"labels": "auto"}
+"""Options that data sets did not always have: at their default they leave the cells' ids as they were."""
+
+
+def data_content(data: DataSpec, without: Collection[str] = ()) -> dict[str, Any]:
+    """Return what a cell's data are, as plain values.
+
+    Args:
+        data: every default written out.
+        without: fields to leave out.
+    """
+    values = data.model_dump(exclude=set(without))
+    return {key: value for key, value in values.items() if key not in _LATER_OPTIONS or value != _LATER_OPTIONS[key]}
 
 
 @dataclass(frozen=True)
@@ -125,22 +141,13 @@ def _cells(spec: StudySpec, name: str, condition: ConditionSpec) -> list[Cell]:
     data = _with_defaults(data, dataset_options(data.name))
     if ":" not in model.name:  # the options of an import path are known to its own code alone
         model = _with_defaults(model, model_options(model.name))
-    recipe = condition.recipe_name
-    named = NamedRecipe(recipe, _filled(condition.recipe_parameters, recipe_entry(recipe).defaults))
+    ((recipe, parameters),) = filled_recipe(condition.recipe_name, condition.recipe_parameters).items()
+    named = NamedRecipe(recipe, parameters)
     return [Cell(name, seed, data, model, train, named, NamedSchedule(condition.schedule)) for seed in spec.seed_list]
 
 
 def _with_defaults(part: _Part, defaults: Mapping[str, Any]) -> _Part:
-    return part.model_copy(update=_filled(part.options, defaults))
-
-
-def _filled(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options with their defaults, so that what is written out and what is left out are the same cell."""
-    filled = {**defaults, **given}
-    for name, default in defaults.items():
-        if isinstance(default, float) and isinstance(filled[name], int):
-            filled[name] = float(filled[name])
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in filled.items()}
+    return part.model_copy(update=with_defaults(part.options, defaults))
 
 
 def stack_size(execution: Execution, device: str) -> int:

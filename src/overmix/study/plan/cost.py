@@ -20,7 +20,7 @@ from overmix.study.plan.trainings import model_factory, open_dataset, pool_key, 
 from overmix.study.plan.workers import worker_count
 from overmix.study.spec.schema import StudySpec
 from overmix.switch import HeldOut, Policy
-from overmix.train import METRICS, TRACKS, StackTraining
+from overmix.train import TRACKS, StackTraining
 from overmix.train.stacked_model import build_model
 from overmix.train.track import MIXTURES
 
@@ -167,8 +167,7 @@ def calibrate(training: StackTraining, seconds: float) -> tuple[float, float]:
         _wait_for_device(training)
         step = (time.perf_counter() - begin) / (number - 1)
         training.model.eval()
-        x, _ = training._samples(plan, 0)
-        x = training.normalization.apply_(x)
+        x = training.batches.of(plan, 0, training.model).clean
         with torch.no_grad():
             begin, passes = time.perf_counter(), 0
             while passes < 1 or time.perf_counter() - begin < seconds / 4:
@@ -201,7 +200,7 @@ def _stack_cost(
     steps, skipped = per_epoch * training.epochs, per_epoch * shared_epochs
     samples = (steps - skipped) * batch + looks * passed
     state = sum(tensor.nbytes for tensor in training.state_dict().values()) * runs / in_training
-    columns = len(METRICS) + 4 + sum(len(TRACKS[name]) for name in track)
+    columns = len(training.evaluator.columns) + 4 + sum(len(TRACKS[name]) for name in track)
     return StackCost(
         steps=runs * steps,
         shared=runs * skipped,
@@ -209,9 +208,15 @@ def _stack_cost(
         flops=runs * (samples * one.step_flops + looks * scored * one.forward_flops),
         state_bytes=round(state),
         activation_bytes=runs * batch * one.activation_bytes,
-        result_bytes=runs * looks * (math.ceil(len(training.data.y_test) / 8) + 4 * columns) + 1600,  # a header
+        result_bytes=runs * looks * (_error_bytes(training) + 4 * columns) + 1600,  # a header
         seconds=None if timed is None else runs * (samples / batch * timed[0] + looks * scored * timed[1]),
     )
+
+
+def _error_bytes(training: StackTraining) -> int:
+    """Return what the errors of all test samples take at one look: a bit each for classes, else four bytes."""
+    n_test = len(training.data.y_test)
+    return math.ceil(n_test / 8) if training.data.labels == "classes" else 4 * n_test
 
 
 def _probe_epochs(cell: Cell) -> int:

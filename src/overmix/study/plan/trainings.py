@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from overmix.errors import ConfigError
-from overmix.mix import Streams
+from overmix.mix import CrossEntropy, Objective, Streams, make_objective, usual_objective
 from overmix.study.data import Dataset, hold_out, load_dataset, normalization_stats, split_indices
 from overmix.study.models import build_model
-from overmix.study.plan.cells import Cell, StackTask
+from overmix.study.plan.cells import Cell, StackTask, data_content
 from overmix.study.spec.plain import canonical
 from overmix.study.spec.schema import DataSpec
 from overmix.switch import HeldOut, Policy, Schedule, always
@@ -32,7 +32,6 @@ from overmix.train import (
     ResidentData,
     StackTraining,
     choose_execution,
-    make_objective,
 )
 
 Training = TypeVar("Training", bound=StackTraining)
@@ -40,7 +39,7 @@ Training = TypeVar("Training", bound=StackTraining)
 
 def pool_key(data: DataSpec) -> str:
     """Return a cell's data as JSON without what is drawn from the pool: cells that share it share the pool."""
-    return canonical(data.model_dump(exclude={"train_size", "val_size", "balanced"}))
+    return canonical(data_content(data, without=("train_size", "val_size", "balanced")))
 
 
 def by_pool(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
@@ -64,22 +63,24 @@ def replica_of(cell: Cell, dataset: Dataset) -> Replica:
     """
     data, train = cell.data, cell.train
     streams = Streams(replica_seed=cell.seed)
-    train_index, val_index = split_indices(
-        dataset.y.numpy(),
+    # Samples without a label are all trained on; how many others, and which are held out, is drawn.
+    known = np.flatnonzero(dataset.labelled)
+    drawn, held = split_indices(
+        dataset.strata[known],
         train_size=data.train_size,
         val_size=data.val_size,
         balanced=data.balanced,
         subset_rng=streams.generator("subset"),
         val_rng=streams.generator("validation"),
-        num_classes=dataset.num_classes,
+        num_classes=dataset.num_strata,
     )
     schedule = cell.schedule.build()
     return Replica(
         streams=streams,
         recipe=cell.recipe.build(),
         schedule=always() if isinstance(schedule, Policy | HeldOut) else schedule,
-        train_index=train_index,
-        val_index=val_index,
+        train_index=np.concatenate([known[drawn], np.flatnonzero(~dataset.labelled)]),
+        val_index=known[held],
         lr=train.optimizer.lr,
         lr_schedule=train.lr_schedule.build(),
         weight_decay=train.optimizer.weight_decay,
@@ -120,7 +121,9 @@ def training_with(
     device = torch.device(task.device)
     first = task.cells[0]
     train = first.train
-    resident = ResidentData(dataset.x, dataset.y, dataset.x_test, dataset.y_test, dataset.num_classes).to(device)
+    resident = ResidentData(
+        dataset.x, dataset.y, dataset.x_test, dataset.y_test, dataset.num_classes, dataset.labels, dataset.domain
+    ).to(device)
 
     def stack(kind: Callable[..., Training], replicas: list[Replica], track: Sequence[str] = train.track) -> Training:
         return kind(
@@ -132,7 +135,7 @@ def training_with(
             epochs=train.epochs,
             batch_size=train.batch_size,
             execution=task.execution,
-            objective=make_objective(train.objective),
+            objective=_objective(train.objective, dataset),
             average=train.average,
             augment=train.augment.build() if train.augment else None,
             track=track,
@@ -149,12 +152,21 @@ def training_with(
     return stack(StackTraining, replicas)
 
 
+def _objective(name: str, dataset: Dataset) -> Objective:
+    """Return the objective; cross_entropy, the default, stands for what is usual for labels that are no classes."""
+    objective = make_objective(name)
+    if isinstance(objective, CrossEntropy) and dataset.labels != "classes":
+        return make_objective(usual_objective(dataset.labels))
+    return objective
+
+
 def held_out(replica: Replica, dataset: Dataset, share: float) -> Replica:
     """Return the run that trains on a part of a replica's samples, the rest being its validation split."""
-    y = dataset.y.numpy()[replica.train_index]
+    labelled = dataset.labelled[replica.train_index]
+    known, others = replica.train_index[labelled], replica.train_index[~labelled]
     # The validation split itself is drawn at the stream's first address.
-    rest, held = hold_out(y, share, replica.streams.generator("validation", epoch=1))
-    return replace(replica, train_index=replica.train_index[rest], val_index=replica.train_index[held])
+    rest, held = hold_out(dataset.strata[known], share, replica.streams.generator("validation", epoch=1))
+    return replace(replica, train_index=np.concatenate([known[rest], others]), val_index=known[held])
 
 
 def _check_first_run(batch_size: int, part: Replica) -> None:
@@ -174,7 +186,8 @@ def _normalization(dataset: Dataset, replicas: list[Replica], device: torch.devi
 def data_digest(dataset: Dataset) -> str:
     """Return a hash of the arrays: a file that changed under a run directory is another study."""
     sha = hashlib.sha256()
-    for tensor in (dataset.x, dataset.y, dataset.x_test, dataset.y_test):
+    arrays = (dataset.x, dataset.y, dataset.x_test, dataset.y_test, dataset.domain)
+    for tensor in (tensor for tensor in arrays if tensor is not None):
         sha.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
         sha.update(np.ascontiguousarray(tensor.numpy()).data)
     return sha.hexdigest()[:16]

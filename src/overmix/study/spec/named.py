@@ -30,7 +30,7 @@ class NamedRecipe:
     @property
     def written(self) -> dict[str, dict[str, Any]]:
         """As a study file writes it."""
-        return {self.name: {k: v for k, v in self.parameters.items() if v is not None or k not in _LEFT_OUT}}
+        return {self.name: {k: _written(v) for k, v in self.parameters.items() if v is not None or k not in _LEFT_OUT}}
 
     def build(self) -> Recipe:
         """Return the recipe.
@@ -39,6 +39,17 @@ class NamedRecipe:
             ConfigError: for an unknown name or parameter, or a value that cannot work.
         """
         return build_recipe(self.name, **self.parameters)
+
+
+def _written(value: Any) -> Any:
+    """Return a parameter; the recipes that OneOf chooses from are written as it is."""
+    if not isinstance(value, list):
+        return value
+    return [NamedRecipe(*next(iter(v.items()))).written if _is_recipe(v) else v for v in value]
+
+
+def _is_recipe(value: Any) -> bool:
+    return isinstance(value, Mapping) and len(value) == 1 and isinstance(next(iter(value.values())), Mapping)
 
 
 @dataclass(frozen=True)
