@@ -4,14 +4,15 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow check docs clean
+.PHONY: help demo test slow check docs docs-generated clean
 
 help:
 	@echo "make demo   train the demo (about two minutes) and write overmix-demo/report.html"
 	@echo "make test   run the tests, but for the slow ones"
 	@echo "make slow   run the slow tests: processes that are killed, whole experiments, coverage of intervals"
 	@echo "make check  lint, types, import rules, doctests"
-	@echo "make docs   build the documentation into site/"
+	@echo "make docs   build the documentation into site/; any warning fails"
+	@echo "make docs-generated   write the parts of README and docs that are made from results/"
 
 demo: $(VENV)/.study-installed
 	$(VENV)/bin/overmix demo
@@ -27,10 +28,14 @@ check: $(VENV)/.dev-installed
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/python -m pytest -q --doctest-modules src/overmix
+	$(VENV)/bin/python -m pytest -q --doctest-modules src/overmix tools --ignore tools/docstring_examples.py
 
+# Without -q: it hides warnings from --strict too.
 docs: $(VENV)/.docs-installed
-	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict -q
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
+
+docs-generated: $(VENV)/.dev-installed
+	$(VENV)/bin/python -m tools
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit("overmix needs Python 3.10 or newer; name one: make PYTHON=python3.11") if sys.version_info < (3, 10) else 0'

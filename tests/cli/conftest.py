@@ -9,7 +9,7 @@ import pytest
 
 from overmix.cli.app import run
 from overmix.report import ReportFiles
-from overmix.study.worker import StackRunner
+from overmix.study.run.worker import StackRunner
 
 TINY = """\
 name: tiny
@@ -68,7 +68,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
         page.write_text("a page")
         return ReportFiles(page, ())
 
-    monkeypatch.setattr("overmix.study.run.run_local", train)
+    monkeypatch.setattr("overmix.study.run.run_study.run_local", train)
     monkeypatch.setattr("overmix.report.write_report", write_report)
 
 

@@ -7,7 +7,7 @@ import pytest
 import overmix as package
 from overmix.errors import WorkerFault
 from overmix.recipes import registered
-from overmix.study.executor import StudyInterrupted
+from overmix.study.run.executor import StudyInterrupted
 
 
 def test_version(overmix):
@@ -32,7 +32,7 @@ def test_version(overmix):
         ("plan", ["overmix plan study.yaml", "overmix plan study.yaml --json"]),
         ("report", ["overmix report runs/study"]),
         ("recipes", ["overmix recipes", "overmix recipes --json"]),
-        ("census", ["overmix census --recipes Mixup,CMixup", "overmix census --docs"]),
+        ("census", ["overmix census --recipes Mixup,CMixup", "overmix census --scale smoke --json"]),
     ],
 )
 def test_help_shows_examples_on_lines_of_their_own(overmix, command, examples):
@@ -45,7 +45,7 @@ def test_help_shows_examples_on_lines_of_their_own(overmix, command, examples):
 
 def test_the_example_of_a_study_file_is_one(overmix):
     from overmix.study import parse_study
-    from overmix.study.yaml_file import yaml
+    from overmix.study.spec.yaml_file import yaml
 
     lines = [line.strip() for line in overmix("run", "--help").out.splitlines()]
     begin = lines.index("data: {name: digits, train_size: 200}")
@@ -152,7 +152,7 @@ def test_the_demo_is_the_study_that_the_readme_shows():
     from importlib.resources import files
 
     from overmix.study import parse_study
-    from overmix.study.yaml_file import yaml
+    from overmix.study.spec.yaml_file import yaml
 
     spec = parse_study(yaml.safe_load((files("overmix.study") / "studies" / "demo.yaml").read_text()))
     assert spec.condition_names == ["ERM", "Mixup", "Mixup → ERM @128", "Mixup → ERM (auto)"]
@@ -183,8 +183,8 @@ def raising(error):
 
 @pytest.mark.parametrize("where", ["prepare", "run_local", "write_results"])
 def test_ctrl_c_says_how_to_go_on_wherever_it_comes(overmix, study_file, tmp_path, monkeypatch, where):
-    monkeypatch.setattr("overmix.study.run.run_local", lambda *_, **__: None)
-    monkeypatch.setattr(f"overmix.study.run.{where}", raising(KeyboardInterrupt()))
+    monkeypatch.setattr("overmix.study.run.run_study.run_local", lambda *_, **__: None)
+    monkeypatch.setattr(f"overmix.study.run.run_study.{where}", raising(KeyboardInterrupt()))
     path = study_file(name="my study.yaml")
     outcome = overmix("run", path, "--out", tmp_path / "out")
     assert outcome.code == 130
@@ -194,7 +194,9 @@ def test_ctrl_c_says_how_to_go_on_wherever_it_comes(overmix, study_file, tmp_pat
 
 
 def test_a_stopped_study_says_how_to_go_on(overmix, study_file, tmp_path, monkeypatch):
-    monkeypatch.setattr("overmix.study.run.run_local", raising(StudyInterrupted("stopped, what is finished is kept")))
+    monkeypatch.setattr(
+        "overmix.study.run.run_study.run_local", raising(StudyInterrupted("stopped, what is finished is kept"))
+    )
     outcome = overmix("demo", "--quick", "--out", tmp_path / "out")
     assert outcome.code == 130
     assert outcome.err == (
@@ -210,7 +212,7 @@ def test_ctrl_c_elsewhere_is_just_the_end(overmix, monkeypatch):
 
 def test_a_fault_in_a_worker_shows_its_traceback_and_is_called_a_fault(overmix, study_file, tmp_path, monkeypatch):
     fault = WorkerFault("a worker failed with X: [red]", "Traceback [...]:\n  here\n")
-    monkeypatch.setattr("overmix.study.run.run_local", raising(fault))
+    monkeypatch.setattr("overmix.study.run.run_study.run_local", raising(fault))
     outcome = overmix("run", study_file(), "--out", tmp_path / "out")
     assert (outcome.code, outcome.out.count("Traceback")) == (1, 0)
     assert outcome.err.startswith(

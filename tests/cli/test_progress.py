@@ -7,7 +7,7 @@ from overmix.cli import progress as module
 from overmix.cli.progress import StudyProgress
 from overmix.study import Outlook, parse_study
 from overmix.study import Progress as StackProgress
-from overmix.study.cells import expand, layout
+from overmix.study.plan.cells import expand, layout
 
 
 def outlook(missing=None):

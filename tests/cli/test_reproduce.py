@@ -2,8 +2,6 @@ import json
 
 import pytest
 
-from overmix.experiments.reproduce import theory
-
 
 def test_the_list_names_every_experiment_with_its_claims(overmix):
     outcome = overmix("reproduce", "--list", "--json")
@@ -49,33 +47,6 @@ def test_the_table_says_that_smoke_means_nothing(overmix, tmp_path):
     assert "the verdicts mean nothing" in outcome.out
     assert f"Page: {tmp_path / 'toy' / 'report.html'}" in outcome.out
     assert (tmp_path / "toy" / "report.html").exists()
-
-
-def test_results_are_kept_and_the_page_is_written_from_them(overmix, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "docs").mkdir()
-    for names in ("SEEDS", "LAST"):
-        small = getattr(theory, names)
-        monkeypatch.setitem(small, "laptop", small["smoke"])
-    assert overmix("reproduce", "teacher-student", "--keep", "--docs").code == 0
-    kept = json.loads((tmp_path / "results" / "reproduce" / "teacher-student.json").read_text())
-    assert kept["name"] == "teacher-student"
-    page = tmp_path / "docs" / "reproduction.md"
-    first = page.read_text()
-    assert "| In the toy, too," in first
-    assert (tmp_path / "docs" / "reproduction" / "teacher-student-realizable-risk.png").exists()
-    page.unlink()
-    assert overmix("reproduce", "--docs").code == 0
-    assert page.read_text() == first
-
-
-@pytest.mark.parametrize("part", [("--scale", "smoke"), ("--setting", "generic")], ids=["scale", "setting"])
-def test_a_part_does_not_take_the_place_of_what_is_kept(overmix, tmp_path, monkeypatch, part):
-    monkeypatch.chdir(tmp_path)
-    outcome = overmix("reproduce", "teacher-student", *part, "--keep")
-    assert outcome.code == 2
-    assert "--keep is for the whole of an experiment" in outcome.err
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_of_another_scale_is_refused(overmix, tmp_path):

@@ -15,15 +15,13 @@ def diagnosis(final, verdict="monotone", turning=900):
         verdict=verdict,
         turning_epoch=turning,
         turning_epoch_ci=ci,
-        lowest=final,
-        lowest_ci=None,
+        best=final,
         final=final,
-        final_ci=None,
         depth=0.0,
         depth_ci=None,
         delta=0.005,
         n_seeds=N,
-        n_samples=1000,
+        n_epochs=60,
     )
 
 

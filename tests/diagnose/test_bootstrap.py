@@ -5,13 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overmix.diagnose.bootstrap import (
-    CrossedDraws,
-    argmin_interval,
-    degrees_of_freedom,
-    resample,
-    widened_interval,
-)
+from overmix.diagnose.bootstrap import CrossedDraws, resample
 
 
 @given(st.integers(1, 30), st.integers(1, 50), st.sampled_from(["all", "all but one"]))
@@ -59,22 +53,3 @@ def test_nothing_varies() -> None:
     draws = CrossedDraws(np.full(50, 0.25), np.full(50, 0.25), np.full(50, 0.25), units=(5, 100))
     assert draws.interval(0.95) == (0.25, 0.25)
     assert draws.seed_share() == 1.0
-
-
-def test_interval_is_centred_on_the_estimate_whatever_the_bias_of_the_draws() -> None:
-    draws = 5.0 + np.linspace(-1, 1, 1001)
-    low, high = widened_interval(0.0, draws, level=0.9, df=float("inf"))
-    assert (low, high) == (pytest.approx(-0.9), pytest.approx(0.9))
-
-
-def test_degrees_of_freedom() -> None:
-    assert degrees_of_freedom([(1.0, 4), (0.0, 100)]) == 4
-    assert degrees_of_freedom([]) == float("inf")
-    assert degrees_of_freedom([(1.0, 0)]) == float("inf")
-    assert 4 < degrees_of_freedom([(1.0, 4), (0.1, 1000)]) < 5
-
-
-def test_argmin_interval_holds_the_estimate() -> None:
-    epochs = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
-    assert argmin_interval(epochs, np.full(99, 2), 3, 0.95) == (4.0, 8.0)
-    assert argmin_interval(epochs, np.array([1, 2, 3] * 50), 2, 0.95) == (2.0, 8.0)

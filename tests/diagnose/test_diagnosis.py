@@ -6,20 +6,21 @@ from dataclasses import replace
 import pytest
 
 from overmix.diagnose import Diagnosis, more_seeds
-from overmix.diagnose.diagnosis import practical_size, verdict_of
+from overmix.diagnose.practical import practical_size, verdict_of
 
 UNDECIDED = Diagnosis(
     verdict="undecided",
     turning_epoch=128,
     turning_epoch_ci=(64.0, 256.0),
-    lowest=0.07,
-    lowest_ci=(0.06, 0.08),
+    best=0.07,
+    best_ci=(0.06, 0.08),
     final=0.083,
     final_ci=(0.07, 0.09),
     depth=0.013,
     depth_ci=(0.003, 0.023),
     delta=0.005,
     n_seeds=8,
+    n_epochs=60,
     n_samples=1000,
     seed_share=1.0,
 )
@@ -39,10 +40,12 @@ def test_verdict_holds_the_interval_against_delta(ci: tuple[float, float], verdi
     assert verdict_of(ci, 0.005) == verdict
 
 
-def test_practical_size_of_errors_has_a_floor() -> None:
-    assert practical_size(0.01, metric="error") == 0.005
-    assert practical_size(0.01, metric="loss") == pytest.approx(0.0005)
-    assert practical_size(-2.0, metric="log-likelihood") == pytest.approx(0.1)
+def test_practical_size_of_rates_has_a_floor() -> None:
+    assert practical_size(0.01) == 0.005
+    assert practical_size(0.4) == pytest.approx(0.02)
+    assert practical_size(1.0, "percent") == 0.5
+    assert practical_size(0.01, "value") == pytest.approx(0.0005)
+    assert practical_size(-2.0, "value") == pytest.approx(0.1)
 
 
 def test_more_seeds_follow_from_the_square_root_law() -> None:
@@ -72,27 +75,21 @@ def test_few_seeds_need_five_and_decided_ones_none() -> None:
 
 
 def test_advice_says_what_was_seen_and_what_to_do() -> None:
-    assert replace(UNDECIDED, verdict="u-shaped").advice.startswith(
-        "Over-trains: best near epoch 128 (64–256), 1.3 points worse at the end"
-    )
-    assert replace(UNDECIDED, verdict="u-shaped", turning_epoch_ci=None, metric="loss").advice.startswith(
-        "Over-trains: best near epoch 128, 0.013 worse at the end"
-    )
+    turned = replace(UNDECIDED, verdict="u-shaped")
+    assert turned.advice.startswith("U-shaped: best near epoch 128 (64 to 256), 1.3 points worse at the end. If Mixup")
+    loss = replace(turned, turning_epoch_ci=None, unit="value")
+    assert loss.advice.startswith("U-shaped: best near epoch 128, 0.013 worse at the end.")
     assert "within 0.5 points" in replace(UNDECIDED, verdict="monotone").advice
+    assert "between +0.3 points and +2.3 points worse" in UNDECIDED.advice
     assert "about 5 more seeds would tell" in UNDECIDED.advice
     assert "more seeds alone would not tell" in replace(UNDECIDED, seed_share=0.1).advice
+    assert "0.5 points would matter, more seeds would help" in replace(UNDECIDED, seed_share=None).advice
+    assert replace(UNDECIDED, depth_ci=None, reason="Log more.").advice == "Undecided: Log more."
 
 
 def test_dictionary_is_json_and_keeps_every_attribute() -> None:
-    found = json.loads(json.dumps(UNDECIDED.to_dict()))
-    assert found["depth_ci"] == [0.003, 0.023]
-    assert found["verdict"] == "undecided"
-    assert found["advice"] == UNDECIDED.advice
-    assert set(Diagnosis.__dataclass_fields__) < set(found)
-
-
-def test_intervals_of_a_single_run_can_be_dropped() -> None:
-    single = replace(UNDECIDED, n_seeds=1, method="curve")
-    assert single.to_dict()["depth_ci"] is not None
-    assert single.to_dict(single_run="null")["depth_ci"] is None
-    assert UNDECIDED.to_dict(single_run="null")["depth_ci"] is not None
+    plain = json.loads(json.dumps(UNDECIDED.to_dict()))
+    assert plain["depth_ci"] == [0.003, 0.023]
+    assert plain["verdict"] == "undecided"
+    assert plain["advice"] == UNDECIDED.advice
+    assert set(Diagnosis.__dataclass_fields__) < set(plain)

@@ -67,14 +67,14 @@ def test_intervals_cover_and_monotone_is_not_called_u_shaped(kind: str, n_seeds:
         assert alarms <= binom.ppf(0.999, n_trials, 0.025)
 
 
-def test_final_and_lowest_are_read_off_the_mean_curve() -> None:
+def test_final_and_best_are_read_off_the_mean_curve() -> None:
     wrong = Population("u").draw(np.random.default_rng(0), 6, 200)
     found = diagnose_ensemble(EPOCHS, wrong)
     mean = wrong.mean(axis=(0, 2))
     assert found.turning_epoch == turning_epoch(EPOCHS, mean)
     assert found.final == pytest.approx(mean[-1], abs=1e-12)
-    assert found.lowest == pytest.approx(mean[np.flatnonzero(EPOCHS == found.turning_epoch)[0]], abs=1e-12)
-    assert (found.n_seeds, found.n_samples, found.method, found.metric) == (6, 200, "seeds", "error")
+    assert found.best == pytest.approx(mean[np.flatnonzero(EPOCHS == found.turning_epoch)[0]], abs=1e-12)
+    assert (found.n_seeds, found.n_samples, found.n_epochs, found.method) == (6, 200, len(EPOCHS), "seeds")
 
 
 def test_a_curve_without_any_noise_has_its_exact_depth() -> None:
@@ -97,7 +97,7 @@ def test_any_table_gets_an_ordered_diagnosis(n_seeds: int, n_epochs: int, n_samp
     assert found.turning_epoch_ci is not None
     assert found.turning_epoch_ci[0] <= found.turning_epoch <= found.turning_epoch_ci[1]
     for value, ci in (
-        (found.lowest, found.lowest_ci),
+        (found.best, found.best_ci),
         (found.final, found.final_ci),
         (found.depth, found.depth_ci),
     ):

@@ -8,15 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from overmix.cli.app import app
-from overmix.experiments.marked import with_part
-from overmix.experiments.switch_benchmark import page
 from overmix.experiments.switch_benchmark.cells import CELLS, CHOSEN_ON, BenchmarkCell
-from overmix.experiments.switch_benchmark.evaluate import POLICIES, evaluate, judge, margin
+from overmix.experiments.switch_benchmark.evaluate import POLICIES, evaluate, judge
 from overmix.experiments.switch_benchmark.first_run import SHARE, record_first_run
 from overmix.experiments.switch_benchmark.record import opened, record, record_file
 from overmix.experiments.switch_benchmark.replay import Record, SameSteps, replay
-from overmix.study.cells import StackTask
-from overmix.study.prepare import training_with
+from overmix.study.plan.cells import StackTask
+from overmix.study.plan.trainings import training_with
 from overmix.switch import AutoSwitch, HeldOut, History, Observation
 from overmix.switch.policies.baselines import (
     CleanError,
@@ -127,7 +125,7 @@ def test_patience_and_generalization_loss_go_back_to_the_best():
 
 def test_inc_to_dec_weighs_the_fall_against_the_rises_before():
     def decided(*brier):
-        seen = [Observation(at, 1.0, 100, 0.1, 0.3, value, 0.0) for at, value in enumerate(brier)]
+        seen = [Observation(at, 1.0, 100, value) for at, value in enumerate(brier)]
         return IncToDec("brier").decide(History(100, len(brier), tuple(seen))).switch_at
 
     assert decided(0.50, 0.49, 0.48, 0.485) is None  # exp(-0.5 * 0.005 / 0.02) = 0.88
@@ -184,11 +182,6 @@ def test_mixing_where_it_gains_nothing_is_needless():
     assert judge("erm", Fixed(0.0), record).p_worse == 1
 
 
-def test_the_margin_is_half_a_point_or_a_twentieth():
-    assert margin(0.02) == 0.005
-    assert margin(0.4) == pytest.approx(0.02)
-
-
 def test_what_is_not_recorded_is_named(folder):
     table = evaluate(folder, cells=(SMALL, CELLS[0]))
     assert table["missing"] == [CELLS[0].name]
@@ -202,14 +195,3 @@ def test_the_command_judges_what_is_recorded(folder):
     assert answer.exit_code == 0
     assert len(json.loads(answer.stdout)["missing"]) == len(CELLS)
     assert record_file(folder, SMALL).exists()
-
-
-def test_the_page_holds_a_row_per_policy_and_per_training(folder):
-    result = evaluate(folder, cells=(SMALL, CELLS[0]))
-    text = with_part(f"before {page.BEGIN} old {page.END} after", page.BEGIN, page.END, page.part(result))
-    assert text.startswith("before")
-    assert text.endswith("after")
-    assert "old" not in text
-    assert all(f"| {name} |" in text for name in POLICIES if name not in page.OURS)
-    assert f"| {SMALL.name} |" in text
-    assert f"Not recorded: {CELLS[0].name}." in text

@@ -8,7 +8,7 @@ import pytest
 
 from overmix.recipes import registered, unregister
 from overmix.study import parse_study
-from overmix.study.yaml_file import yaml
+from overmix.study.spec.yaml_file import yaml
 
 CARDS = Path(__file__).parents[2] / "docs" / "recipes"
 

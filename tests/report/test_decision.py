@@ -14,7 +14,7 @@ def outcome(switch_at=8, probes=None, observations=None):
         probes = (Probe(0, 2, (0.9, 0.8, 1.0)), Probe(4, 2, (0.2, 0.4, 0.3)), Probe(8, 2, (0.1, 0.2, 0.25)))
     if observations is None:
         observations = tuple(
-            Observation(epoch, 1.0, 3, 0.1, 0.3, brier, 0.0, split)
+            Observation(epoch, 1.0, 3, brier, "brier", split)
             for epoch, brier in enumerate([1.0, 0.5, math.inf, 0.4])
             for split in ("val", "train")
         )
@@ -30,10 +30,10 @@ def test_what_was_seen_is_drawn():
     (line, looks), (_, bars), (_, dots), (_, rule) = layers(chart)
     assert line == "line"
     # Held-out samples only, finite ones only, counted from one.
-    assert [(look["epoch"], look["brier"]) for look in looks] == [(1, 1.0), (2, 0.5), (4, 0.4)]
+    assert [(look["epoch"], look["score"]) for look in looks] == [(1, 1.0), (2, 0.5), (4, 0.4)]
     # A probe before any training has no place on a logarithmic axis; the table has it.
     assert [dot["epoch"] for dot in dots] == [4, 8]
-    assert dots[1]["low"] == dots[1]["brier"] == dots[1]["high"]
+    assert dots[1]["low"] == dots[1]["score"] == dots[1]["high"]
     behind = outcome().rows()[1]
     assert bars[0]["high"] - bars[0]["low"] == pytest.approx(4 * behind.standard_error)
     assert rule == [{"epoch": 8}]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from overmix.study import StudySpec, parse_study
-from overmix.study.worker import StackRunner
+from overmix.study.run.worker import StackRunner
 
 
 def train_here(tasks, directory, *, workers, allow_code, tell, checkpoint_seconds):
@@ -36,7 +36,7 @@ def _digits_read_once():
 
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("overmix.study.run.run_local", train_here)
+    monkeypatch.setattr("overmix.study.run.run_study.run_local", train_here)
 
 
 TINY = {

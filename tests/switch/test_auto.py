@@ -183,8 +183,8 @@ def test_it_waits_while_its_own_curve_still_falls():
     policy = AutoSwitch()
     scores = (0.5, 0.4, 0.35, 0.3, 0.25, 0.2, 0.21)
     seen = history(*scores, policy=policy)
-    falling = tuple(Observation(e, 1.0, 50, 0.1, 1.0, 1 - e / 1000, 0.1) for e in range(0, seen.done, 25))
-    turned = tuple(Observation(e, 1.0, 50, 0.1, 1.0, abs(e - 200) / 1000, 0.1) for e in range(0, seen.done, 25))
+    falling = tuple(Observation(e, 1.0, 50, 1 - e / 1000) for e in range(0, seen.done, 25))
+    turned = tuple(Observation(e, 1.0, 50, abs(e - 200) / 1000) for e in range(0, seen.done, 25))
     assert policy.decide(replace(seen, observations=falling)).switch_at is None
     assert policy.decide(replace(seen, observations=turned)).switch_at == 250
 
@@ -212,10 +212,10 @@ def test_a_training_too_short_for_a_probe_keeps_mixing():
 
 
 def test_the_own_minimum_needs_looks_and_numbers():
-    looks = [Observation(e, 1.0, 50, 0.1, 1.0, (e - 10) ** 2, 0.1) for e in range(1, 30)]
+    looks = [Observation(e, 1.0, 50, (e - 10) ** 2) for e in range(1, 30)]
     assert own_minimum(looks) == pytest.approx(11, abs=2)
     assert own_minimum(looks[:4]) is None
-    assert own_minimum([*looks, replace(looks[0], epoch=30, brier=float("nan"))]) is None
+    assert own_minimum([*looks, replace(looks[0], epoch=30, score=float("nan"))]) is None
     assert own_minimum([replace(look, split="train") for look in looks]) is None
 
 

@@ -57,12 +57,12 @@ def test_between_epochs_too():
 @pytest.mark.parametrize("step", [-1, 1.5, True, "7", None])
 def test_what_is_no_number_of_batches_is_refused(step):
     for kind, field in ((OffAtStep, "off_at_step"), (OnFromStep, "on_from_step")):
-        with pytest.raises(ConfigError, match=rf"^{field} = .*: use a number of batches, an integer >= 0$"):
+        with pytest.raises(ConfigError, match=rf"^{field} = .*: use a number of optimizer steps, an integer >= 0$"):
             kind(step)
 
 
 def test_nobody_guesses_the_batches():
-    with pytest.raises(ConfigError, match=r"^progress.batches = None: "):
+    with pytest.raises(ConfigError, match=r"^off_at_step = 3: steps may end inside an epoch: "):
         OffAtStep(3).probability(Progress(1, 4))
 
 

@@ -166,7 +166,7 @@ def test_only_the_last_epoch_of_a_tail_is_scored(loops):
     assert [seen.epoch for seen in run.history] == [0, 1]
 
 
-def test_a_diverged_tail_scores_the_worst_there_is(loops):
+def test_a_tail_that_diverged_is_worth_nothing(loops):
     training = loops.Training()
     run = loops.start(training, loops.Scripted(probes=(1,), tail=1), epochs=2, steps_per_epoch=None)
     for epoch in run:
@@ -175,7 +175,9 @@ def test_a_diverged_tail_scores_the_worst_there_is(loops):
             epoch.observe(torch.full((4, 3), torch.nan), torch.zeros(4, dtype=torch.int64))
         else:
             training.body(epoch)
-    assert run.decision.probes[0].brier == (2.0,) * 4
+    assert run.decision.probes[0].score == float("inf")
+    assert run.decision.rows()[0].worse
+    assert json.loads(json.dumps(run.decision.to_dict()))["probes"][0]["score"] is None
 
 
 def test_clean_training_samples_are_observed_apart(loops):
@@ -473,7 +475,7 @@ def test_probes_on_other_samples_are_an_error(loops):
 
 def test_a_wrong_number_of_steps_is_noticed_in_the_first_epoch(loops):
     t = loops.Training()
-    with pytest.raises(ConfigError, match=r"^steps_per_epoch = 5: epoch 0 had 3 batches: give len\(loader\)"):
+    with pytest.raises(ConfigError, match=r"^steps_per_epoch = 5: epoch 0 had 3 optimizer steps: give len\(loader\)"):
         t.drive(loops.start(t, loops.Scripted(probes=(1,)), steps_per_epoch=5))
     assert len(t.targets) == loops.STEPS
 

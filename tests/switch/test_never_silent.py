@@ -55,10 +55,10 @@ def run_of(switch):
     return overmix.Epochs(EPOCHS, mix=overmix.Mixup(alpha=1.0), switch=switch, seed=0, state=state)
 
 
-def expect(epoch, x, x_mixed, target):
+def expect(epoch, x, x_mixed, target, *, decides=False):
     """Every batch is mixed, or every row of it is the sample itself with lam exactly 1."""
     # A policy that has not decided yet goes on mixing; going back discards what was trained since.
-    if epoch.kind == "train" and (epoch.index < SWITCH_AT or epoch._run.policy is not None):
+    if epoch.kind == "train" and (epoch.index < SWITCH_AT or decides):
         assert bool((target.lam < 1).any())
         assert not torch.equal(x, x_mixed)
         return
@@ -75,10 +75,11 @@ WAYS = pytest.mark.parametrize("switch", [schedule, policy, going_back])
 @pytest.mark.parametrize(("workers", "persistent"), [(0, False), (1, False), (1, True), (2, False), (2, True)])
 def test_the_switch_shows_in_the_batches_whatever_the_loader(loops, switch, workers, persistent):
     data, clean = loader(workers, persistent), {}
-    for epoch in run_of(switch(loops)):
+    run = run_of(switch(loops))
+    for epoch in run:
         for x, y in data:
             x_mixed, target = epoch.mix(x, y)
-            expect(epoch, x, x_mixed, target)
+            expect(epoch, x, x_mixed, target, decides=run.policy is not None)
             clean[epoch.index] = bool((target.lam == 1).all())
     assert clean == {0: False, 1: True, 2: True}
 
@@ -86,10 +87,11 @@ def test_the_switch_shows_in_the_batches_whatever_the_loader(loops, switch, work
 @WAYS
 def test_a_loader_that_is_built_anew_changes_nothing(loops, switch):
     clean = {}
-    for epoch in run_of(switch(loops)):
+    run = run_of(switch(loops))
+    for epoch in run:
         for x, y in loader(workers=epoch.index % 2):
             x_mixed, target = epoch.mix(x, y)
-            expect(epoch, x, x_mixed, target)
+            expect(epoch, x, x_mixed, target, decides=run.policy is not None)
             clean[epoch.index] = bool((target.lam == 1).all())
     assert clean == {0: False, 1: True, 2: True}
 
@@ -98,14 +100,15 @@ def test_a_loader_that_is_built_anew_changes_nothing(loops, switch):
 @pytest.mark.parametrize("stop", [(0, 1), (0, None), (1, 1), (1, None)], ids=str)
 def test_the_switch_survives_a_resume_on_either_side_of_it(loops, switch, stop):
     state = None
-    for epoch in run_of(switch(loops)):
+    run = run_of(switch(loops))
+    for epoch in run:
         for step, (x, y) in enumerate(loader()):
             epoch.mix(x, y)
             if stop == (epoch.index, step):
                 state = epoch.state_dict()
                 break
         if stop == (epoch.index, None):
-            state = epoch._run.state_dict()
+            state = run.state_dict()
         if state is not None:
             break
     resumed, clean = run_of(switch(loops)), {}
@@ -113,7 +116,7 @@ def test_the_switch_survives_a_resume_on_either_side_of_it(loops, switch, stop):
     for epoch in resumed:
         for x, y in list(loader())[epoch.step :]:
             x_mixed, target = epoch.mix(x, y)
-            expect(epoch, x, x_mixed, target)
+            expect(epoch, x, x_mixed, target, decides=run.policy is not None)
             clean[epoch.index] = bool((target.lam == 1).all())
     assert all(clean[index] == (index >= SWITCH_AT) for index in clean)
     assert 2 in clean
@@ -126,7 +129,7 @@ def test_the_switch_survives_a_resume_inside_a_probe(loops, stop, probes_left):
 
     def look(epoch, batches, upto=None):
         for step, (x, y) in enumerate(batches):
-            expect(epoch, x, *epoch.mix(x, y))
+            expect(epoch, x, *epoch.mix(x, y), decides=True)
             if step == upto:
                 return
         epoch.observe(torch.zeros(N, N), torch.arange(N))
@@ -154,13 +157,14 @@ def test_accumulated_gradients_are_of_clean_batches_after_the_switch(loops, swit
     clean = {}
     torch.manual_seed(0)
     model = torch.nn.Linear(3, N)
-    for epoch in run_of(switch(loops)):
+    run = run_of(switch(loops))
+    for epoch in run:
         gradients = []
         for through_run in (True, False):
             model.zero_grad()
             torch.manual_seed(epoch.index)
             for x, y in loader():
-                x, target = epoch.mix(x, y) if through_run else epoch._run.recipe.unmixed(x, y)
+                x, target = epoch.mix(x, y) if through_run else run.recipe.unmixed(x, y)
                 (target.cross_entropy(model(x)) / 4).backward()  # four batches, one step
             gradients.append(model.weight.grad.clone())
         clean[epoch.index] = torch.allclose(*gradients, rtol=1e-6, atol=1e-8)
@@ -187,7 +191,7 @@ class Threshold:
     def decide(self, history):
         score = history.probes[-1].score if history.probes else 0.0
         if score > 0.6:
-            return Decision(1, f"{score:.6f} of {len(history.probes[-1].brier)}")
+            return Decision(1, f"{score:.6f} of {len(history.probes[-1].scores)}")
         return Decision(None, "", keep=1 if history.done else None)
 
 torch.manual_seed(0)
@@ -210,7 +214,7 @@ alone = 2.0 if rank == 0 else 0.0
 print(json.dumps({
     "lams": lams, "switch_at": run.decision.switch_at, "reason": run.decision.reason, "spent": run.spent,
     "n": [seen.n for seen in run.history], "error": [seen.error for seen in run.history],
-    "weight": model.module.weight.tolist(), "alone": alone, "probes": [probe.brier for probe in run.decision.probes],
+    "weight": model.module.weight.tolist(), "alone": alone, "probes": [probe.scores for probe in run.decision.probes],
 }))
 dist.destroy_process_group()
 """

@@ -12,7 +12,7 @@ def looks(brier=None, error=None, train_error=None, at=LOOKS):
     flat = lambda done: 0.5  # noqa: E731
     brier, error, train_error = brier or flat, error or flat, train_error or flat
     return [
-        Observation(done - 1, 1.0, 100, value(done), 1.0, brier(done), 0.0, split)
+        Observation(done - 1, 1.0, 100, brier(done), "brier", split, error=value(done))
         for done in at
         for split, value in (("val", error), ("train", train_error))
     ]

@@ -67,7 +67,18 @@ def test_logits_and_labels_are_scored_and_a_diverged_tail_loses():
     logits = {0: torch.full((30, 3), torch.nan), 1: 4.0 * torch.eye(3)[labels], 2: torch.zeros(30, 3)}
     found = find_switch(lambda checkpoint, _: (logits[checkpoint], labels), {1: 0, 2: 1, 3: 2}, budget=3)
     assert found.switch_at == 2
-    assert found.probes[0].score == 2.0
+    assert found.probes[0].score == float("inf")
+    assert json.loads(json.dumps(found.to_dict()))["probes"][0]["score"] is None
+
+
+def test_any_scores_do_and_if_every_tail_diverged_nothing_is_decided():
+    generator = torch.Generator().manual_seed(0)
+    errors = {at: level + torch.rand(60, generator=generator) for at, level in ((1, -40.0), (2, -90.0), (3, -20.0))}
+    found = find_switch(lambda checkpoint, _: errors[checkpoint], {at: at for at in errors}, budget=3)
+    assert (found.switch_at, found.to_dict()["score"]) == (2, "score")
+    assert "has the lowest score, -89." in found.reason
+    lost = find_switch(lambda checkpoint, _: torch.full((9,), torch.nan), {1: 1, 2: 2}, budget=2)
+    assert (lost.switch_at, lost.reason) == (None, "every tail diverged: train them at a lower learning rate")
 
 
 LABELS = torch.arange(4) % 2
@@ -77,12 +88,12 @@ GOOD = torch.zeros(4, 2), LABELS
 @pytest.mark.parametrize(
     ("answers", "message"),
     [
-        ([GOOD, 0.3], r"^checkpoint 2: branch returned a float: return \(logits, labels\), or the Brier score"),
+        ([GOOD, 0.3], r"^checkpoint 2: branch returned a float: return \(logits, labels\), or a score"),
         ([GOOD, torch.zeros(4, 2)], r"^checkpoint 2: branch returned a tensor of shape \(4, 2\)"),
         ([(torch.zeros(4, 2), LABELS[:3]), GOOD], r"^checkpoint 1: observe: logits of shape \(4, 2\) and labels"),
         ([GOOD, (torch.zeros(4, 2), 1 - LABELS)], r"^checkpoint 2: other held-out samples than checkpoint 1"),
-        ([GOOD, torch.zeros(3)], r"^checkpoint 2: other held-out samples than checkpoint 1"),
-        ([torch.full((4,), 3.0), GOOD], r"^checkpoint 1: branch returned values outside of \[0, 2\]"),
+        ([torch.zeros(4), torch.zeros(3)], r"^checkpoint 2: other held-out samples than checkpoint 1"),
+        ([GOOD, torch.zeros(4)], r"^checkpoint 2: another kind of scores than checkpoint 1"),
         ([torch.zeros(1), torch.zeros(1)], r"^checkpoint 1: one held-out sample tells nothing"),
     ],
 )

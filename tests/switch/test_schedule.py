@@ -80,7 +80,10 @@ def test_a_study_file_names_schedules(specification, schedule):
     [
         ("alway", r"^schedule = 'alway': did you mean always\?"),
         ({"of_at": 3}, r"^schedule = 'of_at': did you mean off_at\?"),
-        ({3: 3}, r"^schedule = 3: known: always, auto, hesitation, .*, off_at, off_at_step, on_from, on_from_step$"),
+        (
+            {3: 3},
+            r"^schedule = 3: known: always, auto, .*, off_at, off_at_step, on_from, on_from_step, patience",
+        ),
         ("off_at", r"^schedule = 'off_at': give it a value: \{off_at: 128\}$"),
         ({"always": True}, r"^schedule = \{'always': True\}: write always alone: it takes no value$"),
         ({"off_at": -1}, r"^off_at = -1: "),

@@ -1,5 +1,7 @@
 """Scores of one epoch, and what ranks make of each other's."""
 
+import math
+
 import pytest
 import torch
 
@@ -21,7 +23,7 @@ def samples(n, seed):
 def pooled(monkeypatch, *tallies):
     """What each of several ranks would get."""
     vectors = [[t._vector() for t in tallies], [module._joined(t.labels) for t in tallies]]
-    vectors.append([module._joined(t.brier) for t in tallies])
+    vectors.append([module._joined(t.values) for t in tallies])
     answers = iter(vectors)
     monkeypatch.setattr(module, "world_size", lambda: len(tallies))
     monkeypatch.setattr(module, "gather", lambda local: next(answers))
@@ -68,6 +70,8 @@ def test_a_saved_tally_gives_the_same_means():
     assert loaded.samples() == tally.samples()
 
 
-def test_predictions_that_are_not_finite_score_the_worst():
+def test_predictions_that_are_not_finite_have_no_score():
     logits = torch.tensor([[torch.nan, 0.0], [torch.inf, 0.0], [0.0, 0.0]])
-    assert brier_per_sample(logits, torch.tensor([0, 0, 0])).tolist() == [2.0, 2.0, 0.5]
+    assert brier_per_sample(logits, torch.tensor([0, 0, 0])).tolist() == pytest.approx(
+        [math.nan, math.nan, 0.5], nan_ok=True
+    )

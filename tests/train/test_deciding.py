@@ -30,9 +30,10 @@ class ByTheSamples:
     def decide(self, history):
         assert all(probe.epoch <= history.done for probe in history.probes)
         assert all(seen.epoch < history.done for seen in history.observations)
+        wanted = 1 + int(1000 * history.probes[0].score) % 3 if history.probes else self.at
         if self.never or history.done < self.at:
-            return Decision(None, "not yet", keep=min(history.done, 1) if history.done < 2 else 1)
-        return Decision(1 + int(1000 * history.probes[0].score) % 3, "by the samples", keep=1)
+            return Decision(None, "not yet", keep=wanted if history.done >= wanted else None)
+        return Decision(wanted, "by the samples")
 
 
 def deciding(training, runs, policy, **overrides):

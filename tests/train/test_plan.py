@@ -4,14 +4,14 @@ import torch
 
 import overmix
 from overmix.mix import Streams
-from overmix.switch import Epochs, Progress
+from overmix.switch import Epochs, Progress, Schedule
 from overmix.train.plan import Planner
 
 EPOCHS, BATCH, STEPS = 4, 12, 3
 POOL = 120
 
 
-class Half:
+class Half(Schedule):
     def probability(self, progress: Progress) -> float:
         return 0.5
 

@@ -22,7 +22,7 @@ def _root() -> None:
 def switch_command(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder of the records; what is there is not trained again.")
-    ] = Path("results/switch_benchmark"),
+    ] = Path("runs/switch_benchmark"),
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
     only_recorded: Annotated[bool, typer.Option("--only-recorded", help="Judge what is recorded; train nothing.")] = (
         False

@@ -21,10 +21,9 @@ def census(
     ] = "laptop",
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder, one file per row [results/census]; what is there is not run again."),
+        typer.Option("--out", "-o", help="Folder, one file per row [runs/census]; what is there is not run again."),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes; the results do not depend on it.")] = 2,
-    docs: Annotated[bool, typer.Option("--docs", help="Also write docs/census.md and its figure anew.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of a table.")] = False,
 ) -> None:
     """Measure every recipe on a task of its own kind: does it over-train, and what does switching it off gain?
@@ -35,24 +34,18 @@ def census(
     ```
     overmix census --recipes Mixup,CMixup
     overmix census --scale smoke --json
-    overmix census --docs
     ```
     """
-    from overmix.experiments.census.page import check_checkout, write_page
     from overmix.experiments.census.run import FOLDERS, run_census
 
-    if docs:
-        check_checkout(scale)
     console = Console(stderr=as_json, emoji=False)
     chosen = None if recipes is None else [name.strip() for name in recipes.split(",") if name.strip()]
     folder = out or FOLDERS[scale]
-    found = run_census(folder, scale, chosen, workers, tell=lambda line: console.print(line, markup=False))
-    if docs:
-        write_page(folder)
+    rows = run_census(folder, scale, chosen, workers, tell=lambda line: console.print(line, markup=False))
     if as_json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
         return
-    console.print(_table(found))
+    console.print(_table(rows))
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:

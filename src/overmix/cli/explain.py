@@ -314,7 +314,7 @@ def _one_thread() -> None:
 
 def _floors_of_study(path: Path, *, allow_code: bool, as_json: bool) -> None:
     from overmix.study import read_study
-    from overmix.study.floors import study_floors
+    from overmix.study.analyse.floors import study_floors
 
     floors: list[dict[str, Any]] = study_floors(read_study(path, allow_code=allow_code))
     if as_json:

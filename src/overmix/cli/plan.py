@@ -27,7 +27,7 @@ def plan(
     ```
     """
     from overmix.study import read_study
-    from overmix.study.plan_cost import as_rows, plan_cost
+    from overmix.study.plan.cost import as_rows, plan_cost
 
     cost = plan_cost(read_study(spec, allow_code=allow_code), allow_code=allow_code)
     if as_json:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from overmix.study import Outlook
 from overmix.study import Progress as StackProgress
-from overmix.study.cells import StackTask
+from overmix.study.plan.cells import StackTask
 
 _PLAIN_SECONDS = 15.0
 

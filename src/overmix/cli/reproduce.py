@@ -26,10 +26,6 @@ def reproduce(
         list[str] | None, typer.Option("--setting", help="Only this setting; may be given again for others.")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; results do not depend on it.")] = None,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Also write results/reproduce/NAME.json, which --docs reads.")
-    ] = False,
-    docs: Annotated[bool, typer.Option("--docs", help="Write docs/reproduction.md from results/reproduce.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text.")] = False,
 ) -> None:
     """Run an experiment of the paper, and judge its claims by rules that were written down before.
@@ -41,20 +37,14 @@ def reproduce(
     overmix reproduce --list
     overmix reproduce over-training --scale smoke
     overmix reproduce switching --scale laptop --json > switching.json
-    overmix reproduce --docs
     ```
     """
     if listed:
         _list(as_json=as_json)
         return
     if name is None:
-        if not docs:
-            raise typer.BadParameter("give a NAME, or --list, or --docs")
-        from overmix.experiments.reproduce.page import write_page
-
-        write_page()
-        return
-    _run(name, scale, out, settings, workers, keep=keep, docs=docs, as_json=as_json)
+        raise typer.BadParameter("give a NAME, or --list")
+    _run(name, scale, out, settings, workers, as_json=as_json)
 
 
 def _run(
@@ -64,20 +54,13 @@ def _run(
     settings: list[str] | None,
     workers: int | None,
     *,
-    keep: bool,
-    docs: bool,
     as_json: bool,
 ) -> None:
     from overmix.cli.progress import StudyProgress
     from overmix.experiments.reproduce.catalogue import experiment
-    from overmix.experiments.reproduce.page import RESULTS, write_page
     from overmix.experiments.reproduce.run import Watcher, run_experiment
-    from overmix.study.files import write_json
-    from overmix.study.spec import StudySpec
+    from overmix.study.spec.schema import StudySpec
 
-    if keep and (scale != "laptop" or settings):
-        # The documentation is made of these files: a part, or another scale, must not take the place of the whole.
-        raise typer.BadParameter("--keep is for the whole of an experiment: --scale laptop, without --setting")
     console = Console(stderr=as_json, emoji=False)
     folder = out or Path("runs/reproduce") / f"{experiment(name).name}-{scale}"
 
@@ -93,11 +76,6 @@ def _run(
         watch=watch,
         say=lambda line: console.print(line, markup=False),
     )
-    if keep:
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        write_json(RESULTS / f"{name}.json", result)
-    if docs:
-        write_page()
     if as_json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
         return

@@ -4,7 +4,6 @@ from overmix.diagnose.advice import Advice, advise
 from overmix.diagnose.compare import Comparison, holm, paired_difference, paired_values
 from overmix.diagnose.compare_turns import TurnComparison, compare_turns
 from overmix.diagnose.curve import diagnose_curve
-from overmix.diagnose.curve_diagnosis import CurveDiagnosis
 from overmix.diagnose.diagnosis import Diagnosis, more_seeds
 from overmix.diagnose.ensemble import diagnose_ensemble
 from overmix.diagnose.evidence import Evidence, Role
@@ -13,7 +12,6 @@ from overmix.diagnose.turning import smooth, turning_epoch
 __all__ = [
     "Advice",
     "Comparison",
-    "CurveDiagnosis",
     "Diagnosis",
     "Evidence",
     "Role",

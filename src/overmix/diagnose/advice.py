@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from overmix.diagnose.compare import Comparison
-from overmix.diagnose.diagnosis import MIN_SEEDS, Interval
 from overmix.diagnose.evidence import ChosenOn, Compared, Evidence
+from overmix.diagnose.interval import Interval
+from overmix.diagnose.practical import MIN_SEEDS, seeds_to_narrow
 
 Kind = Literal["switch", "no-mixup", "keep-mixup", "undecided"]
 
@@ -76,26 +77,25 @@ def advise(evidence: Sequence[Evidence], comparisons: Mapping[tuple[str, str], C
     Example:
         >>> from overmix.diagnose import Diagnosis
         >>> def at(final, verdict, turn):
-        ...     return Diagnosis(verdict=verdict, turning_epoch=turn, turning_epoch_ci=(64, 128), lowest=0.068,
-        ...         lowest_ci=None, final=final, final_ci=None, depth=0.0, depth_ci=None, delta=0.005, n_seeds=16,
-        ...         n_samples=1000)
-        >>> found = advise(
+        ...     return Diagnosis(verdict=verdict, turning_epoch=turn, turning_epoch_ci=(64, 128), best=0.068,
+        ...         final=final, depth=0.0, depth_ci=None, delta=0.005, n_seeds=16, n_epochs=60)
+        >>> advice = advise(
         ...     [Evidence("ERM", "erm", None, at(0.072, "monotone", 900)),
         ...      Evidence("Mixup", "mixup", None, at(0.095, "u-shaped", 79)),
         ...      Evidence("switched", "switched", 128, at(0.060, "monotone", 900))],
         ...     {("switched", "ERM"): Comparison(-0.012, (-0.019, -0.006), 0.0004, 16),
         ...      ("switched", "Mixup"): Comparison(-0.035, (-0.045, -0.027), 1e-9, 16),
         ...      ("Mixup", "ERM"): Comparison(0.023, (0.014, 0.033), 1e-5, 16)})
-        >>> found.kind, found.switch_epoch, found.chosen_on, found.candidates
+        >>> advice.kind, advice.switch_epoch, advice.chosen_on, advice.candidates
         ('switch', 128, 'test', 2)
     """
     study = Compared([e for e in evidence if e.diagnosis is not None], comparisons)
     if not study.candidates:
         return Advice("undecided", "Undecided: no condition mixes here, or every run diverged.")
-    fewest = min([*study.candidates, *([study.erm] if study.erm else [])], key=lambda e: e.found.n_seeds)
-    if fewest.found.n_seeds < MIN_SEEDS:
+    fewest = min([*study.candidates, *([study.erm] if study.erm else [])], key=lambda e: e.judged.n_seeds)
+    if fewest.judged.n_seeds < MIN_SEEDS:
         return Advice(
-            "undecided", f"Undecided: too few seeds ({fewest.found.n_seeds}) to tell; use at least {MIN_SEEDS}."
+            "undecided", f"Undecided: too few seeds ({fewest.judged.n_seeds}) to tell; use at least {MIN_SEEDS}."
         )
     advice = _judge(study)
     if len(study.candidates) > 1 and advice.kind != "no-mixup":
@@ -168,7 +168,7 @@ def _safe_range(study: Compared, best: Evidence) -> Interval | None:
 
 def _turning(mixup: Evidence | None) -> Interval | None:
     """Return the interval of the epoch at which Mixup's own curve turns, if it does."""
-    return mixup.found.turning_epoch_ci if mixup is not None and mixup.u_shaped else None
+    return mixup.judged.turning_epoch_ci if mixup is not None and mixup.u_shaped else None
 
 
 def _without_erm(study: Compared, mixup: Evidence) -> Advice:
@@ -178,9 +178,9 @@ def _without_erm(study: Compared, mixup: Evidence) -> Advice:
 
 
 def _untested_switch(study: Compared, mixup: Evidence, caveat: str, *, confirmed: bool) -> Advice:
-    ci = mixup.found.turning_epoch_ci
+    ci = mixup.judged.turning_epoch_ci
     between = "" if ci is None else f" ({ci[0]:g}–{ci[1]:g})"
-    turn = round(mixup.found.turning_epoch)
+    turn = round(mixup.judged.turning_epoch)
     return Advice(
         "switch",
         f"{mixup.name} over-trains from epoch {turn} on{between}: switch it off near there; {caveat}.",
@@ -194,7 +194,7 @@ def _untested_switch(study: Compared, mixup: Evidence, caveat: str, *, confirmed
 def _mixup_helps(study: Compared, mixup: Evidence) -> Advice:
     if mixup.u_shaped and not study.switched_forms(mixup):
         return _untested_switch(study, mixup, "no switch was tested here", confirmed=True)
-    if mixup.found.verdict == "monotone":
+    if mixup.judged.verdict == "monotone":
         sentence = f"Keep {mixup.name} on: it ends below ERM and does not over-train within this budget."
     elif mixup.u_shaped:
         sentence = (
@@ -232,39 +232,36 @@ def _no_gain(study: Compared, best: Evidence) -> Advice:
 
 
 def _undecided(study: Compared, a: Evidence, b: Evidence | None, question: str) -> Advice:
-    found = study.difference(a, b)
-    more = None if found is None else _seeds_to_tell(found, a.delta)
+    difference = study.difference(a, b)
+    more = None if difference is None else _seeds_to_tell(difference, a.delta)
     remedy = f"about {more} more seeds would tell" if more else "more seeds alone would hardly tell"
-    if found is not None and more is None and found.seed_share < _FEW_SAMPLES:
+    if difference is not None and more is None and difference.seed_share < _FEW_SAMPLES:
         remedy = "more seeds would hardly tell, more test samples might"
     return Advice("undecided", f"Undecided {question}: {remedy}.", **_gain(study, a))
 
 
-def _seeds_to_tell(found: Comparison, delta: float) -> int | None:
+def _seeds_to_tell(difference: Comparison, delta: float) -> int | None:
     """Return how many more seeds would decide whether ``a`` ends lower by what matters, if the difference stays.
 
-    With a difference of at least delta the interval has to exclude 0, with a smaller one it has to exclude delta. Of
-    the square of its half width ``w``, the share ``s`` falls as 1 / seeds and the rest, from the test samples, stays:
-    ``n' = n s w^2 / (distance^2 - (1 - s) w^2)`` seeds are needed in all.
+    With a difference of at least delta the interval has to exclude 0, with a smaller one it has to exclude delta.
     """
-    lower = -found.difference
+    lower = -difference.difference
     distance = lower if lower >= delta else delta - lower
-    if found.ci is None or distance <= 0:
+    if difference.ci is None or distance <= 0:
         return None
-    half = (found.ci[1] - found.ci[0]) / 2
-    room = distance**2 - (1 - found.seed_share) * half**2
-    if room <= 0:
+    half = (difference.ci[1] - difference.ci[0]) / 2
+    needed = seeds_to_narrow(difference.n, half_width=half, seed_share=difference.seed_share, wanted=distance)
+    if needed is None or needed - difference.n > _TOO_MANY_SEEDS:
         return None
-    needed = found.n * found.seed_share * half**2 / room - found.n
-    return max(1, math.ceil(needed)) if needed <= _TOO_MANY_SEEDS else None
+    return max(1, math.ceil(needed - difference.n))
 
 
 def _gain(study: Compared, of: Evidence) -> dict[str, Any]:
     return _gain_fields(of, study.difference(study.erm, of))
 
 
-def _gain_fields(of: Evidence, found: Comparison | None) -> dict[str, Any]:
-    return {} if found is None else {"gain_of": of.name, "gain_over_erm": found.difference, "gain_ci": found.ci}
+def _gain_fields(of: Evidence, gain: Comparison | None) -> dict[str, Any]:
+    return {} if gain is None else {"gain_of": of.name, "gain_over_erm": gain.difference, "gain_ci": gain.ci}
 
 
 def _choice(study: Compared) -> str:

@@ -1,4 +1,4 @@
-"""Resampling: how often each unit is drawn, and an interval from the draws."""
+"""Resampling: how often each unit is drawn, and what a table of seeds and test samples says under its draws."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import special
 
 from overmix._typing import Float, Int
-from overmix.diagnose.diagnosis import Interval
+from overmix.diagnose.interval import Interval, bootstrap_interval, degrees_of_freedom
 
 
 def resample(
@@ -65,10 +64,10 @@ class CrossedDraws:
         return total, max(0.0, by_seed - entries)
 
     def interval(self, level: float) -> Interval:
-        """Interval of the number; see `widened_interval` and `variances`."""
+        """Interval of the number; see `bootstrap_interval` and `variances`."""
         spread = float(self.both[1:].std())
         factor = float(np.sqrt(self.variances()[0])) / spread if spread > 0 else 1.0
-        return widened_interval(float(self.both[0]), self.both[1:], level=level, df=self.df(), factor=factor)
+        return bootstrap_interval(float(self.both[0]), self.both[1:], level=level, df=self.df(), factor=factor)
 
     def df(self) -> float:
         """Satterthwaite's degrees of freedom of the variance: few where the seeds bring most of it."""
@@ -79,67 +78,3 @@ class CrossedDraws:
         """Share of the variance that falls as more seeds are run; 1 where nothing varies."""
         total, _ = self.variances()
         return min(1.0, float(self.by_seed[1:].var()) / total) if total > 0 else 1.0
-
-
-def widened_interval(
-    estimate: float,
-    draws: Float[np.ndarray, " draws"],
-    *,
-    level: float,
-    df: float,
-    factor: float = 1.0,
-) -> Interval:
-    """Bootstrap interval around an estimate, widened as Student's t is wider than the normal law.
-
-        ``estimate + k (q - median(draws))``,   ``k = factor · t_df(p) / z(p)``
-
-    for the quantiles ``q`` of the draws at ``p = (1 ± level) / 2``. Taking the draws about their own median leaves
-    out the bias that the bootstrap adds by choosing an epoch a second time; ``k`` pays for the few units that the
-    spread was estimated from.
-
-    Args:
-        estimate: the value found on the data.
-        draws: shape (draws,), the values found on bootstrap samples.
-        level: of the interval, in (0, 1).
-        df: degrees of freedom of the spread, as `degrees_of_freedom` gives them.
-        factor: true standard deviation over that of the draws.
-
-    Example:
-        >>> draws = np.random.default_rng(0).normal(size=100_000)
-        >>> [round(float(x), 1) for x in widened_interval(0.0, draws, level=0.95, df=4.0)]
-        [-2.8, 2.8]
-    """
-    tail = (1 + level) / 2
-    k = factor * (float(special.stdtrit(df, tail) / special.ndtri(tail)) if np.isfinite(df) else 1.0)
-    low, middle, high = np.quantile(draws, [1 - tail, 0.5, tail])
-    return float(estimate + k * (low - middle)), float(estimate + k * (high - middle))
-
-
-def degrees_of_freedom(variances: list[tuple[float, int]]) -> float:
-    """Satterthwaite's degrees of freedom of a sum of variance estimates, ``(Σ v)² / Σ (v² / df)``.
-
-    Args:
-        variances: pairs (variance, its degrees of freedom); those without variance or freedom are left out.
-
-    Returns:
-        At least 1; infinity if nothing varies.
-
-    Example:
-        >>> degrees_of_freedom([(1.0, 4), (1.0, 4)])
-        8.0
-
-    Source: F. E. Satterthwaite, "An approximate distribution of estimates of variance components", 1946.
-    """
-    kept = [(v, df) for v, df in variances if v > 0 and df > 0]
-    if not kept:
-        return float("inf")
-    return max(1.0, sum(v for v, _ in kept) ** 2 / sum(v * v / df for v, df in kept))
-
-
-def argmin_interval(
-    epochs: Float[np.ndarray, " epochs"], draws: Int[np.ndarray, " draws"], estimate: int, level: float
-) -> Interval:
-    """Quantiles of the drawn grid positions, as epochs; widened, if needed, to hold the estimate's own."""
-    tail = (1 + level) / 2
-    low, high = np.quantile(draws, [1 - tail, tail], method="inverted_cdf").astype(int)
-    return float(epochs[min(low, estimate)]), float(epochs[max(high, estimate)])

@@ -13,7 +13,7 @@ from scipy import special
 from overmix._typing import Shaped
 from overmix.diagnose.bootstrap import CrossedDraws, resample
 from overmix.diagnose.checks import check_bootstrap, check_wrong
-from overmix.diagnose.diagnosis import Interval
+from overmix.diagnose.interval import Interval, t_factor
 from overmix.errors import ConfigError, DataError
 
 
@@ -56,15 +56,15 @@ class Comparison:
             looks: number of candidates, >= 1.
 
         Example:
-            >>> found = Comparison(-0.012, (-0.019, -0.005), 0.004, 16).as_one_of(8)
-            >>> [round(x, 4) for x in found.ci], found.p_value
+            >>> comparison = Comparison(-0.012, (-0.019, -0.005), 0.004, 16).as_one_of(8)
+            >>> [round(x, 4) for x in comparison.ci], comparison.p_value
             ([-0.0218, -0.0022], 0.032)
         """
         if looks < 1:
             raise ConfigError("looks", looks, "use a number of candidates >= 1")
         if looks == 1 or self.ci is None or self.p_value is None:
             return self
-        narrow, wide = (float(special.stdtrit(self.df, 1 - (1 - self.level) / (2 * m))) for m in (1, looks))
+        narrow, wide = (t_factor(self.df, self.level, looks=m) for m in (1, looks))
         reach = (self.ci[1] - self.ci[0]) / 2 * wide / narrow
         ci = (self.difference - reach, self.difference + reach)
         return replace(self, ci=ci, p_value=min(1.0, looks * self.p_value))
@@ -105,8 +105,8 @@ def paired_difference(
     Example:
         >>> rng = np.random.default_rng(0)
         >>> a, b = rng.random((16, 500)) < 0.2, rng.random((16, 500)) < 0.1
-        >>> found = paired_difference(a, b)
-        >>> round(found.difference, 2), found.p_value < 0.001
+        >>> comparison = paired_difference(a, b)
+        >>> round(comparison.difference, 2), comparison.p_value < 0.001
         (0.1, True)
 
     Source: Art B. Owen, "The pigeonhole bootstrap", 2007.
@@ -132,8 +132,8 @@ def paired_difference(
     difference = float(table.mean(dtype=np.float64))
     if n_seeds == 1:
         return Comparison(difference, None, None, 1, level)
-    found = _student(difference, draws.variances()[0] ** 0.5, draws.df(), n_seeds, level)
-    return replace(found, seed_share=draws.seed_share())
+    by_t = _student(difference, draws.variances()[0] ** 0.5, draws.df(), n_seeds, level)
+    return replace(by_t, seed_share=draws.seed_share())
 
 
 def paired_values(
@@ -155,8 +155,8 @@ def paired_values(
         DataError: unequal lengths, no seed, or non-finite values.
 
     Example:
-        >>> found = paired_values(np.array([0.30, 0.32, 0.31]), np.array([0.28, 0.29, 0.30]))
-        >>> round(found.difference, 3), [round(x, 3) for x in found.ci]
+        >>> comparison = paired_values(np.array([0.30, 0.32, 0.31]), np.array([0.28, 0.29, 0.30]))
+        >>> round(comparison.difference, 3), [round(x, 3) for x in comparison.ci]
         (0.02, [-0.005, 0.045])
 
     Source: Student, "The probable error of a mean", 1908.
@@ -178,7 +178,7 @@ def paired_values(
 
 
 def _student(difference: float, se: float, df: float, n: int, level: float) -> Comparison:
-    reach = se * float(special.stdtrit(df, (1 + level) / 2))
+    reach = se * t_factor(df, level)
     if se > 0:
         p_value = 2 * float(special.stdtr(df, -abs(difference) / se))
     else:

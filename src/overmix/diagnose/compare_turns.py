@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from overmix._typing import Shaped
-from overmix.diagnose.bootstrap import widened_interval
 from overmix.diagnose.checks import check_bootstrap, check_epochs, check_wrong
 from overmix.diagnose.crossfit import choose_splits, cross_fitted_depth
-from overmix.diagnose.diagnosis import Interval
 from overmix.diagnose.ensemble import crossed, draw_tables
+from overmix.diagnose.interval import Interval, bootstrap_interval
 from overmix.diagnose.turning import log_position, smoothing_rows
 from overmix.errors import DataError
 
@@ -86,8 +85,8 @@ def compare_turns(
         >>> rng, distance = np.random.default_rng(0), np.abs(np.log2(times) - 5)
         >>> late = rng.random((8, 8, 400)) < (0.1 + 0.05 * distance)[:, None]
         >>> early = rng.random((8, 8, 400)) < (0.1 + 0.05 * np.abs(np.log2(times) - 3))[:, None]
-        >>> found = compare_turns(times, early, times, late)
-        >>> found.doublings, round(found.depth, 1)
+        >>> turns = compare_turns(times, early, times, late)
+        >>> turns.doublings, round(turns.depth, 1)
         (-2.0, 0.1)
     """
     check_bootstrap(n_bootstrap, level)
@@ -114,10 +113,9 @@ def compare_turns(
         depths.append([cross_fitted_depth(draws, splits, smoother) for draws in tables])
     doublings = turns[0] - turns[1]
     depth = crossed([a - b for a, b in zip(*depths, strict=True)], wrong_a)
-    found = float(doublings[0])
     return TurnComparison(
-        doublings=found,
-        doublings_ci=widened_interval(found, doublings[1:], level=level, df=float(n_seeds - 1)),
+        doublings=float(doublings[0]),
+        doublings_ci=bootstrap_interval(float(doublings[0]), doublings[1:], level=level, df=float(n_seeds - 1)),
         depth=float(depth.both[0]),
         depth_ci=depth.interval(level),
         n=n_seeds,

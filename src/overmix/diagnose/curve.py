@@ -9,10 +9,10 @@ import numpy as np
 
 from overmix._typing import Shaped
 from overmix.diagnose.checks import as_array, check_bootstrap, check_seed
-from overmix.diagnose.curve_diagnosis import CurveDiagnosis, size_that_matters
 from overmix.diagnose.curve_input import Curves, prepare
 from overmix.diagnose.depth import Depth, depth_of_curve, depth_over_seeds
-from overmix.diagnose.diagnosis import MIN_SEEDS, Verdict, verdict_of
+from overmix.diagnose.diagnosis import Diagnosis
+from overmix.diagnose.practical import MIN_SEEDS, Verdict, practical_size, verdict_of
 from overmix.diagnose.turning import log_position, plain_number, smoothing_rows
 
 MIN_EPOCHS = 10  # fewer points leave nothing to tell noise from shape
@@ -28,7 +28,7 @@ def diagnose_curve(
     n_bootstrap: int = 1000,
     level: float = 0.95,
     seed: int = 0,
-) -> CurveDiagnosis:
+) -> Diagnosis:
     """Say whether a logged curve is U-shaped, with intervals: of one run, or of several seeds.
 
         ``depth = smooth(T) - min_t smooth(t)``,   ``δ = max(0.5 points if a rate, 5 % of the best value)``
@@ -58,8 +58,8 @@ def diagnose_curve(
     Example:
         >>> epochs = np.arange(1, 201)
         >>> error = 0.1 + 0.03 * np.log(epochs / 40) ** 2 + np.random.default_rng(0).normal(0, 0.005, 200)
-        >>> found = diagnose_curve(epochs, error)
-        >>> found.verdict, 30 < found.turning_epoch < 55, round(found.depth, 2)
+        >>> diagnosis = diagnose_curve(epochs, error)
+        >>> diagnosis.verdict, 30 < diagnosis.turning_epoch < 55, round(diagnosis.depth, 2)
         ('u-shaped', True, 0.08)
     """
     check_bootstrap(n_bootstrap, level)
@@ -71,47 +71,47 @@ def diagnose_curve(
     rng = np.random.default_rng(seed)
     shifted = curves.values - curves.values[0, 0]  # the level does not matter, and rounding stays far below the depth
     if len(shifted) >= MIN_SEEDS:
-        found = depth_over_seeds(curves.epochs, shifted, n_bootstrap=n_bootstrap, level=level, rng=rng)
+        measured = depth_over_seeds(curves.epochs, shifted, n_bootstrap=n_bootstrap, level=level, rng=rng)
     else:
         mean = shifted.mean(axis=0)
-        found = depth_of_curve(curves.epochs, mean, n_bootstrap=n_bootstrap, level=level, rng=rng)
-    return _describe(curves, found, level=level, reason=_remark(curves))
+        measured = depth_of_curve(curves.epochs, mean, n_bootstrap=n_bootstrap, level=level, rng=rng)
+    return _describe(curves, measured, level=level, reason=_remark(curves))
 
 
-def _describe(curves: Curves, found: Depth | None, *, level: float, reason: str | None) -> CurveDiagnosis:
+def _describe(curves: Curves, measured: Depth | None, *, level: float, reason: str | None) -> Diagnosis:
     position = log_position(curves.epochs)
     level_of = curves.values[0, 0]
     smoothed = level_of + smoothing_rows(position, position) @ (curves.values - level_of).mean(axis=0)
     at = int(np.argmin(smoothed))
-    delta = size_that_matters(float(smoothed[at]), curves.unit)
+    delta = practical_size(float(smoothed[at]), curves.unit)
     method: Literal["seeds", "curve", "none"] = "seeds" if len(curves.values) >= MIN_SEEDS else "curve"
-    return CurveDiagnosis(
-        verdict="undecided" if found is None else _verdict(curves, found, delta),
+    return Diagnosis(
+        verdict="undecided" if measured is None else _verdict(curves, measured, delta),
         turning_epoch=plain_number(float(curves.epochs[at])),
-        turning_epoch_ci=None if found is None else found.turning_ci,
-        depth=float(smoothed[-1] - smoothed[at]) if found is None else found.depth,
-        depth_ci=None if found is None else found.depth_ci,
+        turning_epoch_ci=None if measured is None else measured.turning_ci,
+        depth=float(smoothed[-1] - smoothed[at]) if measured is None else measured.depth,
+        depth_ci=None if measured is None else measured.depth_ci,
         delta=delta,
-        best=curves.own(smoothed[at]),
-        final=curves.own(smoothed[-1]),
+        best=curves.as_given(smoothed[at]),
+        final=curves.as_given(smoothed[-1]),
         n_seeds=len(curves.values),
         n_diverged=curves.n_diverged,
         n_epochs=len(curves.epochs),
-        method="none" if found is None else method,
+        method="none" if measured is None else method,
         unit=curves.unit,
         lower_is_better=curves.lower_is_better,
         level=level,
-        p_value=None if found is None else found.p_value,
-        rho=None if found is None else found.rho,
+        p_value=None if measured is None else measured.p_value,
+        rho=None if measured is None else measured.rho,
         reason=reason,
     )
 
 
-def _verdict(curves: Curves, found: Depth, delta: float) -> Verdict:
+def _verdict(curves: Curves, measured: Depth, delta: float) -> Verdict:
     if _constant(curves):
         return "monotone"
-    verdict = verdict_of(found.depth_ci, delta)
-    by_chance = found.p_value is not None and found.p_value >= P_LEVEL
+    verdict = verdict_of(measured.depth_ci, delta)
+    by_chance = measured.p_value is not None and measured.p_value >= P_LEVEL
     return "undecided" if verdict == "u-shaped" and by_chance else verdict
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from overmix._typing import Float, Shaped
 from overmix.diagnose.checks import check_epochs
-from overmix.diagnose.curve_diagnosis import Unit, unit_of
+from overmix.diagnose.practical import Unit
 from overmix.errors import ConfigError, DataError
 
 MAX_EPOCHS = 1024  # longer logs are averaged in blocks: neighbouring steps say the same
@@ -37,7 +37,7 @@ class Curves:
     n_diverged: int
     usable: bool
 
-    def own(self, value: float) -> float:
+    def as_given(self, value: float) -> float:
         """Turn a value back to what the user gave."""
         return float(value) if self.lower_is_better else _ceiling(self.unit) - float(value)
 
@@ -86,6 +86,22 @@ def _finite_length(curve: Float[np.ndarray, " epochs"], row: int) -> int:
     if length == 0:
         raise DataError(f"values[{row}, 0] = {curve[0]}: this run has no finite value, leave it out")
     return length
+
+
+def unit_of(highest: float, lowest: float) -> Unit:
+    """Guess what the values are: rates in [0, 1], rates in percent, or anything else.
+
+    Percent is told by a value between 10 and 100; so an error rate that never exceeds 10 % must be given as a fraction.
+
+    Example:
+        >>> unit_of(0.9, 0.05), unit_of(90.0, 5.0), unit_of(2.3, 0.4)
+        ('fraction', 'percent', 'value')
+    """
+    if lowest < 0 or highest > 100:
+        return "value"
+    if highest <= 1:
+        return "fraction"
+    return "percent" if highest > 10 else "value"
 
 
 def _ceiling(unit: Unit) -> float:

@@ -8,8 +8,8 @@ import numpy as np
 
 from overmix._typing import Float, Int
 from overmix.diagnose.autoregression import estimate_noise
-from overmix.diagnose.bootstrap import argmin_interval, resample, widened_interval
-from overmix.diagnose.diagnosis import Interval
+from overmix.diagnose.bootstrap import resample
+from overmix.diagnose.interval import Interval, argmin_interval, bootstrap_interval
 from overmix.diagnose.isotonic import falling, falling_then_rising
 from overmix.diagnose.turning import log_position, smoothing_rows
 
@@ -62,7 +62,7 @@ def depth_of_curve(
     drawn = noise.draw(rng, n_bootstrap)
     knots = _knots(position)
     rows = smoother[knots]
-    found = float(smoothed[-1] - smoothed.min())
+    observed = float(smoothed[-1] - smoothed.min())
 
     unimodal = falling_then_rising(smoothed)
     simulated, at = _depths((unimodal + drawn) @ rows.T)
@@ -71,11 +71,11 @@ def depth_of_curve(
     flat[settled:] = flat[settled]
     null = _depths((flat + drawn) @ rows.T)[0]
     # A curve without noise has no chance to be deep by chance; rounding must not make it equal to its null.
-    p_value = (1 + np.sum(null >= found * (1 - 1e-9))) / (1 + n_bootstrap) if found > 0 else 1.0
+    p_value = (1 + np.sum(null >= observed * (1 - 1e-9))) / (1 + n_bootstrap) if observed > 0 else 1.0
     return Depth(
-        depth=found - bias,
+        depth=observed - bias,
         # The draws differ in the size of the noise too, so nothing is to be widened for that.
-        depth_ci=widened_interval(found - bias, simulated, level=level, df=float("inf")),
+        depth_ci=bootstrap_interval(observed - bias, simulated, level=level, df=float("inf")),
         turning_ci=argmin_interval(epochs, knots[at], int(np.argmin(smoothed)), level),
         p_value=float(p_value),
         rho=noise.rho,
@@ -108,7 +108,7 @@ def depth_over_seeds(
     depth = float(draws[0]) - optimism
     return Depth(
         depth=depth,
-        depth_ci=widened_interval(depth, draws[1:], level=level, df=float(len(values) - 1)),
+        depth_ci=bootstrap_interval(depth, draws[1:], level=level, df=float(len(values) - 1)),
         turning_ci=argmin_interval(epochs, at[1:], int(at[0]), level),
     )
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from overmix._typing import Float, Shaped
-from overmix.diagnose.bootstrap import CrossedDraws, argmin_interval, resample
+from overmix.diagnose.bootstrap import CrossedDraws, resample
 from overmix.diagnose.checks import check_bootstrap, check_epochs, check_wrong
 from overmix.diagnose.crossfit import Draws, choose_splits, cross_fitted_depth
-from overmix.diagnose.diagnosis import MIN_SEEDS, Diagnosis, practical_size, verdict_of
+from overmix.diagnose.diagnosis import Diagnosis
+from overmix.diagnose.interval import argmin_interval
+from overmix.diagnose.practical import MIN_SEEDS, practical_size, verdict_of
 from overmix.diagnose.turning import log_position, plain_number, smoothing_rows
 from overmix.errors import DataError
 
@@ -59,8 +61,8 @@ def diagnose_ensemble(
         >>> epochs = np.array([1, 2, 4, 8, 16, 32, 64, 128])
         >>> rate = np.array([0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.2, 0.3])
         >>> wrong = np.random.default_rng(0).random((16, 8, 200)) < rate[:, None]
-        >>> found = diagnose_ensemble(epochs, wrong)
-        >>> found.verdict, found.turning_epoch, round(found.depth, 2)
+        >>> diagnosis = diagnose_ensemble(epochs, wrong)
+        >>> diagnosis.verdict, diagnosis.turning_epoch, round(diagnosis.depth, 2)
         ('u-shaped', 32, 0.2)
 
     Source: Art B. Owen, "The pigeonhole bootstrap", 2007 (drawing rows and columns of a table together).
@@ -83,26 +85,28 @@ def diagnose_ensemble(
     means = [draws.mean() for draws in tables]
     turning = np.argmin(means[0] @ smoother.T, axis=1)
     at = int(turning[0])
-    lowest, final = (crossed([mean[:, t] for mean in means], wrong) for t in (at, -1))
+    best, final = (crossed([mean[:, t] for mean in means], wrong) for t in (at, -1))
     depth = crossed([cross_fitted_depth(draws, splits, smoother) for draws in tables], wrong)
     depth_ci = depth.interval(level)
-    delta = practical_size(float(lowest.both[0]), metric="error")
+    delta = practical_size(float(best.both[0]))
     single = n_seeds == 1  # one seed says nothing about another
     return Diagnosis(
         verdict="undecided" if n_seeds < MIN_SEEDS else verdict_of(depth_ci, delta),
         turning_epoch=plain_number(float(grid[at])),
         turning_epoch_ci=None if single else argmin_interval(grid, turning[1:], at, level),
-        lowest=float(lowest.both[0]),
-        lowest_ci=None if single else lowest.interval(level),
+        best=float(best.both[0]),
+        best_ci=None if single else best.interval(level),
         final=float(final.both[0]),
         final_ci=None if single else final.interval(level),
         depth=float(depth.both[0]),
         depth_ci=None if single else depth_ci,
         delta=delta,
         n_seeds=n_seeds,
+        n_epochs=len(grid),
         n_samples=n_samples,
         level=level,
         seed_share=depth.seed_share(),
+        reason=f"One seed says nothing about another: use at least {MIN_SEEDS}." if single else None,
     )
 
 

@@ -44,7 +44,7 @@ class Evidence:
     decided: tuple[int, ...] = ()
 
     @property
-    def found(self) -> Diagnosis:
+    def judged(self) -> Diagnosis:
         """The diagnosis of a condition that has one."""
         assert self.diagnosis is not None  # those without are left out
         return self.diagnosis
@@ -52,17 +52,17 @@ class Evidence:
     @property
     def final(self) -> float:
         """Mean test error at the end."""
-        return self.found.final
+        return self.judged.final
 
     @property
     def delta(self) -> float:
         """The smallest difference of its error that matters."""
-        return self.found.delta
+        return self.judged.delta
 
     @property
     def u_shaped(self) -> bool:
         """Whether its own curve turns."""
-        return self.found.verdict == "u-shaped"
+        return self.judged.verdict == "u-shaped"
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,8 @@ class Compared:
 
     def switches(self, candidate: Evidence) -> list[Evidence]:
         """Return the set switches of a candidate's recipe, by epoch."""
-        own = [e for e in self.evidence if e.role == "switched" and e.family == candidate.family]
-        return sorted(own, key=lambda e: e.switch_epoch or 0)
+        switched = [e for e in self.evidence if e.role == "switched" and e.family == candidate.family]
+        return sorted(switched, key=lambda e: e.switch_epoch or 0)
 
     def switched_forms(self, candidate: Evidence) -> list[Evidence]:
         """Return the candidates that switch a candidate's recipe off, at a set epoch or by themselves."""
@@ -139,33 +139,33 @@ class Compared:
             return None
         if (a.name, b.name) in self.comparisons:
             return self.comparisons[a.name, b.name]
-        found = self.comparisons.get((b.name, a.name))
-        return None if found is None else found.swapped()
+        reverse = self.comparisons.get((b.name, a.name))
+        return None if reverse is None else reverse.swapped()
 
     def difference(self, a: Evidence | None, b: Evidence | None) -> Comparison | None:
         """Return the final error of a minus that of b, corrected for the choice among the candidates."""
-        found = self.plain_difference(a, b)
-        return None if found is None else found.as_one_of(self.looks)
+        alone = self.plain_difference(a, b)
+        return None if alone is None else alone.as_one_of(self.looks)
 
     def below(self, a: Evidence | None, b: Evidence | None) -> bool:
         """Whether a ends below b by what matters, with a corrected interval that excludes 0."""
-        found = self.difference(a, b)
-        if a is None or found is None or found.ci is None:
+        corrected = self.difference(a, b)
+        if a is None or corrected is None or corrected.ci is None:
             return False
-        return found.ci[1] < 0 and -found.difference >= a.delta
+        return corrected.ci[1] < 0 and -corrected.difference >= a.delta
 
     def not_worse(self, a: Evidence, b: Evidence) -> bool:
         """Whether a is shown to end at most by what matters above b."""
-        found = self.plain_difference(a, b)
-        return a is b or (found is not None and found.ci is not None and found.ci[1] < b.delta)
+        alone = self.plain_difference(a, b)
+        return a is b or (alone is not None and alone.ci is not None and alone.ci[1] < b.delta)
 
     def better_alternatives(self, than: Evidence) -> list[Evidence]:
         """Return the alternatives that end lower by what matters, their p-values corrected after Holm; best first."""
-        found = [(e, self.plain_difference(e, than)) for e in self.alternatives]
-        corrected = holm([None if difference is None else difference.p_value for _, difference in found])
+        differences = [(e, self.plain_difference(e, than)) for e in self.alternatives]
+        corrected = holm([None if difference is None else difference.p_value for _, difference in differences])
         better = [
             e
-            for (e, difference), p in zip(found, corrected, strict=True)
+            for (e, difference), p in zip(differences, corrected, strict=True)
             if difference is not None
             and p is not None
             and p <= 1 - difference.level

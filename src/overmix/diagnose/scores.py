@@ -65,17 +65,17 @@ def sums(
     y = y.long()  # gather takes no other integers
     log_p = F.log_softmax(logits.float(), dim=-1)
     p = log_p.exp()
-    own = log_p.gather(-1, y.unsqueeze(-1)).squeeze(-1)
+    log_p_y = log_p.gather(-1, y.unsqueeze(-1)).squeeze(-1)
     confidence, prediction = p.max(dim=-1)
     # NaN is not equal to itself: such a prediction is wrong, whatever index max returned.
     correct = (prediction == y) & (confidence == confidence)
     # |p - onehot|^2 = sum p^2 - 2 p[y] + 1
-    brier = p.square().sum(-1) - 2 * own.exp() + 1
+    brier = p.square().sum(-1) - 2 * log_p_y.exp() + 1
     # Bins are (0, 1/15], ..., (14/15, 1]: a confidence of exactly 1 belongs to the last one.
     index = ((confidence * CALIBRATION_BINS).ceil().long() - 1).clamp(0, CALIBRATION_BINS - 1)
     bins = torch.zeros(*confidence.shape[:-1], CALIBRATION_BINS, device=logits.device)
     bins.scatter_add_(-1, index, correct.float() - confidence)
-    total = ScoreSums(y.shape[-1], (~correct).sum(-1), -own.sum(-1), brier.sum(-1), bins)
+    total = ScoreSums(y.shape[-1], (~correct).sum(-1), -log_p_y.sum(-1), brier.sum(-1), bins)
     return total, ~correct
 
 
@@ -109,8 +109,8 @@ def margins(
         >>> margins(torch.tensor([[0.0, 0.0], [9.0, -9.0]]), torch.tensor([0, 1]))
         tensor([ 0., -1.])
     """
-    p, own = logits.float().softmax(dim=-1), y.long().unsqueeze(-1)
-    return p.gather(-1, own).squeeze(-1) - p.scatter(-1, own, 0.0).amax(dim=-1)
+    p, label = logits.float().softmax(dim=-1), y.long().unsqueeze(-1)
+    return p.gather(-1, label).squeeze(-1) - p.scatter(-1, label, 0.0).amax(dim=-1)
 
 
 def add(first: ScoreSums, second: ScoreSums) -> ScoreSums:

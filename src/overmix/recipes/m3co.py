@@ -35,7 +35,7 @@ Contrast = Literal["mixed", "soft"]
 class MultimodalOutput(NamedTuple):
     """What a model of several modalities returns.
 
-    Args:
+    Attributes:
         embeddings: one of shape (B, D) for each modality.
         logits: one of shape (B, C) for each head: of the modalities, and of what they are fused to.
     """

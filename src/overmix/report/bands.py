@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from scipy.special import stdtrit
 
+from overmix.diagnose.interval import t_factor
 from overmix.train import TRACKED, diverged
 
 METRICS = (
@@ -59,7 +59,7 @@ def t_bands(curves: pl.DataFrame) -> pl.DataFrame:
         mean=pl.col("value").mean(), sd=pl.col("value").std(ddof=1), n=pl.len()
     )
     sizes = grouped["n"].unique().to_list()
-    quantile = {n: float(stdtrit(n - 1, 0.975)) for n in sizes if n > 1}
+    quantile = {n: t_factor(n - 1) for n in sizes if n > 1}
     factor = pl.col("n").replace_strict(quantile, default=None, return_dtype=pl.Float64)
     half = factor * pl.col("sd") / pl.col("n").sqrt()
     return grouped.with_columns(lo=pl.col("mean") - half, hi=pl.col("mean") + half).drop("sd", "n")

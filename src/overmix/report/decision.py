@@ -13,7 +13,7 @@ from overmix.report.charts import Chart
 from overmix.report.charts.frame import log_ticks
 from overmix.report.figures import to_png, to_svg
 from overmix.report.look import LIGHT, assign_strokes, chart_config
-from overmix.study.files import write_bytes
+from overmix.study.store.files import write_bytes
 
 _ROLES = ("mixup", "switched")
 _CURVE, _PROBE = "this run, mixing", "probe: a short tail without mixing"
@@ -35,11 +35,12 @@ def decision_chart(decision: Mapping[str, Any]) -> Chart:
         >>> decision_chart(Outcome(16, 8, "the best of all", probes, (), spent=20).to_dict()).alt
         'Mixup off after 8 of 16 epochs. Brier score after a tail: 0.3000 at 4, 0.1500 at 8. Price: 1.25 runs.'
     """
-    probes = [_point(row) for row in decision["probes"]]
+    # A tail that diverged has no score: it is in no picture.
+    probes = [_point(row) for row in decision["probes"] if row["score"] is not None]
     looks = [
-        {"series": _CURVE, "epoch": seen["epoch"] + 1, "brier": seen["brier"]}
+        {"series": _CURVE, "epoch": seen["epoch"] + 1, "score": seen["score"]}
         for seen in decision["observations"]
-        if seen["split"] == "val" and np.isfinite(seen["brier"])
+        if seen["split"] == "val" and seen["score"] is not None
     ]
     if not probes and not looks:
         raise DataError(
@@ -55,7 +56,7 @@ def decision_chart(decision: Mapping[str, Any]) -> Chart:
         "scale": {"type": "log", "nice": False, "domain": [first, last]},
         "axis": {"values": log_ticks(first, last), "format": ",d"},
     }
-    low, high = _range(shown, looks)
+    low, high, name = *_range(shown, looks), _score_name(decision)
     y = {"type": "quantitative", "scale": {"zero": False, "domain": [low, high]}}
     color: dict[str, Any] = {
         "field": "series",
@@ -68,7 +69,7 @@ def decision_chart(decision: Mapping[str, Any]) -> Chart:
         {
             "data": {"values": looks},
             "mark": {"type": "line", "style": "line", "clip": True},
-            "encoding": {"x": x, "y": {**y, "field": "brier"}, "color": color},
+            "encoding": {"x": x, "y": {**y, "field": "score"}, "color": color},
         },
         {
             "data": {"values": shown},
@@ -80,7 +81,7 @@ def decision_chart(decision: Mapping[str, Any]) -> Chart:
             "mark": {"type": "point", "style": "dot", "clip": True},
             "encoding": {
                 "x": x,
-                "y": {**y, "field": "brier"},
+                "y": {**y, "field": "score"},
                 "color": color,
                 "opacity": {"condition": {"test": "datum.worse", "value": 0.35}, "value": 1},
             },
@@ -100,11 +101,11 @@ def decision_chart(decision: Mapping[str, Any]) -> Chart:
             "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
             "width": 560,
             "height": 300,
-            "title": {"text": _headline(decision), "subtitle": "Brier score on held-out samples"},
+            "title": {"text": _headline(decision), "subtitle": f"{name} on held-out samples"},
             "layer": layers,
         },
         table=[
-            ("epochs of Mixup", "Brier score after the tail", "behind the best", "clearly worse"),
+            ("epochs of Mixup", f"{name} after the tail", "behind the best", "clearly worse"),
             *map(_row, probes),
         ],
     )
@@ -135,7 +136,7 @@ def _point(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "series": _PROBE,
         "epoch": row["epoch"],
-        "brier": row["score"],
+        "score": row["score"],
         "behind": row["behind"],
         "low": row["score"] - 2 * error,
         "high": row["score"] + 2 * error,
@@ -145,12 +146,18 @@ def _point(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _range(probes: list[dict[str, Any]], looks: list[dict[str, Any]]) -> tuple[float, float]:
     """Return the vertical range: all probes, and the own curve from its minimum on; its descent may leave the frame."""
-    own = np.array([look["brier"] for look in looks])
+    own = np.array([look["score"] for look in looks])
     after = own[own.argmin() :].tolist() if len(own) else []
     seen = [*after, *(p["low"] for p in probes), *(p["high"] for p in probes)]
     low, high = min(seen), max(seen)
     room = max(high - low, 0.02 * abs(high), 1e-9)
-    return max(0.0, low - 0.2 * room), high + 0.4 * room
+    bottom = low - 0.2 * room
+    return bottom if low < 0 else max(0.0, bottom), high + 0.4 * room
+
+
+def _score_name(decision: Mapping[str, Any]) -> str:
+    name = str(decision["score"])
+    return name[0].upper() + name[1:]
 
 
 def _headline(decision: Mapping[str, Any]) -> str:
@@ -164,10 +171,10 @@ def _headline(decision: Mapping[str, Any]) -> str:
 
 
 def _alt(decision: Mapping[str, Any], probes: list[dict[str, Any]]) -> str:
-    said = ", ".join(f"{p['brier']:.4f} at {p['epoch']}" for p in probes)
-    tails = f" Brier score after a tail: {said}." if said else ""
+    said = ", ".join(f"{p['score']:.4f} at {p['epoch']}" for p in probes)
+    tails = f" {_score_name(decision)} after a tail: {said}." if said else ""
     return f"{_headline(decision)}.{tails} Price: {decision['cost']:.2f} runs."
 
 
 def _row(point: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    return (str(point["epoch"]), f"{point['brier']:.4f}", f"{point['behind']:.4f}", "yes" if point["worse"] else "no")
+    return (str(point["epoch"]), f"{point['score']:.4f}", f"{point['behind']:.4f}", "yes" if point["worse"] else "no")

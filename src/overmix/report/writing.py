@@ -9,7 +9,7 @@ from overmix.errors import RunDirectoryError
 from overmix.report.figures import light, to_png, to_svg
 from overmix.report.page import render, sections
 from overmix.report.reading import StudyLike, read
-from overmix.study.files import write_bytes
+from overmix.study.store.files import write_bytes
 
 
 @dataclass(frozen=True)

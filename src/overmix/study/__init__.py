@@ -1,13 +1,13 @@
 """Controlled studies: conditions compared over many seeds, resumable, the same bytes whatever the number of workers."""
 
-from overmix.study.executor import StudyInterrupted
-from overmix.study.parse import parse_study, read_study
-from overmix.study.prepared import Prepared, prepare
-from overmix.study.result import StudyResult, finished_result, load_result
-from overmix.study.run import Outlook, run_study
-from overmix.study.spec import StudySpec, resolved
-from overmix.study.sweep import sweep_study
-from overmix.study.worker import Progress
+from overmix.study.analyse.result import StudyResult, finished_result, load_result
+from overmix.study.plan.study_plan import Prepared, prepare
+from overmix.study.run.executor import StudyInterrupted
+from overmix.study.run.run_study import Outlook, run_study
+from overmix.study.run.worker import Progress
+from overmix.study.spec.parse import parse_study, read_study
+from overmix.study.spec.schema import StudySpec, resolved
+from overmix.study.spec.sweep import sweep_study
 
 __all__ = [
     "Outlook",

@@ -8,7 +8,7 @@ from overmix.switch.held_out import HeldOut
 from overmix.switch.named import make_schedule
 from overmix.switch.outcome import Outcome
 from overmix.switch.phases import Phases
-from overmix.switch.policies import AutoSwitch
+from overmix.switch.policies import AutoSwitch, register_policy, registered_policies, unregister_policy
 from overmix.switch.policy import Decision, Fit, History, Observation, Policy, Probe, tail_factor
 from overmix.switch.rescue import Rescue, find_switch
 from overmix.switch.schedule import (
@@ -55,5 +55,8 @@ __all__ = [
     "mixes",
     "never",
     "off_at",
+    "register_policy",
+    "registered_policies",
     "tail_factor",
+    "unregister_policy",
 ]

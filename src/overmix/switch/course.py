@@ -1,209 +1,138 @@
-"""Course: what a run has decided, what it holds to go back to, and the moves between epochs."""
+"""Course: who says when a run mixes, and what is done between its epochs. There are two: by schedule, and by policy."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
-from overmix.errors import ConfigError, DataError
-from overmix.switch.epoch import Position, Seen
-from overmix.switch.policy import Decision, Fit, History, Observation, Policy, Probe
-from overmix.switch.probing import Tail, planned_probes
-from overmix.switch.registered import EXAMPLE, Registered
-from overmix.switch.snapshot import Snapshot, restore, restore_momentum, take
-
-Kept = tuple[int, Snapshot]
-"""The epochs done, and the state of the training there."""
+from overmix.mix import StreamSource
+from overmix.switch.epoch import Kind
+from overmix.switch.outcome import Outcome
+from overmix.switch.policy import Observation, Policy
+from overmix.switch.position import Position, Seen
+from overmix.switch.record import Record
+from overmix.switch.schedule import Progress, Schedule, mixes
 
 
-class Course:
-    """The moves of a run whose policy decides: ask it, probe, keep, go back.
+class Course(Protocol):
+    """What :class:`Epochs` asks."""
 
-    Args:
-        epochs: length of the run.
-        policy: decides.
-        registered: what is set back.
-        steps_per_epoch: batches in an epoch; None: as many as the longest epoch so far had.
-
-    Raises:
-        ConfigError: if the policy probes and cannot, for want of something registered or known.
-    """
-
-    def __init__(self, epochs: int, policy: Policy, registered: Registered, steps_per_epoch: int | None) -> None:
-        self.epochs, self.policy, self.registered = epochs, policy, registered
-        self.planned = planned_probes(policy, epochs)
-        self.tail = policy.tail_epochs(epochs) if self.planned else 0
-        self.rank = 0
-        self.decision = Decision(None, "nothing was seen yet")
-        self.probes: list[Probe] = []
-        self.past: list[Observation] = []
-        self.past_fits: list[Fit] = []
-        self.evidence: list[Observation] = []
-        self._told_steps, self._steps = steps_per_epoch, steps_per_epoch or 0
-        self._probing: Kept | None = None
-        self._kept: Kept | None = None
-        self._samples: tuple[float, ...] = ()
-        self._labels: tuple[int, ...] = ()
-        self._first_labels: tuple[int, ...] | None = None
-        if self.planned and not registered:
-            raise ConfigError("state", None, f"the policy probes and sets the training back: give {EXAMPLE}")
-        if self.planned and self.planned[0] == 0 and steps_per_epoch is None:
-            raise ConfigError("steps_per_epoch", None, "the policy probes before the first epoch: give len(loader)")
-        self.check()
-
-    def check(self) -> None:
-        """Refuse an incomplete ``state``; again when the loop begins, as a scheduler may have come meanwhile."""
-        if self.planned or (self.registered and self._kept is not None):
-            self.registered.check_complete()
+    record: Record
 
     @property
-    def decided(self) -> bool:
-        """Whether the policy has made its decision."""
-        return self.decision.switch_at is not None
+    def policy(self) -> Policy | None:
+        """What decides, or None if a schedule does."""
+        ...
 
-    def mixes(self, index: int) -> bool:
-        """Return whether an epoch of the run itself is mixed."""
-        return self.decision.switch_at is None or index < self.decision.switch_at
+    def begin(self, rank: int) -> None:
+        """Check what can be checked, when the loop begins.
 
-    def is_last_of_tail(self, position: Position) -> bool:
-        """Return whether a probe is scored at the end of this epoch."""
-        return position.tail == self.tail - 1
+        Raises:
+            ConfigError: if something that is needed is missing.
+        """
+        ...
+
+    def kind(self, at: Position) -> Kind:
+        """Return what the next epoch is for."""
+        ...
+
+    def scores(self, at: Position) -> bool:
+        """Return whether what is observed in the next epoch counts."""
+        ...
+
+    def mixes(self, kind: Kind, progress: Progress, streams: StreamSource) -> bool:
+        """Return whether a batch of an epoch of this kind is mixed."""
+        ...
+
+    def enter(self, at: Position) -> None:
+        """Set up the training for the next epoch."""
+        ...
 
     def close(self, seen: Seen) -> None:
-        """Take in what an epoch observed; every rank comes here, as scores are pooled over ranks."""
-        self._count_steps(seen)
-        if seen.tail is None:
-            self.past += seen.observations(pooled=True)
-            self.past_fits += seen.fits(pooled=True)
-        elif seen.tail == self.tail - 1:
-            self._samples, self._labels = seen.samples()
-
-    def _count_steps(self, seen: Seen) -> None:
-        told = self._told_steps
-        if self.planned and told is not None and seen.step not in (0, told):
-            raise ConfigError("steps_per_epoch", told, f"epoch {seen.index} had {seen.step} batches: give len(loader)")
-        self._steps = max(self._steps, seen.step)
+        """Take in what an epoch observed."""
+        ...
 
     def settle(self, at: Position) -> Position:
         """Do what is due between two epochs, and return where the run goes on."""
-        if at.tail is not None:
-            if at.tail < self.tail:
-                return at
-            at = self._end_probe(at)
-        if self.decided:
-            return at
-        at = self._ask(at)
-        if not self.decided and at.epoch in self.planned and all(probe.epoch != at.epoch for probe in self.probes):
-            self._begin_probe(at)
-            return Position(at.epoch, tail=0)
-        return at
+        ...
 
-    def prepare(self, position: Position, step: int) -> None:
-        """Set up the next batch of a probe's tail."""
-        if self._probing is None or position.tail is None:
-            return
-        Tail(self.registered, self._probing[1], self.tail * self._steps).prepare(position.tail * self._steps + step)
+    def leave(self, at: Position) -> Position:
+        """Undo what cannot stay as the loop stops inside an epoch, and return where the run goes on."""
+        ...
 
-    def _begin_probe(self, at: Position) -> None:
-        if not self._steps:
-            raise ConfigError("steps_per_epoch", 0, "no batch went through epoch.mix, so that no tail can be annealed")
-        self._probing = at.epoch, self._snapshot_of(at.epoch)
+    def outcome(self, history: Sequence[Observation], spent: int, note: str) -> Outcome:
+        """Return what was decided.
 
-    def _end_probe(self, at: Position) -> Position:
-        assert self._probing is not None
-        samples, self._samples = self._samples, ()
-        restore(self.registered, self._probing[1], self.rank)
-        if self._first_labels is None:
-            self._first_labels = self._labels
-        n = len(self._first_labels)
-        if not samples:
-            raise DataError(
-                f"probe after epoch {at.epoch}: nothing was observed in the last epoch of its tail: "
-                "call epoch.observe(logits, labels) wherever epoch.scored is true"
-            )
-        if len(samples) != n:
-            raise DataError(
-                f"probe after epoch {at.epoch}: {len(samples)} held-out samples, the first probe had {n}: "
-                "observe the same ones in the same order"
-            )
-        if self._labels != self._first_labels:
-            raise DataError(
-                f"probe after epoch {at.epoch}: the held-out samples have other labels than at the first probe, or "
-                "come in another order: scores are compared sample by sample, so load them with shuffle=False"
-            )
-        self.probes.append(Probe(at.epoch, self.tail, samples))
-        return Position(at.epoch)
-
-    def _ask(self, at: Position) -> Position:
-        """Ask the policy, keep what it wants to keep, and go where it decides to."""
-        history = History(self.epochs, at.epoch, tuple(self.past), tuple(self.probes), tuple(self.past_fits))
-        decision = self.policy.decide(history)
-        self._check_decision(decision)
-        self.decision, self.evidence = decision, list(self.past)
-        if decision.switch_at is None:
-            self._keep(decision.keep, at.epoch)
-            self._probing = None
-            return at
-        kept, self._kept, self._probing = self._kept, None, None
-        if decision.switch_at >= at.epoch:
-            return at
-        if kept is None or kept[0] != decision.switch_at:
-            raise ConfigError("switch_at", decision.switch_at, "a policy that goes back must name the epoch as keep")
-        restore(self.registered, kept[1], self.rank)
-        self.past = [seen for seen in self.past if seen.epoch < kept[0]]
-        self.past_fits = [fit for fit in self.past_fits if fit.epoch < kept[0]]
-        return Position(kept[0])
-
-    def _check_decision(self, decision: object) -> None:
-        if not isinstance(decision, Decision):
-            raise ConfigError("switch", decision, "decide(history) returns an overmix.switch.Decision")
-        at = decision.switch_at
-        if at is not None and not (isinstance(at, int) and 0 <= at <= self.epochs):
-            raise ConfigError("switch_at", at, f"a policy decides for None or an epoch in [0, {self.epochs}]")
-
-    def _keep(self, epoch: int | None, now: int) -> None:
-        if epoch is None:
-            self._kept = None
-        elif epoch == now:
-            self._kept = now, self._snapshot_of(now)
-        elif self._kept is None or self._kept[0] != epoch:
-            raise ConfigError("keep", epoch, "that state is gone: a policy names an epoch while the run is there")
-
-    def _snapshot_of(self, epoch: int) -> Snapshot:
-        """Return the state of the training, which stands after ``epoch`` epochs; one that is held already is shared."""
-        for held in (self._probing, self._kept):
-            if held is not None and held[0] == epoch:
-                return held[1]
-        if not self.registered:
-            raise ConfigError("state", None, f"the policy may set the training back: give {EXAMPLE}")
-        self.registered.check_complete()
-        return take(self.registered, self.rank)
+        Args:
+            history: what was observed so far, the current epoch included.
+            spent: epochs trained so far.
+            note: what the user should know besides.
+        """
+        ...
 
     def state_dict(self) -> dict[str, Any]:
         """Return it as plain numbers, strings, lists and tensors."""
-        return {
-            "decision": asdict(self.decision),
-            "probes": [{**asdict(probe), "brier": list(probe.brier)} for probe in self.probes],
-            "evidence": [asdict(seen) for seen in self.evidence],
-            "samples": list(self._samples),
-            "labels": list(self._labels),
-            "first_labels": None if self._first_labels is None else list(self._first_labels),
-            "steps": self._steps,
-            "probing": None if self._probing is None else list(self._probing),
-            "kept": None if self._kept is None else list(self._kept),
-        }
+        ...
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Undo :meth:`state_dict`."""
-        if self._probing is not None:  # a run that is set back from inside a probe
-            restore_momentum(self.registered, self._probing[1])
-        self.decision = Decision(**state["decision"])
-        self.probes = [Probe(probe["epoch"], probe["tail"], tuple(probe["brier"])) for probe in state["probes"]]
-        self.evidence = [Observation(**seen) for seen in state["evidence"]]
-        self._samples, self._steps = tuple(state["samples"]), int(state["steps"])
-        self._labels, first = tuple(state["labels"]), state["first_labels"]
-        self._first_labels = None if first is None else tuple(first)
-        self._probing, self._kept = (
-            None if state[name] is None else (int(state[name][0]), state[name][1]) for name in ("probing", "kept")
-        )
+        ...
+
+
+class BySchedule:
+    """A run whose mixing is fixed before it starts: nothing is due between its epochs.
+
+    Args:
+        schedule: says when.
+        epochs: length of the run.
+        name: how the schedule is shown.
+    """
+
+    policy: Policy | None = None
+
+    def __init__(self, schedule: Schedule, epochs: int, name: str) -> None:
+        self.schedule, self.epochs, self.name = schedule, epochs, name
+        self.record = Record()
+
+    def begin(self, rank: int) -> None:
+        """Nothing is needed."""
+
+    def kind(self, at: Position) -> Kind:
+        """Every epoch is the run's own."""
+        return "train"
+
+    def scores(self, at: Position) -> bool:
+        """Every look counts."""
+        return True
+
+    def mixes(self, kind: Kind, progress: Progress, streams: StreamSource) -> bool:
+        """Return what the schedule says."""
+        return mixes(self.schedule, progress, streams)
+
+    def enter(self, at: Position) -> None:
+        """Nothing is set up."""
+
+    def close(self, seen: Seen) -> None:
+        """Take in what an epoch observed, on this rank."""
+        self.record.add(seen, pooled=False)
+
+    def settle(self, at: Position) -> Position:
+        """Go on."""
+        return at
+
+    def leave(self, at: Position) -> Position:
+        """Go on: an epoch that was left counts as trained."""
+        return at
+
+    def outcome(self, history: Sequence[Observation], spent: int, note: str) -> Outcome:
+        """Return that it was fixed, and at which epoch it goes off if there is one."""
+        at = self.schedule.mixed_epochs(self.epochs)
+        return Outcome(self.epochs, at, self.name, (), tuple(history), spent, fixed=True, note=note)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what was seen."""
+        return {"record": self.record.plain()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Undo :meth:`state_dict`."""
+        self.record = Record.from_plain(state["record"])

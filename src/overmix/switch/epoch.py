@@ -2,91 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
-from overmix.mix import MixedTarget, MixPlan, check_batch, sample_shape
-from overmix.switch.loss_tally import LossTally
-from overmix.switch.policy import Fit, Observation, Split
-from overmix.switch.tally import SPLITS, Tally, check_observed
-
-if TYPE_CHECKING:
-    from overmix.switch.epochs import Epochs
+from overmix.errors import ConfigError, OvermixError
+from overmix.mix import MixedTarget, MixPlan
+from overmix.switch.mixing import Mixer
+from overmix.switch.policy import Kind as ScoreKind
+from overmix.switch.policy import Split
+from overmix.switch.position import Position, Seen
+from overmix.switch.tally import Tally, check_observed, check_scores, check_split
 
 Kind = Literal["train", "probe", "final"]
 """What an epoch is for. Savers and loggers look at it: only ``"train"`` and ``"final"`` belong to the user's run."""
 
 
 @dataclass(frozen=True)
-class Position:
-    """Where a run stands.
+class Book:
+    """What an epoch asks of the run that it belongs to.
 
     Args:
-        epoch: epochs of the run that are done.
-        tail: epochs of a probe's tail that are done; None outside of a probe.
-        step: batches of the epoch that are done.
-        mixed: how many of these were mixed.
+        state_at: returns the state of the run that resumes at a place.
+        check_kind: refuses scores of another kind than the run's.
+        per_sample: whether the score of each sample is kept, which policies compare.
     """
 
-    epoch: int = 0
-    tail: int | None = None
-    step: int = 0
-    mixed: int = 0
-
-    def after(self) -> Position:
-        """Return the beginning of the next epoch."""
-        return Position(self.epoch + 1) if self.tail is None else Position(self.epoch, self.tail + 1)
-
-
-@dataclass
-class Seen:
-    """What happened in an epoch, from its body to the run's own book-keeping."""
-
-    index: int
-    tail: int | None = None
-    step: int = 0
-    mixed: int = 0
-    tallies: dict[Split, Tally] = field(default_factory=dict)
-    losses: LossTally = field(default_factory=LossTally)
-
-    @property
-    def mixing(self) -> float:
-        """Share of the batches that were mixed; 0 before the first."""
-        return self.mixed / self.step if self.step else 0.0
-
-    def observations(self, *, pooled: bool = False) -> list[Observation]:
-        """Return the means of what was observed, of this process or pooled over ranks (a collective operation)."""
-        tallies = [(split, self.tallies.get(split, Tally())) for split in SPLITS]
-        found = [
-            (tally.pooled() if pooled else tally).observation(self.index, self.mixing, split)
-            for split, tally in tallies
-        ]
-        return [observation for observation in found if observation is not None]
-
-    def fits(self, *, pooled: bool = False) -> list[Fit]:
-        """Return how well the epoch's batches were fitted, if it was told: one entry or none (pooling: collective)."""
-        fit = (self.losses.pooled() if pooled else self.losses).fit(self.index, self.mixing)
-        return [] if fit is None else [fit]
-
-    def samples(self) -> tuple[tuple[float, ...], tuple[int, ...]]:
-        """Return Brier score and label of each held-out sample, pooled over ranks (a collective operation)."""
-        pooled = self.tallies.get("val", Tally()).pooled()
-        return pooled.samples(), pooled.classes()
-
-    def plain(self) -> dict[str, Any]:
-        """Return it as numbers and lists."""
-        tallies = {split: tally.plain() for split, tally in self.tallies.items()}
-        own = {"index": self.index, "tail": self.tail, "step": self.step, "mixed": self.mixed}
-        return {**own, "tallies": tallies, "losses": self.losses.plain()}
-
-    @classmethod
-    def from_plain(cls, saved: Mapping[str, Any]) -> Seen:
-        """Undo :meth:`plain`."""
-        tallies = {split: Tally.from_plain(tally) for split, tally in saved["tallies"].items()}
-        return cls(**{**saved, "tallies": tallies, "losses": LossTally.from_plain(saved["losses"])})
+    state_at: Callable[[Position], dict[str, Any]]
+    check_kind: Callable[[ScoreKind], None]
+    per_sample: bool
 
 
 class Epoch:
@@ -96,28 +44,47 @@ class Epoch:
         index: zero-based epoch; in a probe, the one that it would be in the run.
         kind: ``"train"``, ``"probe"`` or ``"final"``.
         scored: whether what is observed counts: in a probe, only in the last epoch of its tail.
+        nested: whether it is trained inside of a framework's boundary, see :meth:`Epochs.before`: an epoch of a probe,
+            or one that is trained again after going back.
+        trained: whether all of its batches were done before a resume, so that it is only to be observed.
     """
 
-    def __init__(self, run: Epochs, position: Position, kind: Kind, *, scored: bool = True) -> None:
+    def __init__(
+        self, position: Position, kind: Kind, mixer: Mixer, book: Book, *, scored: bool = True, nested: bool = False
+    ) -> None:
         self.index = position.epoch + (position.tail or 0)
         self.kind: Kind = kind
-        self.scored = scored
-        self._run = run
-        self._position = position
-        self._seen = Seen(self.index, position.tail, position.step, position.mixed)
+        self.scored, self.nested, self.trained = scored, nested, position.trained
+        self.seen = Seen(self.index, position.tail, position.step, position.mixed)
+        self._position, self._mixer, self._book = position, mixer, book
+
+    def __repr__(self) -> str:
+        return f"Epoch(index={self.index}, kind={self.kind!r}, step={self.step})"
 
     @property
     def step(self) -> int:
         """Batches mixed so far in this epoch; after resuming inside an epoch, the number of batches to skip."""
-        return self._seen.step
+        return self.seen.step
+
+    @property
+    def on(self) -> bool:
+        """Whether what the run switches is on in this epoch, as a whole: for what you gate yourself.
+
+        A schedule that mixes a share of the batches is settled once for the epoch.
+
+        Raises:
+            ConfigError: if the switch is after a number of steps, which may fall inside of an epoch.
+        """
+        self._check_open()
+        self.seen.gate = self._mixer.on()
+        return self.seen.gate
 
     def mix(
         self, x: Any, y: Tensor, *, features: Tensor | None = None, domain: Tensor | None = None
     ) -> tuple[Any, MixedTarget]:
         """Mix the next batch, or hand it through if mixing is off.
 
-        Off or on, the types are the same: ``x`` in a floating dtype and a :class:`MixedTarget`. In a probe it also sets
-        the learning rate of the step to come.
+        Off or on, the types are the same: ``x`` in a floating dtype and a :class:`MixedTarget`.
 
         Args:
             x: the batch, a tensor of shape (B, ...) or a tuple, list or dictionary of such tensors.
@@ -127,10 +94,11 @@ class Epoch:
 
         Raises:
             DataError: if the batch cannot be mixed, or something that the recipe needs is missing.
-            ConfigError: if the recipe mixes inside of the model: use :meth:`plan`.
+            ConfigError: if the recipe mixes inside of the model (use :meth:`plan`), the run has no recipe, or this is a
+                loader's worker.
         """
-        recipe = self._run._recipe(self)
-        plan = self.plan(x, y, features=features, domain=domain)
+        plan = self._plan(x, y, features, domain)
+        recipe = self._mixer.some_recipe()
         return recipe.unmixed(x, y) if plan is None else recipe.mix(x, y, plan)
 
     def plan(
@@ -151,41 +119,66 @@ class Epoch:
 
         Raises:
             DataError: if the batch cannot be mixed, or something that the recipe needs is missing.
+            ConfigError: if the run has no recipe, or this is a loader's worker.
         """
-        check_batch(x, y)
-        run, step = self._run, self._seen.step
-        run._prepare(self, step)
-        self._seen.step += 1
-        recipe = run._recipe(self)
-        if not run._mixes(self, step):
-            return None
-        self._seen.mixed += 1
-        draws = recipe.draw(run.streams, y.shape[0], epoch=self.index, step=step).to(y.device)
-        return recipe.plan(draws, y, sample_shape=sample_shape(x), features=features, domain=domain)
+        return self._plan(x, y, features, domain)
+
+    def _plan(self, x: Any, y: Tensor, features: Tensor | None, domain: Tensor | None) -> MixPlan | None:
+        self._check_open()
+        plan = self._mixer.plan(x, y, self.seen.step, features, domain)
+        self.seen.step += 1
+        self.seen.mixed += plan is not None
+        return plan
 
     @property
     def mixing(self) -> float:
         """Share of this epoch's batches that were mixed so far (0 before the first)."""
-        return self._seen.mixing
+        return self.seen.mixing
 
-    def observe(self, logits: Tensor, labels: Tensor, split: Split = "val") -> None:
+    def observe(
+        self,
+        logits: Tensor | None = None,
+        labels: Tensor | None = None,
+        split: Split = "val",
+        *,
+        scores: Tensor | None = None,
+    ) -> None:
         """Tell what the model says about samples; call it once, or once per batch of them.
 
-        Probes compare their scores sample by sample: the held-out samples must come in the same order each time.
+        Either predictions of classes, which are scored by ``|p - onehot(y)|^2``, or, for any other task, one score per
+        sample of your own: a number, lower is better. One run has one kind. Probes compare their scores sample by
+        sample: the held-out samples must come in the same order each time.
 
         Args:
             logits: shape (N, C); detached, so that nothing is kept alive.
             labels: classes, shape (N,).
             split: ``"val"`` for samples held out from training, ``"train"`` for clean training samples.
+            scores: shape (N,), in the place of logits and labels.
 
         Raises:
             DataError: if the shapes do not fit, there are no samples, or the labels are no class indices.
-            ConfigError: if the split has another name.
+            ConfigError: if the split has another name, the run observed another kind before, or both kinds are given.
+            OvermixError: if the epoch has ended.
         """
-        check_observed(logits, labels, split)
+        self._check_open()
+        check_split(split)
+        if scores is not None and (logits is not None or labels is not None):
+            raise ConfigError("observe", "logits and scores", "give logits and labels, or scores alone")
+        if scores is not None:
+            check_scores(scores)
+            self._book.check_kind("scores")
+            if self.scored:
+                self._tally(split).add_scores(scores, per_sample=self._book.per_sample)
+            return
+        check_observed(logits, labels)
+        assert logits is not None
+        assert labels is not None
+        self._book.check_kind("brier")
         if self.scored:
-            tally = self._seen.tallies.setdefault(split, Tally())
-            tally.add(logits, labels, per_sample=self._run.policy is not None)
+            self._tally(split).add(logits, labels, per_sample=self._book.per_sample)
+
+    def _tally(self, split: Split) -> Tally:
+        return self.seen.tallies.setdefault(split, Tally())
 
     def observe_loss(self, loss: Tensor, target: MixedTarget) -> None:
         """Tell the training loss of a batch, for policies that look at its distance to the loss floor.
@@ -198,15 +191,39 @@ class Epoch:
 
         Raises:
             DataError: if the loss is not one number, or the labels are no classes.
+            OvermixError: if the epoch has ended.
         """
+        self._check_open()
         if self.kind != "probe":
-            self._seen.losses.add(loss, target)
+            self.seen.losses.add(loss, target)
 
-    def state_dict(self) -> dict[str, Any]:
+    def _check_open(self) -> None:
+        if self.seen.over:
+            raise OvermixError(
+                f"epoch {self.index} ({self.kind}) has ended: mix and observe inside of its own body, "
+                "for epoch in run: ..."
+            )
+
+    def state_dict(self, *, trained: bool = False) -> dict[str, Any]:
         """Return the state for resuming inside this epoch, after the batches mixed so far.
 
         What was observed in this epoch is not in it: the resumed epoch observes anew. Inside a probe it holds the
         snapshot that the probe will go back to.
+
+        Args:
+            trained: whether all batches are done and only the look at held-out samples is missing, as where a framework
+                saves between its last batch and its validation. A resumed run then hands out the epoch once more to be
+                observed, with ``epoch.trained`` true.
         """
-        here = Position(self._position.epoch, self._position.tail, self._seen.step, self._seen.mixed)
-        return self._run._state(asdict(here), None)
+        here = self._position.inside(self.seen.step, self.seen.mixed, trained=trained or self.trained)
+        return self._book.state_at(here)
+
+
+def keep_out_of_graphs() -> None:
+    """Let a compiled step call ``mix`` and ``plan`` as they are: plans are drawn on the CPU, with NumPy.
+
+    Not before something was compiled: the compiler takes a second to import.
+    """
+    if "torch._dynamo" in sys.modules and not hasattr(Epoch.mix, "_torchdynamo_disable"):
+        for name in ("mix", "plan"):
+            setattr(Epoch, name, torch.compiler.disable(getattr(Epoch, name)))  # type: ignore[no-untyped-call]

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
-from operator import index
 from typing import Any
 
 from overmix.errors import ConfigError, OvermixError
-from overmix.mix import Recipe, Streams
-from overmix.switch.by_step import OffAtStep
-from overmix.switch.course import Course
-from overmix.switch.epoch import Epoch, Kind, Position, Seen
+from overmix.mix import Recipe
+from overmix.switch.by_policy import ByPolicy
+from overmix.switch.course import BySchedule, Course
+from overmix.switch.epoch import Book, Epoch, keep_out_of_graphs
+from overmix.switch.machine import Machine
+from overmix.switch.mixing import Mixer
 from overmix.switch.outcome import Outcome
 from overmix.switch.phases import Phases
 from overmix.switch.policy import Fit, Observation, Policy
+from overmix.switch.position import Position, Seen
 from overmix.switch.ranks import rank as current_rank
 from overmix.switch.registered import Registered
-from overmix.switch.schedule import OffAt, Progress, Schedule, always, mixes
-
-_STATE_VERSION = 4
+from overmix.switch.run_state import VERSION, check_state, position_of
+from overmix.switch.schedule import Progress, Schedule
+from overmix.switch.settings import check_recipe, count, named, streams_of, switch_of
+from overmix.switch.steps import StepCounter
 
 
 class Epochs:
@@ -35,18 +37,21 @@ class Epochs:
     falls to 0, and then sets everything in ``state`` back, bit for bit. Once the policy has decided, the run goes back
     to the chosen epoch if that has passed, and hands out the remaining epochs unmixed, as kind ``"final"``.
 
+    A framework that owns its loop calls :meth:`before` at the start of each of its epochs instead.
+
     Args:
         epochs: length of the training, >= 1.
-        mix: the recipe, such as ``Mixup(alpha=1.0)``, or one after another: :class:`Phases`.
+        mix: the recipe, such as ``Mixup(alpha=1.0)``, or one after another: :class:`Phases`. Without one, ``epoch.on``
+            says whether what you gate yourself is on.
         switch: when to mix: ``always()``, ``never()``, ``off_at(128)``, ``off_at(0.5)``, or a policy that decides by
             itself from what is observed.
         seed: names the run; runs with one seed are twins.
         rank: the process within a distributed run; by default that of ``torch.distributed``, if it is in use.
         state: all that the training changes, by name: model, optimizer, scheduler, and what else has ``state_dict`` and
-            ``load_state_dict`` (gradient scaler, averaged weights) or is a ``torch.Generator`` of a loader. Only
-            policies that set the training back need it.
-        steps_per_epoch: ``len(loader)``; only policies that probe before the first epoch need it. A switch
-            after more steps than it allows for is refused.
+            ``load_state_dict`` (gradient scaler, averaged weights) or is a ``torch.Generator`` of a loader. Policies
+            that set the training back need it. The steps of its optimizers are what a switch in steps counts.
+        steps_per_epoch: optimizer steps in an epoch, ``len(loader)`` if no gradients accumulate; only policies that
+            probe before the first epoch need it. A switch after more steps than it allows for is refused.
 
     Raises:
         ConfigError: if a setting cannot work.
@@ -67,117 +72,197 @@ class Epochs:
     def __init__(
         self,
         epochs: int,
-        mix: Recipe | Phases,
+        mix: Recipe | Phases | None = None,
         switch: Schedule | Policy | None = None,
         seed: int = 0,
         rank: int | None = None,
         state: Mapping[str, Any] | None = None,
         steps_per_epoch: int | None = None,
     ) -> None:
-        epochs = _count("epochs", epochs)
-        if steps_per_epoch is not None:
-            steps_per_epoch = _count("steps_per_epoch", steps_per_epoch)
-        if not isinstance(mix, Recipe | Phases):
-            raise ConfigError("mix", mix, "give a recipe, such as overmix.Mixup(alpha=1.0)")
-        if isinstance(mix, Phases):
-            mix.starts(epochs)  # refuses what does not fit into so many epochs
-        when: Schedule | Policy = always() if switch is None else switch
-        if isinstance(when, type):
-            raise ConfigError("switch", when.__name__, f"that is the class: give an instance, {when.__name__}()")
-        if not isinstance(when, Schedule | Policy):
-            raise ConfigError("switch", switch, "give a schedule, such as overmix.off_at(0.5), or a policy")
-        if isinstance(when, OffAt) and when.epoch(epochs) > epochs:
-            # It would mix to the end, without a word.
-            raise ConfigError("off_at", when.when, f"use at most {epochs}, the number of epochs")
-        if isinstance(when, OffAtStep) and steps_per_epoch is not None and when.step > epochs * steps_per_epoch:
-            raise ConfigError(
-                "off_at_step", when.step, f"use at most {epochs * steps_per_epoch}, the steps of the training"
-            )
-        self.epochs = epochs
-        self.recipe = mix
-        self.switch = when
-        self.streams = _streams(seed, current_rank() if rank is None else rank)
+        self.epochs = count("epochs", epochs)
+        per_epoch = None if steps_per_epoch is None else count("steps_per_epoch", steps_per_epoch)
+        check_recipe(mix, self.epochs)
+        self.recipe, self.switch = mix, switch_of(switch)
+        self.streams = streams_of(seed, current_rank() if rank is None else rank)
         self._asks_for_rank = rank is None
         registered = Registered(state)
-        self._course = Course(epochs, when, registered, steps_per_epoch) if isinstance(when, Policy) else None
-        self._past: list[Observation] = []
-        self._past_fits: list[Fit] = []
+        self._steps = StepCounter(registered.optimizers)
+        self._course = self._course_of(registered, per_epoch)
+        self._next, self._spent = Position(), 0
         self._current: Epoch | None = None
         self._pending: Seen | None = None
-        self._next = Position()
-        self._spent, self._batches = 0, 0
+        self._begun = self._led = False
+        self._loop: object = None
+
+    def _course_of(self, registered: Registered, per_epoch: int | None) -> Course:
+        if isinstance(self.switch, Policy):
+            return ByPolicy(Machine(self.switch, self.epochs), registered, self._steps, per_epoch)
+        self.switch.check(self.epochs, None if per_epoch is None else self.epochs * per_epoch)
+        return BySchedule(self.switch, self.epochs, named(self.switch))
 
     def __len__(self) -> int:
         """Number of epochs of the whole training; probes and discarded epochs come on top, see :attr:`spent`."""
         return self.epochs
 
     def __iter__(self) -> Iterator[Epoch]:
-        """Yield the epochs that are still to be trained; one whose body ends early counts as trained."""
-        if self._asks_for_rank:
-            # Again, since the process group may be younger than this object.
-            self.streams = self.streams.for_rank(current_rank())
-        if self._course is not None:
-            self._course.rank = self.streams.rank
-            self._course.check()
-        while (epoch := self._begin()) is not None:
-            yield epoch
+        """Yield the epochs that are still to be trained.
 
-    def _begin(self) -> Epoch | None:
-        """Close the last epoch, do what is due, and return the next one; None at the end."""
+        One whose body ends early counts as trained. A loop that is left inside of a probe sets the training back.
+        """
+        self._loop = loop = object()
+        self._begun = False
+        try:
+            while (epoch := self.next_epoch()) is not None:
+                yield epoch
+        finally:
+            if self._loop is loop:  # no other loop over this run has begun meanwhile
+                self._leave()
+
+    def next_epoch(self) -> Epoch | None:
+        """Close the last epoch, do what is due, and return the next one; None at the end.
+
+        A step of ``for epoch in run``, for loops that cannot be written so.
+
+        Raises:
+            ConfigError: if a policy gives an answer that cannot be followed, or something that it needs is missing.
+            DataError: if a probe was not observed, or on other samples than the first one.
+        """
+        self._led = False
+        return self._hand_out(upto=0)
+
+    def before(self, index: int, train: Callable[[Epoch], object]) -> Epoch | None:
+        """Train what is due before a loop's own epoch, and return that epoch: for frameworks that count epochs.
+
+        A framework's loop calls it at the start of each of its epochs, and with ``index == epochs`` after the last one.
+        What is due is handed to ``train``: the epochs of a probe, and after going back those that were discarded. So
+        the framework's counters, its progress bar and its loggers never go back.
+
+        Args:
+            index: zero-based epoch that the loop is about to train.
+            train: trains one epoch from batch ``epoch.step`` on, none if ``epoch.trained``, and observes if
+                ``epoch.scored``.
+
+        Returns:
+            The loop's own epoch, which may have been resumed inside; None at the end.
+
+        Raises:
+            ConfigError: if the loop is about to train another epoch than the run.
+
+        Example:
+            >>> import overmix
+            >>> run = Epochs(epochs=3, mix=overmix.Mixup(), switch=overmix.off_at(1))
+            >>> for number in range(3):
+            ...     epoch = run.before(number, train=print)
+            >>> run.before(3, train=print)
+        """
+        self._check_index(index)
+        self._led = True
+        while (epoch := self._hand_out(upto=index)) is not None:
+            if not epoch.nested:
+                return epoch
+            try:
+                train(epoch)
+            except BaseException:
+                self._leave()
+                raise
+        return None
+
+    def _check_index(self, index: int) -> None:
+        due = self._next.reached
+        allowed = (due, due + 1) if self._next.trained else (due,)
+        if isinstance(index, bool) or index not in allowed or (self._current is not None and self._current.nested):
+            raise ConfigError(
+                "index",
+                index,
+                f"the loop counts {index} epochs, the run {due} of {self.epochs}: call before({due}, train), once for "
+                "each epoch and outside of train; after a resume, load the state of both from one place",
+            )
+
+    def _hand_out(self, upto: int) -> Epoch | None:
+        """Return the next epoch; one of a probe or below ``upto`` is nested in a framework's boundary."""
+        self._begin()
+        keep_out_of_graphs()
         self._close()
-        # A run that resumes inside an epoch had settled before it.
-        if self._course is not None and self._next.step == 0:
-            self._next = self._course.settle(self._next)
+        if not self._next.entered:  # a run that resumes inside an epoch had settled before it
+            self._settle()
         at = self._next
         if at.tail is None and at.epoch >= self.epochs:
+            self._steps.detach()
             return None
-        scored = at.tail is None or (self._course is not None and self._course.is_last_of_tail(at))
-        self._current = Epoch(self, at, self._kind(at), scored=scored)
+        self._steps.start(self._steps.done)
+        self._steps.attach()
+        self._course.enter(at)
+        nested = self._led and (at.tail is not None or at.epoch < upto)
+        self._current = self._epoch(at, nested=nested)
         # Moved on before the body runs: a state saved at the end of the body counts this epoch as done.
         self._next, self._spent = at.after(), self._spent + 1
         return self._current
 
+    def _begin(self) -> None:
+        """Check what can be checked when the loop begins."""
+        if self._begun:
+            return
+        if self._asks_for_rank:
+            # Again, since the process group may be younger than this object.
+            self.streams = self.streams.for_rank(current_rank())
+        self._course.begin(self.streams.rank)
+        self._begun = True
+
+    def _settle(self) -> None:
+        try:
+            self._next = self._course.settle(self._next)
+        except BaseException:
+            self._next = self._course.leave(self._next)
+            raise
+
+    def _epoch(self, at: Position, *, nested: bool) -> Epoch:
+        index, kind = at.epoch + (at.tail or 0), self._course.kind(at)
+        recipe, plain = self._recipe_of(index)
+
+        def gate(step: int, steps: int | None) -> bool:
+            return not plain and self._course.mixes(kind, Progress(index, self.epochs, step, steps), self.streams)
+
+        mixer = Mixer(index, recipe, self.streams, gate, self._steps)
+        book = Book(self._state_inside, self._check_kind, per_sample=self.policy is not None)
+        return Epoch(at, kind, mixer, book, scored=self._course.scores(at), nested=nested)
+
+    def _recipe_of(self, index: int) -> tuple[Recipe | None, bool]:
+        """Return what an epoch's batches are mixed with or take their types from, and whether it is a plain phase."""
+        if not isinstance(self.recipe, Phases):
+            return self.recipe, False
+        recipe = self.recipe.at(index, self.epochs)
+        return recipe or self.recipe.some(), recipe is None
+
+    def _check_kind(self, kind: Any) -> None:
+        self._course.record.check_kind(kind)
+
     def _close(self) -> None:
         """Write down what the last epoch observed, also if its body was left by ``break``."""
         seen, self._current, self._pending = self._unsettled(), None, None
-        if seen is None:
-            return
-        if self._course is None:
-            self._batches += seen.step
-            self._past += seen.observations()
-            self._past_fits += seen.fits()
-        else:
+        if seen is not None:
+            seen.over = True
+            self._steps.close_epoch()
             self._course.close(seen)
 
+    def _leave(self) -> None:
+        """Let go of the optimizers, and of a probe that the loop is left in; any other epoch counts as trained."""
+        self._steps.detach()
+        current = self._current
+        if current is None:
+            return
+        if current.kind == "probe":
+            current.seen.over, self._current = True, None
+            self._next = self._course.leave(self._next)
+        elif current.nested:
+            self._pending, self._current = current.seen, None
+
     def _unsettled(self) -> Seen | None:
-        return self._pending if self._current is None else self._current._seen
-
-    def _kind(self, at: Position) -> Kind:
-        if at.tail is not None:
-            return "probe"
-        return "final" if self._course is not None and not self._course.mixes(at.epoch) else "train"
-
-    def _recipe(self, epoch: Epoch) -> Recipe:
-        """Return what an epoch's batches are mixed with, or take their types from."""
-        if not isinstance(self.recipe, Phases):
-            return self.recipe
-        return self.recipe.at(epoch.index, self.epochs) or self.recipe.some()
-
-    def _mixes(self, epoch: Epoch, step: int) -> bool:
-        if isinstance(self.recipe, Phases) and self.recipe.at(epoch.index, self.epochs) is None:
-            return False
-        if isinstance(self.switch, Policy):
-            return epoch.kind == "train"
-        return mixes(self.switch, Progress(epoch.index, self.epochs, step, self._batches + step), self.streams)
-
-    def _prepare(self, epoch: Epoch, step: int) -> None:
-        if epoch.kind == "probe" and self._course is not None:
-            self._course.prepare(epoch._position, step)
+        return self._pending if self._current is None else self._current.seen
 
     @property
     def policy(self) -> Policy | None:
         """What decides, or None if a schedule does."""
-        return None if self._course is None else self._course.policy
+        return self._course.policy
 
     @property
     def history(self) -> list[Observation]:
@@ -185,15 +270,13 @@ class Epochs:
 
         Of a distributed run's current epoch, it is what this rank observed.
         """
-        past = self._past if self._course is None else self._course.past
-        seen = self._unsettled()
+        seen, past = self._unsettled(), self._course.record.observations
         return [*past] if seen is None or seen.tail is not None else [*past, *seen.observations()]
 
     @property
     def fits(self) -> list[Fit]:
         """How well each epoch's own batches were fitted, where ``epoch.observe_loss`` told; otherwise as `history`."""
-        past = self._past_fits if self._course is None else self._course.past_fits
-        seen = self._unsettled()
+        seen, past = self._unsettled(), self._course.record.fits
         return [*past] if seen is None or seen.tail is not None else [*past, *seen.fits()]
 
     @property
@@ -207,14 +290,16 @@ class Epochs:
         return self._spent / self.epochs
 
     @property
+    def steps(self) -> int:
+        """Optimizer steps of the run so far, or batches where no optimizer is registered."""
+        return self._steps.done
+
+    @property
     def decision(self) -> Outcome:
         """What was seen, what was decided, why, and what it cost so far."""
-        if isinstance(self.switch, Policy) and self._course is not None:
-            course, decision = self._course, self._course.decision
-            seen = tuple(course.evidence)
-            return Outcome(self.epochs, decision.switch_at, decision.reason, tuple(course.probes), seen, self._spent)
-        at = self.switch.epoch(self.epochs) if isinstance(self.switch, OffAt) else None
-        return Outcome(self.epochs, at, _named(self.switch), (), tuple(self.history), self._spent, fixed=True)
+        open_end = self._led and self._current is not None and self._next.epoch >= self.epochs
+        note = f"The last epoch is not closed: end the loop with run.before({self.epochs}, train)" if open_end else ""
+        return self._course.outcome(self.history, self._spent, note)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is needed to resume after the current epoch, for ``torch.save`` and ``weights_only`` loading.
@@ -223,27 +308,22 @@ class Epochs:
         does not hold the training itself: save model, optimizer, scheduler and generators beside it.
         Save it at the end of the loop's body. To save inside an epoch use :meth:`Epoch.state_dict`.
         """
-        return self._state(asdict(self._next), self._unsettled())
+        # A policy's scores are pooled over ranks between epochs, not here, where ranks may come one by one.
+        seen = self._unsettled()
+        return self._state(self._next, self._spent, None if seen is None else seen.plain())
 
-    def _state(self, position: Mapping[str, Any], unsettled: Seen | None) -> dict[str, Any]:
-        inside = unsettled is None and self._current is not None  # then the current epoch is entered again
-        past = self._past if self._course is None else self._course.past
-        fits = self._past_fits if self._course is None else self._course.past_fits
-        batches = self._batches
-        if self._course is None and unsettled is not None:
-            batches += unsettled.step
-            past, fits, unsettled = [*past, *unsettled.observations()], [*fits, *unsettled.fits()], None
+    def _state_inside(self, at: Position) -> dict[str, Any]:
+        return self._state(at, self._spent - 1, None)  # the current epoch is entered again
+
+    def _state(self, at: Position, spent: int, pending: dict[str, Any] | None) -> dict[str, Any]:
         return {
-            "version": _STATE_VERSION,
+            "version": VERSION,
             "run": self._identity(),
-            **position,
-            "spent": self._spent - 1 if inside else self._spent,
-            "batches": batches,
-            "history": [asdict(observation) for observation in past],
-            "fits": [asdict(fit) for fit in fits],
-            # A policy's scores are pooled over ranks between epochs, not here, where ranks may come one by one.
-            "pending": None if unsettled is None else unsettled.plain(),
-            "course": None if self._course is None else self._course.state_dict(),
+            "position": asdict(at),
+            "spent": spent,
+            "steps": self._steps.done,
+            "pending": pending,
+            "course": self._course.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -251,50 +331,25 @@ class Epochs:
 
         Raises:
             ConfigError: if the state was saved by a run with other settings; the message names the first that differs.
-            OvermixError: if it was written by another version of the format.
+            OvermixError: if it is no state, or was written by another version of the format.
         """
-        if state.get("version") != _STATE_VERSION:
-            raise OvermixError(f"state: version {state.get('version')!r} is not {_STATE_VERSION}: start a new run")
-        for field, value in self._identity().items():
-            if state["run"].get(field) != value:
-                raise ConfigError(field, value, f"the saved run has {state['run'].get(field)!r}: use the same settings")
-        past, fits = [Observation(**seen) for seen in state["history"]], [Fit(**fit) for fit in state["fits"]]
-        tail = None if state["tail"] is None else int(state["tail"])
-        self._next = Position(int(state["epoch"]), tail, int(state["step"]), int(state["mixed"]))
-        self._spent, self._current, self._batches = int(state["spent"]), None, int(state["batches"])
-        self._pending = None if state["pending"] is None else Seen.from_plain(state["pending"])
-        if self._course is None:
-            self._past, self._past_fits = past, fits
-        else:
-            self._course.past, self._course.past_fits = past, fits
+        check_state(state, self._identity())
+        if self._current is not None:
+            self._current.seen.over = True
+        try:
+            self._pending = None if state["pending"] is None else Seen.from_plain(state["pending"])
             self._course.load_state_dict(state["course"])
+        except (LookupError, TypeError, ValueError) as error:
+            raise OvermixError(f"state: it is damaged ({type(error).__name__}: {error})") from None
+        self._next, self._spent = position_of(state, self.epochs), state["spent"]
+        self._current, self._begun = None, False
+        self._steps.start(state["steps"])
 
     def _identity(self) -> dict[str, Any]:
         """Return the settings that a resumed run must share; the rank may differ, since all ranks share one file."""
         return {
             "epochs": self.epochs,
-            "mix": _named(self.recipe),
-            "switch": _named(self.switch),
+            "mix": named(self.recipe),
+            "switch": named(self.switch),
             "seed": self.streams.replica_seed,
         }
-
-
-def _count(field: str, value: Any) -> int:
-    # index takes NumPy's integers as well, and no float.
-    if isinstance(value, bool) or not hasattr(value, "__index__") or index(value) < 1:
-        raise ConfigError(field, value, "use an integer >= 1")
-    return index(value)
-
-
-def _streams(seed: int, rank: int) -> Streams:
-    try:
-        return Streams(replica_seed=seed, rank=rank)
-    except ConfigError as error:
-        if error.field != "replica_seed":
-            raise
-        raise ConfigError("seed", seed, "use an integer in [0, 2**64)") from None  # the name that the user wrote
-
-
-def _named(part: object) -> str:
-    """Return its repr without addresses in memory, which a user's class may show and another process has others of."""
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(part))

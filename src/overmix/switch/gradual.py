@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from overmix.errors import ConfigError
-from overmix.switch.schedule import OffAt, Progress
+from overmix.switch.schedule import OffAt, Progress, Schedule, epochs_in
 
 
 @dataclass(frozen=True)
-class OnFrom:
+class OnFrom(Schedule):
     """Mix no batch until a point, then every batch.
 
     Args:
@@ -36,9 +35,14 @@ class OnFrom:
         """Return 0 before the point, 1 from then on."""
         return 1.0 - OffAt(self.when).probability(progress)
 
+    def check(self, epochs: int, steps: int | None) -> None:
+        """Refuse a point at the end or beyond: nothing would be mixed, without a word."""
+        if OffAt(self.when).epoch(epochs) >= epochs:
+            raise ConfigError("on_from", self.when, f"use fewer than {epochs}, the number of epochs")
+
 
 @dataclass(frozen=True)
-class LinearDecay:
+class LinearDecay(Schedule):
     """Mix each batch with the probability ``(end - s) / (end - start)``, clipped to [0, 1], s the share of epochs done.
 
     Args:
@@ -67,7 +71,7 @@ class LinearDecay:
 
 
 @dataclass(frozen=True)
-class Hesitation:
+class Hesitation(Schedule):
     """Mix every batch, then every second epoch, then batches with a probability that falls linearly, never quite to 0.
 
     In a training of 100 epochs with the default shares: epochs 0 to 59 are mixed, of 60 to 89 the even ones, and from
@@ -97,13 +101,9 @@ class Hesitation:
 
     def probability(self, progress: Progress) -> float:
         """Return the probability at this epoch."""
-        first, second = (_whole(share, progress.epochs) for share in (self.always_until, self.alternating_until))
+        first, second = (epochs_in(share, progress.epochs) for share in (self.always_until, self.alternating_until))
         if progress.epoch < first:
             return 1.0
         if progress.epoch < second:
             return 1.0 - (progress.epoch - first) % 2
         return (progress.epochs - progress.epoch) / max(1, progress.epochs - second)
-
-
-def _whole(share: float, epochs: int) -> int:
-    return math.floor(round(share * epochs, 6))

@@ -25,8 +25,8 @@ class Row:
     Args:
         epoch: epochs of Mixup before the tail.
         tail: length of the tail in epochs.
-        score: mean Brier score.
-        behind: by how much the score is worse than the best one, >= 0.
+        score: mean score; ``inf`` for a tail that diverged.
+        behind: by how much the score is worse than the best one, >= 0; ``inf`` for a tail that diverged.
         standard_error: of ``behind``, from the differences sample by sample; NaN for a single sample.
         worse: whether ``behind`` is beyond what chance could do.
     """
@@ -44,7 +44,7 @@ def beside_the_best(probes: Sequence[Probe]) -> tuple[Row, ...]:
 
     Probe i is worse if ``behind_i > t(1 - 0.05 / (K (K - 1))) * standard_error_i``, t the quantile of Student's law
     with n - 1 degrees of freedom. The correction is for all ordered pairs, since the best one of K was lucky itself:
-    if all are equally good, any is called worse in at most 5 % of cases.
+    if all are equally good, any is called worse in at most 5 % of cases. A tail that diverged is worse than any.
 
     Args:
         probes: scored on the same samples in the same order.
@@ -57,26 +57,44 @@ def beside_the_best(probes: Sequence[Probe]) -> tuple[Row, ...]:
     if not probes:
         return ()
     best = min(range(len(probes)), key=lambda at: probes[at].score)
-    n, pairs = len(probes[0].brier), max(1, len(probes) * (len(probes) - 1))
+    alive = sum(probe.finite for probe in probes)
+    n, pairs = len(probes[0].scores), max(1, alive * (alive - 1))
     threshold = float(special.stdtrit(n - 1, 1 - LEVEL / pairs)) if n > 1 else math.nan
     rows = []
     for at, probe in enumerate(probes):
-        difference = np.subtract(probe.brier, probes[best].brier)
+        if not probe.finite:
+            rows.append(Row(probe.epoch, probe.tail, math.inf, math.inf, math.nan, worse=True))
+            continue
+        difference = np.subtract(probe.scores, probes[best].scores)
         error = float(difference.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
         behind = float(difference.mean())
         # With one sample the comparison is with NaN: nothing can be told apart.
-        rows.append(Row(probe.epoch, probe.tail, probe.score, behind, error, at != best and behind > threshold * error))
+        worse = at != best and behind > threshold * error
+        rows.append(Row(probe.epoch, probe.tail, probe.score, behind, error, worse))
     return tuple(rows)
 
 
-def table(rows: Sequence[Row], n: int) -> str:
-    """Return the rows as text for people, one line each."""
-    head = f"Seen: {len(rows)} probes on {n} held-out samples (mean Brier score; ± standard error of the difference)"
+def score_name(probes: Sequence[Probe]) -> str:
+    """Return what the mean of the probes' scores is called."""
+    return "Brier score" if all(probe.kind == "brier" for probe in probes) else "score"
+
+
+def table(rows: Sequence[Row], n: int, name: str = "Brier score") -> str:
+    """Return the rows as text for people, one line each.
+
+    Args:
+        rows: beside the best one.
+        n: number of held-out samples.
+        name: what a score is called.
+    """
+    head = f"Seen: {len(rows)} probes on {n} held-out samples (mean {name}; ± standard error of the difference)"
     best = min(rows, key=lambda row: row.score)
     return "\n".join([head, *(_line(row, best) for row in rows)])
 
 
 def _line(row: Row, best: Row) -> str:
+    if not math.isfinite(row.score):
+        return f"  after {row.epoch:>5} epochs of Mixup: diverged"
     start = f"  after {row.epoch:>5} epochs of Mixup: {row.score:.4f}"
     if row is best:
         return f"{start}  the lowest"
@@ -101,6 +119,7 @@ class Outcome:
         observations: what the decision was made from, discarded epochs included.
         spent: epochs trained so far: the run's own, probes and discarded ones.
         fixed: whether a schedule settled it before the training.
+        note: what the user should know besides, in a sentence; empty if nothing.
 
     Example:
         >>> print(Outcome(8, 0, "plain training is better", (), (), spent=10))
@@ -115,6 +134,7 @@ class Outcome:
     observations: tuple[Observation, ...]
     spent: int
     fixed: bool = False
+    note: str = ""
 
     @property
     def answer(self) -> Answer:
@@ -135,7 +155,7 @@ class Outcome:
     @property
     def n(self) -> int:
         """Number of held-out samples that the probes were scored on; 0 without probes."""
-        return len(self.probes[0].brier) if self.probes else 0
+        return len(self.probes[0].scores) if self.probes else 0
 
     def rows(self) -> tuple[Row, ...]:
         """Return the probes beside the best one."""
@@ -154,23 +174,31 @@ class Outcome:
             "epochs": self.epochs,
             "reason": self.reason,
             "n": self.n,
-            "probes": [_without_nan(asdict(row)) for row in self.rows()],
+            "probes": [for_json(asdict(row)) for row in self.rows()],
             "clear": self.clear,
             "safe_epochs": list(safe_epochs(self.rows())),
-            "observations": [_without_nan(asdict(seen)) for seen in self.observations],
+            "score": score_name(self.probes),
+            "observations": [for_json(asdict(seen)) for seen in self.observations],
             "spent": self.spent,
             "cost": self.cost,
+            "note": self.note,
         }
 
     def __str__(self) -> str:
         lines = [f"{self._headline()}: {self.reason}."]
         if self.probes:
-            lines.append(table(self.rows(), self.n))
-            lines.append(f"Not clearly worse than the lowest: {_listed(safe_epochs(self.rows()))}.")
-            if len(self.probes) > 1 and not self.clear:
-                lines.append("The samples do not decide: no probe is clearly better than another, any would have done.")
+            lines += [table(self.rows(), self.n, score_name(self.probes)), *self._what_would_have_done()]
         lines.append(f"Price: {self.spent} epochs trained, {self.cost:.2f} times one run of {self.epochs}.")
-        return "\n".join(lines)
+        return "\n".join([*lines, f"{self.note}."] if self.note else lines)
+
+    def _what_would_have_done(self) -> list[str]:
+        safe = safe_epochs(self.rows())
+        if not safe:
+            return ["Every probe diverged."]
+        lines = [f"Not clearly worse than the lowest: {_listed(safe)}."]
+        if len(self.probes) > 1 and not self.clear:
+            lines.append("The samples do not decide: no probe is clearly better than another, any would have done.")
+        return lines
 
     def _headline(self) -> str:
         return {
@@ -182,8 +210,10 @@ class Outcome:
         }[self.answer]
 
 
-def _without_nan(content: dict[str, Any]) -> dict[str, Any]:
-    return {key: None if value != value else value for key, value in content.items()}
+def for_json(content: dict[str, Any]) -> dict[str, Any]:
+    """Return numbers that are not finite as None."""
+    finite = {key: not isinstance(value, float) or math.isfinite(value) for key, value in content.items()}
+    return {key: value if finite[key] else None for key, value in content.items()}
 
 
 def _listed(epochs: Sequence[int]) -> str:

@@ -16,6 +16,11 @@ Split = Literal["val", "train"]
 """``"val"``: samples held out from training. ``"train"``: the clean training samples, seen only in mixtures."""
 
 
+Kind = Literal["brier", "scores"]
+"""What a sample's score is: ``"brier"``, ``|p - onehot(y)|^2`` of a prediction of classes; ``"scores"``, a number of
+the user's own. Lower is better. One run has one kind."""
+
+
 @dataclass(frozen=True)
 class Observation:
     """What was seen at the end of an epoch.
@@ -24,23 +29,34 @@ class Observation:
         epoch: zero-based epoch.
         mixing: share of the epoch's batches that were mixed.
         n: number of samples.
-        error: share misclassified.
-        cross_entropy: mean of ``-log p[y]``, in nats.
-        brier: mean of ``|p - onehot(y)|^2``.
-        ece: expected calibration error.
+        score: mean score of the samples; lower is better.
+        kind: what a score is.
         split: which samples.
+        error: share misclassified; None, as all that follows, where samples have no class.
+        cross_entropy: mean of ``-log p[y]``, in nats.
+        ece: expected calibration error.
         margin: mean of ``p[y] - max over c != y of p[c]`` over clean training samples; None for held-out ones.
+
+    Example:
+        >>> Observation(0, 1.0, n=200, score=0.31).brier
+        0.31
     """
 
     epoch: int
     mixing: float
     n: int
-    error: float
-    cross_entropy: float
-    brier: float
-    ece: float
+    score: float
+    kind: Kind = "brier"
     split: Split = "val"
+    error: float | None = None
+    cross_entropy: float | None = None
+    ece: float | None = None
     margin: float | None = None
+
+    @property
+    def brier(self) -> float | None:
+        """The score, where it is the Brier score."""
+        return self.score if self.kind == "brier" else None
 
 
 @dataclass(frozen=True)
@@ -75,18 +91,28 @@ class Probe:
     Args:
         epoch: epochs of Mixup before the tail.
         tail: length of the tail, in epochs.
-        brier: Brier score of each held-out sample after the tail, always in the same order. A prediction that is not
-            finite counts 2, the worst there is, so that a diverged tail loses and every score is a number.
+        scores: of each held-out sample after the tail, always in the same order; lower is better.
+        kind: what a score is.
+
+    Example:
+        >>> Probe(4, 2, (0.2, 0.4)).score, Probe(8, 2, (0.2, math.nan)).score
+        (0.30000000000000004, inf)
     """
 
     epoch: int
     tail: int
-    brier: tuple[float, ...]
+    scores: tuple[float, ...]
+    kind: Kind = "brier"
+
+    @property
+    def finite(self) -> bool:
+        """Whether every score is a number; if not the tail diverged, and promises nothing."""
+        return all(map(math.isfinite, self.scores))
 
     @property
     def score(self) -> float:
-        """Mean Brier score over the held-out samples."""
-        return math.fsum(self.brier) / len(self.brier)
+        """Mean score over the held-out samples; ``inf``, behind every other, for a tail that diverged."""
+        return math.fsum(self.scores) / len(self.scores) if self.finite else math.inf
 
 
 @dataclass(frozen=True)
@@ -125,20 +151,36 @@ class Decision:
     keep: int | None = None
 
 
+UNDECIDED = Decision(None, "nothing was seen yet")
+
+
 @runtime_checkable
 class Policy(Protocol):
-    """Decides when Mixup goes off, from what was seen. Implementations are frozen dataclasses."""
+    """Decides when Mixup goes off, from what was seen. Implementations are frozen dataclasses.
+
+    One that inherits from this class need only say how it decides: it probes nowhere.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class AfterError(Policy):
+        ...     level: float = 0.1
+        ...     def decide(self, history: History) -> Decision:
+        ...         low = any(seen.error is not None and seen.error < self.level for seen in history.observations)
+        ...         return Decision(history.done, "low enough") if low else Decision(None, "too high")
+        >>> AfterError().probe_epochs(epochs=100)
+        ()
+    """
 
     def probe_epochs(self, epochs: int) -> tuple[int, ...]:
         """Return after how many epochs of Mixup a probe is wanted, increasing; empty for policies that do not probe.
 
         Each lies in [0, epochs). An entry of 0 is a probe before any training.
         """
-        ...
+        return ()
 
     def tail_epochs(self, epochs: int) -> int:
         """Return the length of a probe's tail in epochs, >= 1; the learning rate falls linearly to 0 along it."""
-        ...
+        return 1
 
     def decide(self, history: History) -> Decision:
         """Return the decision after what was seen; asked until it is made.

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from torch import Tensor
 
-from overmix.errors import ConfigError
-from overmix.switch.policy import Policy, tail_factor
+from overmix.switch.policy import tail_factor
 from overmix.switch.registered import Registered
-from overmix.switch.snapshot import Snapshot
+from overmix.switch.snapshot import Snapshot, restore_momentum
 
 
 class Tail:
@@ -28,8 +25,16 @@ class Tail:
     def __init__(self, registered: Registered, snapshot: Snapshot, steps: int) -> None:
         self._registered, self._snapshot, self._steps = registered, snapshot, steps
 
-    def prepare(self, step: int) -> None:
-        """Set up the batch at a zero-based step; a tail longer than it was thought to be ends at its lowest rate."""
+    def begin(self) -> None:
+        """Set up the first step."""
+        self.step(0)
+
+    def end(self) -> None:
+        """Leave the training as it was before, but for what a snapshot sets back."""
+        restore_momentum(self._registered, self._snapshot)
+
+    def step(self, step: int) -> None:
+        """Set up a zero-based step; a tail longer than it was thought to be ends at its lowest rate."""
         factor = tail_factor(min(step, self._steps - 1), self._steps)
         groups = [group for optimizer in self._registered.optimizers for group in optimizer.param_groups]
         for group, lr in zip(groups, self._snapshot["lr"], strict=True):
@@ -39,18 +44,3 @@ class Tail:
                 group["lr"] = lr * factor
         for layer, momentum in zip(self._registered.norms, self._snapshot["momentum"], strict=True):
             layer.momentum = max(momentum or 0.0, 1 / (step + 1))
-
-
-def planned_probes(policy: Policy, epochs: int) -> tuple[int, ...]:
-    """Return the epochs that a policy wants to probe at.
-
-    Raises:
-        ConfigError: if they do not increase, lie outside of the training, or the tail has no epoch.
-    """
-    planned = tuple(policy.probe_epochs(epochs))
-    increasing = all(a < b for a, b in pairwise(planned))
-    if not all(isinstance(epoch, int) and 0 <= epoch < epochs for epoch in planned) or not increasing:
-        raise ConfigError("switch.probe_epochs", planned, f"use increasing epochs in [0, {epochs})")
-    if planned and policy.tail_epochs(epochs) < 1:
-        raise ConfigError("switch.tail_epochs", policy.tail_epochs(epochs), "use at least one epoch")
-    return planned

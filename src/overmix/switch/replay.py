@@ -55,8 +55,8 @@ def replay(
 
     Example:
         >>> from overmix.switch.policies.baselines import Minimum
-        >>> looks = [Observation(at, 1.0, 9, error, 0.0, 0.0, 0.0) for at, error in enumerate([0.3, 0.1, 0.2, 0.3])]
-        >>> found = replay(Minimum("error"), 4, looks)
+        >>> looks = [Observation(at, 1.0, n=9, score=score) for at, score in enumerate([0.3, 0.1, 0.2, 0.3])]
+        >>> found = replay(Minimum(), 4, looks)
         >>> found.switch_at, found.done, found.cost(epochs=4)
         (2, 4, 1.5)
     """

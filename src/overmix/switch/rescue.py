@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from overmix.errors import ConfigError, DataError
-from overmix.switch.outcome import Row, beside_the_best, safe_epochs, table
-from overmix.switch.policy import Probe
+from overmix.switch.outcome import Row, beside_the_best, for_json, safe_epochs, score_name, table
+from overmix.switch.policy import Kind, Probe
 from overmix.switch.tally import brier_per_sample, check_observed, check_range, outside_of
 
 Checkpoint = TypeVar("Checkpoint")
 Scored = Tensor | tuple[Tensor, Tensor] | np.ndarray | tuple[np.ndarray, np.ndarray]
-"""The Brier score of each held-out sample, shape (N,); or logits (N, C) and labels (N,): tensors or arrays."""
+"""A score of each held-out sample, shape (N,), lower is better; or logits (N, C) and labels (N,): tensors or arrays."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,9 @@ class Rescue:
             "answer": self.answer,
             "switch_at": self.switch_at,
             "reason": self.reason,
-            "n": len(self.probes[0].brier),
-            "probes": [asdict(row) for row in self.rows()],
+            "n": len(self.probes[0].scores),
+            "score": score_name(self.probes),
+            "probes": [for_json(asdict(row)) for row in self.rows()],
             "safe_epochs": list(safe_epochs(self.rows())),
             "spent": self.spent,
         }
@@ -61,13 +62,14 @@ class Rescue:
     def __str__(self) -> str:
         head = "Undecided" if self.switch_at is None else f"Go back to the checkpoint after {self.switch_at} epochs"
         price = f"Price: {self.spent} epochs trained."
-        return "\n".join([f"{head}: {self.reason}.", table(self.rows(), len(self.probes[0].brier)), price])
+        seen = table(self.rows(), len(self.probes[0].scores), score_name(self.probes))
+        return "\n".join([f"{head}: {self.reason}.", seen, price])
 
 
 def find_switch(
     branch: Callable[[Checkpoint, int], Scored], checkpoints: Mapping[int, Checkpoint], budget: int
 ) -> Rescue:
-    """Return ``argmin_t B(t)`` over saved checkpoints t, B the held-out Brier score after a tail of plain training.
+    """Return ``argmin_t B(t)`` over saved checkpoints t, B the mean held-out score after a tail of plain training.
 
     For trainings that are over, or that another program runs: nothing is trained here, ``branch`` does it. All tails
     have the same length, ``budget // len(checkpoints)``. If no checkpoint is worse than the best one beyond chance (see
@@ -76,7 +78,8 @@ def find_switch(
     Args:
         branch: ``branch(checkpoint, epochs)`` loads the checkpoint, trains ``epochs`` epochs without mixing, the
             learning rate falling to 0, and returns what the model says of held-out samples: ``(logits, labels)`` of
-            shapes (N, C) and (N,), or the Brier score of each, shape (N,). Always the same samples in the same order.
+            shapes (N, C) and (N,), which are scored by the Brier score, or a score of each, shape (N,), lower is
+            better. Always the same samples in the same order. A tail with a score that is not finite is never the best.
         checkpoints: by the epochs of Mixup before them, two or more.
         budget: epochs to spend on all tails together.
 
@@ -96,18 +99,23 @@ def find_switch(
     probes: list[Probe] = []
     first: tuple[Tensor, Tensor | None] | None = None
     for epoch in epochs:
-        brier, labels = _scored(branch(checkpoints[epoch], tail), epoch)
+        scores, labels = _scored(branch(checkpoints[epoch], tail), epoch)
         if first is None:
-            first = brier, labels
-        _check_same_samples(first, (brier, labels), epoch, epochs[0])
-        probes.append(Probe(epoch, tail, tuple(brier.double().cpu().tolist())))
+            first = scores, labels
+        _check_same_samples(first, (scores, labels), epoch, epochs[0])
+        kind: Kind = "scores" if labels is None else "brier"
+        probes.append(Probe(epoch, tail, tuple(scores.double().cpu().tolist()), kind))
     rows = beside_the_best(probes)
     best = min(rows, key=lambda row: row.score)
     spent = tail * len(epochs)
+    if not math.isfinite(best.score):
+        return Rescue(None, "every tail diverged: train them at a lower learning rate", tuple(probes), spent)
     if not any(row.worse for row in rows):
         remedy = "hold out more samples or train longer tails"
         return Rescue(None, f"no checkpoint is worse than the best beyond chance; {remedy}", tuple(probes), spent)
-    reason = f"a tail of {tail} epochs of plain training from there has the lowest Brier score, {best.score:.4f}"
+    reason = (
+        f"a tail of {tail} epochs of plain training from there has the lowest {score_name(probes)}, {best.score:.4f}"
+    )
     return Rescue(best.epoch, reason, tuple(probes), spent)
 
 
@@ -127,24 +135,21 @@ def _checked(branch: object, checkpoints: object, budget: object) -> list[int]:
 
 
 def _scored(answer: object, epoch: int) -> tuple[Tensor, Tensor | None]:
-    """Return the Brier score of each sample, and the labels if they were given."""
+    """Return the score of each sample, and the labels if they were given."""
     if isinstance(answer, tuple | list) and len(answer) == 2 and all(hasattr(part, "shape") for part in answer):
         logits, labels = (_tensor(part) for part in answer)
         try:
-            check_observed(logits, labels, "val")
+            check_observed(logits, labels)
             check_range(outside_of(labels, logits.shape[1]), logits.shape[1])
         except DataError as error:
             raise DataError(f"checkpoint {epoch}: {error}") from None
         return brier_per_sample(logits.detach(), labels.to(logits.device)), labels.cpu()
     answer = _tensor(answer)
     if isinstance(answer, Tensor) and answer.dim() == 1 and answer.is_floating_point() and answer.numel():
-        brier = torch.nan_to_num(answer.detach(), nan=2.0)
-        if float(brier.min()) < 0 or float(brier.max()) > 2 * (1 + 1e-6):
-            raise DataError(f"checkpoint {epoch}: branch returned values outside of [0, 2]: these are no Brier scores")
-        return brier, None
+        return answer.detach(), None
     raise DataError(
         f"checkpoint {epoch}: branch returned {_named(answer)}: "
-        "return (logits, labels), or the Brier score of each sample"
+        "return (logits, labels), or a score of each sample, floats of shape (N,)"
     )
 
 
@@ -165,6 +170,8 @@ def _named(answer: object) -> str:
 def _check_same_samples(
     first: tuple[Tensor, Tensor | None], now: tuple[Tensor, Tensor | None], epoch: int, first_epoch: int
 ) -> None:
+    if (first[1] is None) != (now[1] is None):
+        raise DataError(f"checkpoint {epoch}: another kind of scores than checkpoint {first_epoch}: return one kind")
     same = len(first[0]) == len(now[0])
     if same and first[1] is not None and now[1] is not None:
         same = torch.equal(first[1], now[1])
@@ -173,5 +180,5 @@ def _check_same_samples(
             f"checkpoint {epoch}: other held-out samples than checkpoint {first_epoch}: "
             "score all on the same ones in the same order"
         )
-    if len(now[0]) < 2 or math.isnan(float(now[0].sum())):
+    if len(now[0]) < 2:
         raise DataError(f"checkpoint {epoch}: one held-out sample tells nothing: give two or more")

@@ -18,27 +18,54 @@ class Progress:
     Args:
         epoch: zero-based epoch.
         epochs: length of the training in epochs.
-        step: zero-based step within the epoch.
-        batches: batches trained before this one, in all; None if nobody counts them.
+        step: zero-based batch within the epoch.
+        steps: optimizer steps done before this batch, in all; None if nobody counts them.
     """
 
     epoch: int
     epochs: int
     step: int = 0
-    batches: int | None = None
+    steps: int | None = None
 
 
 @runtime_checkable
 class Schedule(Protocol):
-    """A pure function of progress."""
+    """Says when batches are mixed, before the training starts. Implementations are frozen dataclasses.
+
+    One that inherits from this class need only give a probability.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class EverySecondEpoch(Schedule):
+        ...     def probability(self, progress: Progress) -> float:
+        ...         return 1.0 - progress.epoch % 2
+        >>> EverySecondEpoch().mixed_epochs(epochs=10) is None
+        True
+    """
 
     def probability(self, progress: Progress) -> float:
-        """Return the probability, in [0, 1], that the batch at this point is mixed."""
+        """Return the probability, in [0, 1], that the batch at this point is mixed: a pure function of progress."""
         ...
+
+    def check(self, epochs: int, steps: int | None) -> None:
+        """Refuse a training in which a point of the schedule would never come.
+
+        Args:
+            epochs: length of the training.
+            steps: its optimizer steps, None if they are not known.
+
+        Raises:
+            ConfigError: if the schedule does not fit into the training.
+        """
+        return
+
+    def mixed_epochs(self, epochs: int) -> int | None:
+        """Return k if all batches of the first k epochs are mixed and none after them; None if no number says it."""
+        return None
 
 
 @dataclass(frozen=True)
-class Always:
+class Always(Schedule):
     """Mix every batch.
 
     Example:
@@ -50,18 +77,26 @@ class Always:
         """Return 1."""
         return 1.0
 
+    def mixed_epochs(self, epochs: int) -> int:
+        """Return all of them."""
+        return epochs
+
 
 @dataclass(frozen=True)
-class Never:
+class Never(Schedule):
     """Mix no batch."""
 
     def probability(self, progress: Progress) -> float:
         """Return 0."""
         return 0.0
 
+    def mixed_epochs(self, epochs: int) -> int:
+        """Return 0."""
+        return 0
+
 
 @dataclass(frozen=True)
-class OffAt:
+class OffAt(Schedule):
     """Mix until a point, then never again.
 
     Args:
@@ -96,6 +131,15 @@ class OffAt:
     def probability(self, progress: Progress) -> float:
         """Return 1 before the switch, 0 from then on."""
         return 1.0 if progress.epoch < self.epoch(progress.epochs) else 0.0
+
+    def check(self, epochs: int, steps: int | None) -> None:
+        """Refuse a switch beyond the end: it would mix all along, without a word."""
+        if self.epoch(epochs) > epochs:
+            raise ConfigError("off_at", self.when, f"use at most {epochs}, the number of epochs")
+
+    def mixed_epochs(self, epochs: int) -> int:
+        """Return the epochs before the switch."""
+        return min(self.epoch(epochs), epochs)
 
 
 def epochs_in(share: float, epochs: int) -> int:

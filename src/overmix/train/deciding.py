@@ -13,6 +13,7 @@ from torch import Tensor
 from overmix._typing import Float, Int
 from overmix.errors import ConfigError
 from overmix.switch import Fit, History, Observation, OffAt, Policy, Probe
+from overmix.switch.machine import Machine, Standing, StartProbe
 from overmix.switch.policy import Split
 from overmix.train.engine import StackTraining
 from overmix.train.plan import Replica
@@ -41,13 +42,13 @@ class DecidingTraining(StackTraining):
         if any(len(replica.val_index) == 0 for replica in replicas):
             raise ConfigError("data.val_size", 0, "hold out samples that the switch is decided on: val_size: 200")
         super().__init__(replicas=[replace(r, schedule=OffAt(1.0)) for r in replicas], **settings)
-        self.policy = policy
-        self._probe_epochs = policy.probe_epochs(self.epochs)
+        self.policy, self.machine = policy, Machine(policy, self.epochs)
         n_replicas, n_val = len(replicas), len(replicas[0].val_index)
-        self._brier = torch.full((n_replicas, len(self._probe_epochs), n_val), torch.nan)
+        self._brier = torch.full((n_replicas, len(self.machine.planned), n_val), torch.nan)
+        self._probed = torch.zeros((n_replicas, len(self.machine.planned)), dtype=torch.bool)
         self._switch_at = torch.full((n_replicas,), -1)
         self._decided_at = torch.full((n_replicas,), -1)
-        self._probes = torch.zeros(n_replicas, dtype=torch.int64)
+        self._kept_at = torch.full((n_replicas,), -1)
         self._snapshots: dict[int, dict[str, Tensor]] = {}
         self._reasons = [""] * n_replicas
         # Until it goes back a look does not change, and policies ask for all of them after every epoch.
@@ -60,26 +61,41 @@ class DecidingTraining(StackTraining):
     def _between_epochs(self) -> None:
         if self.all_decided():
             return
-        self._decide()
-        if not self.all_decided() and self.epoch in self._probe_epochs:
-            at = self._probe_epochs.index(self.epoch)
-            self._brier[:, at] = torch.from_numpy(self.probe(self.policy.tail_epochs(self.epochs)))
-            self._decide()
+        if probing := self._ask():
+            at = self.machine.planned.index(self.epoch)
+            self._brier[:, at] = torch.from_numpy(self.probe(self.machine.tail))
+            self._probed[probing, at] = True
+            self._ask()
         if self.all_decided():
             self._go_back()
 
-    def _decide(self) -> None:
-        keep = set()
+    def _ask(self) -> list[int]:
+        """Ask every replica that has not decided, and return those that want a probe here.
+
+        Replicas wait for each other: a state that one wants to go back to, or to train on from, is held until all have
+        decided.
+        """
+        probing = []
         for r in torch.nonzero(self._switch_at < 0).flatten().tolist():
-            history = self.history(r)
-            decision = self.policy.decide(history)
-            if decision.keep is not None:
-                keep.add(decision.keep)
-            at = self.epochs if decision.switch_at is None and self.done else decision.switch_at
-            if at is not None:
-                self._switch_at[r], self._decided_at[r], self._probes[r] = at, self.epoch, len(history.probes)
-                self._reasons[r] = decision.reason
-        self._keep_states(keep | {int(s) for s in self._switch_at if s >= 0})
+            standing, moves = self.machine.ask(self._standing(r), self.history(r))
+            self._kept_at[r] = -1 if standing.kept is None else standing.kept
+            if StartProbe(self.machine.tail) in moves:
+                probing.append(r)
+            self._take_note(r, standing)
+        held = {*self._kept_at.tolist(), *self._switch_at.tolist()} - {-1}
+        self._keep_states(held)
+        return probing
+
+    def _standing(self, r: int) -> Standing:
+        kept = int(self._kept_at[r])
+        return Standing(kept=None if kept < 0 else kept)
+
+    def _take_note(self, r: int, standing: Standing) -> None:
+        """Write down what a replica decided; one that never decides mixes to the end."""
+        at = self.epochs if not standing.decided and self.done else standing.decision.switch_at
+        if at is not None:
+            self._switch_at[r], self._decided_at[r] = at, self.epoch
+            self._reasons[r] = standing.decision.reason
 
     def _keep_states(self, epochs: set[int]) -> None:
         """Keep the states of these epochs, the present one among them, and no others."""
@@ -91,15 +107,7 @@ class DecidingTraining(StackTraining):
         earliest = int(self._switch_at.min())
         self._switch_off()
         if earliest < self.epoch:
-            # From a state before the switch the same steps lead to it.
-            before = [epoch for epoch in self._snapshots if epoch <= earliest]
-            if not before:
-                raise ConfigError(
-                    "switch_at",
-                    earliest,
-                    "a policy that goes back must name the epoch as Decision.keep while it is there",
-                )
-            super().load_state_dict(self._snapshots[max(before)])
+            super().load_state_dict(self._snapshots[earliest])
             self._looked = {}  # later epochs are looked at once more
         self._snapshots = {}
 
@@ -118,11 +126,10 @@ class DecidingTraining(StackTraining):
                 self._looked[at, r] = self._looks(at, r), self._fit(at, r)
         observations = tuple(look for at in range(seen) for look in self._looked[at, r][0])
         fits = tuple(self._looked[at, r][1] for at in range(seen))
-        tail = self.policy.tail_epochs(self.epochs)
         probes = tuple(
-            Probe(epoch, tail, tuple(self._brier[r, at].tolist()))
-            for at, epoch in enumerate(self._probe_epochs)
-            if epoch <= self.epoch and not bool(self._brier[r, at].isnan().all())
+            Probe(epoch, self.machine.tail, tuple(self._brier[r, at].tolist()))
+            for at, epoch in enumerate(self.machine.planned)
+            if self._probed[r, at]
         )
         return History(self.epochs, self.epoch, observations, probes, fits)
 
@@ -135,7 +142,7 @@ class DecidingTraining(StackTraining):
             ("train", len(replica.train_index), metrics[8:12], metrics[12]),
         )
         return [
-            Observation(epoch, mixing, n, error, cross_entropy, brier, ece, split, margin)
+            Observation(epoch, mixing, n, brier, "brier", split, error, cross_entropy, ece, margin)
             for split, n, (error, cross_entropy, brier, ece), margin in splits
         ]
 
@@ -147,8 +154,7 @@ class DecidingTraining(StackTraining):
     @property
     def trained(self) -> Int[np.ndarray, " replicas"]:
         """Epochs that each replica would train alone until it has decided, tails included."""
-        # A replica that decided just before a probe that others of its stack still needed would not have made it.
-        epochs: np.ndarray = self._decided_at.numpy() + self.policy.tail_epochs(self.epochs) * self._probes.numpy()
+        epochs: np.ndarray = self._decided_at.numpy() + self.machine.tail * self._probed.sum(1).numpy()
         return epochs
 
     @property
@@ -166,32 +172,32 @@ class DecidingTraining(StackTraining):
         """Train to the end; the result says what was decided, and what it cost."""
         return replace(super().train(after_step), switch_at=self.switch_at, cost=self.cost)
 
+    def _decisions(self) -> dict[str, Tensor]:
+        """What was probed and decided, by name."""
+        return {
+            "probe_brier": self._brier,
+            "probed": self._probed,
+            "switch_at": self._switch_at,
+            "decided_at": self._decided_at,
+            "kept_at": self._kept_at,
+        }
+
     def state_dict(self) -> dict[str, Tensor]:
         """Return the state after the last step, with what was probed and the states that may be gone back to."""
-        own = {
-            "probe_brier": self._brier.clone(),
-            "switch_at": self._switch_at.clone(),
-            "decided_at": self._decided_at.clone(),
-            "probes": self._probes.clone(),
-        }
+        decisions = {name: tensor.clone() for name, tensor in self._decisions().items()}
         kept = {
             f"{_SNAPSHOT}{epoch}.{name}": tensor
             for epoch, state in self._snapshots.items()
             for name, tensor in state.items()
         }
-        return {**super().state_dict(), **own, **kept}
+        return {**super().state_dict(), **decisions, **kept}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go back to a saved state."""
         super().load_state_dict(state)
         self._looked = {}
-        for name, own in (
-            ("probe_brier", self._brier),
-            ("switch_at", self._switch_at),
-            ("decided_at", self._decided_at),
-            ("probes", self._probes),
-        ):
-            own.copy_(state[name])
+        for name, tensor in self._decisions().items():
+            tensor.copy_(state[name])
         self._snapshots = {}
         for name, tensor in state.items():
             if name.startswith(_SNAPSHOT):

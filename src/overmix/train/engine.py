@@ -12,7 +12,7 @@ from torch import Tensor
 from overmix._typing import Float
 from overmix.errors import ConfigError, DataError, OvermixError
 from overmix.mix import MixPlan, Recipe
-from overmix.switch import OffAtStep, OnFromStep, Schedule, tail_factor
+from overmix.switch import Schedule, tail_factor
 from overmix.train.augment import CropFlip
 from overmix.train.average import Average
 from overmix.train.evaluation import METRICS, Evaluator, evaluation_epochs
@@ -344,17 +344,17 @@ def _check(replicas: Sequence[Replica], epochs: int, batch_size: int) -> None:
     total = epochs * (train_size // batch_size)
     for replica in replicas:
         check_recipe(replica.recipe)
-        _check_steps(replica.schedule, total)
+        _check_schedule(replica.schedule, epochs, total)
     if any(replica.recipe.space != replicas[0].recipe.space for replica in replicas):
         raise ConfigError("replicas", len(replicas), "give a stack recipes that mix in one place")
 
 
-def _check_steps(schedule: Schedule, total: int) -> None:
+def _check_schedule(schedule: Schedule, epochs: int, steps: int) -> None:
     """Refuse a point beyond the end, which would never come."""
-    if isinstance(schedule, OffAtStep) and schedule.step > total:
-        raise ConfigError("schedule.off_at_step", schedule.step, f"use at most {total}, the steps of the training")
-    if isinstance(schedule, OnFromStep) and schedule.step >= total:
-        raise ConfigError("schedule.on_from_step", schedule.step, f"use fewer than {total}, the steps of the training")
+    try:
+        schedule.check(epochs, steps)
+    except ConfigError as error:
+        raise ConfigError(f"schedule.{error.field}", error.value, error.remedy) from None
 
 
 def check_recipe(recipe: Recipe) -> None:

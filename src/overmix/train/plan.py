@@ -166,7 +166,7 @@ class Planner:
         )
 
     def _progress(self, epoch: int, step: int) -> Progress:
-        return Progress(epoch, self.epochs, step, batches=epoch * self.steps_per_epoch + step)
+        return Progress(epoch, self.epochs, step, steps=epoch * self.steps_per_epoch + step)
 
     def _augmentation(
         self, augment: CropFlip, place: Int[np.ndarray, "steps replicas batch"], epoch: int

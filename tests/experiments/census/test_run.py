@@ -11,7 +11,7 @@ from overmix.cli.app import app
 from overmix.errors import ConfigError, RunDirectoryError
 from overmix.experiments.census import run
 from overmix.experiments.census.run import SEEDS, Census, choose, run_census
-from overmix.study.files import locked
+from overmix.study.store.files import locked
 
 
 def quiet(_):
@@ -139,12 +139,3 @@ def test_the_command_shows_a_table(ran, tmp_path):
     assert outcome.exit_code == 0
     (line,) = [line for line in outcome.stdout.splitlines() if line.strip().startswith("CMixup ")]
     assert len(line.split()) == 10
-
-
-def test_documentation_is_not_written_from_a_smoke_run_nor_outside_of_a_checkout(ran, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for scale, remedy in (("smoke", "--scale laptop"), ("laptop", "checkout")):
-        outcome = CliRunner().invoke(app, ["census", "--recipes", "CMixup", "--scale", scale, "--docs"])
-        assert isinstance(outcome.exception, ConfigError)
-        assert remedy in str(outcome.exception)
-    assert not ran

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from overmix.experiments.census.row import Control, Row
-from overmix.experiments.census.summary import interval, summarize
+from overmix.experiments.census.summary import summarize
 from overmix.experiments.census.tasks.classification import Classification
 from overmix.experiments.census.tasks.regression import Diabetes
 from overmix.recipes import Mixup
@@ -95,14 +94,6 @@ def test_values_are_paired_over_seeds_and_diverged_seeds_left_out():
     comparison = compared(summarize(row, found, "laptop"), "on", "erm")
     assert comparison["n"] == N_SEEDS - 1
     assert comparison["difference"] == pytest.approx(-1.0)
-
-
-def test_the_interval_is_students():
-    values = np.array([0.1, 0.2, 0.4, 0.1])
-    low, high = stats.t.interval(0.95, 3, values.mean(), stats.sem(values))
-    assert interval(values) == pytest.approx([low, high])
-    assert interval(values[:1]) is None
-    assert interval(np.array([0.1, np.nan])) is None
 
 
 def test_the_summary_says_where_it_comes_from():

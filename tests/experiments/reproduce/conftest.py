@@ -8,8 +8,8 @@ import pytest
 
 from overmix.experiments.reproduce.measured import Measured
 from overmix.report import ReportFiles
-from overmix.study.summary import CellResult
-from overmix.study.worker import StackRunner
+from overmix.study.analyse.summary import CellResult
+from overmix.study.run.worker import StackRunner
 
 EPOCHS = np.array([1, 2, 4, 8, 16, 32, 64, 128, 256])
 
@@ -57,6 +57,6 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def write_report(result, out):
         return ReportFiles(Path(out) / "report.html", ())
 
-    monkeypatch.setattr("overmix.study.run.run_local", train)
+    monkeypatch.setattr("overmix.study.run.run_study.run_local", train)
     monkeypatch.setattr("overmix.experiments.reproduce.run.write_report", write_report)
     monkeypatch.setattr(sklearn.datasets, "load_digits", functools.cache(sklearn.datasets.load_digits))

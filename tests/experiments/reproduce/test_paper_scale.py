@@ -9,9 +9,9 @@ from overmix.experiments.reproduce.catalogue import EXPERIMENTS, study_spec
 from overmix.experiments.reproduce.parts import Parts
 from overmix.experiments.reproduce.weights import Samples, Snapshots, samples_of
 from overmix.explain import loss_landscape
-from overmix.study.cells import StackTask, expand
 from overmix.study.data import Dataset
-from overmix.study.prepare import model_factory, training_of
+from overmix.study.plan.cells import StackTask, expand
+from overmix.study.plan.trainings import model_factory, training_of
 
 SAMPLES = {"cifar10": (50_000, 10), "cifar100": (50_000, 100), "svhn": (73_257, 10)}
 

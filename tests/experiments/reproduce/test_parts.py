@@ -5,7 +5,7 @@ import torch
 from overmix.experiments.reproduce import run
 from overmix.experiments.reproduce.parts import Parts
 from overmix.experiments.reproduce.run import run_experiment
-from overmix.study.executor import StudyInterrupted
+from overmix.study.run.executor import StudyInterrupted
 
 MARKS = {"digest": "abc", "rules": 1}
 

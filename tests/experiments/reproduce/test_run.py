@@ -10,7 +10,7 @@ from overmix.experiments.reproduce.catalogue import EXPERIMENTS
 from overmix.experiments.reproduce.check import judge
 from overmix.experiments.reproduce.claims import claim_of
 from overmix.experiments.reproduce.run import run_experiment
-from overmix.study.executor import StudyInterrupted
+from overmix.study.run.executor import StudyInterrupted
 
 
 @pytest.mark.slow
@@ -48,7 +48,7 @@ def test_an_experiment_goes_on_where_it_stopped(tmp_path, monkeypatch):
     def never(*_, **__):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("overmix.study.worker.StackRunner.run", never)
+    monkeypatch.setattr("overmix.study.run.worker.StackRunner.run", never)
     assert run_experiment("mse", "smoke", tmp_path) == first
 
 

@@ -15,7 +15,7 @@ from overmix.errors import RunDirectoryError
 from overmix.report.explain import Explanation, explain_dynamics, write_explanation
 from overmix.report.explain.arrays import explain_arrays
 from overmix.report.explain.dynamics import controls_in_words
-from overmix.report.explain.estimate import over_seeds, t_interval
+from overmix.report.explain.estimate import over_seeds
 from overmix.report.explain.floor import explain_floor
 from overmix.report.explain.heat_map import heat_map, similar_order
 from overmix.report.explain.line_chart import Axis, Mark, Series, line_chart
@@ -107,10 +107,10 @@ def test_similar_classes_stand_side_by_side():
     assert similar_order(np.array([[0.0, np.nan], [np.nan, 0.0]])) == [0, 1]
 
 
-def test_intervals_over_seeds_are_students():
-    mean, low, high = t_interval(np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]]))
+def test_means_over_seeds_carry_interval_and_count():
+    mean = over_seeds(np.array([1.0, 2.0, 3.0]))
     half = 4.302652729749464 / np.sqrt(3)
-    np.testing.assert_allclose([mean, low, high], [[2, 5], [2 - half, 5], [2 + half, 5]])
+    assert mean == {"mean": 2.0, "ci": pytest.approx([2 - half, 2 + half]), "n": 3}
     assert over_seeds(np.array([2.0])) == {"mean": 2.0, "ci": None, "n": 1}
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from overmix._typing import Float
 from overmix.diagnose.curve import MIN_EPOCHS, diagnose_curve
-from overmix.diagnose.curve_diagnosis import CurveDiagnosis
+from overmix.diagnose.diagnosis import Diagnosis
 from overmix.diagnose.logs.log import Log, is_absent, is_numeric
 from overmix.diagnose.logs.metric import check_metric, choose_metric, is_held_out, kind_of
 from overmix.diagnose.logs.search import read_logs
@@ -38,7 +38,7 @@ class LoggedCurves:
     values: Float[np.ndarray, "runs epochs"]
     runs: tuple[str, ...]
 
-    def diagnose(self, *, lower_is_better: bool | None = None) -> CurveDiagnosis:
+    def diagnose(self, *, lower_is_better: bool | None = None) -> Diagnosis:
         """Judge them with `diagnose_curve`; accuracies are turned around, losses are no rates.
 
         Args:

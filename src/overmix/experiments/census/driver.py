@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from overmix.experiments.census.row import Row
 from overmix.experiments.census.task import Score, Task, batches, evaluated
 from overmix.mix import Recipe, Streams
 from overmix.switch import AutoSwitch, Epoch, Epochs, Policy, Schedule, always, off_at
+from overmix.switch.position import Position
 from overmix.switch.registered import Registered
 from overmix.switch.snapshot import Snapshot, restore, take
 
@@ -54,7 +56,7 @@ class Training:
         """
         run = Epochs(self.task.epochs, mix=recipe, switch=switch, seed=self.seed, state=self.state)
         if start:
-            run.load_state_dict({**run.state_dict(), "epoch": start})
+            run.load_state_dict({**run.state_dict(), "position": asdict(Position(start, reached=start))})
         if watch:
             watch(start)
         for epoch in run:

@@ -18,12 +18,12 @@ from overmix.experiments.census.row import Row, Scale
 from overmix.experiments.census.rows import ROWS
 from overmix.experiments.census.summary import summarize
 from overmix.report.numbers import duration
-from overmix.study.files import locked, read_json, remove_temporaries, write_bytes, write_json
-from overmix.study.worker import set_up_process
+from overmix.study.run.worker import set_up_process
+from overmix.study.store.files import locked, read_json, remove_temporaries, write_bytes, write_json
 
 SEEDS: dict[Scale, int] = {"smoke": 2, "laptop": 12}
 
-FOLDERS: dict[Scale, Path] = {"smoke": Path("runs/census-smoke"), "laptop": Path("results/census")}
+FOLDERS: dict[Scale, Path] = {"smoke": Path("runs/census-smoke"), "laptop": Path("runs/census")}
 
 
 def choose(recipes: Sequence[str] | None) -> list[Row]:

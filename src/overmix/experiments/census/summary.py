@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import special
 
 import overmix
 from overmix.diagnose import Comparison, diagnose_curve, diagnose_ensemble, paired_difference, paired_values
+from overmix.diagnose.interval import t_interval
 from overmix.experiments.census.driver import Arrays
 from overmix.experiments.census.row import Row, Scale
 from overmix.experiments.census.task import Kind
@@ -81,32 +81,29 @@ def _each(seeds: Seeds, name: str) -> np.ndarray:
     return np.array([arrays[name] for arrays in seeds])
 
 
-def interval(values: np.ndarray, level: float = 0.95) -> list[float] | None:
-    """Return Student's interval of a mean over seeds; None for a single one, or if one is not finite."""
-    n = len(values)
-    if n < 2 or not np.isfinite(values).all():
-        return None
-    reach = float(special.stdtrit(n - 1, (1 + level) / 2)) * float(values.std(ddof=1)) / n**0.5
-    return [float(values.mean()) - reach, float(values.mean()) + reach]
+def _interval(values: np.ndarray) -> list[float] | None:
+    """Return Student's interval of a mean over seeds, as JSON holds it."""
+    ci = t_interval(values)
+    return None if ci is None else list(ci)
 
 
 def _final(seeds: Seeds, name: str) -> dict[str, Any]:
     values = _each(seeds, f"value/{name}")
     found: dict[str, Any] = {
         "mean": _number(values.mean()),
-        "ci": interval(values),
+        "ci": _interval(values),
         "values": [_number(value) for value in values],
         "val": _number(_each(seeds, f"val/{name}").mean()),
     }
     if f"ece/{name}" in seeds[0]:
         ece = _each(seeds, f"ece/{name}")
-        found |= {"ece": _number(ece.mean()), "ece_ci": interval(ece)}
+        found |= {"ece": _number(ece.mean()), "ece_ci": _interval(ece)}
     return found
 
 
 def _curve(seeds: Seeds, name: str) -> dict[str, Any]:
     values = _each(seeds, f"curve/{name}")
-    bands = [interval(column) for column in values.T]
+    bands = [_interval(column) for column in values.T]
     return {"mean": [_number(value) for value in values.mean(axis=0)], "ci": bands}
 
 

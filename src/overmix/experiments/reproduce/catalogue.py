@@ -27,9 +27,9 @@ from overmix.experiments.reproduce.study_checks import (
     u_shaped,
     wrong_time,
 )
-from overmix.study.parse import parse_study
-from overmix.study.spec import StudySpec
-from overmix.study.yaml_file import read_yaml
+from overmix.study.spec.parse import parse_study
+from overmix.study.spec.schema import StudySpec
+from overmix.study.spec.yaml_file import read_yaml
 
 
 @dataclass(frozen=True)

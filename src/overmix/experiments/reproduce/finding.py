@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from overmix.diagnose.interval import t_interval
 from overmix.experiments.reproduce.check import Check
-from overmix.experiments.reproduce.measured import mean_interval
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Finding:
 def line(x: Any, values: np.ndarray) -> dict[str, list[float]]:
     """Return the mean over seeds and its interval at each point, from values of shape (seeds, points)."""
     mean = values.mean(axis=0)
-    intervals = [mean_interval(column) for column in values.T]
+    intervals = [t_interval(column) for column in values.T]
     found = {"x": [float(at) for at in x], "mean": [float(value) for value in mean]}
     if all(interval is not None for interval in intervals):
         found["lo"] = [interval[0] for interval in intervals if interval is not None]
@@ -110,4 +110,4 @@ def line(x: Any, values: np.ndarray) -> dict[str, list[float]]:
 
 def mean_check(what: str, values: np.ndarray, side: Any, bound: float, unit: Any = "number") -> Check:
     """Return the check of a mean over seeds."""
-    return Check(what, float(values.mean()), mean_interval(values), side, bound, unit, len(values))
+    return Check(what, float(values.mean()), t_interval(values), side, bound, unit, len(values))

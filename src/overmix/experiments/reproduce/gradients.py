@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from overmix.diagnose.interval import t_interval
 from overmix.experiments.reproduce.check import Check
 from overmix.experiments.reproduce.finding import Finding, Picture, Surface, line, mean_check
-from overmix.experiments.reproduce.measured import mean_interval
 from overmix.experiments.reproduce.parts import Parts
 from overmix.experiments.reproduce.weights import (
     Samples,
@@ -33,7 +33,7 @@ from overmix.explain import (
     sample_floor,
 )
 from overmix.explain.evaluation import SampleLoss
-from overmix.study.spec import StudySpec
+from overmix.study.spec.schema import StudySpec
 
 STEP, DIRECTIONS, PROBES = 0.5, 5, 8
 STEPS = np.linspace(-1, 1, 21)
@@ -209,7 +209,7 @@ class _Around:
         """Return the means over runs and their intervals."""
         found: dict[str, Any] = {"name": name}
         for key, values in (("rise", self.rise), ("top_eigenvalue", self.top), ("trace", self.trace)):
-            found |= {key: float(values.mean()), f"{key}_ci": mean_interval(values)}
+            found |= {key: float(values.mean()), f"{key}_ci": t_interval(values)}
         return found
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-from scipy import special
 
 from overmix.diagnose import (
     Comparison,
@@ -18,21 +17,7 @@ from overmix.diagnose import (
     smooth,
 )
 from overmix.errors import DataError
-from overmix.study.summary import CellResult
-
-
-def mean_interval(values: np.ndarray) -> tuple[float, float] | None:
-    """Return Student's 95 % interval of the mean over seeds; None for fewer than two, or if one is not finite.
-
-    Example:
-        >>> mean_interval(np.array([1.0, 1.0, 1.0]))
-        (1.0, 1.0)
-    """
-    n = len(values)
-    if n < 2 or not np.isfinite(values).all():
-        return None
-    reach = float(special.stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) / n**0.5
-    return float(values.mean()) - reach, float(values.mean()) + reach
+from overmix.study.analyse.summary import CellResult
 
 
 class Measured:
@@ -107,7 +92,8 @@ class Measured:
 
     def row(self, name: str) -> dict[str, object]:
         """Return a condition's numbers for a table."""
-        found = self.diagnosis(name).to_dict()
+        diagnosis = self.diagnosis(name).to_dict()
+        diagnosis |= {"lowest": diagnosis["best"], "lowest_ci": diagnosis["best_ci"]}
         keys = ("final", "final_ci", "lowest", "lowest_ci", "turning_epoch", "turning_epoch_ci", "depth", "depth_ci",
                 "delta", "verdict")  # fmt: skip
         return {
@@ -115,5 +101,5 @@ class Measured:
             "n": self.n,
             "epochs": int(self.epochs(name)[-1]),
             "steps_per_epoch": self._cells[name][0].steps_per_epoch,
-            **{key: found[key] for key in keys},
+            **{key: diagnosis[key] for key in keys},
         }

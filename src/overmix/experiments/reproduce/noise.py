@@ -17,7 +17,7 @@ from overmix.experiments.reproduce.weights import Snapshots, log_epochs, model_o
 from overmix.explain import LabelNoise, dominant_label, label_noise, mean_noise, memorization
 from overmix.explain.noise_summary import Quantity
 from overmix.study.data import Dataset
-from overmix.study.spec import StudySpec
+from overmix.study.spec.schema import StudySpec
 
 TEACHERS, TEACHER_EPOCHS, RATE, WEIGHT_DECAY = 5, 60, 0.05, 1e-3
 MIXTURES = 5000

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from overmix.study.checkpoint import load_tensors, save_tensors
-from overmix.study.files import remove_temporaries
-from overmix.study.plain import digest
+from overmix.study.spec.plain import digest
+from overmix.study.store.checkpoint import load_tensors, save_tensors
+from overmix.study.store.files import remove_temporaries
 
 Tensors = Mapping[str, Tensor]
 

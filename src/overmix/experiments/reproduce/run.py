@@ -21,19 +21,22 @@ from overmix.experiments.reproduce.scale import Scale
 from overmix.report import write_report
 from overmix.report.explain import write_explanation
 from overmix.study import load_result, run_study
-from overmix.study.cells import expand
-from overmix.study.executor import StudyInterrupted
-from overmix.study.files import locked, read_json, write_json
-from overmix.study.fingerprint import fingerprint
-from overmix.study.plain import digest
-from overmix.study.result import load_cells
-from overmix.study.run import Outlook
-from overmix.study.spec import StudySpec
-from overmix.study.worker import Progress, set_up_process
+from overmix.study.analyse.result import load_cells
+from overmix.study.plan.cells import expand
+from overmix.study.plan.fingerprint import fingerprint
+from overmix.study.run.executor import StudyInterrupted
+from overmix.study.run.run_study import Outlook
+from overmix.study.run.worker import Progress, set_up_process
+from overmix.study.spec.plain import digest
+from overmix.study.spec.schema import StudySpec
+from overmix.study.store.files import locked, read_json, write_json
 
 SCHEMA_VERSION = 1
 RULES_VERSION = 2
 """Raised when a rule changes: what was measured without a run directory is then measured again."""
+
+NOT_ASKED_FOR = "not asked for"
+"""Why a setting is missing that the user left out."""
 
 MOST_LINES = 6
 FRAME = 1.6
@@ -96,7 +99,7 @@ def run_experiment(
     done, missing = [], []
     for setting in chosen.at(scale):
         if setting.key not in wanted:
-            missing.append({"key": setting.key, "reason": "not asked for"})
+            missing.append({"key": setting.key, "reason": NOT_ASKED_FOR})
             continue
         say(f"{name}: {setting.key}")
         folder = out / setting.key

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from overmix.diagnose import Comparison
+from overmix.diagnose.interval import t_interval
+from overmix.diagnose.practical import practical_size
 from overmix.experiments.reproduce.check import Check
-from overmix.experiments.reproduce.measured import Measured, mean_interval
+from overmix.experiments.reproduce.measured import Measured
 
 Rule = Callable[[Measured], list[Check]]
 
@@ -52,7 +54,7 @@ def loss_goes_on(name: str = "Mixup") -> Rule:
         fall = Check(
             f"training loss of {name}, end minus turn{about}",
             float(change.mean()),
-            mean_interval(change),
+            t_interval(change),
             "below",
             0.0,
             "number",
@@ -150,4 +152,4 @@ def _check(what: str, found: Comparison, side: str, bound: float) -> Check:
 
 def _delta(measured: Measured, name: str) -> float:
     """Return the size that matters beside a condition's final error."""
-    return max(0.005, 0.05 * float(np.mean(measured.wrong(name)[:, -1])))
+    return practical_size(float(np.mean(measured.wrong(name)[:, -1])))

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from overmix.diagnose import turning_epoch
 from overmix.experiments.reproduce.parts import Parts, Tensors
-from overmix.study.cells import Cell, StackTask, expand, stack_size
 from overmix.study.data import Dataset, normalization_stats
-from overmix.study.prepare import execution_of, model_factory, open_dataset, replica_of, training_of
-from overmix.study.spec import StudySpec
+from overmix.study.plan.cells import Cell, StackTask, expand, stack_size
+from overmix.study.plan.trainings import execution_of, model_factory, open_dataset, replica_of, training_of
+from overmix.study.spec.schema import StudySpec
 from overmix.train import StackTraining
 
 PAIRS = 1000

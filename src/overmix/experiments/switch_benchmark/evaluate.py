@@ -11,6 +11,8 @@ import numpy as np
 from scipy import special
 
 from overmix.diagnose import holm
+from overmix.diagnose.interval import t_interval
+from overmix.diagnose.practical import practical_size
 from overmix.experiments.switch_benchmark.cells import CELLS, BenchmarkCell, Split
 from overmix.experiments.switch_benchmark.first_run import SHARE
 from overmix.experiments.switch_benchmark.record import record_file
@@ -95,18 +97,13 @@ class Row:
     switch_at: float
 
 
-def margin(error: float) -> float:
-    """Return what matters: half a point, or 5 % of the error if that is more."""
-    return max(0.005, 0.05 * error)
-
-
 def judge(name: str, policy: Policy | HeldOut, record: Record) -> Row:
     """Return how a policy did on a recorded cell."""
     outcomes = [replay(policy, record, seed) for seed in range(record.seeds)]
     finals, grid = record.final(), record.grid
     means = finals.mean(axis=1)
     oracle = int(means.argmin())
-    delta = margin(means[oracle])
+    delta = practical_size(means[oracle])
     safe = grid[means <= means[oracle] + delta]
     at = np.array([outcome.switch_at for outcome in outcomes])
     own = finals[np.searchsorted(grid, at), np.arange(record.seeds)]
@@ -121,7 +118,7 @@ def judge(name: str, policy: Policy | HeldOut, record: Record) -> Row:
         regret=float((own.mean() - means[oracle]) / means[oracle]),
         over_best_plain=float(own.mean() - min(means[0], means[-1])),
         over_erm=float(against_erm.mean()),
-        p_worse=_p_above(against_erm, margin(means[0])),
+        p_worse=_p_above(against_erm, practical_size(means[0])),
         cost=float(costs.mean()),
         cost_max=float(costs.max()),
         early=float((at < safe.min()).mean()),
@@ -187,13 +184,12 @@ def _cell(record: Record) -> dict[str, Any]:
 def _summary(name: str, split: str, rows: Sequence[Row]) -> dict[str, Any]:
     regrets = np.array([row.regret for row in rows])
     corrected = holm([row.p_worse for row in rows])
-    spread = special.stdtrit(len(rows) - 1, 0.975) * regrets.std(ddof=1) / np.sqrt(len(rows)) if len(rows) > 1 else 0.0
     return {
         "policy": name,
         "split": split,
         "cells": len(rows),
         "regret": float(regrets.mean()),
-        "regret_ci": [float(regrets.mean() - spread), float(regrets.mean() + spread)],
+        "regret_ci": list(t_interval(regrets) or (float(regrets.mean()),) * 2),
         "regret_max": float(regrets.max()),
         "over_best_plain": float(np.mean([row.over_best_plain for row in rows])),
         "over_erm_max": float(max(row.over_erm for row in rows)),

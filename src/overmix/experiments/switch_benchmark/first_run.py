@@ -14,9 +14,9 @@ import numpy as np
 
 from overmix.experiments.switch_benchmark.cells import BenchmarkCell
 from overmix.experiments.switch_benchmark.record import fits_of, opened, tail_epochs
-from overmix.study.cells import StackTask
-from overmix.study.files import write_bytes
-from overmix.study.prepare import training_with
+from overmix.study.plan.cells import StackTask
+from overmix.study.plan.trainings import training_with
+from overmix.study.store.files import write_bytes
 from overmix.switch import Decision, HeldOut, History
 from overmix.train import RepeatedTraining
 
@@ -63,7 +63,7 @@ def record_first_run(cell: BenchmarkCell, out: Path) -> None:
     assert isinstance(training, RepeatedTraining)
     first = training.first
     result = first.train()
-    probes = [[probe.brier for probe in first.history(r).probes] for r in range(len(own))]
+    probes = [[probe.scores for probe in first.history(r).probes] for r in range(len(own))]
     arrays: dict[str, np.ndarray] = {
         "epochs": result.epochs,
         "steps_per_epoch": np.array([first.steps_per_epoch, training.steps_per_epoch]),

@@ -15,10 +15,10 @@ import torch
 
 from overmix.experiments.switch_benchmark.cells import BenchmarkCell
 from overmix.study import parse_study
-from overmix.study.cells import Cell, StackTask, expand
 from overmix.study.data import Dataset
-from overmix.study.files import write_bytes
-from overmix.study.prepare import execution_of, open_dataset, training_of
+from overmix.study.plan.cells import Cell, StackTask, expand
+from overmix.study.plan.trainings import execution_of, open_dataset, training_of
+from overmix.study.store.files import write_bytes
 from overmix.train import Execution, StackResult, StackTraining
 
 TAILS = (0.02, 0.05)

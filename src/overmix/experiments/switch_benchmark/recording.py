@@ -10,7 +10,7 @@ from pathlib import Path
 from overmix.experiments.switch_benchmark.cells import CELLS, BenchmarkCell
 from overmix.experiments.switch_benchmark.first_run import first_run_file, record_first_run
 from overmix.experiments.switch_benchmark.record import record, record_file
-from overmix.study.worker import set_up_process
+from overmix.study.run.worker import set_up_process
 
 
 def record_all(
@@ -32,7 +32,3 @@ def record_all(
         for number, job in enumerate(as_completed(jobs), 1):
             job.result()
             tell(f"{number}/{len(missing)} {jobs[job].name}")
-
-
-if __name__ == "__main__":
-    record_all(Path("results/switch_benchmark"))

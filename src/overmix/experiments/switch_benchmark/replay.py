@@ -102,7 +102,8 @@ class Record:
                 brier = float(self.arrays["mixup_val_brier"][seed, at]) if split == "val" else float("nan")
                 margin = float(self.arrays["mixup_train_margin"][seed, at]) if split == "train" else None
                 n = self.cell.val_size if split == "val" else self.cell.train_size
-                found.append(Observation(int(epoch) - 1, 1.0, n, error, entropy, brier, float("nan"), split, margin))
+                look = Observation(int(epoch) - 1, 1.0, n, brier, "brier", split, error, entropy, margin=margin)
+                found.append(look)
         return found
 
     @cached_property

@@ -11,7 +11,7 @@ from overmix.report.charts.layers import ONLY_SHOWN, Layer, quantitative
 from overmix.report.numbers import count, percent, percent_range
 from overmix.report.reading import Choice, Condition, Estimate, Report
 from overmix.report.search import BEST, choice_range
-from overmix.study.choices import ENDS, MIN_SWITCHES
+from overmix.study.analyse.choices import ENDS, MIN_SWITCHES
 
 _LOG_TITLE = "switch epoch (log scale)"
 _ROW = 17  # pixels between the rows of choices

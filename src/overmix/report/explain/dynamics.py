@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from overmix._typing import Float
+from overmix.diagnose.interval import t_band
 from overmix.errors import ConfigError
 from overmix.explain import (
     Toy,
@@ -23,7 +24,7 @@ from overmix.explain import (
 from overmix.explain.teacher_student import CONDITIONS, Condition
 from overmix.report.charts import Chart
 from overmix.report.explain.dynamics_charts import bound_chart, modes_chart, risk_chart, switch_chart
-from overmix.report.explain.estimate import over_seeds, t_interval, versions
+from overmix.report.explain.estimate import over_seeds, versions
 from overmix.report.explain.explanation import Explanation
 from overmix.report.explain.turning import Turn, turn_of
 from overmix.report.tables import Table
@@ -163,7 +164,7 @@ def explain_dynamics(
         "switch": switch,
         "curves": {
             "steps": found.times.tolist(),
-            "risk": {t: {c: _rounded(t_interval(r)[0]) for c, r in row.items()} for t, row in found.risk.items()},
+            "risk": {t: {c: _rounded(r.mean(axis=0)) for c, r in row.items()} for t, row in found.risk.items()},
         },
         "versions": versions(),
     }
@@ -281,7 +282,7 @@ def _limits_in_words(toy: Toy, found: ToyDynamics) -> list[str]:
 
 
 def _switch_summary(found: ToyDynamics) -> dict[str, Any]:
-    mean, low, high = t_interval(found.switched)
+    mean, (low, high) = found.switched.mean(axis=0), t_band(found.switched)
     k = int(np.argmin(mean))
     n = len(found.switched)
     # Chosen on the other seeds, read on each: the lowest of many noisy means would be too low.

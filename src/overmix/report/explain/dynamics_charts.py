@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from overmix._typing import Float
+from overmix.diagnose.interval import t_band
 from overmix.report.charts import Chart
-from overmix.report.explain.estimate import t_interval
 from overmix.report.explain.line_chart import Axis, Mark, Series, line_chart
 
 _STEPS = Axis("step (log scale)", log=True, format="~s")
@@ -27,8 +27,7 @@ def risk_chart(
     """Draw the test risk of every condition under one teacher, with Mixup's turning point."""
     series = []
     for condition, rows in risks.items():
-        mean, low, high = t_interval(rows)
-        series.append(Series(names[condition], mean, low, high, dashed=condition == "erm"))
+        series.append(Series(names[condition], rows.mean(axis=0), *t_band(rows), dashed=condition == "erm"))
     start = max(float(rows[:, 0].mean()) for rows in risks.values())
     mixup = risks["mixup"].mean(axis=0)
     k = int(np.argmin(mixup))
@@ -75,7 +74,7 @@ def bound_chart(
 
 def switch_chart(switches: Float[np.ndarray, " switches"], final: Float[np.ndarray, "seeds switches"], n: int) -> Chart:
     """Draw the final risk against the switch time, between the levels of ERM and of Mixup to the end."""
-    mean, low, high = t_interval(final)
+    mean, (low, high) = final.mean(axis=0), t_band(final)
     keep = switches > 0
     level = np.ones(int(keep.sum()))
     k = int(np.argmin(mean))

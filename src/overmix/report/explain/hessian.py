@@ -11,19 +11,20 @@ import torch
 from torch import Tensor
 
 from overmix._typing import Float
+from overmix.diagnose.interval import t_band, t_interval
 from overmix.errors import ConfigError
 from overmix.explain import input_curvature, mean_in_bands
 from overmix.mix import mixed_cross_entropy
 from overmix.recipes import Mixup
 from overmix.report.charts import Chart
-from overmix.report.explain.estimate import over_seeds, t_interval, versions
+from overmix.report.explain.estimate import over_seeds, versions
 from overmix.report.explain.explanation import Explanation
+from overmix.report.explain.fit import Normalized, fit
 from overmix.report.explain.line_chart import Axis, Series, line_chart
 from overmix.report.explain.teachers import default_model
 from overmix.report.tables import Table
 from overmix.study.data import Dataset
 from overmix.study.data.split import stratified_order
-from overmix.study.fit import Normalized, fit
 from overmix.study.models import build_model
 
 BANDS = {"near 1/2": (0.5, 0.55), "near 1": (0.95, 1.0)}
@@ -159,9 +160,13 @@ def _ratio(mixup: np.ndarray, erm: np.ndarray) -> dict[str, Any]:
     """Geometric mean over seeds of Mixup's value over ERM's, with its interval; None where one is not positive."""
     if not (np.all(mixup > 0) and np.all(erm > 0)):
         return {"mean": None, "ci": None, "n": len(mixup)}
-    mean, low, high = t_interval(np.log(mixup / erm))
-    ci = None if not np.isfinite(low) else [float(np.exp(low)), float(np.exp(high))]
-    return {"mean": float(np.exp(mean)), "ci": ci, "n": len(mixup)}
+    logs = np.log(mixup / erm)
+    ci = t_interval(logs)
+    return {
+        "mean": float(np.exp(logs.mean())),
+        "ci": None if ci is None else [float(np.exp(end)) for end in ci],
+        "n": len(mixup),
+    }
 
 
 def _sentence(measured: dict[str, dict[str, Any]], data: str) -> str:
@@ -205,8 +210,8 @@ def _chart(quantity: str, edges: list[dict[str, dict[str, np.ndarray]]], subtitl
     middle = (_EDGES[:-1] + _EDGES[1:]) / 2
     series = []
     for kind in MODELS:
-        mean, low, high = t_interval(np.array([row[kind][quantity] for row in edges]))
-        series.append(Series(kind, mean, low, high, dashed=kind == "ERM"))
+        rows = np.array([row[kind][quantity] for row in edges])
+        series.append(Series(kind, rows.mean(axis=0), *t_band(rows), dashed=kind == "ERM"))
     title = QUANTITIES[quantity]
     return line_chart(
         quantity.replace("_", "-"),

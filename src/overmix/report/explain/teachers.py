@@ -14,9 +14,9 @@ from overmix._typing import Bool, Float, Int, Shaped
 from overmix.errors import ConfigError
 from overmix.explain import leave_two_folds_out
 from overmix.explain.noise import Teacher
+from overmix.report.explain.fit import fit
 from overmix.study.data import Dataset
 from overmix.study.data.split import stratified_order
-from overmix.study.fit import fit
 from overmix.study.models import build_model
 from overmix.study.models.import_path import call_factory
 

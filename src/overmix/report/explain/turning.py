@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from overmix._typing import Float
+from overmix.diagnose.practical import Verdict, practical_size, verdict_of
 from overmix.report.explain.estimate import over_seeds
 from overmix.report.numbers import NONE
-
-Verdict: TypeAlias = Literal["u-shaped", "monotone", "undecided"]
-PRACTICAL = 0.05
-"""Smallest rise that matters, as a share of the lowest value."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +51,8 @@ def turn_of(steps: Float[np.ndarray, " points"], rows: Float[np.ndarray, "seeds 
 
     Example:
         >>> steps, curve = np.arange(3.0), np.array([3.0, 1.0, 2.0])
-        >>> found = turn_of(steps, np.stack([curve, curve + 0.01, curve - 0.01]))
-        >>> found.step, found.verdict
+        >>> turn = turn_of(steps, np.stack([curve, curve + 0.01, curve - 0.01]))
+        >>> turn.step, turn.verdict
         (1.0, 'u-shaped')
     """
     n, mean = len(rows), rows.mean(axis=0)
@@ -63,12 +60,8 @@ def turn_of(steps: Float[np.ndarray, " points"], rows: Float[np.ndarray, "seeds 
     others = [int(np.argmin(np.delete(rows, i, axis=0).mean(axis=0))) if n > 1 else k for i in range(n)]
     lowest = np.array([row[j] for row, j in zip(rows, others, strict=True)])
     rise = over_seeds(rows[:, -1] - lowest)
-    size = PRACTICAL * float(lowest.mean())
-    verdict: Verdict = "undecided"
-    if rise["ci"] is not None and rise["ci"][0] > size:
-        verdict = "u-shaped"
-    elif rise["ci"] is not None and rise["ci"][1] < size:
-        verdict = "monotone"
+    delta = practical_size(float(lowest.mean()), "value")
+    verdict = "undecided" if rise["ci"] is None else verdict_of(rise["ci"], delta)
     return Turn(float(steps[k]), over_seeds(lowest), over_seeds(rows[:, -1]), rise, verdict)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from overmix.errors import ConfigError, OvermixError
-from overmix.study.import_path import import_attribute, told
+from overmix.import_path import import_attribute, told
 
 
 def call_factory(path: str, *, sample_shape: tuple[int, ...], num_classes: int, options: dict[str, Any]) -> nn.Module:

@@ -11,7 +11,9 @@ import numpy as np
 
 from overmix.diagnose.turning import smooth
 from overmix.errors import ConfigError
-from overmix.switch.policy import Decision, History, Observation, Probe
+from overmix.switch.outcome import score_name
+from overmix.switch.policies.registry import register_policy
+from overmix.switch.policy import Decision, History, Observation, Policy, Probe
 
 SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
 """Where it looks by default: log-spaced, as over-training is a matter of the logarithm of the epoch."""
@@ -29,20 +31,24 @@ _MOST_OF_A_SHORT_RUN = 0.35
 """What the tails of all probes may cost together, as a share of a training that is too short for tails of its share."""
 
 
+@register_policy("auto")
 @dataclass(frozen=True)
-class AutoSwitch:
-    """Switch at ``argmin_t B(t) + se * min(pull * log2(t / t0)^2, limit)``, B the Brier score after a short plain tail.
+class AutoSwitch(Policy):
+    """Switch at ``argmin_t B(t) + se * min(pull * log2(t / t0)^2, limit)``, B the mean score after a short plain tail.
 
     At log-spaced epochs t the training is copied, a short annealed tail of plain training is done, scored on held-out
     samples, and thrown away. A few hundred samples cannot tell neighbouring probes apart, and the best switch is seldom
     at either end: differences below the standard error ``se`` of a paired difference are therefore settled by a guess
-    ``t0``, the share ``guess`` of the training, drawn by ``blend`` towards the minimum of the run's own smoothed Brier
+    ``t0``, the share ``guess`` of the training, drawn by ``blend`` towards the minimum of the run's own smoothed
     curve. It never outweighs ``limit`` standard errors: what is clear from the scores is not overruled. Once the guess
     is passed, its own curve's minimum lies behind, and a later probe did not replace the one that is kept, the run goes
     back to that one and trains on without mixing; sooner if three probes in a row are worse by two standard errors.
 
+    A score is the Brier score for predictions of classes, or the user's own, lower being better.
+
     It always names an epoch. Where no probe is clearly better than another, the reason says that the guess settled it;
-    where the first probe is the best, that there is little to gain from mixing.
+    where the first probe is the best, that there is little to gain from mixing. A tail that diverged is never the best;
+    if all of them did, Mixup stays on, and the reason says that the training diverged.
 
     Args:
         tail: length of a tail as a share of the training; at least two epochs are trained, so that trainings below
@@ -123,12 +129,15 @@ class AutoSwitch:
             return Decision(None, "no probe yet")
         kept = _kept(self, history.epochs, probes, _until(history, probes[-1].epoch))
         found = probes[kept]
+        over = len(probes) == len(planned) or history.done >= history.epochs
+        if not found.finite:
+            diverged = "the training diverged: no probe has a finite score"
+            return Decision(history.epochs, f"{diverged}, so Mixup stays on") if over else Decision(None, diverged)
         turn = own_minimum(history.observations)
         guess = self._guess(history.epochs, turn)
         reason = _reason(found, probes, guess)
         # A hair below the guess counts as there: epochs are whole.
         passed = probes[-1].epoch >= 0.99 * guess and history.done >= self.wait * (turn or 0)
-        over = len(probes) == len(planned) or history.done >= history.epochs
         if over or (passed and found is not probes[-1]) or _hopeless(found, probes[kept + 1 :]):
             return Decision(found.epoch, reason, keep=found.epoch)
         return Decision(None, f"{reason}, so far", keep=found.epoch)
@@ -173,7 +182,9 @@ def _hopeless(kept: Probe, later: Sequence[Probe]) -> bool:
 
 def _behind(probe: Probe, other: Probe) -> float:
     """Return by how many standard errors of the paired difference a probe is worse than another."""
-    differences = np.subtract(probe.brier, other.brier)
+    if not probe.finite:
+        return math.inf
+    differences = np.subtract(probe.scores, other.scores)
     mean = float(differences.mean())
     spread = float(differences.std(ddof=1)) / math.sqrt(len(differences)) if len(differences) > 1 else math.inf
     return mean / spread if spread else math.copysign(math.inf, mean) if mean else 0.0
@@ -181,7 +192,7 @@ def _behind(probe: Probe, other: Probe) -> float:
 
 def _reason(found: Probe, probes: Sequence[Probe], guess: float) -> str:
     """Return why this probe is kept, beside the lowest one."""
-    said = f"Brier score {found.score:.4f} after {found.epoch} epochs of Mixup"
+    said = f"{score_name(probes)} {found.score:.4f} after {found.epoch} epochs of Mixup"
     lowest = min(probes, key=lambda probe: probe.score)
     if lowest is not found:
         behind = f"{said} is {_behind(found, lowest):.1f} standard errors behind the lowest, {lowest.score:.4f}"
@@ -201,20 +212,20 @@ def _noise(probes: Sequence[Probe], best: int) -> float:
     Paired, since all probes are scored on the same samples, most of which are equally easy or hard for all.
     """
     errors = [
-        np.subtract(probe.brier, probes[best].brier).std(ddof=1) / math.sqrt(len(probe.brier))
+        np.subtract(probe.scores, probes[best].scores).std(ddof=1) / math.sqrt(len(probe.scores))
         for number, probe in enumerate(probes)
-        if number != best and len(probe.brier) > 1
+        if number != best and len(probe.scores) > 1 and probe.finite
     ]
     return float(np.median(errors)) if errors else 0.0
 
 
 def own_minimum(observations: Sequence[Observation]) -> float | None:
-    """Return the epoch at which a run's own Brier curve, smoothed along log epoch, is lowest so far.
+    """Return the epoch at which a run's own curve of scores, smoothed along log epoch, is lowest so far.
 
     ``None`` with fewer than five looks, or if one is not finite.
     """
     looks = [seen for seen in observations if seen.split == "val"]
-    values = np.array([seen.brier for seen in looks])
+    values = np.array([seen.score for seen in looks])
     if len(looks) < _LOOKS_FOR_A_MINIMUM or not np.isfinite(values).all():
         return None
     epochs = np.array([seen.epoch + 1 for seen in looks], dtype=np.float64)

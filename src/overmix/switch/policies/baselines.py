@@ -8,26 +8,21 @@ from typing import Literal
 import numpy as np
 
 from overmix.diagnose import diagnose_curve
-from overmix.switch.policy import Decision, History, Split
+from overmix.errors import ConfigError
+from overmix.switch.policies.registry import register_policy
+from overmix.switch.policy import Decision, History, Policy, Split
 
-Signal = Literal["error", "cross_entropy", "brier"]
+Signal = Literal["score", "error", "cross_entropy", "brier"]
+"""What a curve is of: the mean score, whatever it is, or what there is for classes only."""
 
 _GO_ON = Decision(None, "not yet")
 
 
 @dataclass(frozen=True)
-class Fixed:
+class Fixed(Policy):
     """Switch after a share of the training; 0 is ERM, 1 is Mixup to the end."""
 
     share: float
-
-    def probe_epochs(self, epochs: int) -> tuple[int, ...]:
-        """Probe nowhere."""
-        return ()
-
-    def tail_epochs(self, epochs: int) -> int:
-        """Never asked."""
-        return 1
 
     def decide(self, history: History) -> Decision:
         """Decide at the start."""
@@ -35,25 +30,28 @@ class Fixed:
 
 
 @dataclass(frozen=True)
-class _FromCurve:
+class _FromCurve(Policy):
     """Looks at the curve of one signal, on the held-out samples or on the clean training samples."""
 
-    signal: Signal = "brier"
+    signal: Signal = "score"
     split: Split = "val"
 
-    def probe_epochs(self, epochs: int) -> tuple[int, ...]:
-        """Probe nowhere."""
-        return ()
-
-    def tail_epochs(self, epochs: int) -> int:
-        """Never asked."""
-        return 1
-
     def _curve(self, history: History) -> tuple[np.ndarray, np.ndarray]:
-        seen = [o for o in history.observations if o.split == self.split]
-        return np.array([o.epoch + 1 for o in seen]), np.array([getattr(o, self.signal) for o in seen])
+        """Return the epochs done at each look, and the signal there; what is not finite counts as the worst."""
+        seen = [look for look in history.observations if look.split == self.split]
+        values = [getattr(look, self.signal) for look in seen]
+        if None in values:
+            raise ConfigError("signal", self.signal, 'the run observes scores, which have none: use signal="score"')
+        curve = np.array(values, dtype=np.float64)
+        return np.array([look.epoch + 1 for look in seen]), np.where(np.isfinite(curve), curve, np.inf)
 
 
+def _waiting(epochs: np.ndarray, values: np.ndarray) -> Decision:
+    """Return that nothing is decided, and that the state of the best look so far is kept."""
+    return Decision(None, "not yet", keep=int(epochs[int(np.argmin(values))]) if len(values) else None)
+
+
+@register_policy("patience")
 @dataclass(frozen=True)
 class Patience(_FromCurve):
     """Switch once the signal has not improved for a while: half as long again as it took to get to the best."""
@@ -65,13 +63,14 @@ class Patience(_FromCurve):
         """Decide when the best look is old."""
         epochs, values = self._curve(history)
         if len(values) < 3:
-            return _GO_ON
+            return _waiting(epochs, values)
         best = epochs[int(np.argmin(values))]
         if history.done < max((1 + self.patience) * best, 0.02 * history.epochs):
-            return _GO_ON
+            return _waiting(epochs, values)
         return Decision(int(best) if self.rewind else history.done, "no better for a while")
 
 
+@register_policy("generalization_loss")
 @dataclass(frozen=True)
 class GeneralizationLoss(_FromCurve):
     """Prechelt's GL: switch once the signal is ``alpha`` above its lowest, as a share.
@@ -85,10 +84,11 @@ class GeneralizationLoss(_FromCurve):
         """Decide when the loss has risen."""
         epochs, values = self._curve(history)
         if len(values) < 3 or values[-1] <= (1 + self.alpha) * values.min():
-            return _GO_ON
+            return _waiting(epochs, values)
         return Decision(int(epochs[int(np.argmin(values))]), "the signal rose")
 
 
+@register_policy("inc_to_dec")
 @dataclass(frozen=True)
 class IncToDec(_FromCurve):
     """CatBoost's overfitting detector: switch once ``exp(-0.5 (m - s) / w) < threshold``, back to the best look.
@@ -105,19 +105,22 @@ class IncToDec(_FromCurve):
         """Decide when the fall since the best look is large against the rises before."""
         epochs, values = self._curve(history)
         if len(values) < 3 or not np.isfinite(values).all():
-            return _GO_ON
+            return _waiting(epochs, values)
         scores, last = -values, len(values) - 1
         rises = np.maximum.accumulate(scores[::-1])[::-1] - scores
         expected = float((0.99 ** (last - np.arange(len(scores))) * rises).max())
         fall = float(scores.max() - scores[-1])
         if fall <= 0 or (expected > 0 and np.exp(-0.5 * fall / expected) >= self.threshold):
-            return _GO_ON
+            return _waiting(epochs, values)
         return Decision(int(epochs[int(np.argmax(scores))]), "the signal fell by more than may be regained")
 
 
 @dataclass(frozen=True)
 class Turned(_FromCurve):
-    """Switch once :func:`overmix.diagnose_curve` calls the run's own curve U-shaped, and go back to where it turned."""
+    """Switch once :func:`overmix.diagnose_curve` calls the run's own curve U-shaped, and go back to where it turned.
+
+    For runs that are over: where a curve turned is known too late to have kept the state.
+    """
 
     def decide(self, history: History) -> Decision:
         """Decide when the interval of the depth lies above what matters."""
@@ -131,20 +134,22 @@ class Turned(_FromCurve):
         return Decision(int(found.turning_epoch), "the curve has turned")
 
 
+@register_policy("minimum")
 @dataclass(frozen=True)
 class Minimum(_FromCurve):
     """See the whole of Mixup's own curve, then go back to its minimum: what early stopping would find at best."""
 
     def decide(self, history: History) -> Decision:
         """Decide at the end."""
-        if history.done < history.epochs:
-            return _GO_ON
         epochs, values = self._curve(history)
+        if history.done < history.epochs or not len(values):
+            return _waiting(epochs, values)
         return Decision(int(epochs[int(np.argmin(values))]), "minimum of the curve")
 
 
+@register_policy("clean_margin")
 @dataclass(frozen=True)
-class CleanMargin:
+class CleanMargin(Policy):
     """Switch once the clean training samples have a mean margin of a level: they are fitted, what is left is noise.
 
     Args:
@@ -152,14 +157,6 @@ class CleanMargin:
     """
 
     level: float = 0.92
-
-    def probe_epochs(self, epochs: int) -> tuple[int, ...]:
-        """Probe nowhere."""
-        return ()
-
-    def tail_epochs(self, epochs: int) -> int:
-        """Never asked."""
-        return 1
 
     def decide(self, history: History) -> Decision:
         """Decide from training data alone."""
@@ -169,8 +166,9 @@ class CleanMargin:
         return _GO_ON
 
 
+@register_policy("near_floor")
 @dataclass(frozen=True)
-class NearFloor:
+class NearFloor(Policy):
     """Switch once the training loss has come near its floor: little is left to fit but the labels of mixtures.
 
     Args:
@@ -178,14 +176,6 @@ class NearFloor:
     """
 
     share: float = 0.15
-
-    def probe_epochs(self, epochs: int) -> tuple[int, ...]:
-        """Probe nowhere."""
-        return ()
-
-    def tail_epochs(self, epochs: int) -> int:
-        """Never asked."""
-        return 1
 
     def decide(self, history: History) -> Decision:
         """Decide from the training loss alone."""
@@ -195,6 +185,7 @@ class NearFloor:
         return _GO_ON
 
 
+@register_policy("clean_error")
 @dataclass(frozen=True)
 class CleanError(_FromCurve):
     """Switch at a multiple of the epoch at which the clean training error reaches 0."""

@@ -1,0 +1,1 @@
+"""From curves to what a study shows: intervals, choices, the summary."""

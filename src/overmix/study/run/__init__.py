@@ -1,0 +1,1 @@
+"""Trains what is missing, in this process or in workers."""

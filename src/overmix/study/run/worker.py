@@ -1,0 +1,236 @@
+"""A worker: trains one stack at a time, saves as it goes, and can be killed at any moment."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from overmix.study.data import Dataset
+from overmix.study.plan.cells import StackTask
+from overmix.study.plan.fingerprint import THREADS
+from overmix.study.plan.forks import Forks
+from overmix.study.plan.trainings import code_digest, data_digest, open_dataset, pool_key, training_of
+from overmix.study.store.checkpoint import load_tensors, save_tensors
+from overmix.study.store.directory import RunDirectory
+from overmix.study.store.files import is_temporary
+from overmix.train import METRICS, StackResult, StackTraining
+
+CHECKPOINT_SECONDS = 10.0
+"""How much work a killed process may lose, roughly."""
+
+FORK_BYTES = 2 << 30
+"""How much space the states that other stacks go on from may take; beyond it, those stacks train from the start."""
+
+_PROGRESS_SECONDS = 0.5
+
+
+class Interrupted(Exception):
+    """The user asked to stop; the state is saved."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a worker tells while it trains.
+
+    Args:
+        stack: id of the stack.
+        epoch: epochs done.
+        epochs: epochs in all.
+        runs: number of runs of each condition in the stack.
+        test_error: newest mean test error of each condition in the stack.
+    """
+
+    stack: str
+    epoch: int
+    epochs: int
+    runs: dict[str, int]
+    test_error: dict[str, float] = field(default_factory=dict)
+
+
+def set_up_process() -> None:
+    """Make this process a worker: one thread, no denormal numbers, memory that stays.
+
+    Denormals slow long trainings down once gradients have become tiny. glibc by default gives large blocks back to the
+    system at once, and asking for them again costs more than the arithmetic of a small model's step.
+    """
+    torch.set_num_threads(THREADS)
+    torch.set_flush_denormal(True)
+    if os.name == "posix":
+        try:
+            mallopt = ctypes.CDLL(None).mallopt
+        except (OSError, AttributeError):
+            return  # another C library; nothing is lost but some speed
+        mmap_threshold, trim_threshold = -3, -1
+        mallopt(mmap_threshold, 1 << 30)
+        mallopt(trim_threshold, 2**31 - 1)
+
+
+class StackRunner:
+    """Trains stacks of one study, keeping the data between them.
+
+    Args:
+        directory: where results and checkpoints go.
+        allow_code: whether models and recipes may come from an import path.
+        tell: called with a :class:`Progress` now and then.
+        should_stop: asked after every step; when it says yes, the state is saved and :class:`Interrupted` raised.
+        checkpoint_seconds: time between two checkpoints.
+    """
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        *,
+        allow_code: bool,
+        tell: Callable[[Progress], None],
+        should_stop: Callable[[], bool],
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    ) -> None:
+        self.directory, self.allow_code = directory, allow_code
+        self.tell, self.should_stop = tell, should_stop
+        self.checkpoint_seconds = checkpoint_seconds
+        self._datasets: dict[str, Dataset] = {}
+        self._forked: dict[str, float] | None = None  # epochs and seconds of the present stack that another one spent
+
+    def run(self, task: StackTask, forks: Forks | None = None) -> None:
+        """Train a stack from its last checkpoint, if it has one, and write its result.
+
+        Args:
+            task: the stack.
+            forks: the stacks that can go on from its states, see :mod:`overmix.study.plan.forks`.
+
+        Raises:
+            Interrupted: if it should stop; a checkpoint is written then.
+            OvermixError: if the stack cannot be trained or its files not be written.
+        """
+        training = training_of(task, self._dataset(task), allow_code=self.allow_code)
+        self._check_code(task)
+        spent = self._restore(task, training)
+        watch = _Watch(self, task, training, spent, forks or {})
+        result = training.train(after_step=watch)
+        save_tensors(
+            self.directory.result_file(task),
+            result_tensors(result),
+            {
+                "stack": task.id,
+                "cells": [cell.id for cell in task.cells],
+                "seconds": round(watch.spent(), 3),
+                "steps_per_epoch": result.steps_per_epoch,
+                "n_test": result.n_test,
+                "class_counts": class_counts(training),
+                "switch_at": None if result.switch_at is None else result.switch_at.tolist(),
+                "cost": None if result.cost is None else result.cost.tolist(),
+                "forked": self._forked,
+            },
+        )
+        self.directory.checkpoint_file(task).unlink(missing_ok=True)
+
+    def save(self, task: StackTask, training: StackTraining, seconds: float) -> None:
+        """Write a checkpoint."""
+        header = {"stack": task.id, "seconds": seconds, "forked": self._forked}
+        save_tensors(self.directory.checkpoint_file(task), training.state_dict(), header)
+
+    def fork(self, training: StackTraining, tasks: Iterable[StackTask], seconds: float) -> None:
+        """Leave the state to stacks that can go on from it, unless they have begun, or there is no space for it."""
+        for task in tasks:
+            place = self.directory.checkpoint_file(task)
+            if place.exists() or self.directory.result_file(task).exists():
+                continue
+            state = training.state_dict()
+            taken = sum(file.stat().st_size for file in place.parent.iterdir() if not is_temporary(file))
+            if taken + sum(tensor.nbytes for tensor in state.values()) <= FORK_BYTES:
+                forked = {"epoch": training.epoch, "seconds": seconds}
+                save_tensors(place, state, {"stack": task.id, "seconds": seconds, "forked": forked})
+
+    def _restore(self, task: StackTask, training: StackTraining) -> float:
+        self._forked = None
+        saved = load_tensors(self.directory.checkpoint_file(task), task.id)
+        if saved is None:
+            return 0.0
+        tensors, header = saved
+        training.load_state_dict(tensors)
+        self._forked = header.get("forked")
+        return float(header["seconds"])
+
+    def _dataset(self, task: StackTask) -> Dataset:
+        content = task.cells[0].content["data"]
+        key = pool_key(content)
+        if key not in self._datasets:
+            dataset = open_dataset(content)
+            # The file may have been written again since the study was checked.
+            self.directory.check_data(key, data_digest(dataset))
+            self._datasets = {key: dataset}
+        return self._datasets[key]
+
+    def _check_code(self, task: StackTask) -> None:
+        for name in {name for cell in task.cells for name in cell.import_paths}:
+            self.directory.check_code(name, code_digest(name))
+
+
+class _Watch:
+    """Looks at the clock after every step."""
+
+    def __init__(
+        self, runner: StackRunner, task: StackTask, training: StackTraining, spent: float, forks: Forks
+    ) -> None:
+        self.runner, self.task, self.forks = runner, task, forks
+        self._begin = time.monotonic() - spent
+        self._saved = self._told = time.monotonic()
+        self._tell(training)
+
+    def spent(self) -> float:
+        """Seconds of work in this stack, those before an interruption included."""
+        return time.monotonic() - self._begin
+
+    def __call__(self, training: StackTraining) -> None:
+        now = time.monotonic()
+        if training.step == 0 and training.epoch in self.forks:
+            self.runner.fork(training, self.forks[training.epoch], self.spent())
+        if self.runner.should_stop():
+            self.runner.save(self.task, training, self.spent())
+            raise Interrupted
+        if now - self._saved > self.runner.checkpoint_seconds and not training.done:
+            self.runner.save(self.task, training, self.spent())
+            self._saved = time.monotonic()
+        if now - self._told > _PROGRESS_SECONDS or training.done:
+            self._tell(training)
+            self._told = now
+
+    def _tell(self, training: StackTraining) -> None:
+        conditions = [cell.condition for cell in self.task.cells]
+        newest = training.latest()
+        means = {}
+        if newest:
+            errors = newest["test_error"]
+            means = {name: float(errors[[c == name for c in conditions]].mean()) for name in dict.fromkeys(conditions)}
+        self.runner.tell(Progress(self.task.id, training.epoch, training.epochs, dict(Counter(conditions)), means))
+
+
+def class_counts(training: StackTraining) -> list[list[int]]:
+    """Return how many training samples of each class every replica has."""
+    y, num_classes = training.planner.y.numpy(), training.data.num_classes
+    return [
+        np.bincount(y[replica.train_index], minlength=num_classes).tolist() for replica in training.planner.replicas
+    ]
+
+
+def result_tensors(result: StackResult) -> dict[str, torch.Tensor]:
+    """Return a stack's result as named tensors, ready for a file."""
+    arrays: dict[str, Any] = {
+        "epochs": result.epochs,
+        "mix_loss": result.mix_loss,
+        "mix_floor": result.mix_floor,
+        "mixing": result.mixing,
+        "lr": result.lr,
+        "wrong": result.wrong,
+        **{name: result.metrics[name] for name in METRICS},
+        **result.tracked,
+    }
+    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}

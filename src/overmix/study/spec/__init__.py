@@ -1,0 +1,1 @@
+"""The study as a file says it: read, checked, its parts named."""

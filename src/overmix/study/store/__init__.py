@@ -1,0 +1,1 @@
+"""The run directory: locked, checked, written whole or not at all."""

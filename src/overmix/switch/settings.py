@@ -1,0 +1,75 @@
+"""The settings of a run, checked before it starts."""
+
+from __future__ import annotations
+
+import re
+from operator import index
+from typing import Any
+
+from overmix.errors import ConfigError
+from overmix.mix import Recipe, Streams
+from overmix.switch.phases import Phases
+from overmix.switch.policy import Policy
+from overmix.switch.schedule import Schedule, always
+
+
+def check_recipe(mix: Any, epochs: int) -> None:
+    """Refuse what is no recipe, or recipes one after another that do not fit into so many epochs.
+
+    Raises:
+        ConfigError: if it cannot be mixed with.
+    """
+    if mix is not None and not isinstance(mix, Recipe | Phases):
+        remedy = "give a recipe, such as overmix.Mixup(alpha=1.0), or None for what you gate by epoch.on"
+        raise ConfigError("mix", mix, remedy)
+    if isinstance(mix, Phases):
+        mix.starts(epochs)
+
+
+def switch_of(switch: Any) -> Schedule | Policy:
+    """Return what says when batches are mixed; always, if nothing was said.
+
+    Raises:
+        ConfigError: if it is neither a schedule nor a policy.
+    """
+    if switch is None:
+        return always()
+    if isinstance(switch, type):
+        raise ConfigError("switch", switch.__name__, f"that is the class: give an instance, {switch.__name__}()")
+    if not isinstance(switch, Schedule | Policy):
+        remedy = (
+            "give a schedule, such as overmix.off_at(0.5), or a policy; "
+            "one of your own inherits from overmix.switch.Schedule or overmix.switch.Policy"
+        )
+        raise ConfigError("switch", switch, remedy)
+    return switch
+
+
+def count(field: str, value: Any) -> int:
+    """Return an integer >= 1, NumPy's as Python's.
+
+    Raises:
+        ConfigError: for anything else.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__") or index(value) < 1:
+        raise ConfigError(field, value, "use an integer >= 1")
+    return index(value)
+
+
+def streams_of(seed: int, rank: int) -> Streams:
+    """Return where a run's random numbers come from.
+
+    Raises:
+        ConfigError: for a seed or a rank that has none.
+    """
+    try:
+        return Streams(replica_seed=seed, rank=rank)
+    except ConfigError as error:
+        if error.field != "replica_seed":
+            raise
+        raise ConfigError("seed", seed, "use an integer in [0, 2**64)") from None  # the name that the user wrote
+
+
+def named(part: object) -> str:
+    """Return its repr without addresses in memory, which a user's class may show and another process has others of."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(part))

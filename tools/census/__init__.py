@@ -1,0 +1,1 @@
+"""The census in the documentation: its page, its picture, and a section on the card of each method."""

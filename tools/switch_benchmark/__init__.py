@@ -1,0 +1,1 @@
+"""The benchmark of switching policies in the documentation."""
