@@ -20,7 +20,7 @@ try:
     from lightning.pytorch import Callback, LightningModule, Trainer
     from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
     from lightning.pytorch.trainer.connectors.logger_connector.result import _ResultCollection
-    from lightning.pytorch.utilities.rank_zero import rank_zero_info
+    from lightning_utilities.core.rank_zero import rank_zero_info
 except ImportError:
     raise MissingExtraError("lightning", "lightning") from None
 
@@ -132,12 +132,12 @@ class Mix(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Train what is due before this epoch."""
-        self._boundary(trainer.fit_loop.epoch_progress.current.processed)
+        self._boundary(_epochs_done(trainer))
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Enter an epoch that was resumed inside: Lightning calls no other hook then."""
         if self._epoch is None:
-            self._boundary(trainer.fit_loop.epoch_progress.current.processed)
+            self._boundary(_epochs_done(trainer))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember that this epoch was observed, for what is saved from here on."""
@@ -147,7 +147,7 @@ class Mix(Callback):
         """Close the last epoch, so that a decision that falls there is carried out before the last checkpoint."""
         self._validated = True  # whether or not a validation was due
         assert trainer.max_epochs is not None
-        if trainer.fit_loop.epoch_progress.current.processed >= trainer.max_epochs:
+        if _epochs_done(trainer) >= trainer.max_epochs:
             self._boundary(trainer.max_epochs)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -193,7 +193,7 @@ class Mix(Callback):
         """Train one epoch of a probe, or one that is due again, with Lightning's own loop."""
         assert self._trainer is not None
         outer, self._epoch = self._epoch, epoch
-        fit = self._trainer.fit_loop
+        fit, _ = _loops(self._trainer)
         try:
             with _apart(self._trainer, epoch):
                 if epoch.trained:
@@ -212,7 +212,7 @@ class Mix(Callback):
 @contextmanager
 def _apart(trainer: Trainer, epoch: Epoch) -> Iterator[None]:
     """Let Lightning's loop run an epoch that none of its counters, callbacks and loggers will have seen."""
-    fit, loop = trainer.fit_loop, trainer.fit_loop.epoch_loop
+    fit, loop = _loops(trainer)
     progress, connector = copy.deepcopy(fit.state_dict()), dict(vars(trainer._logger_connector))
     metrics = {name: dict(connector[name]) for name in _KEPT_METRICS}
     apart: list[tuple[Any, str, Any]] = [
@@ -242,7 +242,17 @@ def _apart(trainer: Trainer, epoch: Epoch) -> Iterator[None]:
             part._restarting = part._loaded_from_state_dict = part._resuming_from_checkpoint = False
         _set(before)
         vars(trainer._logger_connector).update(connector | metrics)
-        _seed_samplers(trainer, fit.epoch_progress.current.processed)
+        _seed_samplers(trainer, _epochs_done(trainer))
+
+
+def _loops(trainer: Trainer) -> tuple[Any, Any]:
+    """Return the loop over epochs and the one over batches: what is read and set there is private to Lightning."""
+    return trainer.fit_loop, trainer.fit_loop.epoch_loop
+
+
+def _epochs_done(trainer: Trainer) -> int:
+    fit, _ = _loops(trainer)
+    return int(fit.epoch_progress.current.processed)
 
 
 def _set(attributes: list[tuple[Any, str, Any]]) -> None:
@@ -280,7 +290,7 @@ def _check(trainer: Trainer, module: LightningModule, switch: Schedule | Policy 
         raise ConfigError("Trainer", counts, "give max_epochs, and no max_steps: a run has a length in epochs")
     if not isinstance(switch, Policy):
         return
-    averaging = [type(callback).__name__ for callback in trainer.callbacks if _averages(callback)]
+    averaging = [type(callback).__name__ for callback in vars(trainer)["callbacks"] if _averages(callback)]
     if averaging:
         raise ConfigError(
             "callbacks", averaging, "leave it out, since it keeps what a probe discards; average in the module instead"
