@@ -138,7 +138,7 @@ def test_a_terminal_that_knows_no_arrows(tmp_path):
 
 
 def test_help_does_not_import_what_it_does_not_need():
-    heavy = "polars", "altair", "pydantic", "sklearn"
+    heavy = "polars", "vl_convert", "pydantic", "sklearn"
     code = "import overmix.cli.app; print([name for name in %r if name in sys.modules])" % (heavy,)  # noqa: UP031
     loaded = subprocess.run([sys.executable, "-c", f"import sys; {code}"], capture_output=True, text=True, check=True)
     assert loaded.stdout == "[]\n"

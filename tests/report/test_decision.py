@@ -37,7 +37,7 @@ def test_what_was_seen_is_drawn():
     behind = outcome().rows()[1]
     assert bars[0]["high"] - bars[0]["low"] == pytest.approx(4 * behind.standard_error)
     assert rule == [{"epoch": 8}]
-    assert [row[0] for row in chart.table] == ["epochs of Mixup", "0", "4", "8"]
+    assert [row[0] for row in chart.table.rows] == ["0", "4", "8"]
     assert "Price: 1.25 runs" in chart.alt
 
 

@@ -10,7 +10,6 @@ from overmix.cli.fault import FAULT, tell_fault
 from overmix.errors import MissingExtraError
 
 _STUDY_MODULES = {
-    "altair": "altair",
     "jinja2": "jinja2",
     "polars": "polars",
     "pydantic": "pydantic",

@@ -10,9 +10,13 @@ import numpy as np
 
 from overmix.errors import ConfigError, DataError
 from overmix.report.charts import Chart
+from overmix.report.charts.axis import Axis
+from overmix.report.charts.chart import specification
 from overmix.report.charts.frame import log_ticks
-from overmix.report.figures import to_png, to_svg
-from overmix.report.look import LIGHT, assign_strokes, chart_config
+from overmix.report.charts.layers import Layer, bounds, colored, dots, finished, inked, reference
+from overmix.report.figures import light, to_png, to_svg
+from overmix.report.look import assign_strokes
+from overmix.report.table import Table
 from overmix.study.store.files import write_bytes
 
 _ROLES = ("mixup", "switched")
@@ -38,7 +42,7 @@ def decision_chart(decision: Mapping[str, Any]) -> Chart:
     # A tail that diverged has no score: it is in no picture.
     probes = [_point(row) for row in decision["probes"] if row["score"] is not None]
     looks = [
-        {"series": _CURVE, "epoch": seen["epoch"] + 1, "score": seen["score"]}
+        {"condition": _CURVE, "epoch": seen["epoch"] + 1, "score": seen["score"]}
         for seen in decision["observations"]
         if seen["split"] == "val" and seen["score"] is not None
     ]
@@ -49,65 +53,39 @@ def decision_chart(decision: Mapping[str, Any]) -> Chart:
     # A probe before any training has no place on a logarithmic axis, and is said in the table.
     shown = [point for point in probes if point["epoch"] > 0]
     first, last = min([p["epoch"] for p in (*shown, *looks)], default=1), decision["epochs"]
-    x: dict[str, Any] = {
-        "field": "epoch",
-        "type": "quantitative",
-        "title": "epochs of Mixup",
-        "scale": {"type": "log", "nice": False, "domain": [first, last]},
-        "axis": {"values": log_ticks(first, last), "format": ",d"},
-    }
-    low, high, name = *_range(shown, looks), _score_name(decision)
-    y = {"type": "quantitative", "scale": {"zero": False, "domain": [low, high]}}
-    color: dict[str, Any] = {
-        "field": "series",
-        "type": "nominal",
-        "scale": {"domain": [_CURVE, _PROBE]},
-        "title": None,
-        "legend": {"orient": "top"},
-    }
-    layers: list[dict[str, Any]] = [
-        {
-            "data": {"values": looks},
-            "mark": {"type": "line", "style": "line", "clip": True},
-            "encoding": {"x": x, "y": {**y, "field": "score"}, "color": color},
-        },
-        {
-            "data": {"values": shown},
-            "mark": {"type": "rule", "style": "whisker", "clip": True},
-            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": color},
-        },
-        {
-            "data": {"values": shown},
-            "mark": {"type": "point", "style": "dot", "clip": True},
-            "encoding": {
-                "x": x,
-                "y": {**y, "field": "score"},
-                "color": color,
-                "opacity": {"condition": {"test": "datum.worse", "value": 0.35}, "value": 1},
-            },
-        },
+    ticks, name = log_ticks(first, last), _score_name(decision)
+    x = Axis("epochs of Mixup", log=True, domain=(first, last), format=",d", ticks=ticks).horizontal()
+    y = Axis(name, domain=_range(shown, looks), format=None).vertical("score")
+    pale = {"opacity": {"condition": {"test": "datum.worse", "value": 0.35}, "value": 1}}
+    scores = dots(y)
+    layers: list[Layer] = [
+        {"data": {"values": looks}, "mark": {"type": "line", "style": "line", "clip": True}, "encoding": {"y": y}},
+        {"data": {"values": shown}, **bounds(y, area=False, lo="low", hi="high")},
+        {"data": {"values": shown}, **scores, "encoding": scores["encoding"] | pale},
     ]
     at = decision["switch_at"]
     if at is not None and first <= at <= last:
-        rule = {"data": {"values": [{"epoch": at}]}, "mark": {"type": "rule", "style": "reference"}}
-        layers.append({**rule, "encoding": {"x": x}})
+        layers.append(inked(reference({}, [{"epoch": at}])))
+    headline, alt = _headline(decision), _alt(decision, probes)
     return Chart(
         name="decision",
-        title=_headline(decision),
+        title=headline,
         caption=f"{decision['reason']}. Lower is better; pale probes are worse than the best beyond chance.",
         note=f"Bars: two standard errors of the difference to the best probe; {decision['n']} held-out samples.",
-        alt=_alt(decision, probes),
-        spec={
-            "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-            "width": 560,
-            "height": 300,
-            "title": {"text": _headline(decision), "subtitle": f"{name} on held-out samples"},
-            "layer": layers,
-        },
-        table=[
-            ("epochs of Mixup", f"{name} after the tail", "behind the best", "clearly worse"),
-            *map(_row, probes),
-        ],
+        alt=alt,
+        spec=specification(
+            alt,
+            headline,
+            (560, 300),
+            subtitle=f"{name} on held-out samples",
+            encoding={"x": x},
+            layer=finished(layers, colored((_CURVE, _PROBE), legend={"orient": "top", "title": None})),
+        ),
+        table=Table(
+            headline,
+            ["epochs of Mixup", f"{name} after the tail", "behind the best", "clearly worse"],
+            [_row(probe) for probe in probes],
+        ),
     )
 
 
@@ -125,8 +103,7 @@ def save_decision(decision: Mapping[str, Any], path: str | Path) -> Path:
     target = Path(path)
     if target.suffix not in (".svg", ".png"):
         raise ConfigError("path", str(path), "give it the ending .svg or .png")
-    spec = {**decision_chart(decision).spec, "config": chart_config(LIGHT, assign_strokes(_ROLES))}
-    svg = to_svg(spec)
+    svg = to_svg(light(decision_chart(decision), assign_strokes(_ROLES)))
     write_bytes(target, svg.encode() if target.suffix == ".svg" else to_png(svg))
     return target
 
@@ -134,7 +111,7 @@ def save_decision(decision: Mapping[str, Any], path: str | Path) -> Path:
 def _point(row: Mapping[str, Any]) -> dict[str, Any]:
     error = row["standard_error"] or 0.0
     return {
-        "series": _PROBE,
+        "condition": _PROBE,
         "epoch": row["epoch"],
         "score": row["score"],
         "behind": row["behind"],
@@ -146,8 +123,8 @@ def _point(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _range(probes: list[dict[str, Any]], looks: list[dict[str, Any]]) -> tuple[float, float]:
     """Return the vertical range: all probes, and the own curve from its minimum on; its descent may leave the frame."""
-    own = np.array([look["score"] for look in looks])
-    after = own[own.argmin() :].tolist() if len(own) else []
+    curve = np.array([look["score"] for look in looks])
+    after = curve[curve.argmin() :].tolist() if len(curve) else []
     seen = [*after, *(p["low"] for p in probes), *(p["high"] for p in probes)]
     low, high = min(seen), max(seen)
     room = max(high - low, 0.02 * abs(high), 1e-9)
@@ -176,5 +153,5 @@ def _alt(decision: Mapping[str, Any], probes: list[dict[str, Any]]) -> str:
     return f"{_headline(decision)}.{tails} Price: {decision['cost']:.2f} runs."
 
 
-def _row(point: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    return (str(point["epoch"]), f"{point['score']:.4f}", f"{point['behind']:.4f}", "yes" if point["worse"] else "no")
+def _row(point: Mapping[str, Any]) -> list[str]:
+    return [str(point["epoch"]), f"{point['score']:.4f}", f"{point['behind']:.4f}", "yes" if point["worse"] else "no"]

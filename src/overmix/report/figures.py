@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import vl_convert
 
 from overmix.report.charts import Chart, error_chart
-from overmix.report.look import LIGHT, chart_config
+from overmix.report.look import LIGHT, Stroke, chart_config
 from overmix.report.reading import Report, StudyLike, read
 
 
-def light(chart: Chart, report: Report) -> dict[str, Any]:
-    """Return a chart's specification with the light theme on paper."""
-    return {**chart.spec, "config": chart_config(LIGHT, [c.stroke for c in report.conditions])}
+def light(chart: Chart, strokes: Sequence[Stroke] = ()) -> dict[str, Any]:
+    """Return a chart's specification with the light theme on paper.
+
+    Args:
+        chart: a chart.
+        strokes: how the names of its palette are drawn, see :func:`strokes_of`; by the theme's colours in their order
+            if there are none.
+    """
+    return {**chart.spec, "config": chart_config(LIGHT, strokes)}
+
+
+def strokes_of(report: Report) -> list[Stroke]:
+    """Return how the conditions of a study are drawn."""
+    return [condition.stroke for condition in report.conditions]
 
 
 def to_svg(spec: Mapping[str, Any]) -> str:
@@ -38,4 +49,4 @@ def readme_figure(result: StudyLike) -> bytes:
     chart = error_chart(report, size=(620, 340))
     if chart is None:
         raise ValueError("the study has no test error to draw")
-    return to_png(to_svg(light(chart, report)))
+    return to_png(to_svg(light(chart, strokes_of(report))))

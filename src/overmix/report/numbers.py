@@ -78,6 +78,17 @@ def decimal_range(lo: float | None, hi: float | None, digits: int = 3) -> str:
     return NONE if lo is None or hi is None else f"{_fixed(lo, digits)}–{_fixed(hi, digits)}"
 
 
+def significant(x: float, lo: float | None = None, hi: float | None = None, digits: int = 3) -> str:
+    """Write a value of any size to a few significant digits, with its interval where there is one.
+
+    Example:
+        >>> significant(0.2512), significant(-0.25, -0.3, 0.2), significant(1e-13)
+        ('0.251', '−0.25 (−0.3 to 0.2)', '0')
+    """
+    value, *ends = (f"{0 if abs(v) < 1e-12 else v:.{digits}g}".replace("-", "−") for v in (x, lo, hi) if v is not None)
+    return value if lo is None or hi is None else f"{value} ({ends[0]} to {ends[1]})"
+
+
 def count(x: float | None) -> str:
     """Write a whole number with its thousands set apart.
 

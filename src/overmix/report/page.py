@@ -95,7 +95,7 @@ def render(report: Report, parts: Sequence[Section], stills: dict[str, str]) -> 
         created=str(report.summary.get("created") or "")[:10],
         stills={name: Markup(svg) for name, svg in stills.items()},
         panel=tables.panel(report),
-        shapes=tables.shape_rows(report),
+        shapes=tables.shape_table(report),
         price=tables.price_table(report),
         comparisons=tables.comparison_table(report),
         rules=tables.rule_table(report),

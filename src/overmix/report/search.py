@@ -6,7 +6,7 @@ from statistics import median
 
 from overmix.report.numbers import NONE, count, decimal, percent, points, points_range
 from overmix.report.reading import Choice, Report
-from overmix.report.tables import Table
+from overmix.report.table import Table
 
 BEST = "best switch of the grid"
 

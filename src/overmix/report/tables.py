@@ -1,4 +1,4 @@
-"""The page's tables, as rows of text."""
+"""The tables of a study's page, and its panel of final errors."""
 
 from __future__ import annotations
 
@@ -21,18 +21,9 @@ from overmix.report.numbers import (
     probability,
 )
 from overmix.report.reading import Condition, Estimate, Report
+from overmix.report.table import Table
 
 VERDICTS = {"u-shaped": "U-shaped", "monotone": "monotone", "undecided": "undecided"}
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table; ``columns`` are headings, the first cell of a row names it. Cells that hold sentences ``wraps``."""
-
-    caption: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    wraps: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,9 +103,11 @@ def _points(x: Estimate) -> str:
     return points(x.value) if interval == NONE else f"{points(x.value)} ({interval})"
 
 
-def shape_rows(report: Report) -> list[list[str]]:
+def shape_table(report: Report) -> Table:
     """Return lowest error, depth, practical size and shape of each curve."""
-    return [[r.condition.name, r.lowest, r.depth, points(r.condition.delta), r.shape] for r in panel(report).readings]
+    rows = [[r.condition.name, r.lowest, r.depth, points(r.condition.delta), r.shape] for r in panel(report).readings]
+    caption = "Depth and practical size in percentage points; 95 % intervals in brackets"
+    return Table(caption, ["Condition", "Lowest", "Depth", "Practical size", "Curve"], rows)
 
 
 def price_table(report: Report) -> Table:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from overmix.errors import RunDirectoryError
-from overmix.report.figures import light, to_png, to_svg
+from overmix.report.figures import light, strokes_of, to_png, to_svg
 from overmix.report.page import render, sections
 from overmix.report.reading import StudyLike, read
 from overmix.study.store.files import write_bytes
@@ -38,7 +38,7 @@ def write_report(result: StudyLike, out: Path) -> ReportFiles:
     figures: list[Path] = []
     still: dict[str, str] = {}
     for chart in (chart for part in parts for chart in part.charts):
-        svg = to_svg(light(chart, report))
+        svg = to_svg(light(chart, strokes_of(report)))
         still = still or {chart.name: svg}  # the first chart is the one that decides
         stem = out / "figures" / chart.name
         figures.append(write_file(stem.with_suffix(".png"), to_png(svg)))

@@ -4,7 +4,6 @@ import html
 import json
 from pathlib import Path
 
-import altair
 import numpy as np
 import pytest
 
@@ -85,7 +84,6 @@ def test_committed_results_can_be_shown(path):
     assert drawn <= set(names)
     assert names
     for chart in found.charts:
-        altair.Chart.from_dict(chart.spec)  # layers or a single mark
         assert "NaN" not in still(chart)
 
 

@@ -33,7 +33,7 @@ def test_conditions_that_differ_in_length_alone_are_joined(make_result):
     ]
     assert [row["error"] for row in rows] == [100 * report.conditions[i].final.value for i in (0, 2)]
     assert all(row["lo"] <= row["error"] <= row["hi"] for row in rows)
-    assert [row[:2] for row in chart.table[1:]] == [["ERM", "50"], ["Mixup → ERM @128", "100"]]
+    assert [row[:2] for row in chart.table.rows] == [["ERM", "50"], ["Mixup → ERM @128", "100"]]
     assert "epochs in all" in vl_convert.vegalite_to_svg(chart.spec)
     assert 'id="budget"' in page.render(report, page.sections(report), {})
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from overmix.report.charts import sweep_chart
 from overmix.report.charts.layers import ONLY_SHOWN
-from overmix.report.figures import light, to_svg
+from overmix.report.figures import light, strokes_of, to_svg
 from overmix.report.reading import Choice, Estimate, Report, Search, read
 
 Make = Callable[..., Any]
@@ -43,7 +43,7 @@ def test_every_switch_is_a_point_and_levels_are_lines(make_result: Make) -> None
     assert [round(row["error"], 1) for row in points] == [6.0, 6.1, 6.2, 6.3]
     levels = [row["condition"] for row in chart.spec["layer"][3]["data"]["values"]]
     assert levels == ["ERM", "Mixup"]
-    assert [row[0] for row in chart.table[1:]] == ["ERM", "Mixup", "off @16", "off @64", "off @128", "off @512"]
+    assert [row[0] for row in chart.table.rows] == ["ERM", "Mixup", "off @16", "off @64", "off @128", "off @512"]
 
 
 def test_every_policy_has_a_row_with_its_range_its_median_and_its_name(make_result: Make) -> None:
@@ -75,7 +75,7 @@ def test_without_a_run_of_mixup_own_decisions_are_rows_all_the_same(make_result:
 def test_rows_lie_below_the_curve_and_apart_from_each_other(make_result: Make) -> None:
     chart = sweep_chart(searched(make_result, PATIENCE, AUTO))
     assert chart is not None
-    svg = ElementTree.fromstring(to_svg(light(chart, searched(make_result, PATIENCE, AUTO))))
+    svg = ElementTree.fromstring(to_svg(light(chart, strokes_of(searched(make_result, PATIENCE, AUTO)))))
     whiskers = [_ends(path) for path in svg.iter() if path.get("stroke-opacity") == "0.35"]
     rows = [_ends(path) for path in svg.iter() if path.get("stroke-width") == "2.5"]
     assert (len(whiskers), len(rows)) == (4, 3)
@@ -96,14 +96,14 @@ def test_a_policy_that_switches_at_once_is_on_the_axis_to_the_left(make_result: 
     assert chart is not None
     assert chart.spec["encoding"]["x"]["scale"]["domain"][0] == 0.8 * 16
     assert chart.spec["layer"][8]["data"]["values"][0]["lo"] == 1e-9  # beyond the frame, where it is clipped
-    assert "patience: 0 (0–32)" in to_svg(light(chart, report))
+    assert "patience: 0 (0–32)" in to_svg(light(chart, strokes_of(report)))
 
 
 def test_it_can_be_drawn(make_result: Make) -> None:
     report = swept(make_result)
     chart = sweep_chart(report)
     assert chart is not None
-    assert "switch epoch" in to_svg(light(chart, report))
+    assert "switch epoch" in to_svg(light(chart, strokes_of(report)))
 
 
 def test_two_switches_are_no_curve(make_result: Make) -> None:

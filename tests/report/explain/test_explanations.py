@@ -7,69 +7,68 @@ import re
 from dataclasses import replace
 from typing import Any
 
-import altair
 import numpy as np
 import pytest
 
 from overmix.errors import RunDirectoryError
-from overmix.report.explain import Explanation, explain_dynamics, write_explanation
+from overmix.report.charts.axis import Axis
+from overmix.report.charts.line_chart import Mark, line_chart
+from overmix.report.charts.series import DASHED, Series
+from overmix.report.explain import Explanation, explain_dynamics, still, write_explanation
 from overmix.report.explain.arrays import explain_arrays
 from overmix.report.explain.dynamics import controls_in_words
 from overmix.report.explain.estimate import over_seeds
 from overmix.report.explain.floor import explain_floor
 from overmix.report.explain.heat_map import heat_map, similar_order
-from overmix.report.explain.line_chart import Axis, Mark, Series, line_chart
 from overmix.report.explain.turning import turn_of
 from overmix.report.explain.writing import render_explanation
-from overmix.report.figures import to_svg
-from overmix.report.look import LIGHT, chart_config
-from overmix.report.tables import Table
+from overmix.report.look import LIGHT
+from overmix.report.table import Table
 
 ODD = "</script><b>&\"'`{{ 7*7 }}"
-
-
-def drawn(chart: Any) -> str:
-    return to_svg(chart.spec | {"config": chart_config(LIGHT, ())})
 
 
 def lines(**changes: Any) -> Any:
     x = np.array([0.0, 1.0, 10.0, 100.0])
     series = [
-        Series("ERM", np.array([4.0, 3.0, 2.0, 2.0]), dashed=True),
-        Series(ODD, np.array([4.0, np.nan, 0.0, 1.5]), np.full(4, 0.5), np.full(4, 5.0)),
+        Series("ERM", x, np.array([4.0, 3.0, 2.0, 2.0]), dash=DASHED),
+        Series(ODD, x, np.array([4.0, np.nan, 0.0, 1.5]), np.full(4, 0.5), np.full(4, 5.0)),
     ]
     arguments = {"x_axis": Axis("step", log=True), "y_axis": Axis("risk"), "marks": [Mark(10.0, "here")]} | changes
-    return line_chart("name", "Title", "caption", "note", x, series, **arguments)
+    return line_chart("name", "Title", "caption", "note", series, **arguments)
 
 
 def test_line_charts_are_valid_and_hold_their_numbers():
-    chart = lines(dots=True, subtitle="three seeds")
-    altair.LayerChart.from_dict(chart.spec)
+    chart = lines(points=True, subtitle="three seeds")
     rows = [row for row in chart.spec["datasets"]["curves"] if row["condition"] == "ERM"]
     assert [(row["epoch"], row["mean"]) for row in rows] == [(1.0, 3.0), (10.0, 2.0), (100.0, 2.0)]  # log: no zero
     odd = [row["mean"] for row in chart.spec["datasets"]["curves"] if row["condition"] == ODD]
     assert odd == [0.0, 1.5]  # the point without a value is left out
-    svg = drawn(chart)
+    svg = still(chart)
     assert "NaN" not in svg
     assert ">here<" in svg
-    assert chart.table[0] == ["step", "ERM", ODD]
-    assert chart.table[2][2] == "–"
-    assert "ERM: lowest 2 at 10, at the end 2." in chart.alt
+    assert chart.table.columns == ["Step", "ERM", ODD]
+    assert chart.table.rows[1] == ["1", "3", "–"]
+    assert "ERM: lowest 2 at step 10, at the end 2." in chart.alt
+    assert [row["says"] for row in chart.spec["datasets"]["hover"]][:2] == [
+        {"step": "1", "ERM": "3"},
+        {"step": "10", "ERM": "2", ODD: "0 (0.5 to 5)"},
+    ]
 
 
 def test_logarithmic_values_leave_zero_out():
     chart = lines(y_axis=Axis("risk", log=True))
     assert [row["mean"] for row in chart.spec["datasets"]["curves"] if row["condition"] == ODD] == [1.5]
-    assert "NaN" not in drawn(chart)
+    assert "NaN" not in still(chart)
 
 
 def test_a_reference_is_neutral_and_a_chart_without_one_skips_that_colour():
     grey, first = LIGHT.series[:2]
-    assert f'stroke="{grey}"' in drawn(lines())
+    assert f'stroke="{grey}"' in still(lines())
     x = np.arange(1.0, 4.0)
-    plain = line_chart("n", "T", "c", "n", x, [Series("a", x)], x_axis=Axis("x"), y_axis=Axis("y"))
-    assert f'stroke="{first}"' in drawn(plain)
-    assert f'stroke="{grey}"' not in drawn(plain)
+    plain = line_chart("n", "T", "c", "n", [Series("a", x, x)], x_axis=Axis("x"), y_axis=Axis("y"))
+    assert f'stroke="{first}"' in still(plain)
+    assert f'stroke="{grey}"' not in still(plain)
 
 
 def heat(values: np.ndarray, names: list[str], **options: Any) -> Any:
@@ -80,16 +79,15 @@ def heat(values: np.ndarray, names: list[str], **options: Any) -> Any:
 def test_heat_maps_write_each_share_where_it_can_be_read():
     values = np.array([[0.0, 0.9, np.nan], [0.9, 0.1, 0.3], [np.nan, 0.3, 0.2]])
     chart = heat(values, ["same", "same", ODD], notes=[["", "→ x", ""], ["→ x", "", ""], ["", "", ""]])
-    altair.LayerChart.from_dict(chart.spec)
     rows = chart.spec["data"]["values"]
     assert len(rows) == 7  # cells without mixtures stay empty
-    svg = drawn(chart)
+    svg = still(chart)
     assert len(re.findall(r">90</text>", svg)) == 2
     assert re.findall(r'<text[^>]*fill="([^"]*)"[^>]*>90</text>', svg) == [LIGHT.paper] * 2  # on the deepest colour
     assert set(re.findall(r'<text[^>]*fill="([^"]*)"[^>]*>30</text>', svg)) == {LIGHT.ink}
     assert svg.count("→ x") == 2
     assert len({row["row"] for row in rows}) == 3  # two classes of one name stay two
-    assert chart.table[1][1:] == ["0.0\u00a0%", "90.0\u00a0%", "–"]
+    assert chart.table.rows[0][1:] == ["0.0\u00a0%", "90.0\u00a0%", "–"]
     assert "from 30.0\u00a0% for same with" in chart.alt
 
 
@@ -97,7 +95,7 @@ def test_many_classes_are_drawn_without_numbers():
     rng = np.random.default_rng(0)
     chart = heat(rng.random((40, 40)), [str(c) for c in range(40)])
     assert len(chart.spec["layer"]) == 1
-    drawn(chart)
+    still(chart)
 
 
 def test_similar_classes_stand_side_by_side():
@@ -191,7 +189,7 @@ def test_the_floor_explanation_draws_its_own_floor():
     rows = [row for row in chart.spec["datasets"]["curves"] if row["condition"] == "floor"]
     at_one = min(rows, key=lambda row: abs(np.log(row["epoch"])))
     assert at_one["mean"] == pytest.approx(0.45, abs=0.01)
-    assert "alpha = 1: 0.45" in drawn(chart)
+    assert "alpha = 1: 0.45" in still(chart)
 
 
 @pytest.mark.slow

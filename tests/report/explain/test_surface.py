@@ -31,7 +31,7 @@ def test_the_colours_end_where_they_are_told_to():
 def test_what_is_not_finite_stays_empty():
     chart = bowl(hole=True)
     assert len(chart.spec["data"]["values"]) == 24
-    assert chart.table[1][1] == "–"
+    assert chart.table.rows[0][1] == "–"
     assert "inf" not in chart.alt
 
 
@@ -41,9 +41,9 @@ def test_words_and_table_say_what_is_seen():
     assert chart.alt.startswith("A bowl, on a plane of two random directions: 0 in the middle, on average ")
     assert "at distance 0.5" in chart.alt
     assert "at distance 1." in chart.alt
-    assert chart.table[0] == ["Direction 1 \\ 2", "−1.0", "−0.5", "0.0", "0.5", "1.0"]
-    assert chart.table[3] == ["0.0", "2.000", "0.500", "0.000", "0.500", "2.000"]
-    assert chart.table[1][3] == "1.000"
+    assert chart.table.columns == ["Direction 1 \\ 2", "−1.0", "−0.5", "0.0", "0.5", "1.0"]
+    assert chart.table.rows[2] == ["0.0", "2.000", "0.500", "0.000", "0.500", "2.000"]
+    assert chart.table.rows[0][3] == "1.000"
 
 
 def test_it_can_be_drawn():

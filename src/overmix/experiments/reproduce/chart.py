@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from overmix.report.charts import Chart
-from overmix.report.explain.line_chart import Axis, Series, line_chart
+from overmix.report.charts.axis import Axis
+from overmix.report.charts.line_chart import line_chart
+from overmix.report.charts.series import DASHED, Series
 from overmix.report.explain.surface import surface_chart
 
 REFERENCE = "floor"
@@ -26,18 +28,17 @@ def picture_chart(experiment: str, setting: Mapping[str, Any], picture: Mapping[
     log_x, log_y = bool((x > 0).all()), picture["log_y"]
     # ERM is what all is compared with: first, dashed and neutral, as in the reports.
     names = sorted(lines, key=lambda name: not name.startswith("ERM"))
-    series = [_series(name, lines[name], x, log_y=log_y, first=k == 0) for k, name in enumerate(names)]
+    series = [_series(name, lines[name], log_y=log_y, first=k == 0) for k, name in enumerate(names)]
     if picture["reference"] is not None:
-        series.insert(0, Series(REFERENCE, np.full(len(x), picture["reference"]), dashed=True))
+        series.insert(0, Series(REFERENCE, x, np.full(len(x), picture["reference"]), dash=DASHED))
     banded = any("lo" in line for line in lines.values())
     return line_chart(
         f"{key}-{picture['name']}",
         f"{picture['title']}: {key}",
         f"{picture['title']}, against {picture['x_title']}; mean of {setting['n']} seed{'s' * (setting['n'] != 1)}.",
         "Bands: 95 % t-interval of the mean over seeds." if banded else "Without an interval.",
-        x,
         series,
-        x_axis=Axis(f"{picture['x_title']}{' (log scale)' if log_x else ''}", log=log_x, format="~s"),
+        x_axis=Axis(picture["x_title"], log=log_x, format="~s"),
         y_axis=Axis(
             picture["title"], log=log_y, domain=None if log_y else _frame(series), format="~g" if log_y else "~f"
         ),
@@ -56,22 +57,18 @@ def _surface_chart(experiment: str, key: str, picture: Mapping[str, Any]) -> Cha
     )
 
 
-def _series(name: str, line: Mapping[str, Sequence[float]], x: np.ndarray, *, log_y: bool, first: bool) -> Series:
-    """Return a line over the common axis, without a value where it has none."""
-    at = np.searchsorted(x, line["x"])
-    values = {key: np.asarray(line[key]) for key in ("mean", "lo", "hi") if key in line}
-    if log_y and "lo" in values:
+def _series(name: str, line: Mapping[str, Sequence[float]], *, log_y: bool, first: bool) -> Series:
+    x, mean = np.asarray(line["x"], dtype=np.float64), np.asarray(line["mean"], dtype=np.float64)
+    lo, hi = (np.asarray(line[end], dtype=np.float64) if end in line else None for end in ("lo", "hi"))
+    if log_y and lo is not None:
         # The interval of a mean may reach below zero, which a logarithmic axis has not.
-        values["lo"] = np.maximum(values["lo"], 0.1 * values["mean"])
-    placed = {key: np.full(len(x), np.nan) for key in values}
-    for key, row in placed.items():
-        row[at] = values[key]
-    return Series(name, placed["mean"], placed.get("lo"), placed.get("hi"), dashed=first and name.startswith("ERM"))
+        lo = np.maximum(lo, 0.1 * mean)
+    return Series(name, x, mean, lo, hi, dash=DASHED if first and name.startswith("ERM") else ())
 
 
 def _frame(series: Sequence[Series]) -> tuple[float, float]:
     """Return a vertical range that leaves out what is far below all curves: a change is small beside its level."""
-    parts = [part for line in series for part in (line.values, line.low, line.high) if part is not None]
+    parts = [part for line in series for part in (line.mean, line.lo, line.hi) if part is not None]
     low, high = float(np.nanmin(np.concatenate(parts))), float(np.nanmax(np.concatenate(parts)))
     room = 0.06 * max(high - low, 1e-9)
     return (max(0.0, low - room) if low >= 0 else low - room), high + room

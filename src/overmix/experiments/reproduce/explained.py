@@ -25,7 +25,7 @@ from overmix.experiments.reproduce.words import (
 from overmix.report.charts import Chart
 from overmix.report.explain import Explanation, explain_floor
 from overmix.report.numbers import NONE
-from overmix.report.tables import Table
+from overmix.report.table import Table
 
 NUMBERS = "result.json"
 _DECIDES = ("What decides", "Estimate", "95 % interval", "Holds if", "Does it?")

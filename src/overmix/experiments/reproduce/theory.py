@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from overmix.diagnose import diagnose_curve
+from overmix.diagnose.practical import practical_size
 from overmix.experiments.reproduce.check import Check, Side
 from overmix.experiments.reproduce.finding import Finding, Picture, line, mean_check
 from overmix.experiments.reproduce.parts import Parts, Tensors
@@ -81,7 +82,7 @@ def teacher_student(scale: Scale, parts: Parts, realizable: bool = False) -> Fin
         checks["control-generic"] = [control]
     chosen, read = final[::2], final[1::2]
     right = 1 + int(np.argmin(chosen.mean(axis=0)[1:-1]))
-    at, delta = f"switched at {switches[right]:,g}", 0.05 * float(read[:, right].mean())
+    at, delta = f"switched at {switches[right]:,g}", practical_size(float(read[:, right].mean()), "value")
     checks["switch-helps"] = [
         mean_check(f"final risk, ERM minus {at}", read[:, 0] - read[:, right], "above", delta),
         mean_check(f"final risk, Mixup minus {at}", read[:, -1] - read[:, right], "above", delta),

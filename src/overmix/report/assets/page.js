@@ -25,7 +25,8 @@
   // A copy of a chart's specification in the page's present state.
   function specification(name, look) {
     const spec = structuredClone((along(name) || { spec: report.charts[name] }).spec);
-    const values = { shown: shown(), full: state.full };
+    const values = { full: state.full };
+    if (chips.length) values.shown = shown(); // a page without chips shows all that its charts hold
     for (const param of spec.params || []) {
       if (param.name in values) param.value = values[param.name];
     }
@@ -44,7 +45,9 @@
     const made = spec.usermeta && spec.usermeta.overmix && spec.usermeta.overmix.subtitle;
     if (made) spec.title.subtitle = made;
     for (const { encoding } of chips.length ? spec.layer || [] : []) {
-      if (encoding && encoding.color) encoding.color.legend = null; // the chips name the colours
+      for (const channel of ["color", "strokeDash"]) {
+        if (encoding && encoding[channel]) encoding[channel].legend = null; // the chips name the lines
+      }
     }
     spec.autosize = { type: "fit", contains: "padding", resize: false };
     spec.height = narrow ? Math.min(340, Math.round(0.9 * width)) : spec.height + 90;

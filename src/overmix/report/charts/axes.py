@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from overmix.report.charts.chart import Chart
 from overmix.report.charts.curve import curve_chart
-from overmix.report.charts.lines import EPOCH, STEP, TRAVEL, Axis, other_axes
+from overmix.report.charts.lines import EPOCH, STEP, TRAVEL, Progress, other_axes
 from overmix.report.charts.price import price_charts
 from overmix.report.charts.tracked import tracked_charts
 from overmix.report.charts.training import training_charts
@@ -12,11 +12,11 @@ from overmix.report.metrics import error_metric
 from overmix.report.reading import Report
 
 _SIZE = (520, 260)
-_ABOUT: dict[Axis, str] = {
+_ABOUT: dict[Progress, str] = {
     STEP: "The same curves against optimizer steps: with fewer training samples an epoch has fewer of them.",
     TRAVEL: "The same curves against the sum of the learning rates of all steps: how far training can have moved.",
 }
-LABELS: dict[Axis, str] = {EPOCH: "epochs", STEP: "steps", TRAVEL: "learning rate × steps"}
+LABELS: dict[Progress, str] = {EPOCH: "epochs", STEP: "steps", TRAVEL: "learning rate × steps"}
 """How the page's control calls the axes."""
 
 
@@ -26,27 +26,27 @@ def axes_charts(report: Report) -> list[Chart]:
     Returns:
         No chart where conditions keep their places, up to a common factor: one size of data, one constant rate.
     """
-    charts = [_error_along(report, axis) for axis in other_axes(report)]
+    charts = [_error_along(report, along) for along in other_axes(report)]
     return [chart for chart in charts if chart]
 
 
-def charts_along(report: Report, axis: Axis) -> dict[str, Chart]:
-    """Draw all curves of the page against an axis, by the name that they have against epochs.
+def charts_along(report: Report, along: Progress) -> dict[str, Chart]:
+    """Draw all curves of the page against another axis, by the name that they have against epochs.
 
     Marks at epochs, turning points and switches, are left out.
     """
-    error = _error_along(report, axis, size=(760, 380))
-    others = [*price_charts(report, axis), *training_charts(report, axis), *tracked_charts(report, axis)]
+    error = _error_along(report, along, size=(760, 380))
+    others = [*price_charts(report, along), *training_charts(report, along), *tracked_charts(report, along)]
     return ({"test-error": error} if error else {}) | {chart.name: chart for chart in others}
 
 
-def _error_along(report: Report, axis: Axis, size: tuple[int, int] = _SIZE) -> Chart | None:
+def _error_along(report: Report, along: Progress, size: tuple[int, int] = _SIZE) -> Chart | None:
     return curve_chart(
         report,
         error_metric(report.digits),
-        name=f"test-error-by-{axis.key}",
-        title=f"Test error against {LABELS[axis]}",
-        about=_ABOUT[axis],
+        name=f"test-error-by-{along.key}",
+        title=f"Test error against {LABELS[along]}",
+        about=_ABOUT[along],
         size=size,
-        axis=axis,
+        along=along,
     )

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from overmix.report.charts.chart import Chart
-from overmix.report.charts.layers import ONLY_SHOWN, Layer, haloed, quantitative, short
+from overmix.report.charts.axis import Axis
+from overmix.report.charts.chart import Chart, specification
+from overmix.report.charts.layers import (
+    ONLY_SHOWN,
+    Layer,
+    bounds,
+    colored,
+    dots,
+    finished,
+    haloed,
+    inked,
+    nominal,
+    page_parameters,
+    short,
+    text,
+)
 from overmix.report.numbers import count, percent, percent_range
 from overmix.report.reading import Condition, Report
+from overmix.report.table import Table
 
 
 def budget_chart(report: Report) -> Chart | None:
@@ -32,9 +47,10 @@ def budget_chart(report: Report) -> Chart | None:
         note="Bars: 95 % interval from a bootstrap over seeds and test samples together.",
         alt=alt,
         spec=_spec(report, families, alt),
-        table=[
+        table=Table(
+            "Final error against budget",
             ["Condition", "Epochs", "Steps", "Final test error", "95 % interval"],
-            *(
+            [
                 [
                     c.name,
                     count(c.epochs),
@@ -43,92 +59,74 @@ def budget_chart(report: Report) -> Chart | None:
                     percent_range(c.final.lo, c.final.hi, report.digits),
                 ]
                 for c in conditions
-            ),
-        ],
+            ],
+        ),
     )
 
 
 def _families(report: Report) -> list[list[Condition]]:
     """Return groups of at least two budgets, each from short to long."""
-    found: dict[str, list[Condition]] = {}
+    by_family: dict[str, list[Condition]] = {}
     for c in report.conditions:
         if c.family and c.epochs and c.final.value is not None:
-            found.setdefault(c.family, []).append(c)
-    return [
-        sorted(family, key=lambda c: c.epochs or 0) for family in found.values() if len({c.epochs for c in family}) > 1
-    ]
+            by_family.setdefault(c.family, []).append(c)
+    several = [family for family in by_family.values() if len({c.epochs for c in family}) > 1]
+    return [sorted(family, key=lambda c: c.epochs or 0) for family in several]
 
 
 def _spec(report: Report, families: list[list[Condition]], alt: str) -> dict[str, Any]:
     budgets = [float(c.epochs or 1) for family in families for c in family]
     x = _horizontal(sorted(set(budgets)))
-    y = quantitative("error") | {"scale": {"zero": False, "nice": True}, "axis": {"tickCount": 6, "title": None}}
-    scale = {"domain": [c.name for c in report.conditions], "range": "category"}
-    color = {"field": "condition", "type": "nominal", "scale": scale, "legend": None}
-    family = {"field": "family", "type": "nominal"}
+    y = Y_AXIS.vertical("error")
     layers: list[Layer] = [
-        {"mark": {"type": "line", "style": "leader"}, "encoding": {"y": y, "detail": family}},
-        {
-            "mark": {"type": "rule", "style": "whisker"},
-            "encoding": {"y": quantitative("lo") | {"scale": {"zero": False}}, "y2": {"field": "hi"}, "color": color},
-        },
-        {"mark": {"type": "point", "style": "dot", "size": 80}, "encoding": {"y": y, "color": color}},
-        *_names(len(families), y, color),
+        inked({"mark": {"type": "line", "style": "leader"}, "encoding": {"y": y, "detail": nominal("family")}}),
+        bounds(y, area=False, clip=False),
+        dots(y, size=80, clip=False),
+        *_names(len(families), y),
     ]
-    return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "description": alt,
-        "title": {"text": "Final test error, %", "subtitle": report.name},
-        "width": 760,
-        "height": 320,
-        "padding": 10,
-        "params": [
-            {"name": "shown", "value": [c.name for c in report.conditions]},
-            {"name": "full", "value": False},
-            {"name": "labels", "value": True},
-        ],
-        "data": {"values": [_row(c, number) for number, members in enumerate(families) for c in members]},
-        "transform": [ONLY_SHOWN],
-        "encoding": {"x": x["log"]},
-        "layer": layers,
-        "usermeta": {"overmix": {"x": x, "subtitle": report.name}},
-    }
+    return specification(
+        alt,
+        "Final test error, %",
+        (760, 320),
+        subtitle=report.name,
+        page={"x": x},
+        params=page_parameters([c.name for c in report.conditions]),
+        data={"values": [_row(c, number) for number, members in enumerate(families) for c in members]},
+        transform=[ONLY_SHOWN],
+        encoding={"x": x["log"]},
+        layer=finished(layers, colored([c.name for c in report.conditions])),
+    )
 
 
-def _names(families: int, y: Layer, color: Layer) -> list[Layer]:
+Y_AXIS = Axis("final test error", format=None)
+"""Of final errors: not from zero, since what differs is small beside them."""
+
+
+def _names(families: int, y: Layer) -> list[Layer]:
     """Return the names: those of every other family, whose dots stand a little to the right, on the right of them."""
     # A layer without a name has no extent, which Vega complains about.
     sides = ((0, "right", -9), (1, "left", 9))[:families]
-    text = {"field": "condition", "type": "nominal"}
-    encoding = {"y": y, "color": color, "text": text}
     return [
         layer
         for side, align, dx in sides
         for layer in haloed(
             {
                 "transform": [{"filter": f"datum.family % 2 === {side}"}],
-                "mark": {"type": "text", "style": "note", "align": align, "dx": dx},
-                "encoding": encoding,
+                **text("note", {"y": y}, field="condition", align=align, dx=dx),
             }
         )
     ]
 
 
 def _horizontal(budgets: list[float]) -> dict[str, Layer]:
-    field, first, last = quantitative("at"), budgets[0], budgets[-1]
-    axis = {"format": ",d", "labelOverlap": "greedy"}
-    return {
-        "log": {
-            **field,
-            "scale": {"type": "log", "nice": False, "domain": [0.55 * first, 1.8 * last]},
-            "axis": {**axis, "values": budgets, "title": "epochs in all (log scale)"},
-        },
-        "linear": {
-            **field,
-            "scale": {"type": "linear", "nice": False, "domain": [0, 1.2 * last]},
-            "axis": {"tickCount": 6, **axis, "title": "epochs in all"},
-        },
-    }
+    """Return the horizontal encoding for a logarithmic and for a linear scale."""
+    first, last = budgets[0], budgets[-1]
+    log = Axis("epochs in all", log=True, domain=(0.55 * first, 1.8 * last), format=",d", ticks=budgets)
+    linear = Axis("epochs in all", domain=(0, 1.2 * last), format=",d")
+    scales = {"log": log.horizontal("at"), "linear": linear.horizontal("at")}
+    for scale in scales.values():
+        scale["axis"]["labelOverlap"] = "greedy"
+    return scales
 
 
 def _row(c: Condition, family: int) -> dict[str, Any]:

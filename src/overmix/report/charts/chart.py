@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from overmix.report.table import Table
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Chart:
         note: where the band comes from; many charts of a report share it.
         alt: what can be seen, with numbers, for readers who do not see it.
         spec: the Vega-Lite specification, without colours (see ``look.chart_config``).
-        table: the same data to read: a header row and rows of text.
+        table: the same data to read.
     """
 
     name: str
@@ -27,4 +28,36 @@ class Chart:
     note: str
     alt: str
     spec: dict[str, Any]
-    table: Sequence[Sequence[str]] = ()
+    table: Table
+
+
+def specification(
+    alt: str,
+    title: str,
+    size: tuple[int, int],
+    *,
+    subtitle: str = "",
+    page: dict[str, Any] | None = None,
+    **parts: Any,
+) -> dict[str, Any]:
+    """Return a Vega-Lite specification: the frame that all charts have, around their own parts.
+
+    Args:
+        alt: the chart in words.
+        title: of the figure.
+        size: width and height of the frame in pixels, in the figure files.
+        subtitle: of the figure.
+        page: what the page's script needs to know: ``subtitle``, if another is shown there, and ``x``, the horizontal
+            encoding for each scale.
+        **parts: data, params, encoding and layers.
+    """
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "description": alt,
+        "title": {"text": title, "subtitle": subtitle} if subtitle else {"text": title},
+        "width": size[0],
+        "height": size[1],
+        "padding": 10,
+        **parts,
+        "usermeta": {"overmix": {"subtitle": subtitle} | (page or {})},
+    }

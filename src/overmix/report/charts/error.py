@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from overmix.report.charts.chart import Chart
 from overmix.report.charts.curve import curve_chart
-from overmix.report.charts.layers import ONLY_SHOWN, Layer, haloed, quantitative
-from overmix.report.charts.lines import Line
+from overmix.report.charts.layers import ONLY_SHOWN, Layer, dots, haloed, quantitative, text
+from overmix.report.charts.series import Series
 from overmix.report.metrics import error_metric
 from overmix.report.reading import Condition, Report
 
@@ -30,7 +30,7 @@ def error_chart(report: Report, *, size: tuple[int, int] = (760, 380)) -> Chart 
     if safe:
         about += " The grey bar on top is the range in which switching is safe."
 
-    def extra(lines: Sequence[Line]) -> list[Layer]:
+    def extra(lines: Sequence[Series]) -> list[Layer]:
         names = {line.name for line in lines}
         layers = _safe_range(*safe) if safe else []
         for row, c in enumerate(turning):
@@ -74,33 +74,25 @@ def _turning_point(c: Condition, row: int, rows: int) -> list[Layer]:
         "error": 100 * (c.lowest.value or 0.0),
         "text": f"turns at epoch {at.value:,.0f}",
     }
-    data = {"values": [datum]}
-    shown = [ONLY_SHOWN]
-    x = quantitative("epoch")
-    y = quantitative("error")
-    base = {"value": {"expr": f"height - {2 + _ROW * row}"}}
-    style = "dot" if c.verdict == "u-shaped" else "ring"
-    layers: list[Layer] = [{"mark": {"type": "point", "style": style, "size": 80, "clip": True}, "encoding": {"y": y}}]
+    x, y = quantitative("epoch"), quantitative("error")
+    layers = [dots(y, style="dot" if c.verdict == "u-shaped" else "ring", size=80)]
     if rows <= MAX_NOTES:
-        leader = {"y": y, "y2": {"value": "height"}}
-        layers.insert(0, {"mark": {"type": "rule", "style": "leader", "clip": True}, "encoding": leader})
+        leader = {"mark": {"type": "rule", "style": "leader", "clip": True}}
+        layers.insert(0, leader | {"encoding": {"y": y, "y2": {"value": "height"}}})
         layers += _note(x, {"value": {"expr": f"height - {14 + _ROW * row}"}}, at.value or 1.0)
     if rows <= MAX_NOTES and at.lo is not None and at.hi is not None:
+        base = {"value": {"expr": f"height - {2 + _ROW * row}"}}
         span = {"x": quantitative("from"), "x2": {"field": "to"}, "y": base}
-        layers.append({"mark": {"type": "rule", "style": "whisker", "strokeWidth": 4, "clip": True}, "encoding": span})
-    return [{"data": data, "transform": shown, **layer} for layer in layers]
+        bar = {"type": "rule", "style": "whisker", "strokeWidth": 4, "clip": True}
+        layers.append({"mark": bar, "encoding": span})
+    return [{"data": {"values": [datum]}, "transform": [ONLY_SHOWN], **layer} for layer in layers]
 
 
 def _note(x: Layer, y: Layer, epoch: float) -> list[Layer]:
     """Write text beside an epoch, on the side that has room."""
     left = f"width - scale('x', {epoch}) < min(120, scale('x', {epoch}))"
-    mark = {
-        "type": "text",
-        "style": "note",
-        "align": {"expr": f"{left} ? 'right' : 'left'"},
-        "dx": {"expr": f"{left} ? -7 : 7"},
-    }
-    return haloed({"mark": mark, "encoding": {"x": x, "y": y, "text": {"field": "text", "type": "nominal"}}})
+    align, dx = {"expr": f"{left} ? 'right' : 'left'"}, {"expr": f"{left} ? -7 : 7"}
+    return haloed(text("note", {"x": x, "y": y}, align=align, dx=dx))
 
 
 def _switches(switched: Sequence[Condition]) -> list[Layer]:
@@ -131,6 +123,5 @@ def _safe_range(lo: float, hi: float) -> list[Layer]:
     }
     right = f"width - scale('x', {hi}) > min(125, scale('x', {lo}))"
     x = {"value": {"expr": f"{right} ? scale('x', {hi}) + 12 : scale('x', {lo}) - 12"}}
-    mark = {"type": "text", "style": "plain", "align": {"expr": f"{right} ? 'left' : 'right'"}}
-    text = {"field": "text", "type": "nominal"}
-    return [bar, *haloed({"data": data, "mark": mark, "encoding": {"x": x, "y": y, "color": None, "text": text}})]
+    note = text("plain", {"x": x, "y": y, "color": None}, align={"expr": f"{right} ? 'left' : 'right'"})
+    return [bar, *haloed({"data": data, **note})]

@@ -1,22 +1,26 @@
-"""A metric's means and intervals per condition as arrays, and the same in words and as a table."""
+"""A metric's means and intervals, one line per condition of a study, against epochs or what else training goes by."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from overmix._typing import Float
-from overmix.report.charts.frame import log_ticks
+from overmix.report.charts.series import Series
 from overmix.report.metrics import Metric
-from overmix.report.numbers import NONE
 from overmix.report.reading import Condition, Report
+
+# A switched condition shares its path with its Mixup twin up to the switch: the twin is drawn over it, and ERM,
+# the thin reference, over both.
+_OVER = {"switched": 0, "other": 1, "mixup": 2, "erm": 3}
+_LONGEST_LABEL = 26  # the page's controls have the whole name
 
 
 @dataclass(frozen=True)
-class Axis:
+class Progress:
     """What a metric is drawn against.
 
     Args:
@@ -29,50 +33,21 @@ class Axis:
     key: str
     digits: int | None = None
 
-    def text(self, x: float) -> str:
-        """Write a value."""
-        return f"{x:,.0f}" if self.digits is None else f"{x:,.{self.digits}g}"
-
 
 EPOCH, STEP, TRAVEL = (
-    Axis("epoch", "epoch"),
-    Axis("step", "step"),
-    Axis("learning rate × steps", "learning-rate", digits=3),
+    Progress("epoch", "epoch"),
+    Progress("step", "step"),
+    Progress("learning rate × steps", "learning-rate", digits=3),
 )
 
 
-@dataclass(frozen=True)
-class Line:
-    """Mean and interval of one condition, in the metric's own unit (fractions stay fractions).
+def read_lines(report: Report, metric: Metric, along: Progress = EPOCH) -> list[Series]:
+    """Return the metric's lines in the order of the study's conditions; conditions without a value are left out.
 
-    Where a point has no interval, ``lo`` and ``hi`` equal the mean. ``epoch`` is what it is drawn against: epochs,
-    unless another axis was asked for.
+    Values are in the metric's own unit: fractions stay fractions. Where a point of a line with intervals has none, its
+    ends equal the mean.
     """
-
-    condition: Condition
-    epoch: Float[np.ndarray, " n"]
-    mean: Float[np.ndarray, " n"]
-    lo: Float[np.ndarray, " n"]
-    hi: Float[np.ndarray, " n"]
-    has_band: bool
-
-    @property
-    def name(self) -> str:
-        """Name of the condition."""
-        return self.condition.name
-
-    def at(self, epoch: float, metric: Metric) -> str:
-        """Write the value at an epoch, with its interval."""
-        i = np.flatnonzero(self.epoch == epoch)
-        if i.size == 0:
-            return NONE
-        mean, lo, hi = (float(x[i[0]]) for x in (self.mean, self.lo, self.hi))
-        return metric.with_interval(mean, lo, hi) if self.has_band else metric.text(mean)
-
-
-def read_lines(report: Report, metric: Metric, axis: Axis = EPOCH) -> list[Line]:
-    """Return the metric's lines in the order of the study's conditions; conditions without a value are left out."""
-    found = []
+    lines, roles = [], []
     for condition in report.conditions:
         mine = (pl.col("metric") == metric.key) & (pl.col("condition") == condition.name)
         rows = report.bands.filter(mine & (pl.col("epoch") >= 1) & pl.col("mean").is_finite()).sort("epoch")
@@ -81,23 +56,39 @@ def read_lines(report: Report, metric: Metric, axis: Axis = EPOCH) -> list[Line]
         epoch, mean, lo, hi = (
             rows[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in ("epoch", "mean", "lo", "hi")
         )
-        place = _along(report, condition, axis, epoch)
+        place = _along(report, condition, along, epoch)
         if place is None:
             continue
         known = np.isfinite(lo) & np.isfinite(hi)
-        lo, hi = np.where(known, lo, mean), np.where(known, hi, mean)
-        found.append(Line(condition, place, mean, lo, hi, bool(known.any())))
-    return found
+        lower, upper = (np.where(known, lo, mean), np.where(known, hi, mean)) if known.any() else (None, None)
+        name = condition.name
+        label = name if len(name) <= _LONGEST_LABEL else f"{name[: _LONGEST_LABEL - 1]}…"
+        over = _OVER.get(condition.role, 1)
+        lines.append(Series(name, place, mean, lower, upper, dash=condition.stroke.dash, label=label, over=over))
+        roles.append(condition.role)
+    twins = [line for line, role in zip(lines, roles, strict=True) if role == "mixup"]
+    return [_with_twin(line, twins) if role == "switched" else line for line, role in zip(lines, roles, strict=True)]
+
+
+def _with_twin(switched: Series, twins: Sequence[Series]) -> Series:
+    """Note the line that a switched condition branches off, and how many epochs before the fork they share."""
+    for other in twins:
+        n = min(len(switched.mean), len(other.mean))
+        differs = np.flatnonzero(switched.mean[:n] != other.mean[:n])
+        shared = int(differs[0]) - 1 if differs.size else n - 1
+        if shared > switched.shared:
+            switched = replace(switched, twin=other.name, shared=shared)
+    return switched
 
 
 def _along(
-    report: Report, condition: Condition, axis: Axis, epoch: Float[np.ndarray, " n"]
+    report: Report, condition: Condition, along: Progress, epoch: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, " n"] | None:
-    """Return where a condition stands on an axis after its epochs; ``None`` if that is not known."""
-    if axis is EPOCH:
+    """Return where a condition stands after its epochs; ``None`` if that is not known."""
+    if along is EPOCH:
         return epoch
     looks = report.curves.filter(pl.col("condition") == condition.name).unique("epoch").sort("epoch")
-    at = looks["step"] if axis is STEP else condition.accumulated_lr
+    at = looks["step"] if along is STEP else condition.accumulated_lr
     if len(at) != len(looks):
         return None
     place = dict(zip(looks["epoch"].to_list(), at, strict=True))
@@ -105,51 +96,20 @@ def _along(
     return np.array([float(f"{place[int(e)]:.5g}") for e in epoch])
 
 
-def other_axes(report: Report) -> list[Axis]:
-    """Return the axes on which the conditions stand otherwise than on that of epochs, up to a common factor.
+def other_axes(report: Report) -> list[Progress]:
+    """Return what the conditions stand otherwise by than by epochs, up to a common factor.
 
     With one size of data the steps are the epochs in another unit; with one constant rate the learning rate says
     nothing more than the steps.
     """
-    found = []
-    for axis in (STEP, TRAVEL):
+    others = []
+    for along in (STEP, TRAVEL):
         ratios: list[float] = []
         for condition in report.conditions:
-            own = report.curves.filter(pl.col("condition") == condition.name)["epoch"].unique().sort()
-            epoch = own.cast(pl.Float64).to_numpy()
-            place = _along(report, condition, axis, epoch)
+            looks = report.curves.filter(pl.col("condition") == condition.name)["epoch"].unique().sort()
+            epoch = looks.cast(pl.Float64).to_numpy()
+            place = _along(report, condition, along, epoch)
             ratios += (place / epoch).tolist() if place is not None else []
         if ratios and min(ratios) > 0 and max(ratios) > 1.001 * min(ratios):
-            found.append(axis)
-    return found
-
-
-def describe(lines: Sequence[Line], metric: Metric, axis: Axis = EPOCH) -> str:
-    """Say what a chart of these lines shows, for readers who do not see it."""
-    sentences = [f"{metric.label} against {axis.name}."]
-    for line in lines:
-        i = int(np.argmin(line.mean))
-        lowest, final = metric.text(float(line.mean[i])), metric.text(float(line.mean[-1]))
-        sentences.append(
-            f"{line.name}: lowest {lowest} at {axis.name} {axis.text(float(line.epoch[i]))}, at the end {final}."
-        )
-    return " ".join(sentences)
-
-
-def tabulate(lines: Sequence[Line], metric: Metric, axis: Axis = EPOCH) -> list[list[str]]:
-    """Return the lines at about ten epochs as rows of text, a header row first.
-
-    On other axes, where conditions are looked at in different places: at the last look up to there.
-    """
-    epochs = np.unique(np.concatenate([line.epoch for line in lines]))
-    wanted = log_ticks(float(epochs[0]), float(epochs[-1]))
-    chosen = sorted({float(epochs[np.argmin(np.abs(epochs - w))]) for w in wanted} | {float(epochs[-1])})
-    header = [f"{axis.name[0].upper()}{axis.name[1:]}", *(line.name for line in lines)]
-    if axis is EPOCH:
-        return [header, *([f"{e:,.0f}", *(line.at(e, metric) for line in lines)] for e in chosen)]
-    return [header, *([axis.text(e), *(line.at(_last_look(line, e), metric) for line in lines)] for e in chosen)]
-
-
-def _last_look(line: Line, place: float) -> float:
-    before = line.epoch[line.epoch <= place]
-    return float(before[-1]) if len(before) else np.nan
+            others.append(along)
+    return others

@@ -6,21 +6,22 @@ from collections.abc import Sequence
 
 from overmix.report.charts.chart import Chart
 from overmix.report.charts.curve import curve_chart
-from overmix.report.charts.layers import Layer, haloed, quantitative
-from overmix.report.charts.lines import EPOCH, Axis, Line
+from overmix.report.charts.layers import Layer, haloed, quantitative, reference, text
+from overmix.report.charts.lines import EPOCH, Progress
+from overmix.report.charts.series import Series
 from overmix.report.metrics import MIX_LOSS, TRAIN_ERROR
 from overmix.report.reading import Report
 
 _SIZE = (520, 260)
 
 
-def loss_chart(report: Report, axis: Axis = EPOCH) -> Chart | None:
+def loss_chart(report: Report, along: Progress = EPOCH) -> Chart | None:
     """Draw the training loss as optimised, with the loss floor of every condition that mixes."""
     about = "Mean loss over the batches of an epoch, on mixed samples while mixing is on."
     if report.floor:
         about += " Dashed horizontal line: the loss floor, which no predictor can pass while labels are mixed."
 
-    def extra(lines: Sequence[Line]) -> list[Layer]:
+    def extra(lines: Sequence[Series]) -> list[Layer]:
         floors = _floors(report)
         rules = [_rule(value) for value in floors]
         return [*rules, *(part for group in _close(floors) for part in _note(group))]
@@ -35,11 +36,11 @@ def loss_chart(report: Report, axis: Axis = EPOCH) -> Chart | None:
         extra=extra,
         frame="whole",
         reach=list(report.floor.values()),
-        axis=axis,
+        along=along,
     )
 
 
-def training_error_chart(report: Report, axis: Axis = EPOCH) -> Chart | None:
+def training_error_chart(report: Report, along: Progress = EPOCH) -> Chart | None:
     """Draw the error on the clean training samples: zero means that they are memorised."""
     return curve_chart(
         report,
@@ -49,13 +50,13 @@ def training_error_chart(report: Report, axis: Axis = EPOCH) -> Chart | None:
         about="Error on the training samples, unmixed. At zero they are all fitted, whatever the training loss says.",
         size=_SIZE,
         frame="whole",
-        axis=axis,
+        along=along,
     )
 
 
-def training_charts(report: Report, axis: Axis = EPOCH) -> list[Chart]:
+def training_charts(report: Report, along: Progress = EPOCH) -> list[Chart]:
     """Draw the training loss and the error on clean training data against epoch, or another axis."""
-    return [chart for chart in (loss_chart(report, axis), training_error_chart(report, axis)) if chart]
+    return [chart for chart in (loss_chart(report, along), training_error_chart(report, along)) if chart]
 
 
 def _floors(report: Report) -> list[float]:
@@ -75,24 +76,12 @@ def _close(floors: Sequence[float]) -> list[list[float]]:
 
 
 def _rule(value: float) -> Layer:
-    return {
-        "data": {"values": [{"floor": value}]},
-        "mark": {"type": "rule", "style": "reference"},
-        "encoding": {"x": {"value": 0}, "x2": {"value": "width"}, "y": quantitative("floor"), "color": None},
-    }
+    across = {"x": {"value": 0}, "x2": {"value": "width"}, "y": quantitative("floor"), "color": None}
+    return reference(across, [{"floor": value}])
 
 
 def _note(group: Sequence[float]) -> list[Layer]:
     low, high = f"{group[0]:.3g}", f"{group[-1]:.3g}"
-    text = f"loss floor {low}" if low == high else f"loss floors {low}–{high}"
-    note = {
-        "data": {"values": [{"floor": group[0], "text": text}]},
-        "mark": {"type": "text", "style": "plain", "align": "left", "dy": 9},
-        "encoding": {
-            "x": {"value": 4},
-            "y": quantitative("floor"),
-            "color": None,
-            "text": {"field": "text", "type": "nominal"},
-        },
-    }
-    return haloed(note)
+    words = f"loss floor {low}" if low == high else f"loss floors {low}–{high}"
+    note = text("plain", {"x": {"value": 4}, "y": quantitative("floor"), "color": None}, align="left", dy=9)
+    return haloed({"data": {"values": [{"floor": group[0], "text": words}]}, **note})

@@ -22,10 +22,12 @@ from overmix.explain import (
 )
 from overmix.explain.random_features import check_rate
 from overmix.report.charts import Chart
+from overmix.report.charts.axis import Axis
+from overmix.report.charts.line_chart import Mark, line_chart
+from overmix.report.charts.series import DASHED, Series
 from overmix.report.explain.estimate import versions
 from overmix.report.explain.explanation import Explanation
-from overmix.report.explain.line_chart import Axis, Mark, Series, line_chart
-from overmix.report.tables import Table
+from overmix.report.table import Table
 
 NEEDED = ("features", "targets", "test_features", "test_targets")
 OPTIONAL = ("noise", "erm_features", "erm_targets")
@@ -36,7 +38,7 @@ _PARTNERS = {
     "erm_targets": "erm_features",
 }
 _SAVE = "save it as numpy.savez('problem.npz', features=..., targets=..., test_features=..., test_targets=...)"
-_STEPS = Axis("step (log scale)", log=True, format="~s")
+_STEPS = Axis("step", log=True, format="~s")
 
 
 def read_problem(path: Path) -> dict[str, np.ndarray]:
@@ -144,15 +146,15 @@ def explain_arrays(
 
 
 def _findings(summary: Mapping[str, Any]) -> list[str]:
-    problem, found = summary["problem"], []
+    problem, findings = summary["problem"], []
     if problem["null_modes"]:
-        found.append(
+        findings.append(
             f"Phi Phi^T is singular: {problem['null_modes']} of {problem['features']} modes are null. Training never "
             "moves them; the limit is the least-squares solution of smallest norm."
         )
     if problem["samples"] == 1:
         best, final = summary["best"], summary["final_risk"]
-        found.append(
+        findings.append(
             "A single sample is one mode: training moves the weights along one line. "
             + (
                 f"The test risk still turns, at step {best['step']:,.0f}: to fit the sample is to go further along "
@@ -163,11 +165,11 @@ def _findings(summary: Mapping[str, Any]) -> list[str]:
         )
     if "switch" in summary:
         switch = summary["switch"]
-        found.append(
+        findings.append(
             f"Switched to the second problem at step {switch['best_step']:,.0f}, training ends at "
             f"{switch['final_risk']:.4g}."
         )
-    return found
+    return findings
 
 
 def _risk_chart(times: np.ndarray, values: np.ndarray, best: float, name: str) -> Chart:
@@ -176,8 +178,7 @@ def _risk_chart(times: np.ndarray, values: np.ndarray, best: float, name: str) -
         "Test risk",
         "Mean squared error on the test samples against training steps.",
         "One problem; no interval.",
-        times,
-        [Series("risk", values)],
+        [Series("risk", times, values)],
         x_axis=_STEPS,
         y_axis=Axis("Test risk"),
         subtitle=name,
@@ -197,10 +198,9 @@ def _bound_chart(
         "The risk and its bound",
         "Risk as gradient flow, its upper bound, and the two moving terms of the bound; both axes are logarithmic.",
         "One problem; no interval.",
-        times,
-        [Series(title, values) for title, values in lines.items()],
+        [Series(title, times, values) for title, values in lines.items()],
         x_axis=_STEPS,
-        y_axis=Axis("Risk (log scale)", log=True, format=".0e"),
+        y_axis=Axis("Risk", log=True, format=".0e"),
         subtitle=name,
     )
 
@@ -227,12 +227,11 @@ def _switch_chart(
         "When to switch",
         "Test risk at the end of the training against the step of the switch to the second problem.",
         "One problem; no interval.",
-        times,
         [
-            Series("second problem only", np.full(len(times), curve.final[0]), dashed=True),
-            Series("switched", curve.final[1:]),
+            Series("second problem only", times, np.full(len(times), curve.final[0]), dash=DASHED),
+            Series("switched", times, curve.final[1:]),
         ],
-        x_axis=Axis("switch step (log scale)", log=True, format="~s"),
+        x_axis=Axis("switch step", log=True, format="~s"),
         y_axis=Axis("Final test risk"),
         subtitle=name,
     )

@@ -27,7 +27,7 @@ from overmix.report.explain.dynamics_charts import bound_chart, modes_chart, ris
 from overmix.report.explain.estimate import over_seeds, versions
 from overmix.report.explain.explanation import Explanation
 from overmix.report.explain.turning import Turn, turn_of
-from overmix.report.tables import Table
+from overmix.report.table import Table
 
 NAMES: dict[Condition, str] = {
     "erm": "ERM",
@@ -149,22 +149,22 @@ def explain_dynamics(
         ConfigError: if a setting cannot work.
     """
     toy = toy or Toy()
-    found = toy_dynamics(toy, steps=steps, seeds=seeds, eta=eta)
+    dynamics = toy_dynamics(toy, steps=steps, seeds=seeds, eta=eta)
     turns = {
-        teacher: {condition: turn_of(found.times, rows) for condition, rows in risks.items()}
-        for teacher, risks in found.risk.items()
+        teacher: {condition: turn_of(dynamics.times, rows) for condition, rows in risks.items()}
+        for teacher, risks in dynamics.risk.items()
     }
-    switch = _switch_summary(found)
+    switch = _switch_summary(dynamics)
     summary = {
         "command": "explain dynamics",
         "setting": asdict(toy) | {"eta": eta, "steps": steps},
         "seeds": list(seeds),
         "conditions": {t: {c: turn.to_dict() for c, turn in row.items()} for t, row in turns.items()},
-        "bound": _bound_summary(found),
+        "bound": _bound_summary(dynamics),
         "switch": switch,
         "curves": {
-            "steps": found.times.tolist(),
-            "risk": {t: {c: _rounded(r.mean(axis=0)) for c, r in row.items()} for t, row in found.risk.items()},
+            "steps": dynamics.times.tolist(),
+            "risk": {t: {c: _rounded(r.mean(axis=0)) for c, r in row.items()} for t, row in dynamics.risk.items()},
         },
         "versions": versions(),
     }
@@ -172,9 +172,9 @@ def explain_dynamics(
     return Explanation(
         name="dynamics",
         sentence=_sentence(mixup, switch, len(seeds)),
-        findings=[*controls_in_words(turns), *_bound_in_words(found), *_limits_in_words(toy, found)],
+        findings=[*controls_in_words(turns), *_bound_in_words(dynamics), *_limits_in_words(toy, dynamics)],
         summary=summary,
-        charts=_charts(found, len(seeds)),
+        charts=_charts(dynamics, len(seeds)),
         tables=[_table(turns)],
         method=_METHOD,
     )
@@ -183,37 +183,37 @@ def explain_dynamics(
 def controls_in_words(turns: dict[str, dict[Condition, Turn]]) -> list[str]:
     """Say what the controls show, whatever it is: one sentence each."""
     generic, realizable = turns["generic"], turns["realizable"]
-    found = []
+    findings = []
     true = generic["mixup_true_labels"]
     if true.verdict == "u-shaped":
-        found.append(
+        findings.append(
             f"With the same mixed inputs and their true labels the risk turns as well, at step "
             f"{true.step:,.0f} ({_range(true)}): under a generic teacher part of the rise comes from the shift of the "
             "inputs and from a student that cannot represent the teacher. The U alone does not prove label noise."
         )
     else:
-        found.append(
+        findings.append(
             f"With the same mixed inputs and their true labels the risk is {_word(true)} ({_range(true)}): in this "
             "setting the rise needs the noisy labels."
         )
     clean, noisy = realizable["mixup_true_labels"], realizable["mixup"]
     if clean.verdict == "monotone" and noisy.verdict == "u-shaped":
-        found.append(
+        findings.append(
             f"Under a realizable teacher true labels on mixed inputs are monotone ({_range(clean)}), while Mixup's "
             f"labels turn at step {noisy.step:,.0f} ({_range(noisy)}). The inputs are the same, so here the labels "
             "alone make the U."
         )
     else:
-        found.append(
+        findings.append(
             f"Under a realizable teacher true labels on mixed inputs are {_word(clean)} ({_range(clean)}) and Mixup's "
             f"labels {_word(noisy)} ({_range(noisy)}): this setting does not isolate label noise."
         )
     fresh, erm = generic["fresh"], generic["erm"]
-    found.append(
+    findings.append(
         f"As many fresh real samples are {_word(fresh)} ({_range(fresh)}), ERM on the original samples is "
         f"{_word(erm)} ({_range(erm)})."
     )
-    return found
+    return findings
 
 
 def _range(turn: Turn) -> str:
@@ -239,19 +239,19 @@ def _sentence(mixup: Turn, switch: dict[str, Any], n: int) -> str:
     )
 
 
-def _bound_summary(found: ToyDynamics) -> dict[str, Any]:
-    mean = {name: rows.mean(axis=0) for name, rows in found.bound.items()}
-    looseness = found.bound["bound"] / found.bound["risk"]
-    finite = found.mode_times[np.isfinite(found.mode_times)]
+def _bound_summary(dynamics: ToyDynamics) -> dict[str, Any]:
+    mean = {name: rows.mean(axis=0) for name, rows in dynamics.bound.items()}
+    looseness = dynamics.bound["bound"] / dynamics.bound["risk"]
+    finite = dynamics.mode_times[np.isfinite(dynamics.mode_times)]
     return {
-        "holds": bool(np.all(found.bound["bound"] >= found.bound["risk"] * (1 - 1e-12))),
+        "holds": bool(np.all(dynamics.bound["bound"] >= dynamics.bound["risk"] * (1 - 1e-12))),
         "smallest_ratio_to_risk": float(looseness.min()),
         "largest_ratio_to_risk": float(looseness.max()),
-        "best_step_of_risk": _median(found.best),
-        "best_step_of_bound": _median(found.best_by_bound),
+        "best_step_of_risk": _median(dynamics.best),
+        "best_step_of_bound": _median(dynamics.best_by_bound),
         "turning_steps_of_modes": [float(finite.min()), float(finite.max())] if len(finite) else None,
-        "null_modes": int(np.sum(found.eigenvalues == 0)),
-        "curves": {"steps": _rounded(found.bound_times)} | {name: _rounded(rows) for name, rows in mean.items()},
+        "null_modes": int(np.sum(dynamics.eigenvalues == 0)),
+        "curves": {"steps": _rounded(dynamics.bound_times)} | {name: _rounded(rows) for name, rows in mean.items()},
     }
 
 
@@ -260,8 +260,8 @@ def _median(values: np.ndarray) -> dict[str, Any]:
     return {"median": float(middle), "quartiles": [float(low), float(high)], "n": len(values)}
 
 
-def _bound_in_words(found: ToyDynamics) -> list[str]:
-    bound = _bound_summary(found)
+def _bound_in_words(dynamics: ToyDynamics) -> list[str]:
+    bound = _bound_summary(dynamics)
     risk, by_bound = bound["best_step_of_risk"]["median"], bound["best_step_of_bound"]["median"]
     return [
         f"The bound lies {bound['smallest_ratio_to_risk']:.2g} to {bound['largest_ratio_to_risk']:.2g} times above the "
@@ -270,10 +270,10 @@ def _bound_in_words(found: ToyDynamics) -> list[str]:
     ]
 
 
-def _limits_in_words(toy: Toy, found: ToyDynamics) -> list[str]:
+def _limits_in_words(toy: Toy, dynamics: ToyDynamics) -> list[str]:
     if toy.samples != 1:
         return []
-    risks = found.risk["generic"]["mixup"]
+    risks = dynamics.risk["generic"]["mixup"]
     turned = int(np.sum(risks[:, -1] > risks.min(axis=1) * (1 + 1e-9)))
     return [
         "With one sample there is no partner: Mixup equals ERM on that sample. The risk can turn all the same, where "
@@ -281,21 +281,21 @@ def _limits_in_words(toy: Toy, found: ToyDynamics) -> list[str]:
     ]
 
 
-def _switch_summary(found: ToyDynamics) -> dict[str, Any]:
-    mean, (low, high) = found.switched.mean(axis=0), t_band(found.switched)
+def _switch_summary(dynamics: ToyDynamics) -> dict[str, Any]:
+    mean, (low, high) = dynamics.switched.mean(axis=0), t_band(dynamics.switched)
     k = int(np.argmin(mean))
-    n = len(found.switched)
+    n = len(dynamics.switched)
     # Chosen on the other seeds, read on each: the lowest of many noisy means would be too low.
-    others = [np.delete(found.switched, i, axis=0).mean(axis=0) if n > 1 else mean for i in range(n)]
-    chosen = np.array([row[int(np.argmin(other))] for row, other in zip(found.switched, others, strict=True)])
+    others = [np.delete(dynamics.switched, i, axis=0).mean(axis=0) if n > 1 else mean for i in range(n)]
+    chosen = np.array([row[int(np.argmin(other))] for row, other in zip(dynamics.switched, others, strict=True)])
     return {
-        "best": {"step": float(found.switches[k]), "final": over_seeds(chosen)},
-        "erm": over_seeds(found.switched[:, 0]),
-        "mixup": over_seeds(found.switched[:, -1]),
-        "gain_over_erm": over_seeds(found.switched[:, 0] - chosen),
-        "gain_over_mixup": over_seeds(found.switched[:, -1] - chosen),
+        "best": {"step": float(dynamics.switches[k]), "final": over_seeds(chosen)},
+        "erm": over_seeds(dynamics.switched[:, 0]),
+        "mixup": over_seeds(dynamics.switched[:, -1]),
+        "gain_over_erm": over_seeds(dynamics.switched[:, 0] - chosen),
+        "gain_over_mixup": over_seeds(dynamics.switched[:, -1] - chosen),
         "curve": {
-            "switch": found.switches.tolist(),
+            "switch": dynamics.switches.tolist(),
             "final": _rounded(mean),
             "low": None if n < 2 else _rounded(low),
             "high": None if n < 2 else _rounded(high),
@@ -303,12 +303,12 @@ def _switch_summary(found: ToyDynamics) -> dict[str, Any]:
     }
 
 
-def _charts(found: ToyDynamics, n: int) -> list[Chart]:
+def _charts(dynamics: ToyDynamics, n: int) -> list[Chart]:
     return [
-        *(risk_chart(found.times, found.risk[t], NAMES, t, TEACHERS[t], n) for t in TEACHERS),
-        bound_chart(found.bound_times, found.bound, n),
-        switch_chart(found.switches, found.switched, n),
-        modes_chart(found.eigenvalues, found.mode_times),
+        *(risk_chart(dynamics.times, dynamics.risk[t], NAMES, t, TEACHERS[t], n) for t in TEACHERS),
+        bound_chart(dynamics.bound_times, dynamics.bound, n),
+        switch_chart(dynamics.switches, dynamics.switched, n),
+        modes_chart(dynamics.eigenvalues, dynamics.mode_times),
     ]
 
 

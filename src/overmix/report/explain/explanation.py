@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from overmix.report.charts import Chart
-from overmix.report.tables import Table
+from overmix.report.table import Table
 
 
 @dataclass(frozen=True)

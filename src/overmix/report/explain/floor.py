@@ -12,10 +12,12 @@ from overmix.errors import ConfigError, did_you_mean
 from overmix.explain import different_class_probability, loss_floor, mean_entropy, mean_product
 from overmix.explain.floor import LossKind
 from overmix.report.charts import Chart
+from overmix.report.charts.axis import Axis
+from overmix.report.charts.line_chart import Mark, line_chart
+from overmix.report.charts.series import DASHED, Series
 from overmix.report.explain.estimate import versions
 from overmix.report.explain.explanation import Explanation
-from overmix.report.explain.line_chart import Axis, Mark, Series, line_chart
-from overmix.report.tables import Table
+from overmix.report.table import Table
 
 OBJECTIVES: dict[str, LossKind] = {
     "cross_entropy": "cross_entropy",
@@ -102,21 +104,21 @@ def _findings(
     alpha: float,
 ) -> list[str]:
     law = f"lam = {lam:g}" if lam is not None else f"lam ~ Beta({alpha:g}, {alpha:g})"
-    found = [f"{100 * different:.4g} % of mixtures have two different classes; {law}."]
+    findings = [f"{100 * different:.4g} % of mixtures have two different classes; {law}."]
     if objective == "squared_error":
         return [
-            *found,
+            *findings,
             "It is reached if every mixed input has a single label; the same input with two labels raises it.",
         ]
     if batch_size is not None:
-        found.append(
+        findings.append(
             f"Over all ordered pairs the floor is {all_pairs:.6g}; partners from a permutation of the batch make it "
             f"{floor:.6g}, so a logged loss may lie between the two without a fault."
         )
     if floor == 0:
-        found.append("This is the limit without mixing, or with a single class: the labels are certain.")
-    found.append("A loss that levels off near the floor has nothing left to learn, whatever the test error does.")
-    return found
+        findings.append("This is the limit without mixing, or with a single class: the labels are certain.")
+    findings.append("A loss that levels off near the floor has nothing left to learn, whatever the test error does.")
+    return findings
 
 
 def _chart(size: dict[str, Any], batch: dict[str, Any], loss: LossKind, alpha: float, floor: float) -> Chart:
@@ -130,9 +132,8 @@ def _chart(size: dict[str, Any], batch: dict[str, Any], loss: LossKind, alpha: f
         "The floor against alpha",
         f"Lowest mean training loss against the parameter of the Beta law{product}; dashed: the limit of lam = 1/2.",
         "Closed form; no sampling, so no interval.",
-        alphas,
-        [Series("always halves", np.full_like(alphas, top), dashed=True), Series("floor", values)],
-        x_axis=Axis("alpha (log scale)", log=True, format="~g"),
+        [Series("always halves", alphas, np.full_like(alphas, top), dash=DASHED), Series("floor", alphas, values)],
+        x_axis=Axis("alpha", log=True, format="~g"),
         y_axis=Axis("Loss floor", domain=(0.0, 1.1 * max(top, 1e-9))),
         marks=marks,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
@@ -11,8 +10,10 @@ from scipy.spatial.distance import pdist
 
 from overmix._typing import Float
 from overmix.report.charts import Chart
-from overmix.report.charts.layers import short
+from overmix.report.charts.chart import specification
+from overmix.report.charts.layers import Layer, nominal, short, text
 from overmix.report.numbers import NONE, percent
+from overmix.report.table import Table
 
 _MOST_WRITTEN = 12  # classes up to which a cell has room for its number
 
@@ -80,45 +81,40 @@ def heat_map(
         "scale": {"domain": [0, short(100 * max(top, 1e-6))], "range": "heatmap", "nice": False},
         "legend": {"title": None, "type": "gradient", "format": "~f", "gradientLength": 160, "tickCount": 4},
     }
-    layers: list[dict[str, Any]] = [
+    layers: list[Layer] = [
         {"mark": {"type": "rect"}, "encoding": {"color": color, "tooltip": {"value": {"expr": "datum.says"}}}}
     ]
     if len(classes) <= _MOST_WRITTEN:
         layers += _written(100 * top, notes is not None)
     alt = _describe(title, classes, values)
-    spec = {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "description": alt,
-        "title": {"text": f"{measure}, %", "subtitle": subtitle},
-        "width": cell * len(classes),
-        "height": max(60, (cell if cell < 56 else 40) * len(classes)),
-        "padding": 10,
-        "data": {"values": rows},
-        "encoding": {
-            "x": {"field": "column", "type": "nominal", "sort": keys, "axis": axis | {"labelAngle": -35}},
-            "y": {"field": "row", "type": "nominal", "sort": keys, "axis": axis},
+    spec = specification(
+        alt,
+        f"{measure}, %",
+        (cell * len(classes), max(60, (cell if cell < 56 else 40) * len(classes))),
+        subtitle=subtitle,
+        data={"values": rows},
+        encoding={
+            "x": nominal("column") | {"sort": keys, "axis": axis | {"labelAngle": -35}},
+            "y": nominal("row") | {"sort": keys, "axis": axis},
         },
-        "layer": layers,
-        "usermeta": {"overmix": {"subtitle": subtitle}},
-    }
-    table = [["Class", *classes]]
-    for i, label in enumerate(classes):
-        table.append([label, *(percent(float(v)) if np.isfinite(v) else NONE for v in values[i])])
-    return Chart(name, title, caption, note, alt, spec, table)
+        layer=layers,
+    )
+    shares = [
+        [label, *(percent(float(v)) if np.isfinite(v) else NONE for v in row)]
+        for label, row in zip(classes, values, strict=True)
+    ]
+    return Chart(name, title, caption, note, alt, spec, Table(title, ["Class", *classes], shares))
 
 
-def _written(top: float, with_notes: bool) -> list[dict[str, Any]]:
+def _written(top: float, with_notes: bool) -> list[Layer]:
     """Return the numbers, in ink on light cells and in paper on deep ones, and the notes under them."""
     layers = []
     for style, test in (("note", "<"), ("inverse", ">=")):
         where = [{"filter": f"datum.value {test} {0.55 * top:g}"}]
-        text = {"text": {"field": "text", "type": "nominal"}}
-        mark = {"type": "text", "style": style, "align": "center", "dy": -6 if with_notes else 0}
-        layers.append({"transform": where, "mark": mark, "encoding": text})
+        layers.append({"transform": where, **text(style, {}, align="center", dy=-6 if with_notes else 0)})
         if with_notes:
-            below = {"text": {"field": "note", "type": "nominal"}}
-            mark = {"type": "text", "style": style, "align": "center", "dy": 8, "fontSize": 9, "limit": 54}
-            layers.append({"transform": [*where, {"filter": "isValid(datum.note)"}], "mark": mark, "encoding": below})
+            below = text(style, {}, field="note", align="center", dy=8, fontSize=9, limit=54)
+            layers.append({"transform": [*where, {"filter": "isValid(datum.note)"}], **below})
     return layers
 
 

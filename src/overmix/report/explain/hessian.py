@@ -17,12 +17,15 @@ from overmix.explain import input_curvature, mean_in_bands
 from overmix.mix import mixed_cross_entropy
 from overmix.recipes import Mixup
 from overmix.report.charts import Chart
+from overmix.report.charts.axis import Axis
+from overmix.report.charts.line_chart import line_chart
+from overmix.report.charts.series import DASHED, Series
 from overmix.report.explain.estimate import over_seeds, versions
 from overmix.report.explain.explanation import Explanation
 from overmix.report.explain.fit import Normalized, fit
-from overmix.report.explain.line_chart import Axis, Series, line_chart
 from overmix.report.explain.teachers import default_model
-from overmix.report.tables import Table
+from overmix.report.numbers import significant
+from overmix.report.table import Table
 from overmix.study.data import Dataset
 from overmix.study.data.split import stratified_order
 from overmix.study.models import build_model
@@ -79,7 +82,7 @@ def explain_hessian(
         chosen = torch.from_numpy(stratified_order(dataset.y.numpy(), np.random.default_rng(seed))[:samples])
         x, y = dataset.x[chosen], dataset.y[chosen]
         pairs = _mixtures(len(x), mixtures, seed)
-        found = {}
+        derivatives = {}
         for kind in MODELS:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)  # the same weights for both
@@ -88,31 +91,31 @@ def explain_hessian(
                 )
             recipe = Mixup(alpha) if kind == "Mixup" else None
             fitted = fit(network, x, y, epochs=epochs, recipe=recipe, seed=seed)
-            found[kind] = _derivatives(fitted, x, y, *pairs, probes, seed)
+            derivatives[kind] = _derivatives(fitted, x, y, *pairs, probes, seed)
         lam = pairs[2].numpy()
-        edges.append({k: {q: _by_bin(v[q], lam) for q in QUANTITIES} for k, v in found.items()})
+        edges.append({k: {q: _by_bin(v[q], lam) for q in QUANTITIES} for k, v in derivatives.items()})
         named = list(BANDS.values())
-        bands.append({k: {q: mean_in_bands(v[q], lam, named)[0] for q in QUANTITIES} for k, v in found.items()})
+        bands.append({k: {q: mean_in_bands(v[q], lam, named)[0] for q in QUANTITIES} for k, v in derivatives.items()})
     return _explanation(dataset, name, edges, bands, alpha=alpha, samples=len(x), mixtures=mixtures,
                         epochs=epochs, seeds=seeds, probes=probes)  # fmt: skip
 
 
 def _mixtures(n: int, count: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     rng = np.random.default_rng([seed, 7])
-    own = rng.integers(n, size=count)
-    other = (own + rng.integers(1, n, size=count)) % n
-    return torch.from_numpy(own), torch.from_numpy(other), torch.from_numpy(rng.uniform(0.5, 1.0, size=count))
+    nearer = rng.integers(n, size=count)
+    other = (nearer + rng.integers(1, n, size=count)) % n
+    return torch.from_numpy(nearer), torch.from_numpy(other), torch.from_numpy(rng.uniform(0.5, 1.0, size=count))
 
 
 def _derivatives(
-    model: Normalized, x: Tensor, y: Tensor, own: Tensor, other: Tensor, lam: Tensor, probes: int, seed: int
+    model: Normalized, x: Tensor, y: Tensor, nearer: Tensor, other: Tensor, lam: Tensor, probes: int, seed: int
 ) -> dict[str, Float[np.ndarray, " mixtures"]]:
     clean = model.normalize(x)
     weight = lam.to(clean.dtype).reshape(-1, *[1] * (clean.dim() - 1))
-    mixed = weight * clean[own] + (1 - weight) * clean[other]
-    targets = (y[own], y[other], lam.to(clean.dtype))
-    found = input_curvature(model.network, mixed, targets, mixed_cross_entropy, num_probes=probes, seed=seed)
-    return {"hessian_trace": found.hessian_trace, "jacobian_norm": found.jacobian_norm}
+    mixed = weight * clean[nearer] + (1 - weight) * clean[other]
+    targets = (y[nearer], y[other], lam.to(clean.dtype))
+    curvature = input_curvature(model.network, mixed, targets, mixed_cross_entropy, num_probes=probes, seed=seed)
+    return {"hessian_trace": curvature.hessian_trace, "jacobian_norm": curvature.jacobian_norm}
 
 
 def _by_bin(values: np.ndarray, lam: np.ndarray) -> np.ndarray:
@@ -182,12 +185,12 @@ def _sentence(measured: dict[str, dict[str, Any]], data: str) -> str:
 def _times(ratio: dict[str, Any]) -> str:
     if ratio["mean"] is None:
         return "an undefined size"
-    ci = "" if ratio["ci"] is None else f" ({ratio['ci'][0]:.2g} to {ratio['ci'][1]:.2g})"
-    return f"{ratio['mean']:.2g}{ci}"
+    low, high = ratio["ci"] or (None, None)
+    return significant(ratio["mean"], low, high, digits=2)
 
 
 def _findings(measured: dict[str, dict[str, Any]]) -> list[str]:
-    found = []
+    findings = []
     for quantity, title in QUANTITIES.items():
         half, one = measured[quantity]["near 1/2"]["ratio"], measured[quantity]["near 1"]["ratio"]
         if half["ci"] is None or one["ci"] is None:
@@ -198,9 +201,9 @@ def _findings(measured: dict[str, dict[str, Any]]) -> list[str]:
             text = "is lowered more by Mixup (or raised less) near real samples than at even mixtures"
         else:
             text = "is not changed demonstrably more in one place than in the other: the intervals overlap"
-        found.append(f"The {title} {text}.")
+        findings.append(f"The {title} {text}.")
     return [
-        *found,
+        *findings,
         "The claim that Mixup regularises the Jacobian near real samples and the Hessian far from them is that of "
         "Sugiyama and Uchida (ICMLA 2023), which we know from its abstract; this measurement is ours.",
     ]
@@ -211,19 +214,18 @@ def _chart(quantity: str, edges: list[dict[str, dict[str, np.ndarray]]], subtitl
     series = []
     for kind in MODELS:
         rows = np.array([row[kind][quantity] for row in edges])
-        series.append(Series(kind, rows.mean(axis=0), *t_band(rows), dashed=kind == "ERM"))
+        series.append(Series(kind, middle, rows.mean(axis=0), *t_band(rows), dash=DASHED if kind == "ERM" else ()))
     title = QUANTITIES[quantity]
     return line_chart(
         quantity.replace("_", "-"),
         f"{title[0].upper()}{title[1:]} by mixing weight",
         f"Mean {title} over mixtures of training samples, against the weight of the nearer sample.",
         "Bands: 95 % t-interval over seeds.",
-        middle,
         series,
         x_axis=Axis("weight of the nearer sample", domain=(0.5, 1.0)),
         y_axis=Axis(f"{title[0].upper()}{title[1:]}"),
         subtitle=subtitle,
-        dots=True,
+        points=True,
     )
 
 
@@ -237,8 +239,8 @@ def _table(measured: dict[str, dict[str, Any]]) -> Table:
 
 
 def _value(estimate: dict[str, Any]) -> str:
-    ci = "" if estimate["ci"] is None else f" ({estimate['ci'][0]:.3g} to {estimate['ci'][1]:.3g})"
-    return f"{estimate['mean']:.3g}{ci}"
+    low, high = estimate["ci"] or (None, None)
+    return significant(estimate["mean"], low, high)
 
 
 _METHOD = (

@@ -20,13 +20,15 @@ from overmix.explain import (
 )
 from overmix.explain.noise_summary import Quantity
 from overmix.report.charts import Chart
+from overmix.report.charts.axis import Axis
+from overmix.report.charts.line_chart import line_chart
+from overmix.report.charts.series import Series
 from overmix.report.explain.estimate import versions
 from overmix.report.explain.explanation import Explanation
 from overmix.report.explain.heat_map import heat_map, similar_order
-from overmix.report.explain.line_chart import Axis, Series, line_chart
 from overmix.report.explain.teachers import Panel, own_panel, trained_panel
 from overmix.report.numbers import percent, percent_range
-from overmix.report.tables import Table
+from overmix.report.table import Table
 from overmix.study.data import Dataset
 
 QUANTITIES: dict[Quantity, str] = {
@@ -58,10 +60,10 @@ def draw_mixtures(
         raise ConfigError("lam", lam, "use a weight from 0 to 1")
     if lam is None and not (alpha > 0 and np.isfinite(alpha)):
         raise ConfigError("alpha", alpha, "use a finite number > 0, or a fixed lam (0.5 is the limit of large alpha)")
-    own = rng.integers(n, size=mixtures)
-    other = (own + rng.integers(1, n, size=mixtures)) % n
+    nearer = rng.integers(n, size=mixtures)
+    other = (nearer + rng.integers(1, n, size=mixtures)) % n
     weight = rng.beta(alpha, alpha, size=mixtures) if lam is None else np.full(mixtures, float(lam))
-    return own, other, np.maximum(weight, 1 - weight)
+    return nearer, other, np.maximum(weight, 1 - weight)
 
 
 def explain_noise(
@@ -101,7 +103,7 @@ def explain_noise(
     """
     n = min(samples, len(dataset.y_test if teacher else dataset.y))
     # All that can be wrong in the settings shows before the teachers are trained.
-    own, other, weight = draw_mixtures(n, mixtures, alpha=alpha, lam=lam, rng=np.random.default_rng([seed, 1]))
+    nearer, other, weight = draw_mixtures(n, mixtures, alpha=alpha, lam=lam, rng=np.random.default_rng([seed, 1]))
     if teacher:
         panel = own_panel(dataset, teacher, samples=n, seed=seed)
     else:
@@ -114,7 +116,7 @@ def explain_noise(
         panel.y,
         torch.from_numpy(other),
         torch.from_numpy(weight),
-        index=torch.from_numpy(own),
+        index=torch.from_numpy(nearer),
     )
     names = list(class_names) or [str(c) for c in range(dataset.num_classes)]
     return explanation_of(noise, panel, dataset.name, names, alpha=alpha, lam=lam, seed=seed, draws=draws)
@@ -223,7 +225,7 @@ def _findings(
     overall: dict[Any, Any], panel: Panel, rows: list[dict[str, Any]], by_lam: dict[Any, GroupMeans]
 ) -> list[str]:
     argmax, independent = overall["argmax_disagrees"], overall["independent"]
-    found = [
+    findings = [
         f"Two notions of a noisy label, kept apart: drawn independently from the two laws, labels differ in "
         f"{percent(independent['mean'])} of mixtures; the most likely labels differ in {percent(argmax['mean'])} "
         f"({percent_range(*argmax['ci'])}). The theorem bounds drawn labels only.",
@@ -232,7 +234,7 @@ def _findings(
     ]
     curve = by_lam["tv"].mean
     if np.isfinite(curve[[0, -1]]).all():
-        found.append(
+        findings.append(
             f"By weight: {percent(float(curve[0]))} for the most even mixtures, {percent(float(curve[-1]))} for those "
             "nearest to a real sample."
         )
@@ -240,7 +242,7 @@ def _findings(
     if different:
         worst = max(different, key=lambda r: r["total_variation"]["mean"])
         least = min(different, key=lambda r: r["total_variation"]["mean"])
-        found.append(
+        findings.append(
             f"By class pair: from {percent(least['total_variation']['mean'])} for {least['a']} with {least['b']} to "
             f"{percent(worst['total_variation']['mean'])} for {worst['a']} with {worst['b']}."
         )
@@ -248,12 +250,12 @@ def _findings(
     if intruded:
         most = max(intruded, key=lambda r: r["third_class"]["mean"])
         third = most["third_class"]
-        found.append(
+        findings.append(
             f"Manifold intrusion is most frequent for {most['a']} with {most['b']}: {percent(third['mean'])} "
             f"({percent_range(*third['ci'])}) look like another class, most often {most['looks_most_like']} "
             "(the largest of many pairs, so a little too large)."
         )
-    return found
+    return findings
 
 
 def _pair_chart(means: GroupMeans, names: Sequence[str], order: Sequence[int], subtitle: str) -> Chart:
@@ -302,10 +304,10 @@ def _tooltip(means: GroupMeans, a: int, b: int) -> str:
 def _lam_chart(by_lam: dict[Any, GroupMeans], subtitle: str) -> Chart:
     middle = (_LAM_EDGES[:-1] + _LAM_EDGES[1:]) / 2
     series = [
-        Series(title, 100 * by_lam[q].mean, 100 * by_lam[q].low, 100 * by_lam[q].high)
+        Series(title, middle, 100 * by_lam[q].mean, 100 * by_lam[q].low, 100 * by_lam[q].high)
         for q, title in QUANTITIES.items()
     ]
-    top = max(float(np.nanmax(line.values)) for line in series)
+    top = max(float(np.nanmax(line.mean)) for line in series)
     return line_chart(
         "noise-by-lam",
         "Noise by mixing weight",
@@ -313,12 +315,11 @@ def _lam_chart(by_lam: dict[Any, GroupMeans], subtitle: str) -> Chart:
         "sample on the right. Total variation is the least share for drawn labels, however they are coupled; argmax "
         "disagreement is another quantity, which the theorem does not bound.",
         _BAND,
-        middle,
         series,
         x_axis=Axis("weight of the nearer sample", domain=(0.5, 1.0)),
         y_axis=Axis("Share of mixtures, %", domain=(0.0, 1.08 * max(top, 1e-3))),
         subtitle=subtitle,
-        dots=True,
+        points=True,
     )
 
 

@@ -6,8 +6,10 @@ import numpy as np
 
 from overmix._typing import Float
 from overmix.report.charts import Chart
+from overmix.report.charts.chart import specification
 from overmix.report.charts.layers import short
-from overmix.report.numbers import decimal
+from overmix.report.numbers import NONE, decimal
+from overmix.report.table import Table
 
 _SIDE = 320
 _IN_TABLE = 5
@@ -63,31 +65,28 @@ def surface_chart(
         "tooltip": {"value": {"expr": "datum.says"}},
     }
     alt = _describe(title, steps, loss)
-    spec = {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "description": alt,
-        "title": {"text": title, "subtitle": subtitle},
-        "width": _SIDE,
-        "height": _SIDE,
-        "padding": 10,
-        "data": {"values": rows},
-        "mark": {"type": "rect"},
-        "encoding": encoding,
-        "usermeta": {"overmix": {"subtitle": subtitle}},
-    }
+    spec = specification(
+        alt,
+        title,
+        (_SIDE, _SIDE),
+        subtitle=subtitle,
+        data={"values": rows},
+        mark={"type": "rect"},
+        encoding=encoding,
+    )
     caption = "The loss on the plane of two random filter-normalised directions; the solution is in the middle."
     note = "One seed, without an interval. Early and late have the same colours, on a square-root scale."
-    return Chart(name, title, caption, note, alt, spec, _table(steps, loss))
+    return Chart(name, title, caption, note, alt, spec, _table(title, steps, loss))
 
 
-def _table(steps: np.ndarray, loss: np.ndarray) -> list[list[str]]:
+def _table(title: str, steps: np.ndarray, loss: np.ndarray) -> Table:
     """Return the numbers on a coarser grid, which has the edges and the middle."""
     at = np.linspace(0, len(steps) - 1, min(_IN_TABLE, len(steps))).round().astype(int)
-    table = [["Direction 1 \\ 2", *(decimal(float(steps[j]), 1) for j in at)]]
-    return table + [
-        [decimal(float(steps[i]), 1), *(decimal(float(loss[i, j])) if np.isfinite(loss[i, j]) else "–" for j in at)]
+    rows = [
+        [decimal(float(steps[i]), 1), *(decimal(float(loss[i, j])) if np.isfinite(loss[i, j]) else NONE for j in at)]
         for i in at
     ]
+    return Table(title, ["Direction 1 \\ 2", *(decimal(float(steps[j]), 1) for j in at)], rows)
 
 
 def _describe(title: str, steps: np.ndarray, loss: np.ndarray) -> str:

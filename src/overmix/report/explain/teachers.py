@@ -111,19 +111,19 @@ def trained_panel(
     for number, seen in enumerate(saw):
         length = min(max(round(240_000 / (len(spare_x) + int(seen.sum()))), 10), 60) if epochs is None else epochs
         tell(f"teacher {number + 1} of {len(saw)}")
-        own = torch.from_numpy(seen)
+        learnt = torch.from_numpy(seen)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed * 1000 + number)
             name = model or default_model(tuple(x.shape[1:]))
             network = build_model(name, sample_shape=tuple(x.shape[1:]), num_classes=dataset.num_classes)
         fitted = fit(
             network,
-            torch.cat([spare_x, x[own]]),
-            torch.cat([spare_y, y[own]]),
+            torch.cat([spare_x, x[learnt]]),
+            torch.cat([spare_y, y[learnt]]),
             epochs=length,
             seed=1000 * seed + number,
         )
-        teachers.append(_calibrated(fitted, x[~own], y[~own]))
+        teachers.append(_calibrated(fitted, x[~learnt], y[~learnt]))
     return _panel(teachers, saw, x, y, how)
 
 
@@ -169,16 +169,16 @@ def _calibrated(model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Teac
 
 
 def _panel(teachers: Sequence[Teacher], saw: np.ndarray, x: Tensor, y: Tensor, how: str) -> Panel:
-    found = unseen_probabilities(teachers, saw, x)
-    own = found[np.arange(len(y)), y.numpy()]
+    probabilities = unseen_probabilities(teachers, saw, x)
+    of_label = probabilities[np.arange(len(y)), y.numpy()]
     return Panel(
         teachers=list(teachers),
         saw=saw,
         x=x,
         y=y,
-        error=float(np.mean(found.argmax(axis=1) != y.numpy())),
-        cross_entropy=float(-np.log(np.maximum(own, 1e-300)).mean()),
-        baseline=float(np.mean(1 - own)),
+        error=float(np.mean(probabilities.argmax(axis=1) != y.numpy())),
+        cross_entropy=float(-np.log(np.maximum(of_label, 1e-300)).mean()),
+        baseline=float(np.mean(1 - of_label)),
         how=how,
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 from overmix._typing import Float
 from overmix.diagnose.practical import Verdict, practical_size, verdict_of
 from overmix.report.explain.estimate import over_seeds
-from overmix.report.numbers import NONE
+from overmix.report.numbers import significant
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,5 @@ def turn_of(steps: Float[np.ndarray, " points"], rows: Float[np.ndarray, "seeds 
 
 
 def _cell(estimate: dict[str, Any]) -> str:
-    mean = f"{estimate['mean']:.3g}".replace("-", "−")
-    if estimate["ci"] is None:
-        return mean if estimate["n"] else NONE
-    low, high = (f"{bound:.3g}".replace("-", "−") for bound in estimate["ci"])
-    return f"{mean} ({low} to {high})"
+    low, high = estimate["ci"] or (None, None)
+    return significant(estimate["mean"], low, high)

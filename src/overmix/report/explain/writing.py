@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from overmix.report.charts import Chart
 from overmix.report.explain.explanation import Explanation, ExplanationFiles
-from overmix.report.figures import to_png, to_svg
+from overmix.report.figures import light, to_png, to_svg
 from overmix.report.look import DARK, LIGHT, chart_config
 from overmix.report.page import download_of, fill
 from overmix.report.writing import write_file
@@ -40,7 +40,7 @@ def render_explanation(explanation: Explanation, stills: dict[str, str]) -> str:
 
 def still(chart: Chart) -> str:
     """Return an explanation's chart as SVG, in the light theme on paper."""
-    return to_svg(chart.spec | {"config": chart_config(LIGHT, ())})
+    return to_svg(light(chart))
 
 
 def write_explanation(explanation: Explanation, out: Path) -> ExplanationFiles:
