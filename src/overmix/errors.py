@@ -41,6 +41,10 @@ class RunDirectoryError(OvermixError):
     """A run directory that cannot be used: locked, foreign, unwritable, or made on another machine."""
 
 
+class StudyInterrupted(OvermixError):
+    """The user stopped the study; finished stacks and checkpoints are on disk."""
+
+
 class WorkerFault(Exception):
     """A worker process came upon something that nobody foresaw.
 

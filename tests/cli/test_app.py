@@ -5,9 +5,8 @@ import sys
 import pytest
 
 import overmix as package
-from overmix.errors import WorkerFault
+from overmix.errors import StudyInterrupted, WorkerFault
 from overmix.recipes import registered
-from overmix.study.run.executor import StudyInterrupted
 
 
 def test_version(overmix):

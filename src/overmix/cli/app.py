@@ -21,7 +21,7 @@ from overmix.cli.explain import explain
 from overmix.cli.fault import FAULT, tell_fault
 from overmix.cli.plan import plan
 from overmix.cli.reproduce import reproduce
-from overmix.errors import OvermixError
+from overmix.errors import OvermixError, StudyInterrupted
 
 USAGE_ERROR, INTERRUPTED = 2, 130
 
@@ -56,12 +56,10 @@ def run(arguments: Sequence[str]) -> int:
         if code == INTERRUPTED:
             _say_how_to_go_on("stopped", arguments)
         return code
+    except StudyInterrupted as stopped:
+        _say_how_to_go_on(str(stopped), arguments)
+        return INTERRUPTED
     except OvermixError as error:
-        from overmix.study import StudyInterrupted
-
-        if isinstance(error, StudyInterrupted):
-            _say_how_to_go_on(str(error), arguments)
-            return INTERRUPTED
         _say(str(error), style="bold red")
         return USAGE_ERROR
     except ModuleNotFoundError:

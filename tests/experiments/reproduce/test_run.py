@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from markupsafe import escape
 
-from overmix.errors import ConfigError, MissingExtraError
+from overmix.errors import ConfigError, MissingExtraError, StudyInterrupted
 from overmix.experiments.reproduce import gradients
 from overmix.experiments.reproduce.catalogue import EXPERIMENTS
 from overmix.experiments.reproduce.check import judge
 from overmix.experiments.reproduce.claims import claim_of
 from overmix.experiments.reproduce.run import run_experiment
-from overmix.study.run.executor import StudyInterrupted
 
 
 @pytest.mark.slow

@@ -14,11 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from overmix.errors import ConfigError, OvermixError, WorkerFault
+from overmix.errors import ConfigError, OvermixError, StudyInterrupted, WorkerFault
 from overmix.study import parse_study, run_study
 from overmix.study.plan.cells import Cell, StackTask
 from overmix.study.run.executor import (
-    StudyInterrupted,
     _attempt,
     _deaf_to_ctrl_c,
     _Failed,

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from overmix.errors import ConfigError, DataError, MissingExtraError, RunDirectoryError, did_you_mean
+from overmix.errors import ConfigError, DataError, MissingExtraError, RunDirectoryError, StudyInterrupted, did_you_mean
 from overmix.experiments.reproduce.catalogue import Experiment, Setting, experiment, study_spec
 from overmix.experiments.reproduce.check import judge
 from overmix.experiments.reproduce.explained import explain
@@ -24,7 +24,6 @@ from overmix.study import load_result, run_study
 from overmix.study.analyse.result import load_cells
 from overmix.study.plan.cells import expand
 from overmix.study.plan.fingerprint import fingerprint
-from overmix.study.run.executor import StudyInterrupted
 from overmix.study.run.run_study import Outlook
 from overmix.study.run.worker import Progress, set_up_process
 from overmix.study.spec.plain import digest

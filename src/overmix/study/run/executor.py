@@ -22,7 +22,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NoReturn
 
-from overmix.errors import ConfigError, OvermixError, WorkerFault
+from overmix.errors import ConfigError, OvermixError, StudyInterrupted, WorkerFault
 from overmix.study.plan.cells import StackTask
 from overmix.study.plan.forks import Forks, with_forks
 from overmix.study.plan.trainings import code_file
@@ -37,10 +37,6 @@ _PATIENCE_SECONDS = 30.0
 
 
 Job = tuple[StackTask, Forks]
-
-
-class StudyInterrupted(OvermixError):
-    """The user stopped the study; finished stacks and checkpoints are on disk."""
 
 
 @dataclass(frozen=True)
