@@ -124,7 +124,7 @@ def run_command(
     workers: Workers = None,
     allow_code: Annotated[
         bool,
-        typer.Option("--allow-code", help="Let the study name models and recipes by import path (runs their code)."),
+        typer.Option("--allow-code", help="Let the study name code of your own by import path (runs it)."),
     ] = False,
     other_machine: Annotated[
         bool, typer.Option("--other-machine", help="Go on with a run directory of another machine or version.")
@@ -163,7 +163,7 @@ def switch_command(
     workers: Workers = None,
     allow_code: Annotated[
         bool,
-        typer.Option("--allow-code", help="Let the study name models and recipes by import path (runs their code)."),
+        typer.Option("--allow-code", help="Let the study name code of your own by import path (runs it)."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
