@@ -12,7 +12,8 @@ from torch import Tensor
 from overmix.errors import ConfigError, MissingExtraError
 from overmix.integrations.versions import warn_if_untested
 from overmix.mix import MixedTarget, Recipe
-from overmix.switch import Epoch, Epochs, Outcome, Phases, Policy, Schedule
+from overmix.switch import Epoch, Epochs, Gate, Outcome, Phases, Policy, Schedule
+from overmix.switch.settings import streams_of, switch_of
 
 try:
     import lightning
@@ -51,7 +52,7 @@ class Mix(Callback):
 
     Args:
         mix: the recipe, such as ``overmix.Mixup(alpha=1.0)``, or None: ``mix.on`` says whether what the module gates by
-            itself is on.
+            itself is on, and ``mix.gate`` says it to a dataset.
         switch: when to mix, as for :class:`overmix.Epochs`.
         seed: names the run; runs with one seed are twins.
 
@@ -73,8 +74,10 @@ class Mix(Callback):
         self._epoch: Epoch | None = None
         self._trainer: Trainer | None = None
         self._saved: dict[str, Any] | None = None
-        self._validated = self._told = False
-        Epochs(2, mix=mix, switch=None if isinstance(switch, Policy) else switch, seed=seed)  # refuses early
+        self._validated = self._told = self._nested = False
+        self._gate: Gate | None = None
+        self._gate_saved: bool | None = None
+        switch_of(switch), streams_of(seed, 0)  # refuse what cannot work before anything is built
 
     # What the module calls
 
@@ -108,11 +111,33 @@ class Mix(Callback):
         return self.epoch.on
 
     @property
+    def gate(self) -> Gate:
+        """What says ``mix.on`` to a dataset, in the workers of its loader too, see :class:`overmix.switch.Gate`."""
+        if self._gate is None:
+            self._gate = Gate()
+        return self._gate
+
+    @property
     def decision(self) -> Outcome | None:
         """What was seen, what was decided, and why; None before the fit."""
         return None if self.run is None else self.run.decision
 
     # Lightning's hooks
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell the gate what the first epoch will say: Lightning makes the loader's iterator before it begins."""
+        if self._gate is not None:
+            self._gate.set(self._first_answer(trainer))
+
+    def _first_answer(self, trainer: Trainer) -> bool:
+        if self._gate_saved is not None:
+            return self._gate_saved
+        if isinstance(self.switch, Policy):
+            return True
+        assert trainer.max_epochs is not None
+        first = Epochs(trainer.max_epochs, self.recipe, self.switch, self.seed).next_epoch()
+        assert first is not None
+        return first.on
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Register all that the training changes, and resume if a checkpoint was loaded."""
@@ -136,8 +161,13 @@ class Mix(Callback):
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Enter an epoch that was resumed inside: Lightning calls no other hook then."""
-        if self._epoch is None:
-            self._boundary(_epochs_done(trainer))
+        if self._epoch is not None:
+            return
+        answer = None if self._gate is None else self._gate.on
+        self._boundary(_epochs_done(trainer))
+        if answer is not None and answer != self.on:
+            remedy = "this batch was made before the epoch began: resume from a checkpoint of an epoch's end"
+            raise ConfigError("gate", answer, remedy)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember that this epoch was observed, for what is saved from here on."""
@@ -158,24 +188,37 @@ class Mix(Callback):
     def state_dict(self) -> dict[str, Any]:
         """Return the run's state, for Lightning's checkpoint."""
         if self.run is None:
-            return {} if self._saved is None else {"run": self._saved}
+            return {} if self._saved is None else {"run": self._saved, "gate": self._gate_saved}
+        gate = None if self._gate is None else self._gate.on
         if self._epoch is None or self._validated:
-            return {"run": self.run.state_dict()}
+            return {"run": self.run.state_dict(), "gate": gate}
         assert self._trainer is not None
         trained = self._trainer.fit_loop.epoch_loop._num_ready_batches_reached()
-        return {"run": self._epoch.state_dict(trained=trained)}
+        return {"run": self._epoch.state_dict(trained=trained), "gate": gate}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Keep what a checkpoint holds until the fit begins."""
-        self._saved = state_dict.get("run")
+        self._saved, self._gate_saved = state_dict.get("run"), state_dict.get("gate")
 
     # Between two epochs
 
     def _boundary(self, index: int) -> None:
         assert self.run is not None
+        assert self._trainer is not None
+        self._nested = False
         self._epoch = self.run.before(index, self._train_nested)
         self._validated = False
         self._tell_once()
+        if self._epoch is not None and (self._set_gate(self._epoch) or self._nested):
+            _renew_iterator(self._trainer)
+
+    def _set_gate(self, epoch: Epoch) -> bool:
+        """Tell what an epoch says, and return whether that is something new."""
+        if self._gate is None:
+            return False
+        before = self._gate.on
+        self._gate.set(epoch.on)
+        return before != epoch.on
 
     def _tell_once(self) -> None:
         """Write the decision to the loggers once it is made."""
@@ -193,6 +236,8 @@ class Mix(Callback):
         """Train one epoch of a probe, or one that is due again, with Lightning's own loop."""
         assert self._trainer is not None
         outer, self._epoch = self._epoch, epoch
+        self._nested = True
+        self._set_gate(epoch)
         fit, _ = _loops(self._trainer)
         try:
             with _apart(self._trainer, epoch):
@@ -205,8 +250,6 @@ class Mix(Callback):
                     fit.epoch_loop.update_lr_schedulers("epoch", update_plateau_schedulers=True)
         finally:
             self._epoch = outer
-        if self._trainer.current_epoch == 0:
-            iter(fit._data_fetcher)  # the iterator of the first epoch was made before the fit began
 
 
 @contextmanager
@@ -253,6 +296,13 @@ def _loops(trainer: Trainer) -> tuple[Any, Any]:
 def _epochs_done(trainer: Trainer) -> int:
     fit, _ = _loops(trainer)
     return int(fit.epoch_progress.current.processed)
+
+
+def _renew_iterator(trainer: Trainer) -> None:
+    """Make the iterator anew that Lightning made before the first epoch of a fit; it does so itself in later ones."""
+    fit, loop = _loops(trainer)
+    if trainer.current_epoch == 0 or fit.is_resuming or loop.restarting:
+        iter(fit._data_fetcher)
 
 
 def _set(attributes: list[tuple[Any, str, Any]]) -> None:
