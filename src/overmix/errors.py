@@ -42,7 +42,7 @@ class RunDirectoryError(OvermixError):
 
 
 class StudyInterrupted(OvermixError):
-    """The user stopped the study; finished stacks and checkpoints are on disk."""
+    """The user stopped; what is finished is on disk, and the checkpoints of what is not."""
 
 
 class WorkerFault(Exception):

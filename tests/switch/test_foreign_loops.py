@@ -283,3 +283,24 @@ def test_an_epoch_that_a_framework_resumes_may_be_shorter(loops, batches):
         again.body(resumed.before(number, again.body))
     assert resumed.before(6, again.body) is None
     assert [probe.epoch for probe in resumed.decision.probes] == [0, 2]
+
+
+def test_what_follows_an_epoch_that_was_saved_before_its_validation_may_be_shorter(loops):
+    """Some frameworks count the batches of the saved epoch towards the next one."""
+    training = loops.Training(order="indexed")
+    policy = loops.Scripted(probes=(0, 2), tail=1)
+    epoch = loops.start(training, policy).before(0, training.body)
+    for x, y in training.batches(epoch):
+        training.step(epoch, x, y)
+    file = training.checkpoint(epoch.state_dict(trained=True))
+    again = loops.Training(order="indexed")
+    resumed = loops.start(again, policy)
+    again.resume(file, resumed)
+    epoch = resumed.before(1, lambda due: again.validate(due) if due.trained else again.body(due))
+    assert [seen.epoch for seen in resumed.history] == [0]
+    again.step(epoch, *again.data[:8])
+    again.validate(epoch)
+    for number in range(2, 6):
+        again.body(resumed.before(number, again.body))
+    assert resumed.before(6, again.body) is None
+    assert [probe.epoch for probe in resumed.decision.probes] == [0, 2]

@@ -71,7 +71,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _say_how_to_go_on(what: str, arguments: Sequence[str]) -> None:
-    goes_on = bool(arguments) and arguments[0] in ("demo", "run", "switch", "reproduce")
+    goes_on = bool(arguments) and arguments[0] in ("demo", "run", "switch", "reproduce", "census", "benchmark")
     _say(f"{what}; go on with the same command:\n    overmix {shlex.join(arguments)}" if goes_on else what)
 
 

@@ -59,7 +59,7 @@ class ByPolicy:
         self.probes: list[Probe] = []
         self.evidence: tuple[Observation, ...] = ()
         self._steps, self._told, self._per_epoch = steps, steps_per_epoch, steps_per_epoch or 0
-        self._rank, self._resumed = 0, False
+        self._rank, self._resumed, self._only_observed = 0, False, False
         self._probing: Held | None = None
         self._kept: Held | None = None
         self._tail: Tail | None = None
@@ -100,6 +100,7 @@ class ByPolicy:
 
     def enter(self, at: Position) -> None:
         """Set up a tail, at its beginning or where a run that resumed is inside of it."""
+        self._only_observed = at.trained
         if at.tail is None or self._probing is None:
             return
         if self._tail is None:
@@ -122,12 +123,12 @@ class ByPolicy:
 
     def _count_steps(self, seen: Seen) -> None:
         steps, told = self._steps.in_epoch, self._told
-        # An epoch that was resumed inside may have had fewer, and one that nobody trained has none.
+        # The first epoch that is trained after a resume may have fewer, and one that nobody trained has none.
         if self.machine.planned and told is not None and steps and not self._resumed and not self._as_told(steps, told):
             remedy = f"epoch {seen.index} had {steps} optimizer steps: give len(loader), or what accumulation leaves"
             raise ConfigError("steps_per_epoch", told, remedy)
         self._per_epoch = max(self._per_epoch, steps)
-        self._resumed = False
+        self._resumed = self._resumed and self._only_observed
 
     def _as_told(self, steps: int, told: int) -> bool:
         """Whether an epoch had the steps that were told; a gradient scaler leaves some out, but never half of them."""

@@ -82,7 +82,7 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(gradients, "snapshots", stop)
-    with pytest.raises(StudyInterrupted, match="what was measured is kept"):
+    with pytest.raises(StudyInterrupted, match="what is finished is kept"):
         run_experiment("loss-floor", "smoke", tmp_path)
     assert (tmp_path / "closed-form" / "finding.json").exists()
     assert not (tmp_path / "digits-mlp" / "finding.json").exists()
