@@ -20,7 +20,7 @@ class Gate:
     epochs read it for each sample, so they hold no copy that could grow old. Give it to the dataset:
 
         run = overmix.Epochs(300, switch=overmix.AutoSwitch(), state={...})
-        data = Mosaic(images, run.gate)     # asks gate.on in __getitem__
+        data = Mosaic(images, run.gate)     # asks gate.on, or `if gate`, in __getitem__
         for epoch in run:
             for batch in loader:            # makes the loader's iterator anew
 
@@ -58,6 +58,10 @@ class Gate:
                 "loaders from there"
             )
         return bool(value)
+
+    def __bool__(self) -> bool:
+        """Return :attr:`on`, so that it stands where a dataset has a flag: ``if self.mosaic:``."""
+        return self.on
 
     def set(self, on: bool) -> None:
         """Write what is to be read from now on: a run does it for each epoch, nobody else should."""
