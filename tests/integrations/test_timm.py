@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 from timm.data import Mixup as TimmMixup
+from timm.data.mixup import mixup_target
 
 import overmix
 from overmix.errors import ConfigError
 from overmix.integrations.timm import Mixup
+from overmix.mix import streams_from
 
 IMAGES = torch.arange(8.0).view(8, 1, 1, 1).expand(8, 3, 16, 16)  # image k is all k
 LABELS = torch.arange(8)
@@ -32,6 +34,20 @@ def test_rows_are_those_of_timm_for_what_was_mixed(settings):
     # Smoothing undone, the row's mean label is the image's mean: the weights are of what is in the image.
     hard = (rows - 0.1 / 8) / 0.9
     assert torch.allclose(hard @ LABELS.float(), mixed.mean(dim=(1, 2, 3)), atol=1e-4)
+
+
+@pytest.mark.parametrize("settings", [{}, {"mode": "elem"}, {"mixup_alpha": 0, "cutmix_alpha": 1.0}])
+def test_the_rows_of_a_lam_and_a_partner_are_timms(settings):
+    mixup_fn = Mixup(**settings, label_smoothing=0.1, num_classes=8)
+    torch.manual_seed(2)
+    draws = mixup_fn.recipe.draw(streams_from(None), 8)
+    plan = mixup_fn.recipe.plan(draws, LABELS, sample_shape=IMAGES.shape[1:])
+    torch.manual_seed(2)
+    _, rows = mixup_fn(IMAGES, LABELS)
+    for i, (partner, lam) in enumerate(zip(plan.partner.tolist(), plan.lam.tolist(), strict=True)):
+        # timm's partner in a batch of two is the other one.
+        theirs = mixup_target(torch.tensor([i, partner]), 8, lam=lam, smoothing=0.1)[0]
+        assert torch.allclose(rows[i], theirs, atol=1e-6)
 
 
 def test_without_mixing_rows_are_equal_to_timms():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -201,6 +202,7 @@ def kept_iterator() -> dict[str, Any]:
                 images, indices, on = next(batches)
                 epoch.check(on)
                 count.look(epoch.kind if epoch.on else "final", images, indices)
+            time.sleep(0.5)  # as validation takes its time: the worker fetches ahead
     except OvermixError as error:
         return {"samples": count.samples, "right": count.right, "error": str(error)}
     return {"samples": count.samples, "right": count.right, "error": None}
