@@ -27,19 +27,21 @@ class Flags(Dataset):
         return 8
 
     def __getitem__(self, index):
-        return self.gate.on
+        return self.gate.on, index
 
 
 class Module(L.LightningModule):
     def __init__(self, mix):
         super().__init__()
-        self.layer, self.seen = nn.Linear(1, 1), []
+        self.layer, self.seen, self.order = nn.Linear(1, 1), [], []
         self.mixer = lambda: mix
 
     def training_step(self, batch, index):
         mix = self.mixer()
-        mix.epoch.check(batch)
-        self.seen.append((mix.epoch.kind, mix.epoch.index, bool(batch[0])))
+        on, samples = batch
+        mix.epoch.check(on)
+        self.seen.append((mix.epoch.kind, mix.epoch.index, bool(on[0])))
+        self.order += samples.tolist()
         return self.layer(torch.ones(1, 1)).sum()
 
     def validation_step(self, batch, index):
@@ -58,11 +60,12 @@ class Save(L.Callback):
             trainer.save_checkpoint(self.path)
 
 
-def fit(mix, folder, *others, resume=None, workers=2):
+def fit(mix, folder, *others, resume=None, workers=2, shuffle=False):
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     loader = DataLoader(
         Flags(mix.gate),
         4,
+        shuffle=shuffle,
         num_workers=workers,
         persistent_workers=workers > 0,
         multiprocessing_context="fork" if workers else None,
@@ -80,7 +83,7 @@ def fit(mix, folder, *others, resume=None, workers=2):
         default_root_dir=folder,
     )
     trainer.fit(module, loader, DataLoader(TensorDataset(torch.zeros(4)), 4), ckpt_path=resume)
-    return module.seen[::2]
+    return module.order if shuffle else module.seen[::2]
 
 
 class Probing(Policy):
@@ -108,6 +111,15 @@ class Probing(Policy):
 def test_schedules(switch, expected, workers, tmp_path):
     seen = fit(Mix(switch=switch), tmp_path, workers=workers)
     assert [on for _, _, on in seen] == expected
+
+
+def test_runs_of_one_seed_see_the_samples_in_one_order(tmp_path):
+    orders = []
+    for switch in (overmix.never(), overmix.off_at(2), overmix.always()):
+        torch.manual_seed(0)
+        orders.append(fit(Mix(switch=switch), tmp_path, shuffle=True))
+    assert orders[0] == orders[1] == orders[2]
+    assert len(orders[0]) == 4 * 8
 
 
 @pytest.mark.parametrize("at", [0, 1])
