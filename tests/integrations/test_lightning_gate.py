@@ -1,6 +1,7 @@
 """Lightning makes a loader's iterator before the first epoch of a fit begins: its samples are right all the same."""
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -33,15 +34,16 @@ class Flags(Dataset):
 class Module(L.LightningModule):
     def __init__(self, mix):
         super().__init__()
-        self.layer, self.seen, self.order = nn.Linear(1, 1), [], []
+        self.layer = nn.Linear(1, 1)
+        self.record = SimpleNamespace(seen=[], order=[])  # no list of the module's own, which a probe sets back
         self.mixer = lambda: mix
 
     def training_step(self, batch, index):
         mix = self.mixer()
         on, samples = batch
         mix.epoch.check(on)
-        self.seen.append((mix.epoch.kind, mix.epoch.index, bool(on[0])))
-        self.order += samples.tolist()
+        self.record.seen.append((mix.epoch.kind, mix.epoch.index, bool(on[0])))
+        self.record.order += samples.tolist()
         return self.layer(torch.ones(1, 1)).sum()
 
     def validation_step(self, batch, index):
@@ -83,7 +85,7 @@ def fit(mix, folder, *others, resume=None, workers=2, shuffle=False):
         default_root_dir=folder,
     )
     trainer.fit(module, loader, DataLoader(TensorDataset(torch.zeros(4)), 4), ckpt_path=resume)
-    return module.order if shuffle else module.seen[::2]
+    return module.record.order if shuffle else module.record.seen[::2]
 
 
 class Probing(Policy):
