@@ -26,7 +26,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from overmix.study import parse_study, read_study, resolved, run_study
-from overmix.study.run.executor import worker_count
+from overmix.study.plan.workers import worker_count
 from overmix.train import products
 
 FLOPS_PER_STEP = 2 * 64 * (64 * 256 + 256 * 256 + 256 * 10) * 3

@@ -41,6 +41,10 @@ class RunDirectoryError(OvermixError):
     """A run directory that cannot be used: locked, foreign, unwritable, or made on another machine."""
 
 
+class StudyInterrupted(OvermixError):
+    """The user stopped; what is finished is on disk, and the checkpoints of what is not."""
+
+
 class WorkerFault(Exception):
     """A worker process came upon something that nobody foresaw.
 

@@ -5,9 +5,8 @@ import sys
 import pytest
 
 import overmix as package
-from overmix.errors import WorkerFault
+from overmix.errors import StudyInterrupted, WorkerFault
 from overmix.recipes import registered
-from overmix.study.run.executor import StudyInterrupted
 
 
 def test_version(overmix):
@@ -94,7 +93,7 @@ def test_recipes_as_json(overmix):
     assert (outcome.code, outcome.err) == (0, "")
     entries = {entry["name"]: entry for entry in json.loads(outcome.out)}
     assert set(entries) == set(registered())
-    assert entries["Mixup"]["parameters"] == {"alpha": 1.0, "per": "batch"}
+    assert entries["Mixup"]["parameters"] == {"alpha": 1.0, "per": "batch", "masks": None}
     assert all(entry["source"] for entry in entries.values())
 
 

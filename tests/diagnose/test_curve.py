@@ -107,6 +107,18 @@ def test_losses_need_no_half_point() -> None:
     assert found.delta == pytest.approx(0.05 * found.best)
 
 
+def test_decibels_have_no_zero() -> None:
+    """What matters is a ratio of powers: the same at 5 dB as at 95, though it is less than 5 % of 95."""
+    fall = -0.6 * np.clip((EPOCHS - 40) / EPOCHS[-1], 0, None) - 3 * np.exp(-EPOCHS / 8)
+    low, high = (
+        diagnose_curve(EPOCHS, level + fall + noise(1, len(EPOCHS))[0], lower_is_better=False, unit="decibel")
+        for level in (5, 95)
+    )
+    assert (low.verdict, high.verdict, high.unit) == ("u-shaped", "u-shaped", "decibel")
+    assert low.delta == high.delta == pytest.approx(10 * np.log10(1.05))
+    assert " dB worse" in high.advice
+
+
 def test_log_spacing_and_epoch_zero() -> None:
     epochs = np.unique(np.concatenate([[0], np.geomspace(1, 1000, 60).astype(int)]))
     curve = 0.1 + 0.02 * np.log((epochs + 1) / 100) ** 2 + 0.3 * noise(1, len(epochs))[0]

@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 from overmix.cli.app import app
 from overmix.experiments.switch_benchmark.cells import CELLS, CHOSEN_ON, BenchmarkCell
 from overmix.experiments.switch_benchmark.evaluate import POLICIES, evaluate, judge
-from overmix.experiments.switch_benchmark.first_run import SHARE, record_first_run
-from overmix.experiments.switch_benchmark.record import opened, record, record_file
+from overmix.experiments.switch_benchmark.first_run import SHARE
+from overmix.experiments.switch_benchmark.record import opened, record_file
+from overmix.experiments.switch_benchmark.recording import record_all
 from overmix.experiments.switch_benchmark.replay import Record, SameSteps, replay
 from overmix.study.plan.cells import StackTask
 from overmix.study.plan.trainings import training_with
@@ -34,8 +35,7 @@ SMALL = BenchmarkCell("digits", 80, 16, val_size=40)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("records")
-    record(SMALL, out)
-    record_first_run(SMALL, out)
+    record_all(out, [SMALL], workers=1)
     return out
 
 

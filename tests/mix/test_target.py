@@ -1,7 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -11,6 +11,11 @@ from overmix.mix import IGNORE_INDEX, MixedTarget, mixed_cross_entropy
 seeds = st.integers(0, 2**31)
 batch_sizes = st.integers(1, 9)
 places = st.sampled_from([(), (3,), (2, 5)])
+
+
+def is_of_rows(a, num_classes):
+    """Whether class indices have the shape of multi-label rows, as which a dense target is made of them."""
+    return a.dim() == 2 and a.shape[1] == num_classes
 
 
 def random_target(seed, batch_size, num_classes, place=(), dtype=torch.float64):
@@ -27,6 +32,7 @@ def like(lam, tensor):
 @given(seeds, batch_sizes, st.integers(1, 6), places)
 def test_cross_entropy_is_that_of_the_dense_soft_label(seed, batch_size, num_classes, place):
     target, logits = random_target(seed, batch_size, num_classes, place)
+    assume(not is_of_rows(target.a, num_classes))
     dense = target.soft(num_classes)
     assert dense.shape == logits.shape
     # The dense label is float32, as lam is.
@@ -138,6 +144,7 @@ def test_losses_keep_the_logits_dtype_for_every_kind_of_class_index(dtype, label
 @given(seeds, batch_sizes, st.integers(1, 6), places)
 def test_soft_rows_of_class_indices_are_exactly_lam_and_one_minus_lam(seed, batch_size, num_classes, place):
     target, _ = random_target(seed, batch_size, num_classes, place)
+    assume(not is_of_rows(target.a, num_classes))
     rows = target.soft(num_classes).movedim(1, -1)
     lam = target.lam.view(-1, *[1] * len(place)).expand(target.a.shape)
     same = target.a == target.b
@@ -168,8 +175,10 @@ def test_soft_rows_train_as_pytorchs_dense_targets_do_and_may_be_weighted():
     rows = torch.eye(3)[torch.tensor([0, 2, 1, 1])] * 0.9 + 0.1 / 3
     target = MixedTarget(rows, rows.flip(0), torch.tensor([0.3, 0.6, 0.9, 1.0]))
     logits, weight = torch.randn(4, 3), torch.tensor([1.0, 2.0, 0.5])
-    assert target.cross_entropy(logits) == F.cross_entropy(logits, target.soft())
-    assert target.cross_entropy(logits, weight=weight) == F.cross_entropy(logits, target.soft(), weight=weight)
+    for extra in ({}, {"weight": weight}, {"label_smoothing": 0.2}):
+        torch.testing.assert_close(
+            target.cross_entropy(logits, **extra), F.cross_entropy(logits, target.soft(), **extra)
+        )
 
 
 @pytest.mark.parametrize(
@@ -285,7 +294,88 @@ def test_no_cross_entropy_is_below_the_mean_entropy_of_the_labels(seed, batch_si
     torch.testing.assert_close(MixedTarget(*rows, target.lam).entropy(), target.entropy(), atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("label", [torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2), torch.zeros(2, 3, 4)])
-def test_entropy_is_of_classes_only(label):
-    with pytest.raises(DataError, match=r"^entropy: y has shape .*: give class indices \(B,\) or soft rows"):
-        MixedTarget(label, label, torch.ones(2)).entropy()
+def test_multi_label_rows_are_known_by_their_shape_and_class_maps_by_theirs():
+    rows = torch.tensor([[1, 0, 1], [0, 0, 1]])
+    lam = torch.tensor([0.25, 1.0])
+    for kind in (torch.int64, torch.uint8, torch.bool, torch.float32):
+        target = MixedTarget(rows.to(kind), rows.flip(0).to(kind), lam)
+        for dense in (target.soft(), target.soft(3) if kind != torch.float32 else target.soft()):
+            torch.testing.assert_close(dense, torch.tensor([[0.25, 0, 1], [0, 0, 1]]))
+    assert MixedTarget(rows, rows, lam).soft(2).shape == (2, 2, 3)
+    with pytest.raises(DataError, match=r"as multi-label rows of 3 classes, but holds 2"):
+        MixedTarget(2 * rows, rows, lam).soft(3)
+
+
+def test_the_label_mass_of_ignored_labels_is_not_counted():
+    y = torch.arange(4)
+    half = torch.where(y < 2, y, IGNORE_INDEX)
+    assert MixedTarget(half, half, torch.rand(4)).accuracy(torch.eye(4)) == 1
+    assert MixedTarget(half, half, torch.rand(4)).accuracy(torch.eye(4).flip(0)) == 0
+
+
+@pytest.mark.parametrize("label", [torch.zeros(4), torch.zeros(4, 1, dtype=torch.int64)])
+def test_accuracy_of_what_are_no_classes_is_refused(label):
+    with pytest.raises(DataError):
+        MixedTarget(label, label, torch.ones(4)).accuracy(torch.zeros(4, 3))
+
+
+def test_slices_are_the_targets_of_micro_batches():
+    target, logits = random_target(0, 6, 3)
+    assert len(target) == 6
+    for samples in (slice(0, 4), slice(4, None), torch.tensor([5, 0]), torch.tensor([True] * 5 + [False])):
+        part = target[samples]
+        expected = MixedTarget(target.a[samples], target.b[samples], target.lam[samples])
+        assert part.cross_entropy(logits[samples]) == expected.cross_entropy(logits[samples])
+    total = sum(target[i : i + 2].cross_entropy(logits[i : i + 2], reduction="sum") for i in (0, 2, 4))
+    torch.testing.assert_close(total / 6, target.cross_entropy(logits))
+    for wrong in (0, [0, 1], "a"):
+        with pytest.raises(TypeError, match="at slices and tensors of indices"):
+            target[wrong]
+
+
+TORCHS = [
+    lambda out, y: F.mse_loss(out, y),
+    lambda out, y: torch.nn.L1Loss()(out, y),
+    lambda out, y: F.smooth_l1_loss(out, y),
+    lambda out, y: torch.add(out, y),
+    lambda out, y: out * y,
+    lambda out, y: F.cross_entropy(y, out),
+]
+
+
+@pytest.mark.parametrize("call", TORCHS)
+def test_functions_that_are_not_linear_in_the_label_are_refused_in_one_line(call):
+    target = MixedTarget(torch.zeros(3, 2), torch.ones(3, 2), torch.rand(3))
+    with pytest.raises(TypeError, match=r"MixedTarget") as caught:
+        call(torch.rand(3, 2), target)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_compiled_loss_takes_the_target():
+    target, logits = random_target(0, 6, 3, dtype=torch.float32)
+    compiled = torch.compile(lambda z, t: torch.nn.functional.cross_entropy(z, t), backend="eager")
+    torch.testing.assert_close(compiled(logits, target), target.cross_entropy(logits))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"weight": torch.ones(4)}, r"^weight = \(4,\): give one for each class, shape \(3,\)"),
+        ({"label_smoothing": 1.5}, r"^label_smoothing = 1\.5"),
+        ({"sample_weight": torch.ones(6, 1)}, r"^sample_weight = \(6, 1\): give one for each sample, shape \(6,\)"),
+        ({"sample_weight": 2.0}, r"^sample_weight = 2\.0"),
+        ({"reduction": "max"}, r"^reduction = 'max'"),
+    ],
+)
+def test_arguments_that_cannot_work_are_refused(arguments, message, unchecked_shapes):
+    target, logits = random_target(0, 6, 3)
+    with pytest.raises(ConfigError, match=message):
+        target.cross_entropy(logits, **arguments)
+
+
+def test_a_class_that_the_model_rules_out_costs_nothing_where_it_has_no_weight():
+    logits = torch.tensor([[0.0, -torch.inf, 0.0]], requires_grad=True)
+    loss = MixedTarget(torch.tensor([0]), torch.tensor([1]), torch.ones(1)).cross_entropy(logits)
+    loss.backward()
+    torch.testing.assert_close(loss.detach(), torch.tensor(2.0).log())
+    assert torch.isfinite(logits.grad).all()

@@ -38,7 +38,7 @@ def test_partners_have_the_weights_law():
 
 
 def kernel(y, sigma):
-    weights = KernelPairing(sigma).weights(SideInfo(y=y))
+    weights = KernelPairing(sigma, unit="label").weights(SideInfo(y=y))
     return weights / weights.sum(1, keepdim=True)
 
 
@@ -65,7 +65,7 @@ def test_the_kernel_is_symmetric_with_one_on_the_diagonal_and_ignores_the_shape_
 
 def test_labels_of_several_numbers_are_compared_by_their_distance():
     y = torch.tensor([[0.0, 0.0], [3.0, 4.0]])
-    weights = KernelPairing(5.0).weights(SideInfo(y=y))
+    weights = KernelPairing(5.0, unit="label").weights(SideInfo(y=y))
     torch.testing.assert_close(weights[0, 1], torch.tensor(math.exp(-0.5)))
 
 
@@ -92,6 +92,27 @@ def test_distance_of_partners_falls_with_the_width():
     y = torch.linspace(0, 4, 32)
     means = [float((y[partners(sigma, y)] - y).abs().mean()) for sigma in (math.inf, 2.0, 1.0, 0.5, 0.1)]
     assert means == sorted(means, reverse=True)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e5])
+@pytest.mark.parametrize("shape", [(16,), (16, 3)])
+def test_the_unit_of_the_labels_does_not_matter_in_standard_deviations(scale, shape):
+    y = torch.randn(shape, dtype=torch.float64)
+    spread = y.var(0, correction=0).sum().sqrt()
+    expected = KernelPairing(0.7, unit="label").weights(SideInfo(y=y / spread))
+    found = KernelPairing(0.7).weights(SideInfo(y=scale * y + 3))
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+    assert not torch.allclose(expected, torch.eye(16))
+
+
+@pytest.mark.parametrize("y", [torch.full((4,), 7.0), torch.ones(1)])
+def test_equal_labels_have_no_distance(y):
+    assert (KernelPairing().weights(SideInfo(y=y)) == 1).all()
+
+
+def test_a_bad_unit_is_refused():
+    with pytest.raises(ConfigError, match=r"^unit = 'm': use 'std'"):
+        KernelPairing(unit="m")
 
 
 @pytest.mark.parametrize("sigma", [0, -1.0, math.nan, "1", True, None])

@@ -320,6 +320,20 @@ def test_the_objective_is_a_finite_scalar_that_trains_every_parameter_and_leaves
 
 
 @every_recipe
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_under_autocast_the_loss_is_taken_in_float32(name, dtype):
+    for kind in trainable_kinds(name):
+        recipe, x, y, plan, _, _ = problem(name, kind=kind, batch_size=8)
+        model = model_for(name, recipe, kind, seed=0)
+        full = recipe.objective(model, x, y, plan)
+        with torch.autocast("cpu", dtype=dtype):
+            loss = recipe.objective(model, x, y, plan)
+        assert loss.dtype == torch.float32
+        # What is rounded is the model's output, not the loss.
+        torch.testing.assert_close(loss, full, rtol=torch.finfo(dtype).eps, atol=0)
+
+
+@every_recipe
 def test_the_loss_of_a_stack_is_the_loss_of_each(name):
     for kind in trainable_kinds(name):
         problems = [problem(name, kind=kind, batch_size=5, seed=r) for r in range(3)]

@@ -9,6 +9,9 @@ import sys
 from overmix.cli.fault import FAULT, tell_fault
 from overmix.errors import MissingExtraError
 
+_CLI_MODULES = ("typer", "rich")
+"""Modules of the extra ``cli``, which is all that ``overmix diagnose`` needs."""
+
 _STUDY_MODULES = {
     "jinja2": "jinja2",
     "polars": "polars",
@@ -37,7 +40,8 @@ def main() -> None:
         module = (error.name or "").partition(".")[0]
         if module in _STUDY_MODULES:
             # Only the core is installed: say what is missing instead of showing a traceback.
-            print(f"overmix: {MissingExtraError(_STUDY_MODULES[module], 'study')}", file=sys.stderr)
+            extra = "cli" if module in _CLI_MODULES and sys.argv[1:2] == ["diagnose"] else "study"
+            print(f"overmix: {MissingExtraError(_STUDY_MODULES[module], extra)}", file=sys.stderr)
             code = 2
         else:
             tell_fault(error)

@@ -21,7 +21,7 @@ from overmix.cli.explain import explain
 from overmix.cli.fault import FAULT, tell_fault
 from overmix.cli.plan import plan
 from overmix.cli.reproduce import reproduce
-from overmix.errors import OvermixError
+from overmix.errors import OvermixError, StudyInterrupted
 
 USAGE_ERROR, INTERRUPTED = 2, 130
 
@@ -56,12 +56,10 @@ def run(arguments: Sequence[str]) -> int:
         if code == INTERRUPTED:
             _say_how_to_go_on("stopped", arguments)
         return code
+    except StudyInterrupted as stopped:
+        _say_how_to_go_on(str(stopped), arguments)
+        return INTERRUPTED
     except OvermixError as error:
-        from overmix.study import StudyInterrupted
-
-        if isinstance(error, StudyInterrupted):
-            _say_how_to_go_on(str(error), arguments)
-            return INTERRUPTED
         _say(str(error), style="bold red")
         return USAGE_ERROR
     except ModuleNotFoundError:
@@ -73,7 +71,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _say_how_to_go_on(what: str, arguments: Sequence[str]) -> None:
-    goes_on = bool(arguments) and arguments[0] in ("demo", "run", "switch", "reproduce")
+    goes_on = bool(arguments) and arguments[0] in ("demo", "run", "switch", "reproduce", "census", "benchmark")
     _say(f"{what}; go on with the same command:\n    overmix {shlex.join(arguments)}" if goes_on else what)
 
 
@@ -126,7 +124,7 @@ def run_command(
     workers: Workers = None,
     allow_code: Annotated[
         bool,
-        typer.Option("--allow-code", help="Let the study name models and recipes by import path (runs their code)."),
+        typer.Option("--allow-code", help="Let the study name code of your own by import path (runs it)."),
     ] = False,
     other_machine: Annotated[
         bool, typer.Option("--other-machine", help="Go on with a run directory of another machine or version.")
@@ -165,7 +163,7 @@ def switch_command(
     workers: Workers = None,
     allow_code: Annotated[
         bool,
-        typer.Option("--allow-code", help="Let the study name models and recipes by import path (runs their code)."),
+        typer.Option("--allow-code", help="Let the study name code of your own by import path (runs it)."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

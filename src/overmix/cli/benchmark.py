@@ -40,12 +40,14 @@ def switch_command(
     overmix benchmark switch --only-recorded --json > switch.json
     ```
     """
+    from overmix.cli.progress import JobProgress
     from overmix.experiments.switch_benchmark.evaluate import evaluate
     from overmix.experiments.switch_benchmark.recording import record_all
 
     console = Console(stderr=as_json, emoji=False)
     if not only_recorded:
-        record_all(out, workers=workers, tell=lambda line: console.print(line, markup=False))
+        with JobProgress(console, "recording") as progress:
+            record_all(out, workers=workers, tell=progress.tell)
     table = evaluate(out)
     if as_json:
         print(json.dumps(table, indent=2))

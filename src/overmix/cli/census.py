@@ -36,12 +36,14 @@ def census(
     overmix census --scale smoke --json
     ```
     """
+    from overmix.cli.progress import JobProgress
     from overmix.experiments.census.run import FOLDERS, run_census
 
     console = Console(stderr=as_json, emoji=False)
     chosen = None if recipes is None else [name.strip() for name in recipes.split(",") if name.strip()]
     folder = out or FOLDERS[scale]
-    rows = run_census(folder, scale, chosen, workers, tell=lambda line: console.print(line, markup=False))
+    with JobProgress(console, "census") as progress:
+        rows = run_census(folder, scale, chosen, workers, tell=progress.say, progress=progress.tell)
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from overmix.diagnose import Diagnosis
+    from overmix.diagnose.logs import LoggedCurves
+
+MAX_LISTED = 8  # names of a log, or notes on it, that are told to people; the rest is counted
 
 
 def diagnose(
     paths: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(help="Logs: files, or folders to search. Several runs count as seeds.", metavar="PATH…"),
-    ],
+    ] = None,
     x: Annotated[
         str | None, typer.Option("--x", help="Column of the horizontal axis; epoch or step if not given.")
     ] = None,
@@ -26,35 +33,95 @@ def diagnose(
             show_default=False,
         ),
     ] = None,
+    unit: Annotated[
+        Literal["fraction", "percent", "decibel", "value"] | None,
+        typer.Option(
+            help="Of the metric: fractions of 1, percent, decibels, or its own; by its name and values if not given."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the picture and a page (needs overmix[study]).")
+    ] = None,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="List the kinds of metrics, with direction and unit, and leave.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of sentences.")] = False,
 ) -> None:
     """Say whether logged curves are U-shaped, where they turn, how deep they are, and what to do.
 
-    Reads CSV (Lightning's too), TensorBoard event files, Hugging Face's trainer_state.json, Keras histories and MLflow
-    runs. Accuracies and scores are turned around, which their names tell, or you do. For example:
+    Reads CSV, JSON lines, TensorBoard event files, MLflow runs, and histories of Hugging Face, Keras and pandas. Which
+    metric is judged, which way it is better, and its unit are told by its name, and said; you may say otherwise. For
+    example:
 
     ```
     overmix diagnose lightning_logs/version_0
     overmix diagnose seed0.csv seed1.csv seed2.csv seed3.csv seed4.csv
     overmix diagnose curve.csv --x epoch --metric test_error --json
     overmix diagnose runs/segmentation --metric val/quality --higher-is-better
+    overmix diagnose logs/ --out diagnosis
+    overmix diagnose --metrics
     ```
     """
     from overmix.diagnose.logs import read_curves
 
-    curves = read_curves(paths, metric=metric, x=x)
-    found = curves.diagnose(lower_is_better=lower_is_better)
-    if as_json:
-        print(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+    if metrics:
+        _print_kinds(as_json=as_json)
         return
-    count = len(curves.runs)
-    runs = curves.runs[0] if count == 1 else f"{count} runs, {curves.runs[0]} to {curves.runs[-1]}"
-    direction = "lower" if found.lower_is_better else "higher"
-    print(f"{curves.metric} ({direction} is better) by {curves.axis}, {found.n_epochs} points: {runs}")
-    if found.depth_ci is not None:
-        low, high = found.depth_ci
-        print(
-            f"turning epoch {found.turning_epoch:g}, best {found.best:.4g}, final {found.final:.4g}, "
-            f"depth {found.depth:.3g} ({100 * found.level:g} %: {low:.3g} to {high:.3g}; {found.delta:.3g} matters)"
+    curves = read_curves(paths or [], metric=metric, x=x, unit=unit)
+    diagnosis = curves.diagnose(lower_is_better=lower_is_better)
+    page = None if out is None else _write_page(curves, diagnosis, out)
+    if as_json:
+        print(json.dumps(curves.to_dict() | diagnosis.to_dict(), indent=2, ensure_ascii=False))
+        return
+    for line in _sentences(curves, diagnosis):
+        print(line)
+    if page is not None:
+        print(f"Page: {page}")
+
+
+def _sentences(curves: LoggedCurves, diagnosis: Diagnosis) -> list[str]:
+    said = [f"{curves.describe(lower_is_better=diagnosis.lower_is_better)}: {_listed_runs(curves.runs)}"]
+    if curves.others:
+        said.append(f"not looked at: {_listed(curves.others)}; name one with --metric")
+    said += curves.notes[:MAX_LISTED]
+    if len(curves.notes) > MAX_LISTED:
+        said.append(f"and {len(curves.notes) - MAX_LISTED} more of these; --json has them all")
+    if diagnosis.depth_ci is not None:
+        low, high = diagnosis.depth_ci
+        said.append(
+            f"turning epoch {diagnosis.turning_epoch:g}, best {diagnosis.best:.4g}, final {diagnosis.final:.4g}, "
+            f"depth {diagnosis.depth:.3g} "
+            f"({100 * diagnosis.level:g} %: {low:.3g} to {high:.3g}; {diagnosis.delta:.3g} matters)"
         )
-    print(found.advice)
+    return [*said, diagnosis.advice]
+
+
+def _listed_runs(runs: Sequence[str]) -> str:
+    return runs[0] if len(runs) == 1 else f"{len(runs)} runs, {runs[0]} to {runs[-1]}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MAX_LISTED
+    return ", ".join(names[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _write_page(curves: LoggedCurves, diagnosis: Diagnosis, out: Path) -> Path:
+    from overmix.report.explain import write_explanation
+    from overmix.report.logged import explain_logged
+
+    return write_explanation(explain_logged(curves, diagnosis), out).page
+
+
+def _print_kinds(*, as_json: bool) -> None:
+    from overmix.diagnose.logs import describe_kinds
+
+    header, *rows = describe_kinds()
+    if as_json:
+        print(json.dumps([dict(zip(header, row, strict=True)) for row in rows], indent=2, ensure_ascii=False))
+        return
+    *columns, _ = zip(header, *rows, strict=True)
+    widths = [max(map(len, column)) for column in columns]
+    for *cells, phrases in (header, *rows):
+        print("  ".join([*(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)), phrases]))
+    print("\nThe first row that has a word of the name decides; # is a number. Of a log's metrics the lowest number in")
+    print("the column chosen is judged, test before validation; --metric judges another.")

@@ -12,7 +12,8 @@ import typer
 def plan(
     spec: Annotated[Path, typer.Argument(help="Study file (YAML).")],
     allow_code: Annotated[
-        bool, typer.Option("--allow-code", help="Let the study name models by import path (runs their code).")
+        bool,
+        typer.Option("--allow-code", help="Let the study name code of your own by import path (runs it)."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of a table.")] = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Live progress of a study."""
+"""Live progress of a study, and of other jobs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,22 @@ from types import TracebackType
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
 from overmix.study import Outlook
 from overmix.study import Progress as StackProgress
 from overmix.study.plan.cells import StackTask
+from overmix.study.run.missing import Done
 
 _PLAIN_SECONDS = 15.0
 
@@ -104,6 +113,52 @@ class StudyProgress:
             mean = sum(share * error for share, _, error in rows) / runs
             table.add_row(Text(condition), str(runs), str(min(epoch for _, epoch, _ in rows)), f"{100 * mean:.1f} %")
         return table
+
+
+class JobProgress:
+    """Shows jobs done and time left; one line now and then where there is no terminal.
+
+    Args:
+        console: where to show it.
+        name: of what is run.
+    """
+
+    def __init__(self, console: Console, name: str) -> None:
+        self._console = console
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bar.add_task(name, total=None)
+        self._said = time.monotonic()
+
+    def __enter__(self) -> JobProgress:
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def tell(self, done: Done) -> None:
+        """Take in that a job was done."""
+        self._bar.update(self._task, completed=done.number, total=done.total)
+        if not self._console.is_terminal and time.monotonic() - self._said > _PLAIN_SECONDS:
+            self._said = time.monotonic()
+            left = done.seconds / done.number * (done.total - done.number)
+            self.say(f"{done.number}/{done.total} {done.job.name}, about {left:.0f} s left")
+
+    def say(self, line: str) -> None:
+        """Print a line, above the bar."""
+        self._console.print(line, markup=False, highlight=False)
 
 
 def _epochs(task: StackTask) -> int:

@@ -12,11 +12,10 @@ from overmix.diagnose.checks import as_array, check_bootstrap, check_seed
 from overmix.diagnose.curve_input import Curves, prepare
 from overmix.diagnose.depth import Depth, depth_of_curve, depth_over_seeds
 from overmix.diagnose.diagnosis import Diagnosis
-from overmix.diagnose.practical import MIN_SEEDS, Verdict, practical_size, verdict_of
+from overmix.diagnose.practical import MIN_SEEDS, P_LEVEL, Unit, Verdict, practical_size, verdict_of
 from overmix.diagnose.turning import log_position, plain_number, smoothing_rows
 
 MIN_EPOCHS = 10  # fewer points leave nothing to tell noise from shape
-P_LEVEL = 0.03  # not 5 %, which noise that grows and remembers long exceeded on short curves
 
 
 def diagnose_curve(
@@ -24,7 +23,7 @@ def diagnose_curve(
     values: Shaped[np.ndarray, "*seeds epochs"] | Sequence[Any],
     *,
     lower_is_better: bool = True,
-    unit: Literal["auto", "fraction", "percent", "value"] = "auto",
+    unit: Unit | Literal["auto"] = "auto",
     n_bootstrap: int = 1000,
     level: float = 0.95,
     seed: int = 0,
@@ -45,8 +44,8 @@ def diagnose_curve(
         values: shape (epochs,) or (seeds, epochs), held-out error, loss or accuracy. Runs that end in NaN or infinity
             have diverged and are left out; if all have, what came before is shown and nothing decided.
         lower_is_better: False for accuracies, which are turned around; ``best`` and ``final`` stay accuracies.
-        unit: ``"fraction"`` or ``"percent"`` for rates, ``"value"`` for losses; ``"auto"`` takes values in [0, 1] for
-            fractions, up to 100 for percent if one exceeds 10, anything else for values.
+        unit: ``"fraction"`` or ``"percent"`` for rates, ``"decibel"``, ``"value"`` for losses; ``"auto"`` takes
+            values in [0, 1] for fractions, up to 100 for percent if one exceeds 10, anything else for values.
         n_bootstrap: number of bootstrap samples.
         level: of the intervals.
         seed: of the bootstrap; the same input and seed give the same diagnosis.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def prepare(
     values: Shaped[np.ndarray, "*seeds epochs"],
     *,
     lower_is_better: bool,
-    unit: Literal["auto", "fraction", "percent", "value"],
+    unit: Unit | Literal["auto"],
 ) -> Curves:
     """Make a log ready to be judged.
 
@@ -57,8 +57,8 @@ def prepare(
     """
     if not isinstance(lower_is_better, bool):
         raise ConfigError("lower_is_better", lower_is_better, "use True or False")
-    if unit not in ("auto", "fraction", "percent", "value"):
-        raise ConfigError("unit", unit, "use 'auto', 'fraction', 'percent' or 'value'")
+    if unit not in ("auto", *get_args(Unit)):
+        raise ConfigError("unit", unit, "use 'auto', 'fraction', 'percent', 'decibel' or 'value'")
     if values.ndim not in (1, 2) or values.size == 0 or values.dtype.kind not in "iufb":
         raise DataError(f"values have shape {values.shape} and dtype {values.dtype}: give (epochs,) or (seeds, epochs)")
     grid = check_epochs(epochs, values.shape[-1])
@@ -106,7 +106,7 @@ def unit_of(highest: float, lowest: float) -> Unit:
 
 def _ceiling(unit: Unit) -> float:
     """Return what a value is subtracted from to turn it around."""
-    return {"fraction": 1.0, "percent": 100.0, "value": 0.0}[unit]
+    return {"fraction": 1.0, "percent": 100.0}.get(unit, 0.0)
 
 
 def _in_blocks(

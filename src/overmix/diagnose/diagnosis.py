@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from overmix.diagnose.interval import Interval
-from overmix.diagnose.practical import MIN_SEEDS, Unit, Verdict, format_size, seeds_to_narrow
+from overmix.diagnose.practical import MIN_SEEDS, P_LEVEL, Unit, Verdict, format_size, seeds_to_narrow
 
 MAX_SEED_FACTOR = 10  # an extrapolation to more than ten times the seeds is a guess, and is not given
 
@@ -37,7 +37,7 @@ class Diagnosis:
         method: ``"seeds"``, a bootstrap over seeds (and test samples, where they are known); ``"curve"``, simulated
             noise along the mean curve, for fewer than five runs of a log, which says how sure the shape of this curve
             is but nothing of another seed; ``"none"``.
-        unit: ``"fraction"`` and ``"percent"`` for rates, ``"value"`` for anything else.
+        unit: ``"fraction"`` and ``"percent"`` for rates, ``"decibel"``, ``"value"`` for anything else.
         lower_is_better: the direction in which it was judged.
         level: of all intervals.
         n_diverged: runs left out, or cut off, because they became infinite or NaN.
@@ -88,6 +88,12 @@ class Diagnosis:
         if self.depth_ci is None:
             return f"Undecided:{because}"
         low, high = (format_size(end, self.unit, signed=True) for end in self.depth_ci)
+        if self.depth_ci[0] > self.delta and self.p_value is not None:
+            return (
+                f"Undecided: the end is between {low} and {high} worse than the best, more than the "
+                f"{self._size(self.delta)} that would matter, but noise alone may look like that "
+                f"(p = {self.p_value:.2g}, less than {P_LEVEL:g} is asked); {self._remedy()}.{because}"
+            )
         return (
             f"Undecided: the end is between {low} and {high} worse than the best; {self._size(self.delta)} would "
             f"matter, {self._remedy()}.{because}"

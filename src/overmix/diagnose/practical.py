@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from overmix.diagnose.interval import Interval
 
 Verdict = Literal["u-shaped", "monotone", "undecided"]
-Unit = Literal["fraction", "percent", "value"]
-"""Rates as fractions of 1 or in percent, or anything else."""
+Unit = Literal["fraction", "percent", "decibel", "value"]
+"""Rates as fractions of 1 or in percent, ratios of powers in decibels, or anything else."""
 
 MIN_SEEDS = 5  # fewer say too little about how much seeds differ: nothing is decided then
+P_LEVEL = 0.03  # of one curve; not 5 %, which noise that grows and remembers long exceeded on short curves
 ERROR_DELTA = 0.005  # half a percentage point
 RELATIVE_DELTA = 0.05
+DECIBEL_DELTA = 10 * math.log10(1 + RELATIVE_DELTA)  # what 5 % more mean squared error costs of PSNR, at any level
 
 
 def practical_size(lowest: float, unit: Unit = "fraction") -> float:
     """Smallest difference that matters, ``δ = max(half a percentage point, 5 % of |lowest|)``, for rates.
 
-    For anything else (``unit="value"``) it is 5 % alone.
+    For anything else (``unit="value"``) it is 5 % alone. Decibels are logarithms already, with a zero that means
+    nothing: there it is 5 % of the power behind them, ``δ = 10 lg 1.05 = 0.21 dB``.
 
     Args:
         lowest: the lowest value of the curve, or the value that another is compared with; lower is better.
@@ -29,7 +33,11 @@ def practical_size(lowest: float, unit: Unit = "fraction") -> float:
         [0.005, 0.015]
         >>> practical_size(30.0, "percent"), practical_size(0.06, "value")
         (1.5, 0.003)
+        >>> round(practical_size(-31.0, "decibel"), 2)
+        0.21
     """
+    if unit == "decibel":
+        return DECIBEL_DELTA
     floor = {"fraction": ERROR_DELTA, "percent": 100 * ERROR_DELTA, "value": 0.0}[unit]
     return max(floor, RELATIVE_DELTA * abs(lowest))
 
@@ -76,6 +84,6 @@ def format_size(size: float, unit: Unit = "fraction", *, signed: bool = False) -
         ('2.5 points', '+2.5 points', '0.0253')
     """
     sign = "+" if signed and size > 0 else ""
-    if unit == "value":
-        return f"{sign}{size:.3g}"
+    if unit in ("value", "decibel"):
+        return f"{sign}{size:.3g}" + (" dB" if unit == "decibel" else "")
     return f"{sign}{(100 if unit == 'fraction' else 1) * size:.2g} points"

@@ -125,7 +125,9 @@ def least_squares_from_chunks(chunks: Iterable[Chunk]) -> LeastSquares:
     if not (np.isfinite(gram).all() and np.isfinite(moments).all() and np.isfinite([mean_square, noise_peak]).all()):
         raise DataError("features or targets overflow when squared: scale them down")
     gram /= m
-    eigenvalues, basis = eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
+    # SciPy asks for too little room for a matrix of one entry before 1.14.
+    driver = "evd" if len(gram) > 1 else "ev"
+    eigenvalues, basis = eigh(gram, overwrite_a=True, check_finite=False, driver=driver)
     # What is below the rounding of the largest eigenvalue cannot be told from zero.
     null = eigenvalues <= len(gram) * np.finfo(np.float64).eps * max(eigenvalues[-1], 0.0)
     components = np.where(null[:, None], 0.0, basis.T @ (moments / m))

@@ -3,20 +3,23 @@
 from overmix.mix.coefficient import BetaCoefficient, Coefficient, FixedCoefficient, Per
 from overmix.mix.coefficient_shapes import CoinCoefficient, FoldedCoefficient, GatedCoefficient
 from overmix.mix.contrastive import ContrastiveTarget, Direction, SoftClipTarget, cosine_annealed
+from overmix.mix.cross_entropy import IGNORE_INDEX, Reduction, mixed_cross_entropy
 from overmix.mix.draws import Draws
 from overmix.mix.grouped import GroupPairing, LabelledPairing, permute_within
 from overmix.mix.hidden import HiddenSpace
+from overmix.mix.label_entropy import EntropyLoss, label_entropy
+from overmix.mix.masks import MaskRule, Masks
 from overmix.mix.one_of import OneOfSpace
 from overmix.mix.pairing import Pairing, RandomPairing, SelfPairing
 from overmix.mix.patch import Axes, PatchSpace
 from overmix.mix.plan import MixPlan
 from overmix.mix.random import Stream, StreamCursor, Streams, StreamSource, streams_from
-from overmix.mix.recipe import Recipe, check_batch, sample_shape
+from overmix.mix.recipe import Recipe, batch_size_of, check_batch, device_of, sample_shape
 from overmix.mix.selective import Relation, SelectivePairing
 from overmix.mix.side import Need, SideInfo
 from overmix.mix.similarity import SimilarityCoefficient
 from overmix.mix.space import InputSpace, Space, gather_partners
-from overmix.mix.target import IGNORE_INDEX, MixedTarget, label_entropy, mixed_cross_entropy
+from overmix.mix.target import MixedTarget
 from overmix.mix.weighted import KernelPairing, WeightedPairing
 
 __all__ = [
@@ -28,6 +31,7 @@ __all__ = [
     "ContrastiveTarget",
     "Direction",
     "Draws",
+    "EntropyLoss",
     "FixedCoefficient",
     "FoldedCoefficient",
     "GatedCoefficient",
@@ -36,6 +40,8 @@ __all__ = [
     "InputSpace",
     "KernelPairing",
     "LabelledPairing",
+    "MaskRule",
+    "Masks",
     "MixPlan",
     "MixedTarget",
     "Need",
@@ -45,6 +51,7 @@ __all__ = [
     "Per",
     "RandomPairing",
     "Recipe",
+    "Reduction",
     "Relation",
     "SelectivePairing",
     "SelfPairing",
@@ -57,8 +64,10 @@ __all__ = [
     "StreamSource",
     "Streams",
     "WeightedPairing",
+    "batch_size_of",
     "check_batch",
     "cosine_annealed",
+    "device_of",
     "gather_partners",
     "label_entropy",
     "mixed_cross_entropy",

@@ -6,15 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from overmix.errors import ConfigError
 from overmix.mix.hidden import find_layer
+from overmix.mix.recomputed import PassHook, checkpointed_calls, hooked
 
 
 @contextmanager
 def replaced(model: Callable[..., Any], layer: str | None, function: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Replace the representation in a forward pass by a function of it; the hook is removed at the context's end.
+    """Replace the representation in a forward pass by a function of it, also where a checkpoint repeats the pass.
 
     Args:
         model: a module, or anything with ``get_submodule(name)`` and ``named_modules()``.
@@ -24,27 +27,23 @@ def replaced(model: Callable[..., Any], layer: str | None, function: Callable[[T
     Raises:
         ConfigError: if there is no such layer, what it returns is no tensor, or it is called never or more than once.
     """
-    calls = 0
 
-    def once(value: Any) -> Tensor:
-        nonlocal calls
-        calls += 1
+    def checked(value: Any) -> Tensor:
         if not isinstance(value, Tensor):
             raise ConfigError(
                 "layer", layer, f"choose another layer: this one has no tensor but {type(value).__name__}"
             )
         return function(value)
 
-    if layer is None:
-        hook = _last_linear(model).register_forward_pre_hook(lambda module, args: (once(args[0]), *args[1:]))
-    else:
-        hook = find_layer(model, layer).register_forward_hook(lambda module, args, output: once(output))
-    try:
+    def register(hook: PassHook) -> RemovableHandle:
+        if layer is None:
+            return _last_linear(model).register_forward_pre_hook(lambda module, args: (hook(args[0]), *args[1:]))
+        return find_layer(model, layer).register_forward_hook(lambda module, args, output: hook(output))
+
+    with hooked(register, checked) as hook:
         yield
-    finally:
-        hook.remove()
-    if calls != 1:
-        raise ConfigError("layer", layer, f"choose another layer: this one was called {calls} times")
+    if hook.calls != 1:
+        raise ConfigError("layer", layer, f"choose another layer: this one was called {hook.calls} times")
 
 
 @contextmanager
@@ -53,10 +52,18 @@ def captured(model: Callable[..., Any], layer: str | None) -> Iterator[list[Tens
 
     Yields:
         A list that the forward pass adds its representation to.
+
+    Raises:
+        ConfigError: also if no gradient could flow to it, in a block that is checkpointed with ``use_reentrant=True``.
     """
     seen: list[Tensor] = []
+    gradient_is_asked = torch.is_grad_enabled()
 
     def keep(value: Tensor) -> Tensor:
+        if seen:  # the forward pass is repeated
+            return value
+        if gradient_is_asked and not torch.is_grad_enabled() and any(True for _ in checkpointed_calls()):
+            raise ConfigError("layer", layer, "checkpoint its block with use_reentrant=False: it has no gradient here")
         seen.append(value)
         return value
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,8 @@ from torch import Tensor
 from overmix._typing import Float
 from overmix.errors import ConfigError, DataError
 from overmix.mix.plan import MixPlan
-from overmix.mix.target import IGNORE_INDEX, MixedTarget
+from overmix.mix.precision import in_loss_precision
+from overmix.mix.target import IGNORE_INDEX, MixedTarget, Reduction
 
 Direction = Literal["forward", "both"]
 """Whether queries look for keys only, or keys for queries too."""
@@ -51,6 +52,10 @@ class ContrastiveTarget(MixedTarget):
         logits: Float[Tensor, "batch dim"],
         weight: Float[Tensor, " classes"] | None = None,
         ignore_index: int = IGNORE_INDEX,
+        *,
+        label_smoothing: float = 0.0,
+        sample_weight: Tensor | MixedTarget | None = None,
+        reduction: Reduction = "mean",
     ) -> Float[Tensor, ""]:
         """``-mean_i sum_j P_ij log softmax(S)_ij``, with ``S = cos(queries, keys) / temperature``; or both directions.
 
@@ -61,12 +66,14 @@ class ContrastiveTarget(MixedTarget):
             logits: what the model made of the mixed samples: queries of shape (B, D), of any length.
             weight: not used; matches have no classes.
             ignore_index: as for classes.
+            label_smoothing: not used.
+            sample_weight: not used.
+            reduction: the mean only.
 
         Raises:
-            ConfigError: if weights are given.
+            ConfigError: if what is not used is given.
         """
-        if weight is not None:
-            raise ConfigError("weight", weight, "leave it out: matches have no classes")
+        _refuse(weight=weight, label_smoothing=label_smoothing, sample_weight=sample_weight, reduction=reduction)
         similarity = self.similarity(logits)
         forwards = super().cross_entropy(similarity, ignore_index=ignore_index)
         if self.direction == "forward":
@@ -79,9 +86,9 @@ class ContrastiveTarget(MixedTarget):
         """Return the cosine similarity of each query with each key over the temperature, shape (B, B)."""
         return _cosines(queries, self.keys) / self.temperature
 
-    def accuracy(self, logits: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
-        """Return the mean target mass on the key that is nearest to each query, shape ()."""
-        return super().accuracy(self.similarity(logits))
+    def accuracy(self, logits: Float[Tensor, "batch dim"], *args: Any, **kwargs: Any) -> Float[Tensor, ""]:
+        """Return the mean target mass on the key that is nearest to each query, shape (); see :class:`MixedTarget`."""
+        return super().accuracy(self.similarity(logits), *args, **kwargs)
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,10 @@ class SoftClipTarget(MixedTarget):
         logits: Float[Tensor, "batch dim"],
         weight: Float[Tensor, " classes"] | None = None,
         ignore_index: int = IGNORE_INDEX,
+        *,
+        label_smoothing: float = 0.0,
+        sample_weight: Tensor | MixedTarget | None = None,
+        reduction: Reduction = "mean",
     ) -> Float[Tensor, ""]:
         """``-1/2 mean_i sum_j P_ij (log softmax(S)_ij + log softmax(S^T)_ij)``, S = cos(queries, keys) / temperature.
 
@@ -116,19 +127,21 @@ class SoftClipTarget(MixedTarget):
             logits: what the model made of the samples: queries of shape (B, D), of any length.
             weight: not used; matches have no classes.
             ignore_index: not used.
+            label_smoothing: not used.
+            sample_weight: not used.
+            reduction: the mean only.
 
         Raises:
-            ConfigError: if weights are given.
+            ConfigError: if what is not used is given.
         """
-        if weight is not None:
-            raise ConfigError("weight", weight, "leave it out: matches have no classes")
+        _refuse(weight=weight, label_smoothing=label_smoothing, sample_weight=sample_weight, reduction=reduction)
         rows = F.softmax(_cosines(self.keys, self.keys) / self.temperature, dim=-1)
         similarity = _cosines(logits, self.keys) / self.temperature
         return (F.cross_entropy(similarity, rows) + F.cross_entropy(similarity.T, rows)) / 2
 
-    def accuracy(self, logits: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
-        """Return the share of queries whose nearest key is their own, shape ()."""
-        return super().accuracy(_cosines(logits, self.keys))
+    def accuracy(self, logits: Float[Tensor, "batch dim"], *args: Any, **kwargs: Any) -> Float[Tensor, ""]:
+        """Return the share of queries whose nearest key is their own, shape (); see :class:`MixedTarget`."""
+        return super().accuracy(_cosines(logits, self.keys), *args, **kwargs)
 
 
 def cosine_annealed(first: float, last: float, steps: int) -> list[float]:
@@ -176,5 +189,20 @@ def check_temperature(value: object) -> None:
         raise ConfigError("temperature", value, "use a number > 0")
 
 
+def _refuse(**arguments: Any) -> None:
+    """Refuse arguments of a cross-entropy of classes.
+
+    Raises:
+        ConfigError: if one of them is not its default.
+    """
+    for name, value in arguments.items():
+        if value is not None and (not isinstance(value, float | int | str) or value not in (0.0, "mean")):
+            shown = value if isinstance(value, float | int | str) else type(value).__name__
+            raise ConfigError(name, shown, "leave it out: matches have no classes, and compare the whole batch")
+
+
 def _cosines(queries: Tensor, keys: Tensor) -> Tensor:
-    return F.normalize(queries, dim=-1) @ F.normalize(keys.to(queries.dtype), dim=-1).T
+    """Return the cosine of every pair, shape (B, B); under autocast in float32, as a small temperature divides it."""
+    queries = in_loss_precision(queries)
+    with torch.autocast(queries.device.type, enabled=False):
+        return F.normalize(queries, dim=-1) @ F.normalize(keys.to(queries.dtype), dim=-1).T

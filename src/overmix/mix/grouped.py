@@ -30,8 +30,9 @@ def permute_within(listing: Int[Tensor, " batch"], group: Int[Tensor, " batch"])
         >>> permute_within(torch.tensor([3, 0, 2, 1]), torch.tensor([7, 7, 5, 5]))
         tensor([0, 1, 3, 2])
     """
-    in_order = torch.argsort(group, stable=True)
-    as_listed = listing[torch.argsort(group[listing], stable=True)]
+    # Not argsort, which functorch has no rule for under PyTorch 2.4.
+    in_order = torch.sort(group, stable=True).indices
+    as_listed = listing[torch.sort(group[listing], stable=True).indices]
     return torch.empty_like(listing).scatter(0, in_order, as_listed)
 
 

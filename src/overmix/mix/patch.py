@@ -15,6 +15,7 @@ from torch import Tensor
 from overmix._typing import Bool, Int
 from overmix.errors import ConfigError, DataError
 from overmix.mix.coefficient import Per
+from overmix.mix.masks import is_countable
 from overmix.mix.plan import MixPlan
 from overmix.mix.space import Space
 
@@ -53,7 +54,8 @@ class PatchSpace(Space):
         if self.per not in ("batch", "sample"):
             raise ConfigError("per", self.per, "use 'batch' (one box for all) or 'sample' (one box each)")
         if self.axes not in (None, 1, 2):
-            raise ConfigError("axes", self.axes, "use 1 for signals, 2 for images, or None to go by the sample's shape")
+            remedy = "use 1 for signals, 2 for images and, through their whole depth, volumes, or None for the shape's"
+            raise ConfigError("axes", self.axes, remedy)
 
     def draw(self, rng: np.random.Generator, batch_size: int) -> Tensor:
         """Return the centre of each box as shares of the two axes, shape (B, 2), float32 in [0, 1)."""
@@ -83,6 +85,10 @@ class PatchSpace(Space):
         # The number of own pixels is an integer, so that the share is rounded only once.
         size = math.prod(grid)
         return MixPlan(partner, (size - area).to(lam.dtype) / size, box, grid)
+
+    def mixable(self, tensor: Tensor, name: str | None) -> Tensor:
+        """Return samples as they are, but uint8 as float32: integers, such as masks and tokens, are cut like images."""
+        return tensor if is_countable(tensor) else super().mixable(tensor, name)
 
     def combine(self, plan: MixPlan, x: Tensor, partners: Tensor) -> Tensor:
         """Return the samples with their partners' values inside of the box: each value is exactly one of the two.
@@ -161,7 +167,10 @@ def _inside_box(plan: MixPlan, x: Tensor, name: str) -> Bool[Tensor, "..."]:
     axes = len(plan.grid)
     lead = plan.partner.dim()
     if x.shape[lead:][-axes:] != plan.grid:
-        raise DataError(f"{name} has shape {tuple(x.shape)}, but the plan's box lies in axes of sizes {plan.grid}")
+        raise DataError(
+            f"{name} has shape {tuple(x.shape)}, but the plan's box lies in axes of sizes {plan.grid}: give all of a "
+            "batch one size, or mix it by Mixup"
+        )
     top, left, bottom, right = plan.box.unbind(-1)
     inside = _between(left, right, plan.grid[-1])
     if axes == 2:

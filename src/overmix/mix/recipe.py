@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -15,7 +15,7 @@ from overmix.mix.pairing import Pairing
 from overmix.mix.plan import MixPlan
 from overmix.mix.random import StreamSource, streams_from
 from overmix.mix.side import Need, SideInfo
-from overmix.mix.space import InputSpace, Space, first_tensor
+from overmix.mix.space import InputSpace, Space, first_tensor, map_tensors, tensors_in
 from overmix.mix.target import MixedTarget
 
 
@@ -95,7 +95,7 @@ class Recipe:
 
         Args:
             draws: what :meth:`draw` returned.
-            y: labels of the batch, shape (B, ...), for pairings that look at them.
+            y: labels of the batch, shape (B, ...), for pairings that look at them, which need one kind of label.
             sample_shape: shape of one sample, for spaces that look at it.
             features: representations, shape (B, D), if the recipe needs them.
             domain: where each sample comes from, integers of shape (B,), if the recipe needs it.
@@ -103,7 +103,7 @@ class Recipe:
         Raises:
             DataError: if something that the recipe needs is missing.
         """
-        side = SideInfo(y, features, domain)
+        side = SideInfo(y if isinstance(y, Tensor) else None, features, domain)
         side.require(self.needs, type(self).__name__)
         return self._plan(draws, side, sample_shape)
 
@@ -128,8 +128,10 @@ class Recipe:
             raise DataError(f"y has shape {tuple(y.shape)}, but the plan is for a batch of {plan.batch_size} samples")
         return MixedTarget(*self.space.labels(plan, y))
 
-    def mix(self, x: Any, y: Tensor, plan: MixPlan) -> tuple[Any, MixedTarget]:
+    def mix(self, x: Any, y: Any, plan: MixPlan) -> tuple[Any, Any]:
         """Return the mixed batch and its target for a plan that is already made.
+
+        Labels of several tasks are a dictionary, and so are their targets then.
 
         Raises:
             DataError: if the plan is for another batch size, or ``x`` holds numbers that have no average.
@@ -139,12 +141,14 @@ class Recipe:
             raise ConfigError(
                 "recipe", type(self).__name__, "it mixes inside the model: use recipe.objective(model, x, y, plan)"
             )
+        if isinstance(y, Mapping):
+            return self.apply(plan, x), map_tensors(lambda label: self.target(plan, label), y)
         return self.apply(plan, x), self.target(plan, y)
 
-    def unmixed(self, x: Any, y: Tensor) -> tuple[Any, MixedTarget]:
+    def unmixed(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Return the batch and its own labels in the types that :meth:`mix` returns, with lam = 1."""
-        lam = torch.ones(y.shape[0], device=y.device)
-        return self.space.unmixed(x), MixedTarget(y, y, lam)
+        lam = torch.ones(batch_size_of(y), device=device_of(y))
+        return self.space.unmixed(x), map_tensors(lambda label: MixedTarget(label, label, lam), y)
 
     def objective(self, model: Callable[[Any], Tensor], x: Any, y: Tensor, plan: MixPlan) -> Tensor:
         """Return the training loss of one batch: ``mixed_loss(model, apply(plan, x), y, plan)``.
@@ -176,32 +180,33 @@ class Recipe:
     def __call__(
         self,
         x: Any,
-        y: Tensor,
+        y: Any,
         generator: torch.Generator | None = None,
         *,
         features: Tensor | None = None,
         domain: Tensor | None = None,
-    ) -> tuple[Any, MixedTarget]:
+    ) -> tuple[Any, Any]:
         """Mix one batch.
 
         Args:
             x: the batch, a tensor of shape (B, ...) or a tuple, list or dictionary of such tensors; any floating dtype,
                 or uint8 (returned as float32).
-            y: the labels, shape (B, ...): class indices, soft or multi-label rows, regression values.
+            y: the labels, shape (B, ...): class indices, soft or multi-label rows, regression values; or a dictionary
+                of labels for several tasks.
             generator: the PyTorch generator that randomness comes from; by default PyTorch's own, so that
                 ``torch.manual_seed`` makes it repeat.
             features: see :meth:`plan`.
             domain: see :meth:`plan`.
 
         Returns:
-            The mixed batch and its :class:`MixedTarget`.
+            The mixed batch and its :class:`MixedTarget`, or a dictionary of targets for a dictionary of labels.
 
         Raises:
             DataError: if ``x`` and ``y`` cannot be mixed; the message says why.
             ConfigError: if the recipe mixes inside of the model.
         """
         check_batch(x, y)
-        draws = self.draw(streams_from(generator), y.shape[0]).to(y.device)
+        draws = self.draw(streams_from(generator), batch_size_of(y)).to(device_of(y))
         plan = self.plan(draws, y, sample_shape=sample_shape(x), features=features, domain=domain)
         return self.mix(x, y, plan)
 
@@ -212,17 +217,40 @@ def sample_shape(x: Any) -> tuple[int, ...]:
     return () if tensor is None else tuple(tensor.shape[1:])
 
 
+def batch_size_of(y: Any) -> int:
+    """Return the number of samples that have these labels: a tensor, or a dictionary of tensors."""
+    return next(tensors_in(y)).shape[0]
+
+
+def device_of(y: Any) -> torch.device:
+    """Return the device that labels lie on: a tensor, or a dictionary of tensors."""
+    return next(tensors_in(y)).device
+
+
 def check_batch(x: Any, y: object) -> None:
     """Refuse a batch that cannot be mixed.
 
     Raises:
-        DataError: if ``y`` is not a tensor with a batch dimension, or ``x`` has another number of samples, or lies on
-            another device.
+        DataError: if ``y`` is neither a tensor with a batch dimension nor a dictionary of them, or ``x`` has another
+            number of samples, or lies on another device.
     """
-    if not isinstance(y, Tensor) or y.dim() == 0:
-        raise DataError(f"y must be a tensor of shape (B, ...), not {type(y).__name__}: give one label per sample")
+    labels = list(y.values()) if isinstance(y, Mapping) else [y]
+    for label in labels:
+        if not isinstance(label, Tensor) or label.dim() == 0:
+            raise DataError(
+                f"y must be a tensor of shape (B, ...), not {type(label).__name__}: give one label per sample, or a "
+                "dictionary of such tensors for several tasks"
+            )
+    sizes = {label.shape[0] for label in labels if isinstance(label, Tensor)}
+    if len(sizes) != 1:
+        raise DataError(f"y is a dictionary of labels for {sorted(sizes)} samples: give one label of each per sample")
+    (first, *_) = labels
     tensor = first_tensor(x)
-    if tensor is not None and (tensor.dim() == 0 or tensor.shape[0] != y.shape[0]):
-        raise DataError(f"x has shape {tuple(tensor.shape)} but y has {tuple(y.shape)}: give one label per sample")
-    if tensor is not None and tensor.device != y.device:
-        raise DataError(f"x is on {tensor.device} but y is on {y.device}: move both to one device")
+    if not isinstance(first, Tensor) or tensor is None:
+        return
+    if tensor.dim() == 0 or tensor.shape[0] != first.shape[0]:
+        if isinstance(x, list) and len(x) == first.shape[0]:
+            raise DataError(f"x is a list of {len(x)} samples: give one tensor, torch.stack(x), of samples of one size")
+        raise DataError(f"x has shape {tuple(tensor.shape)} but y has {tuple(first.shape)}: give one label per sample")
+    if tensor.device != first.device:
+        raise DataError(f"x is on {tensor.device} but y is on {first.device}: move both to one device")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from overmix._typing import Float, Int, Shaped
 from overmix.errors import DataError
+from overmix.mix.masks import MaskRule, Masks, check_masks, is_countable, mixed_mask, rule_for
 from overmix.mix.plan import MixPlan
 from overmix.mix.side import Need
 
@@ -59,12 +61,28 @@ class Space(Protocol):
         Raises:
             DataError: for numbers that have no average, and for a batch whose size is not the plan's.
         """
+        mixes_something = isinstance(x, Tensor)
 
-        def mixed(tensor: Tensor) -> Tensor:
-            floating = as_mixable(tensor)
-            return self.combine(plan, floating, gather_partners(floating, plan.partner))
+        def mixed(tensor: Tensor, name: str | None) -> Tensor:
+            nonlocal mixes_something
+            rule = self.mask_rule(name) if is_countable(tensor) and tensor is not x else None
+            if rule is not None:
+                return mixed_mask(plan, tensor, rule)
+            own, mixes_something = self.mixable(tensor, name), True
+            return self.combine(plan, own, gather_partners(own, plan.partner))
 
-        return map_tensors(mixed, x)
+        result = map_named(mixed, x)
+        if not mixes_something:
+            raise DataError("x holds masks only: give something that can be mixed beside them")
+        return result
+
+    def mask_rule(self, name: str | None) -> MaskRule | None:
+        """Return what becomes of integers and booleans in a nest of tensors, by their name; None refuses them."""
+        return None
+
+    def mixable(self, tensor: Tensor, name: str | None) -> Tensor:
+        """Return samples in a dtype that :meth:`combine` can mix; see :func:`as_mixable`."""
+        return as_mixable(tensor, name)
 
     def inside(self, model: Callable[..., Any], plan: MixPlan) -> AbstractContextManager[None]:
         """Return a context in which the model mixes its hidden states, for spaces that lie inside of it."""
@@ -84,12 +102,28 @@ class Space(Protocol):
 
     def unmixed(self, x: Any) -> Any:
         """Return the batch as it is; uint8 becomes float32, so that a model sees one dtype all along."""
-        return map_tensors(as_mixable, x)
+
+        def unmixed(tensor: Tensor, name: str | None) -> Tensor:
+            is_mask = is_countable(tensor) and tensor is not x and self.mask_rule(name) is not None
+            return tensor if is_mask else self.mixable(tensor, name)
+
+        return map_named(unmixed, x)
 
 
 @dataclass(frozen=True)
 class InputSpace(Space):
     """Mixes inputs of any layout linearly: ``lam * x + (1 - lam) * x[partner]``.
+
+    In a dictionary or tuple there may be masks, integers or booleans, beside what is mixed.
+
+    Args:
+        masks: ``"union"``: a mask is set where either sample's is, elementwise or (for integers the maximum), as is
+            right for masks of what is there; ``"intersection"``: where both are, for masks of what is to be ignored;
+            ``"keep"``: left alone. Or a dictionary of these by the masks' names. None, the default, refuses integers
+            and booleans, since nobody can see what they mean.
+
+    Raises:
+        ConfigError: if ``masks`` is none of these.
 
     Example:
         >>> x = torch.tensor([[0.0], [1.0]])
@@ -97,6 +131,15 @@ class InputSpace(Space):
         >>> InputSpace().apply(plan, x).flatten()
         tensor([0.2500, 0.7500])
     """
+
+    masks: Masks = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        check_masks(self.masks)
+
+    def mask_rule(self, name: str | None) -> MaskRule | None:
+        """Return the rule that was given, for all or for this name."""
+        return rule_for(self.masks, name)
 
     def combine(self, plan: MixPlan, x: Tensor, partners: Tensor) -> Tensor:
         """Return ``lam * x + (1 - lam) * partners``; where lam is 1 it equals ``x`` exactly, if all is finite."""
@@ -133,38 +176,62 @@ def gather_partners(
     return x.index_select(0, partner) if x.is_contiguous() else x[partner]
 
 
-def as_mixable(x: Tensor) -> Tensor:
+def as_mixable(x: Tensor, name: str | None = None) -> Tensor:
     """Return ``x`` in a dtype that can be averaged: floats as they are, uint8 images as float32 in [0, 255].
 
+    Args:
+        x: the samples.
+        name: their name, where they are one of several.
+
     Raises:
-        DataError: for other numbers; integers stand for something (tokens, counts) that has no average.
+        DataError: for other numbers; integers stand for something (tokens, counts, masks) that has no average.
     """
     if x.is_floating_point():
         return x
     if x.dtype == torch.uint8:
         return x.to(torch.float32)
-    raise DataError(f"x has dtype {x.dtype}, which is not mixed: give floats or uint8 images; for tokens, embeddings")
+    remedy = "for tokens mix a layer after their embedding (ManifoldMixup), for masks say masks='union' or 'keep'"
+    if x.is_complex():
+        remedy = "for complex numbers give torch.view_as_real(x)"
+    where = "" if name is None else f"[{name!r}]"
+    raise DataError(f"x{where} has dtype {x.dtype}, which is not mixed: give floats or uint8 images; {remedy}")
 
 
-def map_tensors(function: Callable[..., Tensor], x: Any, *more: Any) -> Any:
-    """Return ``function`` of a tensor, or of every tensor in a tuple, named tuple, list or mapping.
+def map_named(function: Callable[[Tensor, str | None], Any], x: Any, name: str | None = None) -> Any:
+    """Return ``function`` of every tensor in a nest and its name: the nearest key of a mapping, field of a named tuple.
 
     Args:
-        function: takes as many tensors as there are arguments after it.
-        x: a tensor, or a nest of tensors.
-        *more: further nests of the same form.
+        function: takes a tensor and its name, or None if it has none.
+        x: a tensor, or a tuple, named tuple, list or mapping of these; what is None stays None.
+        name: that of ``x`` itself.
 
     Raises:
         DataError: if something else is found.
     """
-    if isinstance(x, Tensor):
-        return function(x, *more)
+    if x is None or isinstance(x, Tensor):
+        return None if x is None else function(x, name)
     if isinstance(x, Mapping):
-        return {key: map_tensors(function, value, *(m[key] for m in more)) for key, value in x.items()}
+        return _like(x, {key: map_named(function, value, str(key)) for key, value in x.items()})
+    if isinstance(x, tuple) and hasattr(x, "_fields"):
+        return type(x)(*(map_named(function, value, field) for field, value in zip(x._fields, x, strict=True)))
     if isinstance(x, list | tuple):
-        values = (map_tensors(function, *group) for group in zip(x, *more, strict=True))
-        return type(x)(*values) if hasattr(x, "_fields") else type(x)(values)
+        return type(x)(map_named(function, value, name) for value in x)
     raise DataError(f"x holds a {type(x).__name__}: give a tensor, or a tuple, list or dictionary of tensors")
+
+
+def _like(mapping: Mapping[Any, Any], values: dict[Any, Any]) -> Any:
+    """Return the values in a mapping of the same kind, such as a model's own output class, if it can be changed."""
+    if type(mapping) is dict or not isinstance(mapping, MutableMapping):
+        return values
+    same_kind = copy.copy(mapping)
+    for key, value in values.items():
+        same_kind[key] = value
+    return same_kind
+
+
+def map_tensors(function: Callable[[Tensor], Any], x: Any) -> Any:
+    """Return ``function`` of every tensor in a nest; see :func:`map_named`."""
+    return map_named(lambda tensor, name: function(tensor), x)
 
 
 def join_batches(first: Any, second: Any, batch_axis: int = 0) -> Any:
@@ -175,12 +242,19 @@ def join_batches(first: Any, second: Any, batch_axis: int = 0) -> Any:
         second: the samples that come after them, in a nest of the same form.
         batch_axis: the dimension of the samples: the number of leading dimensions of a stack.
     """
-    return map_tensors(lambda a, b: torch.cat([a, b], dim=batch_axis), first, second)
+    rest = iter(tensors_in(second))
+    return map_tensors(lambda tensor: torch.cat([tensor, next(rest)], dim=batch_axis), first)
+
+
+def tensors_in(x: Any) -> Iterator[Tensor]:
+    """Yield the tensors in a nest, in its order."""
+    if isinstance(x, Tensor):
+        yield x
+    values = x.values() if isinstance(x, Mapping) else x if isinstance(x, list | tuple) else ()
+    for value in values:
+        yield from tensors_in(value)
 
 
 def first_tensor(x: Any) -> Tensor | None:
     """Return the first tensor in ``x``, or ``None`` if there is none."""
-    if isinstance(x, Tensor):
-        return x
-    values = x.values() if isinstance(x, Mapping) else x if isinstance(x, list | tuple) else ()
-    return next((tensor for value in values if (tensor := first_tensor(value)) is not None), None)
+    return next(tensors_in(x), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,68 +10,27 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from overmix._typing import Float, Int, Shaped
+from overmix._typing import Float, Shaped
 from overmix.errors import ConfigError, DataError
+from overmix.mix.criterion import counts_read_from, mixed_criterion
+from overmix.mix.cross_entropy import (
+    IGNORE_INDEX,
+    Reduction,
+    Side,
+    Terms,
+    check_cross_entropy,
+    class_terms,
+    mixed_cross_entropy,
+    row_terms,
+)
+from overmix.mix.label_entropy import EntropyLoss, class_entropy, label_entropy, multi_label_entropy, soft_row_entropy
+from overmix.mix.precision import in_loss_precision, over_samples
+from overmix.mix.torch_losses import loss_of_target
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-IGNORE_INDEX = -100
-"""The class index that counts for nothing, as in PyTorch's losses."""
-
-
-def mixed_cross_entropy(
-    logits: Float[Tensor, "*stack batch classes"],
-    a: Int[Tensor, "*stack batch"],
-    b: Int[Tensor, "*stack batch"],
-    lam: Float[Tensor, "*stack batch"],
-) -> Float[Tensor, "*stack batch"]:
-    """Per sample, ``-lam * log p[a] - (1 - lam) * log p[b]`` with ``p = softmax(logits)``.
-
-    One log-softmax and two gathers: no dense target is built.
-
-    Args:
-        logits: shape (..., B, C).
-        a: the samples' own classes, shape (..., B), int64.
-        b: the partners' classes, shape (..., B), int64.
-        lam: weight of ``a``, shape (..., B).
-
-    Returns:
-        The loss of each sample, shape (..., B).
-
-    Example:
-        >>> logits = torch.zeros(1, 4)
-        >>> mixed_cross_entropy(logits, torch.tensor([0]), torch.tensor([2]), torch.tensor([0.3]))   # log 4
-        tensor([1.3863])
-    """
-    log_p = F.log_softmax(logits, dim=-1)
-    own = log_p.gather(-1, a.unsqueeze(-1)).squeeze(-1)
-    other = log_p.gather(-1, b.unsqueeze(-1)).squeeze(-1)
-    return -torch.lerp(other, own, lam.to(own.dtype))
-
-
-def label_entropy(
-    a: Int[Tensor, "*stack batch"], b: Int[Tensor, "*stack batch"], lam: Float[Tensor, "*stack batch"]
-) -> Float[Tensor, "*stack batch"]:
-    """Per sample, ``-lam log lam - (1 - lam) log(1 - lam)`` where ``a != b``, and 0 where they are one class.
-
-    It is the entropy of the mixed label, in nats: what no model's cross-entropy on this sample is below.
-
-    Args:
-        a: the samples' own classes, shape (..., B).
-        b: the partners' classes, shape (..., B).
-        lam: weight of ``a``, shape (..., B).
-
-    Returns:
-        Shape (..., B), in ``lam``'s dtype.
-
-    Example:
-        >>> label_entropy(torch.tensor([0, 0]), torch.tensor([1, 0]), torch.tensor([0.5, 0.5]))   # log 2, 0
-        tensor([0.6931, 0.0000])
-    """
-    entropy: Tensor = -torch.special.xlogy(lam, lam) - torch.special.xlogy(1 - lam, 1 - lam)
-    # 0 - 0 has a sign, and adding 0 takes it away.
-    return (entropy + 0.0) * (a != b)
+__all__ = ["IGNORE_INDEX", "MixedTarget", "Reduction", "label_entropy", "mixed_criterion", "mixed_cross_entropy"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +39,19 @@ class MixedTarget:
 
     Mixing labels is left to the loss, so that nothing is lost: class indices stay indices, soft labels, multi-label
     rows, regression values stay what they are.
+
+    Labels of the logits' shape but for its second dimension are class indices, labels of the logits' own shape are
+    rows, of any dtype: soft ones, one-hot, multi-label. Every mean is PyTorch's, with the sides of a mixture in the
+    place of a label. Over class indices, at samples i and positions p,
+
+        mean = sum_ip s_i (lam_i w[a_ip] l(a_ip) + (1 - lam_i) w[b_ip] l(b_ip))
+               / sum_ip s_i (lam_i w[a_ip] + (1 - lam_i) w[b_ip]),
+
+    with s the weight of a sample, w that of a class, 0 for an ignored label; over rows and values it is
+    ``sum_ip s_i l_ip / sum_ip s_i`` with the weights of classes, if any, inside of l.
+
+    ``torch.nn.CrossEntropyLoss`` and the binary cross-entropies of PyTorch take a target in the place of labels. Slices
+    are targets: ``target[:4]`` for the logits of the first four samples.
 
     Args:
         a: labels of the samples themselves, shape (B, ...).
@@ -90,11 +62,41 @@ class MixedTarget:
         >>> target = MixedTarget(torch.tensor([0]), torch.tensor([1]), torch.tensor([0.75]))
         >>> target.soft(num_classes=3)
         tensor([[0.7500, 0.2500, 0.0000]])
+        >>> logits = torch.zeros(1, 3)
+        >>> torch.nn.CrossEntropyLoss()(logits, target) == target.cross_entropy(logits)
+        tensor(True)
     """
 
     a: Shaped[Tensor, "batch *label"]
     b: Shaped[Tensor, "batch *label"]
     lam: Float[Tensor, " batch"]
+
+    def __len__(self) -> int:
+        return self.lam.shape[0]
+
+    def __getitem__(self, samples: slice | Tensor) -> Self:
+        """Return the target of some of the samples, given by a slice or a tensor of indices."""
+        if not isinstance(samples, slice | Tensor) or (isinstance(samples, Tensor) and samples.dim() == 0):
+            raise TypeError(
+                f"a MixedTarget has samples at slices and tensors of indices, not at {samples!r}: use [i:j]"
+            )
+        if type(self) is not MixedTarget:
+            raise TypeError(f"a {type(self).__name__} is one whole: split the batch before it is mixed")
+        return self._with(lambda tensor: tensor[samples])
+
+    @classmethod
+    def __torch_function__(
+        cls,
+        func: Callable[..., Any],
+        types: tuple[type, ...],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Serve PyTorch's losses; see :func:`overmix.mix.torch_losses.loss_of_target`."""
+        if cls is not MixedTarget and func is not F.cross_entropy:
+            name = getattr(func, "__name__", str(func))
+            raise TypeError(f"{name} takes no {cls.__name__} (a MixedTarget): use target.loss(criterion, output)")
+        return loss_of_target(func, args, kwargs or {})
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
         """Return the target on another device, for batches that were mixed in a DataLoader worker."""
@@ -112,68 +114,110 @@ class MixedTarget:
         logits: Float[Tensor, "batch classes *position"],
         weight: Float[Tensor, " classes"] | None = None,
         ignore_index: int = IGNORE_INDEX,
-    ) -> Float[Tensor, ""]:
+        *,
+        label_smoothing: float = 0.0,
+        sample_weight: Tensor | MixedTarget | None = None,
+        reduction: Reduction = "mean",
+    ) -> Float[Tensor, "..."]:
         """Mean over samples of ``lam * CE(logits, a) + (1 - lam) * CE(logits, b)``.
 
-        With class weights w, or with ignored labels (weight 0), the mean is weighted as PyTorch's is:
-        ``sum(lam w[a] CE(a) + (1 - lam) w[b] CE(b)) / sum(lam w[a] + (1 - lam) w[b])``.
-
-        For soft labels it is PyTorch's cross-entropy of their mixture, whose mean is over samples even with weights.
+        With weights or ignored labels it is the weighted mean that the class describes. For class indices no dense
+        target is built. For rows it is PyTorch's cross-entropy of their mixture, whose mean is over samples even with
+        weights of classes.
 
         Args:
             logits: shape (B, C), or (B, C, ...) with labels of shape (B, ...).
             weight: class weights, shape (C,).
             ignore_index: a side with this class index does not count; with every label ignored the loss is 0.
+            label_smoothing: share of each label that is spread over all classes, in [0, 1], as in PyTorch.
+            sample_weight: how much each sample counts, shape (B,). Weights that belong to the samples before they were
+                mixed are a target themselves, as ``recipe(x, {"class": y, "weight": w})`` returns it: then each side
+                counts with its own.
+            reduction: ``"mean"``, ``"sum"``, or ``"none"`` for the losses themselves, shape (B, ...), with the weights
+                of samples in them.
 
         Returns:
-            A scalar in the logits' dtype.
+            A scalar in the logits' dtype, in float32 under autocast, as PyTorch's own.
 
         Raises:
-            DataError: if the labels are neither class indices of shape (B, ...) nor soft rows of shape (B, C, ...).
+            DataError: if the labels are neither class indices of shape (B, ...) nor rows of shape (B, C, ...).
+            ConfigError: if an argument cannot work.
         """
-        if self.a.is_floating_point():
-            return self._soft_cross_entropy(logits, weight)
-        if self.a.shape != logits.shape[:1] + logits.shape[2:]:
-            raise DataError(
-                f"cross_entropy: logits of shape {tuple(logits.shape)} need class indices of shape "
-                f"{tuple(logits.shape[:1] + logits.shape[2:])}, but y has {tuple(self.a.shape)}"
+        logits = in_loss_precision(logits)
+        check_cross_entropy(weight, label_smoothing, logits.shape[1])
+        lam, total = self._weights(sample_weight)
+        if self._rows_of(logits):
+            if ignore_index != IGNORE_INDEX:
+                raise ConfigError("ignore_index", ignore_index, "leave it out: rows hold no class index")
+            rows = torch.lerp(self.b.to(lam.dtype), self.a.to(lam.dtype), over_samples(lam, self.a))
+            terms = row_terms(logits, rows, weight=weight, label_smoothing=label_smoothing)
+        else:
+            self._check_indices(logits)
+            terms = class_terms(
+                *(logits, self.a, self.b, lam),
+                weight=weight,
+                ignore_index=ignore_index,
+                label_smoothing=label_smoothing,
             )
-        a, b = self.a.long(), self.b.long()
-        # Sums over a dense prediction overflow in half precision: as PyTorch's own loss, add up in float32 at least.
-        dtype = torch.promote_types(logits.dtype, torch.float32)
-        lam = _like(self.lam, a).to(dtype)
-        log_p = F.log_softmax(logits, dim=1)
-        share_a, share_b = lam * (a != ignore_index), (1 - lam) * (b != ignore_index)
-        # An ignored index may lie outside of 0..C-1; it gathers class 0 with weight 0.
-        a, b = a.masked_fill(a == ignore_index, 0), b.masked_fill(b == ignore_index, 0)
-        if weight is not None:
-            weight = weight.to(dtype)
-            share_a, share_b = share_a * weight[a], share_b * weight[b]
-        loss = share_a * log_p.gather(1, a.unsqueeze(1)).squeeze(1)
-        loss = loss + share_b * log_p.gather(1, b.unsqueeze(1)).squeeze(1)
-        total = (share_a + share_b).sum()
-        mean: Tensor = -loss.sum() / total.clamp_min(torch.finfo(dtype).tiny)
-        return mean.to(logits.dtype)
+        return _reduced(terms.times(total), reduction).to(logits.dtype)
 
-    def _soft_cross_entropy(self, logits: Tensor, weight: Tensor | None) -> Tensor:
-        if self.a.shape != logits.shape:
+    def _weights(self, sample_weight: Tensor | MixedTarget | None) -> tuple[Tensor, Tensor | None]:
+        """Return the weight of ``a`` and that of each sample, shape (B,) each; None: all count alike."""
+        if sample_weight is None:
+            return self.lam, None
+        sides = (sample_weight.a, sample_weight.b) if isinstance(sample_weight, MixedTarget) else (sample_weight,) * 2
+        for side in sides:
+            if not isinstance(side, Tensor) or side.shape != self.lam.shape:
+                kind = tuple(side.shape) if isinstance(side, Tensor) else side
+                raise ConfigError("sample_weight", kind, f"give one for each sample, shape ({len(self)},)")
+        if sides[0] is sides[1]:
+            return self.lam, sides[0]
+        # lam w_a l(a) + (1 - lam) w_b l(b) is one weight times a mixture with another lam.
+        own, other = self.lam * sides[0], (1 - self.lam) * sides[1]
+        return torch.where(own + other > 0, own / (own + other), self.lam), own + other
+
+    def _rows_of(self, output: Tensor) -> bool:
+        """Whether the labels are rows of the output's classes."""
+        return self.a.dim() > 1 and self.a.shape == output.shape
+
+    def _check_indices(self, logits: Tensor) -> None:
+        expected = tuple(logits.shape[:1] + logits.shape[2:])
+        if self.a.is_floating_point():
             raise DataError(
                 f"cross_entropy: soft labels must have the logits' shape {tuple(logits.shape)}, "
                 f"but y has {tuple(self.a.shape)}; for regression use .loss(criterion, output)"
             )
-        soft = torch.lerp(self.b, self.a, _like(self.lam, self.a).to(self.a.dtype))
-        return F.cross_entropy(logits, soft.to(logits.dtype), weight=weight)
+        if self.a.shape != expected:
+            raise DataError(
+                f"cross_entropy: logits of shape {tuple(logits.shape)} need class indices of shape {expected}, or rows "
+                f"of the logits' shape, but y has {tuple(self.a.shape)}"
+            )
 
-    def loss(self, criterion: Callable[[Tensor, Tensor], Tensor], output: Tensor) -> Float[Tensor, ""]:
+    def loss(
+        self,
+        criterion: Callable[[Tensor, Tensor], Tensor],
+        output: Tensor,
+        *,
+        weight: Float[Tensor, " classes"] | None = None,
+        ignore_index: int | None = None,
+        sample_weight: Tensor | MixedTarget | None = None,
+    ) -> Float[Tensor, ""]:
         """Mean over samples of ``lam * criterion(output, a) + (1 - lam) * criterion(output, b)``.
+
+        Rows of integers or booleans are given to the criterion in the output's dtype.
 
         Args:
             criterion: a function of (output, label) that returns one value per sample, shape (B, ...), such as
                 ``torch.nn.BCEWithLogitsLoss(reduction="none")``.
             output: what the model returned.
+            weight: the class weights that the criterion multiplied its values by, shape (C,): the mean divides by
+                them. They are read from ``torch.nn.CrossEntropyLoss`` and ``NLLLoss``; a function cannot say them.
+            ignore_index: the class index whose values do not count; read likewise.
+            sample_weight: see :meth:`cross_entropy`.
 
         Returns:
-            A scalar: the mean over samples, after the mean over what else the criterion returns per sample.
+            A scalar: the mean over samples, after the mean over what else the criterion returns per sample; with
+            weights of classes or ignored labels the weighted mean over all labels that the class describes.
 
         Raises:
             ConfigError: if the criterion reduces. The mean of the losses times the mean of lam is not the mean of their
@@ -186,115 +230,164 @@ class MixedTarget:
             >>> target.loss(torch.nn.MSELoss(reduction="none"), torch.tensor([1.0]))
             tensor(0.2500)
         """
-        return mixed_criterion(criterion, output, self.a, self.b, self.lam)
+        a, b = self.a, self.b
+        if isinstance(output, Tensor):
+            output = in_loss_precision(output)
+            if a.shape == output.shape and not a.is_floating_point():
+                a, b = a.to(output.dtype), b.to(output.dtype)
+        if not a.is_floating_point() and weight is None and ignore_index is None:
+            weight, ignore_index = counts_read_from(criterion)
+        lam, total = self._weights(sample_weight)
+        mean = mixed_criterion(
+            *(criterion, output, a, b, lam), sample_weight=total, weight=weight, ignore_index=ignore_index
+        )
+        return mean.to(output.dtype) if isinstance(output, Tensor) and output.is_floating_point() else mean
 
     def soft(self, num_classes: int | None = None) -> Float[Tensor, "batch *row"]:
         """``lam * a + (1 - lam) * b`` as a dense target, with class indices turned into one-hot rows first.
 
+        Integers and booleans of shape (B, C) are multi-label rows, C being ``num_classes``; those of another shape are
+        class indices.
+
         Args:
-            num_classes: C, needed for class indices.
+            num_classes: C, needed for class indices. Without it, integers and booleans are rows, of shape (B, C, ...).
 
         Returns:
-            Shape (B, C, ...) for class indices of shape (B, ...); the labels' own shape for floating-point labels.
+            Shape (B, C, ...) for class indices of shape (B, ...); the labels' own shape for rows and values.
 
         Raises:
             ConfigError: if class indices come without ``num_classes``, or one of them is not below it.
-            DataError: if a class index is negative, such as an ignored one.
+            DataError: if a class index is negative, such as an ignored one, or rows hold anything but 0 and 1.
         """
-        a, b = self.a, self.b
-        if not a.is_floating_point():
+        if self.a.is_floating_point():
+            return torch.lerp(self.b, self.a, over_samples(self.lam, self.a).to(self.a.dtype))
+        sides = torch.stack([self.a, self.b]).long()
+        lowest, highest = (int(bound) for bound in sides.aminmax()) if sides.numel() else (0, 0)
+        if not self._holds_rows_of(num_classes):
             if num_classes is None:
                 raise ConfigError("num_classes", None, "give the number of classes: the labels are class indices")
-            lowest, highest = (int(bound) for bound in torch.stack([a, b]).long().aminmax()) if a.numel() else (0, -1)
             if lowest < 0:
                 raise DataError(f"soft: y holds the class index {lowest}: an ignored label has no row")
             if highest >= num_classes:
                 raise ConfigError("num_classes", num_classes, f"use at least {highest + 1}: label {highest} occurs")
-            a, b = (F.one_hot(side.long(), num_classes).movedim(-1, 1).to(self.lam.dtype) for side in (a, b))
-        return torch.lerp(b, a, _like(self.lam, a).to(a.dtype))
+            sides = F.one_hot(sides, num_classes).movedim(-1, 2)
+        elif lowest < 0 or highest > 1:
+            raise DataError(
+                f"soft: y has shape {tuple(self.a.shape)}, as multi-label rows of {self.a.shape[1]} classes, but holds "
+                f"{lowest if lowest < 0 else highest}: of as many positions as classes, give F.one_hot rows"
+            )
+        a, b = sides.to(self.lam.dtype)
+        return torch.lerp(b, a, over_samples(self.lam, a))
 
-    def entropy(self) -> Float[Tensor, " batch"]:
-        """Entropy of each mixed label, in nats: the part of the cross-entropy that no model can remove.
+    def _holds_rows_of(self, num_classes: int | None) -> bool:
+        """Whether labels that are no floats are rows of so many classes, by their shape."""
+        if num_classes is None or self.a.dim() < 2:
+            return self.a.dim() > 1
+        return self.a.shape[1] == num_classes and (self.a.dim() == 2 or self.a.dtype == torch.bool)
 
-        The mean over a training's batches is its loss floor; :meth:`cross_entropy` minus it is the mean
-        Kullback-Leibler divergence of the prediction from the mixed label.
+    def rows_like(self, output: Float[Tensor, "batch *row"]) -> Float[Tensor, "batch *row"]:
+        """``lam * a + (1 - lam) * b`` for labels that have the output's shape, in the output's dtype.
+
+        Raises:
+            DataError: if they have another shape.
+        """
+        if self.a.shape != output.shape:
+            raise DataError(
+                f"output has shape {tuple(output.shape)} but y has {tuple(self.a.shape)}: give rows of the output's "
+                "shape; of class indices, target.soft(num_classes)"
+            )
+        mixed = torch.lerp(self.b.to(self.lam.dtype), self.a.to(self.lam.dtype), over_samples(self.lam, self.a))
+        return mixed.to(in_loss_precision(output).dtype)
+
+    def entropy(self, loss: EntropyLoss = "cross_entropy", ignore_index: int = IGNORE_INDEX) -> Float[Tensor, " batch"]:
+        """Entropy of each mixed label, in nats: the part of the loss that no model can remove.
+
+        Its mean over a training's batches is the loss floor; :meth:`cross_entropy` minus it is the mean
+        Kullback-Leibler divergence of the prediction from the mixed label. Weights of classes and label smoothing are
+        not in it.
+
+        Args:
+            loss: ``"cross_entropy"``: of class indices, shape (B,) or (B, ...), which are averaged over their
+                positions, and of soft rows, shape (B, C, ...); ``"binary_cross_entropy"``: the mean binary entropy of
+                multi-label rows of any dtype, shape (B, ...).
+            ignore_index: a side with this class index does not count.
 
         Returns:
             Shape (B,).
 
         Raises:
-            DataError: if the labels are neither class indices of shape (B,) nor soft rows of shape (B, C).
+            DataError: if the labels are no classes and no probabilities: the values of a regression have no floor. On
+                another device than the CPU nothing waits to see what rows hold: they become NaN there.
+            ConfigError: if the loss is another one.
 
         Example:
             >>> MixedTarget(torch.tensor([0]), torch.tensor([1]), torch.tensor([0.5])).entropy()   # log 2
             tensor([0.6931])
         """
-        indices, rows = self.a.dim() == 1, self.a.dim() == 2 and self.a.is_floating_point()
-        if rows:
-            soft = self.soft()
-            entropy: Tensor = -torch.special.xlogy(soft, soft).sum(dim=1)
-            return entropy
-        if not indices or self.a.is_floating_point():
-            raise DataError(f"entropy: y has shape {tuple(self.a.shape)}: give class indices (B,) or soft rows (B, C)")
-        return label_entropy(self.a, self.b, self.lam)
+        if loss == "binary_cross_entropy":
+            return multi_label_entropy(self._mixed_rows())
+        if loss != "cross_entropy":
+            raise ConfigError("loss", loss, "use 'cross_entropy' or 'binary_cross_entropy': no other has a floor")
+        if self.a.dim() > 1 and (self.a.is_floating_point() or self.a.dtype == torch.bool):
+            return soft_row_entropy(self._mixed_rows())
+        if self.a.is_floating_point():
+            raise DataError(
+                f"entropy: y has shape {tuple(self.a.shape)}: give class indices or soft rows (B, C); a regression has "
+                "no floor"
+            )
+        return class_entropy(self.a, self.b, self.lam, ignore_index)
 
-    def accuracy(self, logits: Float[Tensor, "batch classes *position"]) -> Float[Tensor, ""]:
+    def _mixed_rows(self) -> Tensor:
+        a, b = (side if side.is_floating_point() else side.to(self.lam.dtype) for side in (self.a, self.b))
+        return torch.lerp(b, a, over_samples(self.lam, a).to(a.dtype))
+
+    def accuracy(
+        self,
+        logits: Float[Tensor, "batch classes *position"],
+        weight: Float[Tensor, " classes"] | None = None,
+        ignore_index: int = IGNORE_INDEX,
+        *,
+        sample_weight: Tensor | MixedTarget | None = None,
+    ) -> Float[Tensor, ""]:
         """Mean of ``lam * [prediction == a] + (1 - lam) * [prediction == b]``, the share of label mass predicted.
 
         It is at most the mean of max(lam, 1 - lam) where the two labels differ: a training accuracy under Mixup looks
-        low by construction. Soft rows count as their heaviest class.
+        low by construction. In a row the heaviest classes are right.
 
         Args:
             logits: shape (B, C), or (B, C, ...) with labels of shape (B, ...).
+            weight: class weights, shape (C,), as in :meth:`cross_entropy`.
+            ignore_index: a side with this class index does not count.
+            sample_weight: see :meth:`cross_entropy`.
+
+        Raises:
+            DataError: if the labels are neither class indices nor rows of the logits' shape.
         """
+        check_cross_entropy(weight, 0.0, logits.shape[1])
+        lam, total = self._weights(sample_weight)
         prediction = logits.argmax(dim=1)
-        hit_a, hit_b = _hit(prediction, self.a), _hit(prediction, self.b)
-        return torch.lerp(hit_b, hit_a, _like(self.lam, hit_a).to(torch.float32)).mean()
+        if self._rows_of(logits):
+            hits = [_heaviest(side, prediction) for side in (self.a, self.b)]
+            counts = [torch.ones_like(hit) for hit in hits]
+        else:
+            self._check_indices(logits)
+            sides = [Side.of(side, weight, ignore_index) for side in (self.a, self.b)]
+            hits = [prediction == side.labels for side in sides]
+            counts = [side.counts.float() for side in sides]
+        lam = over_samples(lam.float(), prediction)
+        shares = lam * counts[0], (1 - lam) * counts[1]
+        return Terms(shares[0] * hits[0] + shares[1] * hits[1], shares[0] + shares[1]).times(total).mean()
 
 
-def mixed_criterion(
-    criterion: Callable[..., Tensor], output: Any, a: Any, b: Any, lam: Float[Tensor, " batch"]
-) -> Float[Tensor, ""]:
-    """Mean over samples of ``lam * criterion(output, a) + (1 - lam) * criterion(output, b)``.
-
-    Args:
-        criterion: a function of output and labels that returns one value per sample, shape (B, ...).
-        output: what the model returned.
-        a: the samples' own labels: a tensor, or whatever the criterion takes.
-        b: the partners' labels.
-        lam: weight of ``a``, shape (B,).
-
-    Raises:
-        ConfigError: if the criterion reduces.
-        DataError: if it broadcasts (B, 1) against (B,).
-    """
-    batch_size = lam.shape[0]
-    shapes = [tuple(side.shape) for side in (output, a) if isinstance(side, Tensor)]
-    column_against_none = sorted(shapes) == [(batch_size,), (batch_size, 1)]
-    sides = []
-    for label in (a, b):
-        value = criterion(output, label)
-        if value.dim() == 0 or value.shape[0] != batch_size:
-            raise ConfigError(
-                "criterion",
-                tuple(value.shape),
-                f"return one loss per sample, shape ({batch_size}, ...): use reduction='none'",
-            )
-        if column_against_none and value.shape == (batch_size, batch_size):
-            raise DataError(
-                f"output has shape {shapes[0]} but y has {shapes[1]}, and the criterion broadcast them to all pairs: "
-                "squeeze or unsqueeze one of them"
-            )
-        sides.append(value.flatten(1).mean(1) if value.dim() > 1 else value)
-    return torch.lerp(sides[1], sides[0], lam.to(sides[0].dtype)).mean()
+def _heaviest(rows: Tensor, prediction: Tensor) -> Tensor:
+    """Return 1.0 where the predicted class is the heaviest of its row, or one of several, shape (B, ...)."""
+    rows = rows.float()
+    return (rows.gather(1, prediction.unsqueeze(1)).squeeze(1) == rows.amax(dim=1)).float()
 
 
-def _hit(prediction: Tensor, label: Tensor) -> Tensor:
-    """Return 1.0 where the prediction is the label (for soft rows, their heaviest class), else 0.0."""
-    index = label.argmax(dim=1) if label.is_floating_point() else label
-    return (prediction == index).to(torch.float32)
-
-
-def _like(lam: Tensor, label: Tensor) -> Tensor:
-    """Return lam of shape (B,) with trailing ones, so that it broadcasts over a label of shape (B, ...)."""
-    return lam.view(-1, *[1] * (label.dim() - 1))
+def _reduced(terms: Terms, reduction: Reduction) -> Tensor:
+    if reduction == "mean":
+        return terms.mean()
+    if reduction not in ("sum", "none"):
+        raise ConfigError("reduction", reduction, "use 'mean', 'sum' or 'none'")
+    return terms.losses.sum() if reduction == "sum" else terms.losses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -13,7 +13,11 @@ from torch import Tensor
 from overmix._typing import Float, Int
 from overmix.errors import ConfigError, DataError
 from overmix.mix.pairing import Pairing
+from overmix.mix.precision import at_least_float32
 from overmix.mix.side import SideInfo
+
+Unit: TypeAlias = Literal["std", "label"]
+"""What a distance between labels is measured in: standard deviations of the batch's labels, or their own unit."""
 
 
 class WeightedPairing(Pairing, Protocol):
@@ -57,28 +61,37 @@ def sample_rows(weights: Float[Tensor, "rows columns"], share: Float[Tensor, " r
 
 @dataclass(frozen=True)
 class KernelPairing(WeightedPairing):
-    """``P(j | i)`` proportional to ``exp(-||y_i - y_j||**2 / (2 sigma**2))``: partners have similar labels.
+    """``P(j | i)`` proportional to ``exp(-||y_i - y_j||**2 / (2 s**2))``, s = sigma units: similar labels.
 
     A sample may be its own partner. ``sigma=inf`` draws partners uniformly, a small sigma among equal labels only.
 
     Args:
-        sigma: width of the kernel, > 0, in the unit of the labels.
+        sigma: width of the kernel, > 0.
+        unit: ``"std"`` measures it in standard deviations of the batch's labels, so that the labels' own unit does not
+            matter (for labels of several numbers: the root of the summed variances); ``"label"`` in that unit.
 
     Raises:
-        ConfigError: if sigma is not a positive number.
+        ConfigError: if sigma is not a positive number, or the unit none of these.
 
     Example:
-        >>> w = KernelPairing(sigma=1.0).weights(SideInfo(y=torch.tensor([0.0, 0.5, 1.0, 3.0])))
+        >>> y = torch.tensor([0.0, 0.5, 1.0, 3.0])
+        >>> w = KernelPairing(sigma=1.0, unit="label").weights(SideInfo(y=y))
         >>> (w / w.sum(1, keepdim=True))[0]
         tensor([0.4000, 0.3530, 0.2426, 0.0044])
+        >>> thousands = KernelPairing().weights(SideInfo(y=1000 * y))
+        >>> bool((thousands - KernelPairing().weights(SideInfo(y=y))).abs().max() < 1e-6)
+        True
     """
 
     sigma: float = 1.0
+    unit: Unit = "std"
 
     def __post_init__(self) -> None:
         number = isinstance(self.sigma, int | float) and not isinstance(self.sigma, bool)
         if not number or math.isnan(self.sigma) or self.sigma <= 0:
-            raise ConfigError("sigma", self.sigma, "use a number > 0, in the unit of the labels")
+            raise ConfigError("sigma", self.sigma, "use a number > 0")
+        if self.unit not in ("std", "label"):
+            raise ConfigError("unit", self.unit, "use 'std' (standard deviations of the batch's labels) or 'label'")
 
     def weights(self, side: SideInfo) -> Float[Tensor, "batch batch"]:
         """Return the kernel of every pair of labels, shape (B, B).
@@ -90,6 +103,13 @@ class KernelPairing(WeightedPairing):
         if y is None or not y.is_floating_point():
             found = "missing" if y is None else f"of dtype {y.dtype}"
             raise DataError(f"pairs are made by distance between labels, but y is {found}: give floating-point values")
-        rows = y.reshape(y.shape[0], -1) / self.sigma
+        rows = at_least_float32(y.reshape(y.shape[0], -1))
+        rows = rows / (self.sigma * (_spread(rows) if self.unit == "std" else 1.0))
         distance = (rows.unsqueeze(0) - rows.unsqueeze(1)).square().sum(-1)
         return torch.exp(-0.5 * distance).to(torch.float32)
+
+
+def _spread(rows: Float[Tensor, "batch numbers"]) -> Float[Tensor, ""]:
+    """Return the root mean squared distance to the mean: of numbers their standard deviation; 1 if all are equal."""
+    squared = (rows - rows.mean(0)).square().sum(1).mean()
+    return torch.where(squared > 0, squared.sqrt(), 1.0)

@@ -59,7 +59,7 @@ class AnchorPairing(Pairing):
         amounts = reverse_rank_counts(self._counts(y))[anchor]
         distance = (y.unsqueeze(0) - self.centres(y)[anchor].unsqueeze(1)).abs()
         rank = (drawn[:, 1] * amounts).long()
-        return torch.argsort(distance, dim=1, stable=True).gather(1, rank.unsqueeze(1)).squeeze(1)
+        return torch.sort(distance, dim=1, stable=True).indices.gather(1, rank.unsqueeze(1)).squeeze(1)
 
     def interval_of(self, y: Float[Tensor, " batch"]) -> Int[Tensor, " batch"]:
         """Return the number of the interval that each label lies in, shape (B,)."""
@@ -222,7 +222,7 @@ def reverse_rank_counts(counts: Int[Tensor, " intervals"]) -> Int[Tensor, " inte
         >>> reverse_rank_counts(torch.tensor([50, 3, 20, 1, 10]))
         tensor([ 1, 20,  3, 50, 10])
     """
-    rising = torch.argsort(counts, stable=True)
+    rising = torch.sort(counts, stable=True).indices
     size = counts.shape[0]
     occupied = (counts > 0).sum()
     # The k-th rarest of the occupied intervals gets the k-th largest count.

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from overmix.mix import BetaCoefficient, KernelPairing, MixPlan, Per, Recipe
+from overmix.mix.weighted import Unit
 from overmix.recipes.registry import register
 
 
@@ -17,17 +18,19 @@ from overmix.recipes.registry import register
     target="the mixed value, mean squared error",
 )
 class CMixup(Recipe):
-    """``x' = lam x_i + (1 - lam) x_j``, ``y'`` likewise, ``P(j | i) ~ exp(-||y_i - y_j||**2 / (2 sigma**2))``.
+    """``x' = lam x_i + (1 - lam) x_j``, ``y'`` likewise, ``P(j | i) ~ exp(-||y_i - y_j||**2 / (2 s**2))``.
 
-    For regression: partners have similar labels. They come from the batch, and may be the sample itself.
+    For regression: partners have similar labels, s being sigma standard deviations of them. They come from the batch,
+    and may be the sample itself.
 
     Args:
         alpha: concentration of the Beta law, >= 0; ``alpha=0`` mixes nothing.
-        sigma: width of the kernel, > 0, in the unit of the labels; ``sigma=inf`` draws partners uniformly.
+        sigma: width of the kernel, > 0; ``sigma=inf`` draws partners uniformly.
         per: ``"batch"`` draws one lam for the batch, ``"sample"`` one for each sample.
+        unit: ``"std"`` takes sigma in standard deviations of the batch's labels, ``"label"`` in their own unit.
 
     Raises:
-        ConfigError: if alpha is negative, or sigma not positive.
+        ConfigError: if alpha is negative, or sigma not positive, or the unit unknown.
 
     Example:
         >>> import torch
@@ -37,8 +40,8 @@ class CMixup(Recipe):
         True
     """
 
-    def __init__(self, alpha: float = 2.0, sigma: float = 1.0, per: Per = "batch") -> None:
-        super().__init__(KernelPairing(sigma), BetaCoefficient(alpha, per))
+    def __init__(self, alpha: float = 2.0, sigma: float = 1.0, per: Per = "batch", unit: Unit = "std") -> None:
+        super().__init__(KernelPairing(sigma, unit), BetaCoefficient(alpha, per))
 
     def mixed_loss(self, model: Callable[[Any], Tensor], x_mixed: Any, y: Tensor, plan: MixPlan) -> Tensor:
         """Return the mean squared error against the mixed value ``lam y_i + (1 - lam) y_j``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from overmix.mix import BetaCoefficient, HiddenSpace, Per, RandomPairing, Recipe
+from overmix.mix import BetaCoefficient, HiddenSpace, Masks, Per, RandomPairing, Recipe
 from overmix.recipes.registry import register
 
 
@@ -22,6 +22,8 @@ class ManifoldMixup(Recipe):
         layers: the candidates: names as ``model.named_modules()`` lists them, whose outputs are mixed, and ``"input"``
             for the samples themselves. With the input alone it is Mixup.
         per: ``"batch"`` draws one lam for the batch, ``"sample"`` one for each sample.
+        masks: what becomes of masks, integers and booleans in a dictionary or tuple of inputs: ``"union"``,
+            ``"intersection"``, ``"keep"``, or one of these for each name; see :class:`overmix.mix.HiddenSpace`.
 
     Raises:
         ConfigError: if alpha is negative or not a number, or no layer is named, or one twice.
@@ -37,5 +39,7 @@ class ManifoldMixup(Recipe):
         torch.Size([])
     """
 
-    def __init__(self, alpha: float = 2.0, layers: Sequence[str] = ("input",), per: Per = "batch") -> None:
-        super().__init__(RandomPairing(), BetaCoefficient(alpha, per), HiddenSpace(layers))
+    def __init__(
+        self, alpha: float = 2.0, layers: Sequence[str] = ("input",), per: Per = "batch", masks: Masks = None
+    ) -> None:
+        super().__init__(RandomPairing(), BetaCoefficient(alpha, per), HiddenSpace(layers, masks))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from overmix.mix import BetaCoefficient, Per, RandomPairing, Recipe
+from overmix.mix import BetaCoefficient, InputSpace, Masks, Per, RandomPairing, Recipe
 from overmix.recipes.registry import register
 
 
@@ -16,6 +16,8 @@ class Mixup(Recipe):
         alpha: concentration of the Beta law, >= 0; 1 is uniform (usual for small images), 0.1 to 0.4 is usual for
             ImageNet. ``alpha=0`` mixes nothing; ``alpha=inf`` always takes halves.
         per: ``"batch"`` draws one lam for the batch, ``"sample"`` one for each sample.
+        masks: what becomes of masks, integers and booleans in a dictionary or tuple of inputs: ``"union"``,
+            ``"intersection"``, ``"keep"``, or one of these for each name; see :class:`overmix.mix.InputSpace`.
 
     Raises:
         ConfigError: if alpha is negative or not a number.
@@ -28,5 +30,5 @@ class Mixup(Recipe):
         torch.Size([4, 1, 8, 8])
     """
 
-    def __init__(self, alpha: float = 1.0, per: Per = "batch") -> None:
-        super().__init__(RandomPairing(), BetaCoefficient(alpha, per))
+    def __init__(self, alpha: float = 1.0, per: Per = "batch", masks: Masks = None) -> None:
+        super().__init__(RandomPairing(), BetaCoefficient(alpha, per), InputSpace(masks))

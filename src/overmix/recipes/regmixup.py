@@ -22,6 +22,7 @@ from overmix.mix import (
     Recipe,
 )
 from overmix.mix.space import join_batches
+from overmix.mix.target import Reduction
 from overmix.recipes.registry import register
 
 
@@ -46,6 +47,10 @@ class CleanAndMixedTarget(MixedTarget):
         logits: Float[Tensor, "batch classes *position"],
         weight: Float[Tensor, " classes"] | None = None,
         ignore_index: int = IGNORE_INDEX,
+        *,
+        label_smoothing: float = 0.0,
+        sample_weight: Tensor | MixedTarget | None = None,
+        reduction: Reduction = "mean",
     ) -> Float[Tensor, ""]:
         """``(CE(clean) + eta CE(mixed)) / (1 + eta)``.
 
@@ -53,17 +58,35 @@ class CleanAndMixedTarget(MixedTarget):
             logits: of clean samples and mixtures, shape (2 B, C), or (2 B, C, ...).
             weight: class weights, shape (C,).
             ignore_index: a side with this class index does not count.
-        """
-        return self._mean(lambda half, z: half.cross_entropy(z, weight, ignore_index), logits)
+            label_smoothing: see :meth:`MixedTarget.cross_entropy`.
+            sample_weight: shape (B,), of each sample and its mixture; see :meth:`MixedTarget.cross_entropy`.
+            reduction: the mean only.
 
-    def loss(self, criterion: Callable[[Tensor, Tensor], Tensor], output: Tensor) -> Float[Tensor, ""]:
+        Raises:
+            ConfigError: if another reduction is asked for.
+        """
+        if reduction != "mean":
+            raise ConfigError(
+                "reduction", reduction, "use 'mean': clean samples and mixtures have weights of their own"
+            )
+        return self._mean(
+            lambda half, z: half.cross_entropy(
+                z, weight, ignore_index, label_smoothing=label_smoothing, sample_weight=sample_weight
+            ),
+            logits,
+        )
+
+    def loss(
+        self, criterion: Callable[[Tensor, Tensor], Tensor], output: Tensor, **arguments: Any
+    ) -> Float[Tensor, ""]:
         """Return the mean of the criterion on clean samples and mixtures, weighted 1 to eta.
 
         Args:
             criterion: see :meth:`MixedTarget.loss`.
             output: what the model returned for clean samples and mixtures, shape (2 B, ...).
+            **arguments: see :meth:`MixedTarget.loss`; weights of samples are those of each sample and its mixture.
         """
-        return self._mean(lambda half, out: half.loss(criterion, out), output)
+        return self._mean(lambda half, out: half.loss(criterion, out, **arguments), output)
 
     def _mean(self, loss: Callable[[MixedTarget, Tensor], Tensor], output: Tensor) -> Tensor:
         if output.shape[0] != self.lam.shape[0]:

@@ -12,6 +12,7 @@ from overmix._typing import Float
 from overmix.errors import ConfigError
 from overmix.mix import BetaCoefficient, MixPlan, Need, Per, RandomPairing, Recipe
 from overmix.mix.capture import captured
+from overmix.mix.precision import in_loss_precision
 from overmix.mix.space import join_batches, weight_like
 from overmix.recipes.registry import register
 
@@ -93,5 +94,6 @@ def equivariance_gap(
         clean: representations of the clean samples, same shape.
         plan: the plan that made the mixtures.
     """
+    mixed, clean = in_loss_precision(mixed), in_loss_precision(clean)
     expected = torch.lerp(clean[plan.partner], clean, weight_like(plan.lam, clean))
     return (mixed - expected).square().mean()

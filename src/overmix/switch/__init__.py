@@ -5,7 +5,7 @@ from overmix.switch.epoch import Epoch
 from overmix.switch.epochs import Epochs
 from overmix.switch.gradual import Hesitation, LinearDecay, OnFrom
 from overmix.switch.held_out import HeldOut
-from overmix.switch.named import make_schedule
+from overmix.switch.named import make_schedule, schedule_name
 from overmix.switch.outcome import Outcome
 from overmix.switch.phases import Phases
 from overmix.switch.policies import AutoSwitch, register_policy, registered_policies, unregister_policy
@@ -57,6 +57,7 @@ __all__ = [
     "off_at",
     "register_policy",
     "registered_policies",
+    "schedule_name",
     "tail_factor",
     "unregister_policy",
 ]

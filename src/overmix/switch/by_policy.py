@@ -59,7 +59,7 @@ class ByPolicy:
         self.probes: list[Probe] = []
         self.evidence: tuple[Observation, ...] = ()
         self._steps, self._told, self._per_epoch = steps, steps_per_epoch, steps_per_epoch or 0
-        self._rank, self._resumed, self._began = 0, False, 0
+        self._rank, self._resumed, self._only_observed = 0, False, False
         self._probing: Held | None = None
         self._kept: Held | None = None
         self._tail: Tail | None = None
@@ -100,8 +100,7 @@ class ByPolicy:
 
     def enter(self, at: Position) -> None:
         """Set up a tail, at its beginning or where a run that resumed is inside of it."""
-        if not at.entered:
-            self._began = self._steps.done
+        self._only_observed = at.trained
         if at.tail is None or self._probing is None:
             return
         if self._tail is None:
@@ -123,13 +122,13 @@ class ByPolicy:
             self._scored = seen.held_out()
 
     def _count_steps(self, seen: Seen) -> None:
-        steps, told = self._steps.done - self._began, self._told
-        # An epoch that was resumed inside may have had fewer, and one that nobody trained has none.
+        steps, told = self._steps.in_epoch, self._told
+        # The first epoch that is trained after a resume may have fewer, and one that nobody trained has none.
         if self.machine.planned and told is not None and steps and not self._resumed and not self._as_told(steps, told):
             remedy = f"epoch {seen.index} had {steps} optimizer steps: give len(loader), or what accumulation leaves"
             raise ConfigError("steps_per_epoch", told, remedy)
         self._per_epoch = max(self._per_epoch, steps)
-        self._resumed = False
+        self._resumed = self._resumed and self._only_observed
 
     def _as_told(self, steps: int, told: int) -> bool:
         """Whether an epoch had the steps that were told; a gradient scaler leaves some out, but never half of them."""
@@ -234,7 +233,7 @@ class ByPolicy:
             "probes": [{**asdict(probe), "scores": list(probe.scores)} for probe in self.probes],
             "evidence": [asdict(seen) for seen in self.evidence],
             "samples": self._samples.plain(),
-            "steps": [self._began, self._per_epoch],
+            "per_epoch": self._per_epoch,
             "probing": _plain(self._probing),
             "kept": _plain(self._kept),
         }
@@ -246,8 +245,7 @@ class ByPolicy:
         self.probes = [Probe(**{**probe, "scores": tuple(probe["scores"])}) for probe in state["probes"]]
         self.evidence = tuple(Observation(**seen) for seen in state["evidence"])
         self._samples = SameSamples.from_plain(state["samples"])
-        self._began, self._per_epoch = state["steps"]
-        self._resumed = True
+        self._per_epoch, self._resumed = int(state["per_epoch"]), True
         self._probing, self._kept = (_held(state[name]) for name in ("probing", "kept"))
         kept = None if self._kept is None else self._kept.epoch
         self.standing = Standing(Decision(**state["decision"]), kept)

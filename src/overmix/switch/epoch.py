@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from overmix.errors import ConfigError, OvermixError
-from overmix.mix import MixedTarget, MixPlan
+from overmix.mix import EntropyLoss, MixedTarget, MixPlan
 from overmix.switch.mixing import Mixer
 from overmix.switch.policy import Kind as ScoreKind
 from overmix.switch.policy import Split
@@ -79,16 +79,15 @@ class Epoch:
         self.seen.gate = self._mixer.on()
         return self.seen.gate
 
-    def mix(
-        self, x: Any, y: Tensor, *, features: Tensor | None = None, domain: Tensor | None = None
-    ) -> tuple[Any, MixedTarget]:
+    def mix(self, x: Any, y: Any, *, features: Tensor | None = None, domain: Tensor | None = None) -> tuple[Any, Any]:
         """Mix the next batch, or hand it through if mixing is off.
 
-        Off or on, the types are the same: ``x`` in a floating dtype and a :class:`MixedTarget`.
+        Off or on, the types are the same: ``x`` in a floating dtype and a :class:`MixedTarget`, or a dictionary of
+        targets for a dictionary of labels.
 
         Args:
             x: the batch, a tensor of shape (B, ...) or a tuple, list or dictionary of such tensors.
-            y: the labels, shape (B, ...).
+            y: the labels, shape (B, ...), or a dictionary of labels for several tasks.
             features: representations, shape (B, D), if the recipe needs them.
             domain: where each sample comes from, integers of shape (B,), if the recipe needs it.
 
@@ -101,9 +100,7 @@ class Epoch:
         recipe = self._mixer.some_recipe()
         return recipe.unmixed(x, y) if plan is None else recipe.mix(x, y, plan)
 
-    def plan(
-        self, x: Any, y: Tensor, *, features: Tensor | None = None, domain: Tensor | None = None
-    ) -> MixPlan | None:
+    def plan(self, x: Any, y: Any, *, features: Tensor | None = None, domain: Tensor | None = None) -> MixPlan | None:
         """Return the plan of the next batch, or None if mixing is off: for recipes with a loss of their own.
 
         One call per batch, instead of :meth:`mix`:
@@ -123,7 +120,7 @@ class Epoch:
         """
         return self._plan(x, y, features, domain)
 
-    def _plan(self, x: Any, y: Tensor, features: Tensor | None, domain: Tensor | None) -> MixPlan | None:
+    def _plan(self, x: Any, y: Any, features: Tensor | None, domain: Tensor | None) -> MixPlan | None:
         self._check_open()
         plan = self._mixer.plan(x, y, self.seen.step, features, domain)
         self.seen.step += 1
@@ -153,7 +150,7 @@ class Epoch:
             logits: shape (N, C); detached, so that nothing is kept alive.
             labels: classes, shape (N,).
             split: ``"val"`` for samples held out from training, ``"train"`` for clean training samples.
-            scores: shape (N,), in the place of logits and labels.
+            scores: shape (N,), in the place of logits and labels; ``overmix.scores`` makes them for the usual tasks.
 
         Raises:
             DataError: if the shapes do not fit, there are no samples, or the labels are no class indices.
@@ -180,7 +177,7 @@ class Epoch:
     def _tally(self, split: Split) -> Tally:
         return self.seen.tallies.setdefault(split, Tally())
 
-    def observe_loss(self, loss: Tensor, target: MixedTarget) -> None:
+    def observe_loss(self, loss: Tensor, target: MixedTarget, kind: EntropyLoss = "cross_entropy") -> None:
         """Tell the training loss of a batch, for policies that look at its distance to the loss floor.
 
         Call it once per batch. In a probe it does nothing.
@@ -188,14 +185,16 @@ class Epoch:
         Args:
             loss: mean over the batch, one number; detached, and nothing waits for the device.
             target: what :meth:`mix` returned with the batch: the entropy of its labels is the batch's floor.
+            kind: which loss it is; others have no floor.
 
         Raises:
-            DataError: if the loss is not one number, or the labels are no classes.
+            DataError: if the loss is not one number, or the labels have no entropy, such as those of a regression.
+            ConfigError: if the loss is of no kind that has a floor.
             OvermixError: if the epoch has ended.
         """
         self._check_open()
         if self.kind != "probe":
-            self.seen.losses.add(loss, target)
+            self.seen.losses.add(loss, target, kind)
 
     def _check_open(self) -> None:
         if self.seen.over:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from overmix.errors import ConfigError, OvermixError
+from overmix.errors import OvermixError
 from overmix.mix import Recipe
 from overmix.switch.by_policy import ByPolicy
 from overmix.switch.course import BySchedule, Course
-from overmix.switch.epoch import Book, Epoch, keep_out_of_graphs
+from overmix.switch.epoch import Book, Epoch
+from overmix.switch.handing_out import HandingOut
 from overmix.switch.machine import Machine
 from overmix.switch.mixing import Mixer
 from overmix.switch.outcome import Outcome
@@ -88,9 +89,7 @@ class Epochs:
         registered = Registered(state)
         self._steps = StepCounter(registered.optimizers)
         self._course = self._course_of(registered, per_epoch)
-        self._next, self._spent = Position(), 0
-        self._current: Epoch | None = None
-        self._pending: Seen | None = None
+        self._out = HandingOut(self._course, self._steps, self.epochs, self._epoch)
         self._begun = self._led = False
         self._loop: object = None
 
@@ -116,7 +115,7 @@ class Epochs:
                 yield epoch
         finally:
             if self._loop is loop:  # no other loop over this run has begun meanwhile
-                self._leave()
+                self._out.leave()
 
     def next_epoch(self) -> Epoch | None:
         """Close the last epoch, do what is due, and return the next one; None at the end.
@@ -128,7 +127,8 @@ class Epochs:
             DataError: if a probe was not observed, or on other samples than the first one.
         """
         self._led = False
-        return self._hand_out(upto=0)
+        self._begin()
+        return self._out.step()
 
     def before(self, index: int, train: Callable[[Epoch], object]) -> Epoch | None:
         """Train what is due before a loop's own epoch, and return that epoch: for frameworks that count epochs.
@@ -155,48 +155,18 @@ class Epochs:
             ...     epoch = run.before(number, train=print)
             >>> run.before(3, train=print)
         """
-        self._check_index(index)
+        self._out.check_index(index)
         self._led = True
-        while (epoch := self._hand_out(upto=index)) is not None:
+        self._begin()
+        while (epoch := self._out.step(upto=index)) is not None:
             if not epoch.nested:
                 return epoch
             try:
                 train(epoch)
             except BaseException:
-                self._leave()
+                self._out.leave()
                 raise
         return None
-
-    def _check_index(self, index: int) -> None:
-        due = self._next.reached
-        allowed = (due, due + 1) if self._next.trained else (due,)
-        if isinstance(index, bool) or index not in allowed or (self._current is not None and self._current.nested):
-            raise ConfigError(
-                "index",
-                index,
-                f"the loop counts {index} epochs, the run {due} of {self.epochs}: call before({due}, train), once for "
-                "each epoch and outside of train; after a resume, load the state of both from one place",
-            )
-
-    def _hand_out(self, upto: int) -> Epoch | None:
-        """Return the next epoch; one of a probe or below ``upto`` is nested in a framework's boundary."""
-        self._begin()
-        keep_out_of_graphs()
-        self._close()
-        if not self._next.entered:  # a run that resumes inside an epoch had settled before it
-            self._settle()
-        at = self._next
-        if at.tail is None and at.epoch >= self.epochs:
-            self._steps.detach()
-            return None
-        self._steps.start(self._steps.done)
-        self._steps.attach()
-        self._course.enter(at)
-        nested = self._led and (at.tail is not None or at.epoch < upto)
-        self._current = self._epoch(at, nested=nested)
-        # Moved on before the body runs: a state saved at the end of the body counts this epoch as done.
-        self._next, self._spent = at.after(), self._spent + 1
-        return self._current
 
     def _begin(self) -> None:
         """Check what can be checked when the loop begins."""
@@ -208,14 +178,7 @@ class Epochs:
         self._course.begin(self.streams.rank)
         self._begun = True
 
-    def _settle(self) -> None:
-        try:
-            self._next = self._course.settle(self._next)
-        except BaseException:
-            self._next = self._course.leave(self._next)
-            raise
-
-    def _epoch(self, at: Position, *, nested: bool) -> Epoch:
+    def _epoch(self, at: Position, nested: bool) -> Epoch:
         index, kind = at.epoch + (at.tail or 0), self._course.kind(at)
         recipe, plain = self._recipe_of(index)
 
@@ -236,29 +199,6 @@ class Epochs:
     def _check_kind(self, kind: Any) -> None:
         self._course.record.check_kind(kind)
 
-    def _close(self) -> None:
-        """Write down what the last epoch observed, also if its body was left by ``break``."""
-        seen, self._current, self._pending = self._unsettled(), None, None
-        if seen is not None:
-            seen.over = True
-            self._steps.close_epoch()
-            self._course.close(seen)
-
-    def _leave(self) -> None:
-        """Let go of the optimizers, and of a probe that the loop is left in; any other epoch counts as trained."""
-        self._steps.detach()
-        current = self._current
-        if current is None:
-            return
-        if current.kind == "probe":
-            current.seen.over, self._current = True, None
-            self._next = self._course.leave(self._next)
-        elif current.nested:
-            self._pending, self._current = current.seen, None
-
-    def _unsettled(self) -> Seen | None:
-        return self._pending if self._current is None else self._current.seen
-
     @property
     def policy(self) -> Policy | None:
         """What decides, or None if a schedule does."""
@@ -270,24 +210,24 @@ class Epochs:
 
         Of a distributed run's current epoch, it is what this rank observed.
         """
-        seen, past = self._unsettled(), self._course.record.observations
+        seen, past = self._out.unsettled, self._course.record.observations
         return [*past] if seen is None or seen.tail is not None else [*past, *seen.observations()]
 
     @property
     def fits(self) -> list[Fit]:
         """How well each epoch's own batches were fitted, where ``epoch.observe_loss`` told; otherwise as `history`."""
-        seen, past = self._unsettled(), self._course.record.fits
+        seen, past = self._out.unsettled, self._course.record.fits
         return [*past] if seen is None or seen.tail is not None else [*past, *seen.fits()]
 
     @property
     def spent(self) -> int:
         """Epochs trained so far: the run's own, those of probes, and those that were discarded by going back."""
-        return self._spent
+        return self._out.spent
 
     @property
     def cost(self) -> float:
         """Epochs trained so far over the epochs of one run."""
-        return self._spent / self.epochs
+        return self.spent / self.epochs
 
     @property
     def steps(self) -> int:
@@ -297,9 +237,9 @@ class Epochs:
     @property
     def decision(self) -> Outcome:
         """What was seen, what was decided, why, and what it cost so far."""
-        open_end = self._led and self._current is not None and self._next.epoch >= self.epochs
+        open_end = self._led and self._out.at_the_end
         note = f"The last epoch is not closed: end the loop with run.before({self.epochs}, train)" if open_end else ""
-        return self._course.outcome(self.history, self._spent, note)
+        return self._course.outcome(self.history, self.spent, note)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is needed to resume after the current epoch, for ``torch.save`` and ``weights_only`` loading.
@@ -309,11 +249,11 @@ class Epochs:
         Save it at the end of the loop's body. To save inside an epoch use :meth:`Epoch.state_dict`.
         """
         # A policy's scores are pooled over ranks between epochs, not here, where ranks may come one by one.
-        seen = self._unsettled()
-        return self._state(self._next, self._spent, None if seen is None else seen.plain())
+        seen = self._out.unsettled
+        return self._state(self._out.next, self.spent, None if seen is None else seen.plain())
 
     def _state_inside(self, at: Position) -> dict[str, Any]:
-        return self._state(at, self._spent - 1, None)  # the current epoch is entered again
+        return self._state(at, self.spent - 1, None)  # the current epoch is entered again
 
     def _state(self, at: Position, spent: int, pending: dict[str, Any] | None) -> dict[str, Any]:
         return {
@@ -321,7 +261,7 @@ class Epochs:
             "run": self._identity(),
             "position": asdict(at),
             "spent": spent,
-            "steps": self._steps.done,
+            "steps": self._steps.plain(),
             "pending": pending,
             "course": self._course.state_dict(),
         }
@@ -334,16 +274,14 @@ class Epochs:
             OvermixError: if it is no state, or was written by another version of the format.
         """
         check_state(state, self._identity())
-        if self._current is not None:
-            self._current.seen.over = True
         try:
-            self._pending = None if state["pending"] is None else Seen.from_plain(state["pending"])
+            pending = None if state["pending"] is None else Seen.from_plain(state["pending"])
             self._course.load_state_dict(state["course"])
         except (LookupError, TypeError, ValueError) as error:
             raise OvermixError(f"state: it is damaged ({type(error).__name__}: {error})") from None
-        self._next, self._spent = position_of(state, self.epochs), state["spent"]
-        self._current, self._begun = None, False
-        self._steps.start(state["steps"])
+        self._out.go_to(position_of(state, self.epochs), state["spent"], pending)
+        self._steps.load(state["steps"])
+        self._begun = False
 
     def _identity(self) -> dict[str, Any]:
         """Return the settings that a resumed run must share; the rank may differ, since all ranks share one file."""

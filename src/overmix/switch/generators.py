@@ -43,7 +43,8 @@ def set_generator_states(states: dict[str, Any]) -> None:
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(part) for key, part in value.items()}
-    return torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
+    # int64: torch.save knows no unsigned numbers of 32 bits before PyTorch 2.5.
+    return torch.from_numpy(value.astype(np.int64)) if isinstance(value, np.ndarray) else value
 
 
 def _arrays(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from overmix.errors import DataError
-from overmix.mix import MixedTarget
+from overmix.mix import EntropyLoss, MixedTarget
 from overmix.switch.policy import Fit
 from overmix.switch.ranks import gather, world_size
 
@@ -31,25 +32,35 @@ class LossTally:
     loss: Tensor | None = None
     floor: Tensor | None = None
 
-    def add(self, loss: Tensor, target: MixedTarget) -> None:
+    def add(self, loss: Tensor, target: MixedTarget, kind: EntropyLoss = "cross_entropy") -> None:
         """Add a batch.
 
         Raises:
-            DataError: if the loss is not one number, or the labels are no classes.
+            DataError: if the loss is not one number, or the labels have no entropy under that kind of loss.
+            ConfigError: if the loss is of no kind that has a floor.
         """
+        if not isinstance(target, MixedTarget):
+            raise DataError(f"observe_loss: target is a {type(target).__name__}: give one task's loss and MixedTarget")
         if loss.numel() != 1:
             raise DataError(f"observe_loss: the loss has shape {tuple(loss.shape)}: give the mean over the batch")
         n = target.lam.shape[0]
-        own, floor = loss.detach().reshape(()).double() * n, target.entropy().sum().double()
+        own, floor = loss.detach().reshape(()).double() * n, target.entropy(kind).sum().double()
         self.n += n
         self.loss = own if self.loss is None else self.loss + own
         self.floor = floor if self.floor is None else self.floor + floor.to(self.floor.device)
 
     def fit(self, epoch: int, mixing: float) -> Fit | None:
-        """Return the means, or None if nothing was told."""
+        """Return the means, or None if nothing was told.
+
+        Raises:
+            DataError: if rows on another device turn out to be no probabilities.
+        """
         if self.loss is None or self.floor is None:
             return None
-        return Fit(epoch, mixing, self.n, float(self.loss) / self.n, float(self.floor) / self.n)
+        loss, floor = float(self.loss) / self.n, float(self.floor) / self.n
+        if math.isnan(floor):  # what rows hold is not looked at batch by batch, where that would wait for the device
+            raise DataError("observe_loss: the labels are no probabilities of that kind: a regression has no floor")
+        return Fit(epoch, mixing, self.n, loss, floor)
 
     def pooled(self) -> LossTally:
         """Return the sums over all ranks, the same on each of them; every rank must call it."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from overmix.errors import ConfigError
-from overmix.mix import MixPlan, Recipe, Streams, check_batch, sample_shape
+from overmix.mix import MixPlan, Recipe, Streams, batch_size_of, check_batch, device_of, sample_shape
 from overmix.switch.steps import StepCounter
 
 Gate = Callable[[int, int | None], bool]
@@ -53,7 +53,7 @@ class Mixer:
             raise ConfigError("mix", None, "this run has no recipe: give one, or ask epoch.on for what you gate")
         return self.recipe
 
-    def plan(self, x: Any, y: Tensor, step: int, features: Tensor | None, domain: Tensor | None) -> MixPlan | None:
+    def plan(self, x: Any, y: Any, step: int, features: Tensor | None, domain: Tensor | None) -> MixPlan | None:
         """Return the plan of the batch at a zero-based step, or None if mixing is off.
 
         Raises:
@@ -73,5 +73,5 @@ class Mixer:
         self.steps.batch()
         if not mixed:
             return None
-        draws = recipe.draw(self.streams, y.shape[0], epoch=self.index, step=step).to(y.device)
+        draws = recipe.draw(self.streams, batch_size_of(y), epoch=self.index, step=step).to(device_of(y))
         return recipe.plan(draws, y, sample_shape=sample_shape(x), features=features, domain=domain)

@@ -24,10 +24,7 @@ _WITH_VALUE: dict[str, tuple[Callable[[Any], Schedule], str]] = {
     "off_at_step": (OffAtStep, "2000"),
     "on_from_step": (OnFromStep, "2000"),
 }
-_WITH_SETTINGS: dict[str, type[LinearDecay] | type[Hesitation]] = {
-    "linear_decay": LinearDecay,
-    "hesitation": Hesitation,
-}
+_WITH_SETTINGS = {"linear_decay": LinearDecay, "hesitation": Hesitation}
 
 REMEDY = (
     "use one of: always, never, auto, linear_decay, hesitation, {off_at: 128}, {off_at: 0.5}, {on_from: 0.5}, "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from overmix.errors import ConfigError, OvermixError
@@ -50,10 +50,16 @@ def position_of(state: Mapping[str, Any], epochs: int) -> Position:
     except TypeError:
         raise ConfigError("state.position", saved, "give what run.state_dict() returned") from None
     counts = {"epoch": at.epoch, "reached": at.reached, "step": at.step, "mixed": at.mixed, "tail": at.tail or 0}
-    counts |= {name: state[name] for name in ("spent", "steps")}
-    for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    for name, value in {**counts, "spent": state["spent"]}.items():
+        if not _is_count(value):
             raise ConfigError(f"state.{name}", value, "it is damaged: a count is an integer >= 0")
+    steps = state["steps"]
+    if not isinstance(steps, Sequence) or len(steps) != 3 or not all(map(_is_count, steps)):
+        raise ConfigError("state.steps", steps, "it is damaged: give what run.state_dict() returned")
     if not at.epoch <= at.reached <= epochs or at.mixed > at.step:
         raise ConfigError("state.position", saved, f"it is damaged: a run of {epochs} epochs cannot stand there")
     return at
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

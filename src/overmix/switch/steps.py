@@ -51,14 +51,27 @@ class StepCounter:
         return max(self._counts)
 
     @property
+    def in_epoch(self) -> int:
+        """Steps of the epoch so far."""
+        return self.done - self._mark
+
+    @property
     def attached(self) -> bool:
         """Whether the optimizers call this counter."""
         return bool(self._hooks)
 
     def start(self, done: int) -> None:
         """Go on counting from a number of steps: at the beginning of an epoch, and after going back."""
+        self.load([done, done, 0])
+
+    def plain(self) -> list[int]:
+        """Return the steps so far, those at the epoch's beginning, and the epoch's batches so far."""
+        return [self.done, self._mark, self._batches]
+
+    def load(self, saved: Sequence[int]) -> None:
+        """Undo :meth:`plain`."""
+        done, self._mark, self._batches = saved
         self._counts = [done] * len(self._counts)
-        self._mark, self._batches = done, 0
 
     def attach(self) -> None:
         """Let the optimizers call this counter, and no other run's."""
@@ -98,14 +111,14 @@ class StepCounter:
 
     def close_epoch(self) -> None:
         """If no optimizer has stepped in an epoch that had batches, a batch counts as a step, then and later."""
-        if self._batches and self.done == self._mark:
+        if self._batches and not self.in_epoch:
             self._by_batch = True
-            self.start(self.done + self._batches)
+            self._counts = [self.done + self._batches] * len(self._counts)
 
     def _before_step(self, number: int) -> None:
         if self._by_batch:
             self._by_batch = False  # the hook is called after all
-            self.start(self._mark)
+            self._counts = [self._mark] * len(self._counts)
         # One that steps more rarely, a generator beside its critic, is where the other one is.
         at = max(self._counts[number], self.done - 1)
         if self.listener is not None:

@@ -160,7 +160,9 @@ class DecidingTraining(StackTraining):
     @property
     def cost(self) -> Float[np.ndarray, " replicas"]:
         """Epochs that each replica would train alone, tails and discarded ones included, over those of one run."""
-        costs: np.ndarray = (self.trained + self.epochs - self._switch_at.numpy()) / self.epochs
+        # A switch that is still to come discards nothing.
+        kept = np.minimum(self._switch_at.numpy(), self._decided_at.numpy())
+        costs: np.ndarray = (self.trained + self.epochs - kept) / self.epochs
         return costs
 
     @property

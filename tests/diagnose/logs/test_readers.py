@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,8 @@ import numpy as np
 import pytest
 
 from overmix.diagnose.logs import read_curves
-from overmix.diagnose.logs.tensorboard import crc32c, masked
+from overmix.diagnose.logs.readers import READERS, Reader
+from overmix.diagnose.logs.readers.tensorboard import crc32c, masked
 from overmix.errors import ConfigError, DataError, OvermixError
 
 ERRORS = [0.9, 0.5, 0.3, 0.25, 0.3]
@@ -218,7 +221,6 @@ def test_diverged_runs_keep_their_nan(write) -> None:
         ("epoch,test_error\n1,0.5\n2,0,5\n", "line 3: more values"),
         ("epoch,test_error\n1,\n", "no values"),
         ("a,b\n1,2\n", "choose from: a, b"),
-        ("epoch,test_error,test_err\n1,1,1\n", "choose one of: test_err, test_error"),
     ],
 )
 def test_bad_csv_is_refused_in_one_line(write, content: str, message: str) -> None:
@@ -253,6 +255,8 @@ def test_missing_things_are_named(write, tmp_path: Path) -> None:
         read_curves([path], metric="test_eror")
     with pytest.raises(ConfigError, match="did you mean epoch"):
         read_curves([path], x="epohc")
+    with pytest.raises(DataError, match="test_error has no values where other has any"):
+        read_curves([write("d.csv", "epoch,test_error,other\n1,0.5,\n2,,3\n")], metric="test_error", x="other")
     with pytest.raises(DataError, match="no such file"):
         read_curves([tmp_path / "b.csv"])
     (tmp_path / "none").mkdir()
@@ -260,6 +264,9 @@ def test_missing_things_are_named(write, tmp_path: Path) -> None:
         read_curves([tmp_path / "none"])
     with pytest.raises(DataError, match="no path"):
         read_curves([])
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="neither a file nor a folder"):
+        read_curves([tmp_path / "pipe"])
     (tmp_path / "c.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="not a text file"):
         read_curves([tmp_path / "c.csv"])
@@ -311,7 +318,114 @@ def test_an_empty_file_does_not_take_the_others_of_its_folder_with_it(write) -> 
     path = write("runs/a.csv", as_csv(ERRORS))
     write("runs/b.csv", "")
     write("runs/c.csv", "epoch,test_error\n")
-    assert read_curves([path.parent]).runs == (str(path),)
+    found = read_curves([path.parent])
+    assert found.runs == (str(path),)
+    assert [note.split(": ")[-1][:6] for note in found.notes] == ["empty;", "only a"]
     path.unlink()
     with pytest.raises(DataError, match="only a header, no rows"):
         read_curves([path.parent])
+
+
+def write_events(folder: Path, **tags: list[float]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    number = len(list(folder.iterdir()))
+    scalars = [event(t, tag.replace("__", "/"), v) for tag, values in tags.items() for t, v in enumerate(values)]
+    (folder / f"events.out.tfevents.{number}").write_bytes(VERSION + b"".join(scalars))
+
+
+def test_keras_folders_of_a_split_belong_to_the_metric(tmp_path: Path) -> None:
+    write_events(tmp_path / "fit" / "train", epoch_accuracy=LONG[::-1], epoch_loss=LONG)
+    write_events(tmp_path / "fit" / "validation", epoch_accuracy=LONG, epoch_loss=LONG[::-1])
+    found = read_curves([tmp_path])
+    assert (found.metric, found.runs) == ("validation/epoch_accuracy", (str(tmp_path / "fit"),))
+    np.testing.assert_allclose(found.values, [LONG], rtol=1e-6)
+    training = read_curves([tmp_path], metric="train/epoch_accuracy")
+    np.testing.assert_allclose(training.values, [LONG[::-1]], rtol=1e-6)
+    with pytest.raises(ConfigError, match="did you mean"):  # never the mean of the two
+        read_curves([tmp_path], metric="epoch_accuracy")
+
+
+def test_add_scalars_folders_belong_to_the_metric(tmp_path: Path) -> None:
+    write_events(tmp_path / "run")
+    write_events(tmp_path / "run" / "Metrics_acc_train", Metrics__acc=LONG[::-1])
+    write_events(tmp_path / "run" / "Metrics_acc_val", Metrics__acc=LONG)
+    found = read_curves([tmp_path])
+    assert (found.metric, found.runs) == ("Metrics/acc/val", (str(tmp_path / "run"),))
+    np.testing.assert_allclose(found.values, [LONG], rtol=1e-6)
+
+
+def test_a_run_that_is_called_test_is_a_run(tmp_path: Path) -> None:
+    write_events(tmp_path / "test", loss__train=LONG, loss__val=LONG[::-1])
+    write_events(tmp_path / "more", loss__train=LONG, loss__val=LONG)
+    found = read_curves([tmp_path])
+    assert (found.metric, found.values.shape) == ("loss/val", (2, 12))
+
+
+def test_another_fit_in_the_same_folder_is_left_out(tmp_path: Path) -> None:
+    write_events(tmp_path, val__error=LONG)
+    write_events(tmp_path, val__error=LONG[:4])
+    found = read_curves([tmp_path])
+    np.testing.assert_allclose(found.values, [LONG], rtol=1e-6)
+    assert "several runs (0 to 11 and 0 to 3)" in found.notes[0]
+
+
+def test_a_run_that_two_tools_logged_counts_once_and_hides_no_other(write, tmp_path: Path) -> None:
+    for run in (1, 2, 3, 4):
+        write(f"exp{run}/log.csv", as_csv([v + run / 100 for v in LONG], metric="val_acc", first=0))
+    write_events(tmp_path / "exp4" / "tb", val_acc=LONG)
+    write("exp1/hparams.csv", "alpha,lr\n1.0,0.1\n")
+    write("exp4/other.csv", as_csv(LONG, metric="val_kappa", first=0))
+    write("exp5/log.csv", as_csv(LONG, metric="val_kappa", first=0))
+    found = read_curves([tmp_path])
+    assert found.runs == tuple(str(tmp_path / f"exp{run}" / "log.csv") for run in (1, 2, 3, 4))
+    assert found.notes == (
+        f"left out: TensorBoard in {tmp_path / 'exp4' / 'tb'}, a run that CSV logged too",
+        f"left out: {tmp_path / 'exp4' / 'other.csv'}, which has no val_acc",
+        f"left out: {tmp_path / 'exp5' / 'log.csv'}, which has no val_acc",
+    )
+    # What only the other tool logged is read there.
+    write_events(tmp_path / "exp4" / "tb", test_error=LONG)
+    assert read_curves([tmp_path], metric="test_error").runs == (str(tmp_path / "exp4" / "tb"),)
+
+
+def test_a_table_of_several_runs_beside_them_is_left_out(write, tmp_path: Path) -> None:
+    write("all.csv", as_csv(LONG, first=0))
+    write_events(tmp_path / "a", test_error=[v + 0.1 for v in LONG])
+    write_events(tmp_path / "b", test_error=[v + 0.2 for v in LONG])
+    found = read_curves([tmp_path])
+    assert found.runs == (str(tmp_path / "a"), str(tmp_path / "b"))
+    assert "left out: CSV" in found.notes[0]
+
+
+def test_the_axis_is_what_tells_the_looks_apart(write) -> None:
+    rows = "".join(f"{t // 4},{10 * t},{v}\n" for t, v in enumerate(LONG))  # four looks in each of three epochs
+    found = read_curves([write("a.csv", "epoch,step,val_loss\n" + rows)])
+    assert (found.axis, found.values.shape) == ("step", (1, 12))
+    rows = "".join(f"0,{v}\n" for v in LONG)  # a step that nobody set
+    assert read_curves([write("b.csv", "step,val_loss\n" + rows)]).axis == "row"
+
+
+SAMPLES = {
+    "MLflow": "mlflow",
+    "Hugging Face": "huggingface",
+    "TensorBoard": "tensorboard-simple",
+    "CSV": "lightning",
+    "JSON history of Keras or pandas": "keras/history.json",
+    "JSON lines": None,
+}
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.tool)
+def test_every_reader_finds_its_logs_in_a_folder_and_no_other_does(reader: Reader, tmp_path: Path) -> None:
+    """A new reader needs a sample here: a log that its tool wrote."""
+    sample = SAMPLES[reader.tool]
+    if sample is None:
+        (tmp_path / "log.txt").write_text('{"test_acc1": 1.0, "epoch": 0}\n{"test_acc1": 2.0, "epoch": 1}\n')
+    else:
+        source = Path(__file__).parent / "data" / sample
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / source.name)
+    files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    assert [other.tool for other in READERS if other.find(files)] == [reader.tool]
+    for inside in reader.find(files).values():
+        assert all(log.rows for log in reader.read(inside))
+        assert next(other for other in READERS if other.reads(inside[0])) is reader

@@ -11,6 +11,7 @@ from overmix.cli.app import app
 from overmix.errors import ConfigError, RunDirectoryError
 from overmix.experiments.census import run
 from overmix.experiments.census.run import SEEDS, Census, choose, run_census
+from overmix.study import StudyInterrupted
 from overmix.study.store.files import locked
 
 
@@ -57,7 +58,7 @@ def test_after_an_interruption_only_missing_seeds_are_run(ran, tmp_path, monkeyp
         return whole(row, seed)
 
     monkeypatch.setattr(run, "run_seed", stopped)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(StudyInterrupted):
         run_census(tmp_path, "smoke", ["CMixup"], 1, quiet)
     assert not (tmp_path / "CMixup.json").exists()
     monkeypatch.setattr(run, "run_seed", whole)

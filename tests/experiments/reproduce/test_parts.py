@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from overmix.errors import StudyInterrupted
 from overmix.experiments.reproduce import run
 from overmix.experiments.reproduce.parts import Parts
 from overmix.experiments.reproduce.run import run_experiment
-from overmix.study.run.executor import StudyInterrupted
 
 MARKS = {"digest": "abc", "rules": 1}
 

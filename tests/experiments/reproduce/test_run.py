@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from markupsafe import escape
 
-from overmix.errors import ConfigError, MissingExtraError
+from overmix.errors import ConfigError, MissingExtraError, StudyInterrupted
 from overmix.experiments.reproduce import gradients
 from overmix.experiments.reproduce.catalogue import EXPERIMENTS
 from overmix.experiments.reproduce.check import judge
 from overmix.experiments.reproduce.claims import claim_of
 from overmix.experiments.reproduce.run import run_experiment
-from overmix.study.run.executor import StudyInterrupted
 
 
 @pytest.mark.slow
@@ -83,7 +82,7 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(gradients, "snapshots", stop)
-    with pytest.raises(StudyInterrupted, match="what was measured is kept"):
+    with pytest.raises(StudyInterrupted, match="what is finished is kept"):
         run_experiment("loss-floor", "smoke", tmp_path)
     assert (tmp_path / "closed-form" / "finding.json").exists()
     assert not (tmp_path / "digits-mlp" / "finding.json").exists()

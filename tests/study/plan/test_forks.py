@@ -7,7 +7,8 @@ from overmix.study import parse_study, prepare, resolved
 from overmix.study.analyse.result import write_results
 from overmix.study.plan.forks import with_forks
 from overmix.study.run import worker
-from overmix.study.run.worker import Interrupted, StackRunner
+from overmix.study.run.crew import Interrupted
+from overmix.study.run.worker import StackRunner
 from overmix.study.store.directory import RunDirectory
 
 MARKS = {"fingerprint": {}, "data": {}, "code": {}}

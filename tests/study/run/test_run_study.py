@@ -6,9 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from overmix.errors import OvermixError, RunDirectoryError
+from overmix.errors import OvermixError, RunDirectoryError, StudyInterrupted
 from overmix.study import finished_result, load_result, run_study
-from overmix.study.run.executor import StudyInterrupted
 from overmix.study.store.checkpoint import load_tensors
 from overmix.study.store.files import locked
 from overmix.train import TRACKED

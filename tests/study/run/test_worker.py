@@ -3,11 +3,11 @@ import os
 
 import numpy as np
 import pytest
-import torch
 
 from overmix.errors import RunDirectoryError
 from overmix.study import prepare
-from overmix.study.run.worker import CHECKPOINT_SECONDS, Interrupted, Progress, StackRunner, set_up_process
+from overmix.study.run.crew import Interrupted
+from overmix.study.run.worker import CHECKPOINT_SECONDS, Progress, StackRunner
 from overmix.study.store.checkpoint import load_tensors
 from overmix.study.store.directory import RunDirectory
 
@@ -228,15 +228,3 @@ def test_a_full_disk_at_the_end_keeps_the_checkpoint(directory, tiny, monkeypatc
     assert directory.checkpoint_file(task).exists()
     assert list((directory.path / "stacks").iterdir()) == []
     runner(directory).run(task)
-
-
-def test_a_worker_process_has_one_thread_and_no_denormals():
-    threads = torch.get_num_threads()
-    try:
-        set_up_process()
-        assert torch.get_num_threads() == 1
-        if torch.set_flush_denormal(True):
-            assert float(torch.tensor(1e-38) * torch.tensor(1e-4)) == 0.0
-    finally:
-        torch.set_flush_denormal(False)
-        torch.set_num_threads(threads)

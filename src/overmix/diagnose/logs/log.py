@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from overmix._typing import Float
+from overmix.diagnose.logs.cells import is_absent, is_number, is_percent, number, place
+from overmix.diagnose.logs.rewinds import longest_run
 from overmix.errors import ConfigError, DataError, did_you_mean
 
-AXES = ("epoch", "epochs", "step", "global_step", "steps", "iteration", "iter", "trainer/global_step")
-ABSENT = ("", "na", "n/a", "null", "none", "-")
+AXES = tuple(
+    "epoch epochs step global_step steps iteration iterations iter trainer/global_step _step train/epoch "
+    "train/global_step index".split()
+)
+FEW = 10  # epochs; a log of fewer whose steps are more was looked at several times in each
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric of one run.
+
+    Attributes:
+        axis: name of the horizontal axis; ``"row"`` if rows were counted.
+        epochs: shape (epochs,), increasing.
+        values: shape (epochs,).
+        percent: whether the values were written with a percent sign.
+        note: what a reader should know of how they were read.
+    """
+
+    axis: str
+    epochs: Float[np.ndarray, " epochs"]
+    values: Float[np.ndarray, " epochs"]
+    percent: bool = False
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -22,56 +46,83 @@ class Log:
     Attributes:
         name: the file or folder, for messages.
         rows: one mapping per row, from names to numbers or the text that stood there.
+        unreadable: names that stand in the file and cannot be judged, and why.
+        hint: what to do if no metric is told by its name.
     """
 
     name: str
     rows: Sequence[Mapping[str, object]]
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    hint: str = ""
 
     def names(self) -> list[str]:
         """Names of all columns, in the order in which they appear."""
-        return list(dict.fromkeys(name for row in self.rows for name in row))
+        return list(dict.fromkeys((*(name for row in self.rows for name in row), *self.unreadable)))
 
-    def axis(self, wanted: str | None, metric: str) -> str | None:
-        """Name of the column that is the horizontal axis; None to count rows."""
-        names = self.names()
-        if wanted is not None:
-            if wanted not in names:
-                raise ConfigError("x", wanted, f"{self.name} has no such column; {did_you_mean(wanted, names)}")
-            return wanted
-        beside = {name for row in self.rows if not is_absent(row.get(metric)) for name in row}
-        return next((name for axis in AXES for name in names if name.lower() == axis and name in beside), None)
-
-    def column(self, metric: str, x: str | None) -> tuple[Float[np.ndarray, " epochs"], Float[np.ndarray, " epochs"]]:
-        """Epochs and values of a metric, sorted; of rows with one epoch the last counts, as in resumed runs.
+    def column(self, metric: str, x: str | None) -> Column:
+        """Return a metric, sorted; of rows with one epoch the last counts, as in resumed runs.
 
         Raises:
             ConfigError: no such column.
             DataError: no values, or one that is no number.
         """
-        if metric == x or (x is None and metric == self.axis(None, metric)):
-            raise ConfigError("metric", metric, "it is the horizontal axis: name what is to be judged")
+        axis, rows = self._looks(metric, x)
+        places = [float(at) if axis is None else self._place(row[axis], axis, at) for at, row in rows.items()]
+        values = [self._read(number, row[metric], metric, at) for at, row in rows.items()]
+        kept, note = longest_run(places, axis or "row")
+        last = {places[i]: values[i] for i in kept}
+        order = sorted(last)
+        epochs, seen = _without_holes(np.array(order), np.array([last[at] for at in order], dtype=np.float64))
+        percent = all(is_percent(row[metric]) for row in rows.values())
+        return Column(axis or "row", epochs, seen, percent, f"{self.name}: {note}" if note else None)
+
+    def _looks(self, metric: str, x: str | None) -> tuple[str | None, dict[int, Mapping[str, object]]]:
+        """Return the horizontal axis of a metric, None to count rows, and the rows that have both, by their number."""
         if metric not in self.names():
             raise ConfigError("metric", metric, f"{self.name} has no such column; {did_you_mean(metric, self.names())}")
-        axis = self.axis(x, metric)
-        found: dict[float, float] = {}
-        for number, row in enumerate(self.rows, start=1):
-            value, at = row.get(metric), number if axis is None else row.get(axis)
-            if is_absent(value) or is_absent(at):
-                continue
-            epoch = self._number(at, axis or "row", number)
-            if not math.isfinite(epoch):
-                raise DataError(f"{self.name}, row {number}: {axis} = {epoch:g} is no place on an axis: mend that row")
-            found[epoch] = self._number(value, metric, number)
-        if not found:
+        if metric in self.unreadable:
+            raise DataError(f"{self.name}: {self.unreadable[metric]}")
+        if metric == x or (x is None and metric.lower() in AXES):
+            raise ConfigError("metric", metric, "it is the horizontal axis: name what is to be judged")
+        rows = {at: row for at, row in enumerate(self.rows, start=1) if not is_absent(row.get(metric))}
+        if not rows:
             raise DataError(f"{self.name}: {metric} has no values")
-        order = sorted(found)
-        return _without_holes(np.array(order), np.array([found[at] for at in order], dtype=np.float64))
+        axis = self._axis(x, list(rows.values()))
+        if axis is None:
+            return None, rows
+        placed = {at: row for at, row in rows.items() if not is_absent(row.get(axis))}
+        if not placed:
+            raise DataError(f"{self.name}: {metric} has no values where {axis} has any: name another column with --x")
+        return axis, placed
 
-    def _number(self, value: object, name: str, row: int) -> float:
+    def _axis(self, wanted: str | None, rows: Sequence[Mapping[str, object]]) -> str | None:
+        """Name of the column that is the horizontal axis of a metric's rows; None to count rows."""
+        names = self.names()
+        if wanted is not None:
+            if wanted not in names:
+                raise ConfigError("x", wanted, f"{self.name} has no such column; {did_you_mean(wanted, names)}")
+            return wanted
+        axes = sorted((name for name in names if name.lower() in AXES), key=lambda name: AXES.index(name.lower()))
+        counts = {name: [str(row[name]) for row in rows if not is_absent(row.get(name))] for name in axes}
+        distinct = {name: len(set(cells)) for name, cells in counts.items() if 2 * len(cells) > len(rows)}
+        best = max(distinct, key=lambda name: min(distinct[name], FEW), default=None)
+        stands_still = best is not None and distinct[best] == 1 < len(rows)  # MLflow's step, where none was given
+        return None if stands_still else best
+
+    def _place(self, value: object, axis: str, row: int) -> float:
+        at = self._read(place, value, axis, row)
+        if not math.isfinite(at):
+            raise DataError(f"{self.name}, row {row}: {axis} = {at:g} is no place on an axis: mend that row")
+        return at
+
+    def _read(self, reading: Callable[[object], float], value: object, name: str, row: int) -> float:
         try:
-            return float(value)  # type: ignore[arg-type]
+            return reading(value)
+        except OverflowError:
+            raise DataError(f"{self.name}, row {row}: {name} is a whole number beyond 1e308: mend that row") from None
         except (TypeError, ValueError):
-            raise DataError(f"{self.name}, row {row}: {name} = {value!r} is not a number") from None
+            shown = repr(value) if len(repr(value)) <= 40 else f"{repr(value)[:40]}…"
+            raise DataError(f"{self.name}, row {row}: {name} = {shown} is not a number") from None
 
 
 def _without_holes(
@@ -83,20 +134,10 @@ def _without_holes(
     return epochs[kept], values[kept]
 
 
-def is_absent(value: object) -> bool:
-    """Whether a cell is empty. A NaN that was written is not: it tells of a run that diverged.
-
-    Example:
-        >>> is_absent(""), is_absent(None), is_absent("nan"), is_absent(0.0)
-        (True, True, False, False)
-    """
-    return value is None or (isinstance(value, str) and value.strip().lower() in ABSENT)
-
-
-def is_numeric(log: Log, name: str) -> bool:
-    """Whether the first value of a column is a number."""
-    first = next((row[name] for row in log.rows if name in row and not is_absent(row[name])), None)
-    try:
-        return first is not None and not math.isinf(float(first))  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return False
+def is_numeric(logs: Iterable[Log], name: str) -> bool:
+    """Whether the first value of a column, in any of the logs, is a number; infinity stands for a best before any."""
+    for log in logs:
+        first = next((row[name] for row in log.rows if name in row and not is_absent(row[name])), None)
+        if is_number(first) and str(first).strip().lower() not in ("inf", "-inf", "infinity", "-infinity"):
+            return True
+    return False

@@ -2,88 +2,144 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from overmix.diagnose.logs.cells import is_absent
 from overmix.diagnose.logs.log import Log
-from overmix.diagnose.logs.tables import EmptyLogError, read_csv, read_json, read_mlflow
-from overmix.diagnose.logs.tensorboard import read_events
+from overmix.diagnose.logs.readers import CSV, READERS, Reader
 from overmix.errors import DataError
 
-_EVENTS = "events.out.tfevents."
-_CHECKPOINT = re.compile(r"checkpoint-(\d+)")
+
+@dataclass(frozen=True)
+class Source:
+    """What one reader read in one folder.
+
+    Attributes:
+        tool: whose logs they are.
+        home: the run's own folder.
+        logs: its runs.
+    """
+
+    tool: str
+    home: Path
+    logs: Sequence[Log]
+
+    def having(self, metric: str) -> list[Log]:
+        """Return the logs that have a metric."""
+        return [log for log in self.logs if metric in log.names()]
 
 
-def read_logs(path: Path) -> list[Log]:
-    """Read all runs that a path holds.
+@dataclass(frozen=True)
+class Found:
+    """What a path holds.
 
-    A folder is searched, with all below it, for one kind of log after the other, and the first kind found is read:
-    one run logged by two tools must not count twice.
+    Attributes:
+        sources: in the order of preference.
+        notes: files that could not be read, and why.
+    """
+
+    sources: Sequence[Source]
+    notes: Sequence[str] = ()
+
+    def logs(self) -> list[Log]:
+        """Return all logs, of whatever tool."""
+        return [log for source in self.sources for log in source.logs]
+
+    def runs(self, metric: str) -> tuple[list[Log], list[str]]:
+        """Return one log per run that has a metric, and what was left out.
+
+        Logs of two tools in one folder, or in folders inside of each other, are of one run: it must not count twice.
+        Where one folder holds several that have the metric, it is no run of its own, and they are taken.
+        """
+        having = [source for source in self.sources if source.having(metric)]
+        kept: list[Source] = []
+        notes: list[str] = []
+        for source in sorted(having, key=lambda source: _holds_several(source, having)):
+            twin = next((other for other in kept if _same_run(other, source)), None)
+            if twin is None:
+                kept.append(source)
+            else:
+                notes.append(f"left out: {source.tool} in {source.home}, a run that {twin.tool} logged too")
+        notes += [f"left out: {name}, which has no {metric}" for name in self._without(metric, kept)]
+        return sorted((log for source in kept for log in source.having(metric)), key=lambda log: log.name), notes
+
+    def _without(self, metric: str, kept: Sequence[Source]) -> list[str]:
+        """Return runs without a metric; what another tool logged of a run that has it is none."""
+        missed = [
+            log.name
+            for source in self.sources
+            if _holds_several(source, self.sources) or not any(_same_run(source, other) for other in kept)
+            for log in source.logs
+            if metric not in log.names() and _is_curve(log)
+        ]
+        return list(dict.fromkeys(missed))
+
+
+def search(path: Path) -> Found:
+    """Read all logs that a path holds; a folder is searched with all below it.
 
     Raises:
         DataError: nothing there, or nothing that can be read.
     """
     if path.is_dir():
-        return _read_folder(path)
+        return _search_folder(path)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
-    if _EVENTS in path.name:
-        return read_events([path])
-    if path.suffix.lower() == ".json":
-        return read_json(path)
-    return read_csv(path)
+    if not path.is_file():
+        raise DataError(f"{path}: neither a file nor a folder; save what it gives in a file first")
+    reader = next((reader for reader in READERS if reader.reads(path)), CSV)  # any text may be a table
+    return Found([Source(reader.tool, path.parent, reader.read([path]))])
 
 
-def _read_folder(folder: Path) -> list[Log]:
+def _search_folder(folder: Path) -> Found:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder))
-    kinds: list[tuple[Iterable[Path], Callable[[Path], list[Log]]]] = [
-        (_mlflow_runs(folder, files), read_mlflow),
-        (_last_states(files), read_json),
-        ([path for path in files if path.name == "metrics.csv"], read_csv),
-        (dict.fromkeys(path.parent for path in files if _EVENTS in path.name), _read_event_folder),
-        ([path for path in files if path.suffix.lower() == ".csv"], read_csv),
-        ([path for path in files if path.suffix.lower() == ".json" and "history" in path.stem.lower()], read_json),
-    ]
-    empty: EmptyLogError | None = None
-    for found, read in kinds:
-        logs: list[Log] = []
-        for path in found:
-            try:
-                logs += read(path)
-            except EmptyLogError as error:  # others of the folder may have something to say
-                empty = error
-        if logs:
-            return logs
-    if empty is not None:
-        raise empty
-    raise DataError(
-        f"{folder}: no log found; give CSV, TensorBoard event files, trainer_state.json, Keras history or an MLflow run"
-    )
+    sources: list[Source] = []
+    failed: list[DataError] = []
+    for reader in READERS:
+        for home, inside in reader.find(files).items():
+            logs = _read_each(reader, inside, failed)
+            if logs:
+                sources.append(Source(reader.tool, home, logs))
+    if sources:
+        return Found(sources, [f"left out: {error}" for error in failed])
+    if failed:
+        raise failed[-1]
+    raise DataError(f"{folder}: no log found; known are {', '.join(reader.tool for reader in READERS)}")
+
+
+def _read_each(reader: Reader, files: Sequence[Path], failed: list[DataError]) -> list[Log]:
+    """Read what one folder holds; a file that cannot be read does not take the others with it."""
+    try:
+        return reader.read(files)
+    except DataError as error:
+        if len(files) == 1 or not reader.each:
+            failed.append(error)
+            return []
+    return [log for file in files for log in _read_each(reader, [file], failed)]
 
 
 def _hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
-def _mlflow_runs(folder: Path, files: list[Path]) -> list[Path]:
-    """Return folders that hold ``meta.yaml`` and ``metrics/``; one given by itself needs no ``meta.yaml``."""
-    if (folder / "metrics").is_dir() and not any(path.suffix for path in (folder / "metrics").iterdir()):
-        return [folder]
-    return [path.parent for path in files if path.name == "meta.yaml" and (path.parent / "metrics").is_dir()]
+def _nested(one: Path, other: Path) -> bool:
+    return one == other or one in other.parents or other in one.parents
 
 
-def _last_states(files: list[Path]) -> list[Path]:
-    """Return one ``trainer_state.json`` per run: its own, else that of its last checkpoint."""
-    runs: dict[Path, tuple[float, Path]] = {}
-    for path in (path for path in files if path.name == "trainer_state.json"):
-        checkpoint = _CHECKPOINT.fullmatch(path.parent.name)
-        run = path.parent.parent if checkpoint else path.parent
-        step = float(checkpoint[1]) if checkpoint else float("inf")
-        if run not in runs or step > runs[run][0]:
-            runs[run] = step, path
-    return [path for _, path in runs.values()]
+def _same_run(one: Source, other: Source) -> bool:
+    return one.tool != other.tool and _nested(one.home, other.home)
 
 
-def _read_event_folder(folder: Path) -> list[Log]:
-    return read_events([path for path in folder.iterdir() if _EVENTS in path.name])
+def _holds_several(source: Source, others: Iterable[Source]) -> bool:
+    return len({other.home for other in others if source.home in other.home.parents}) > 1
+
+
+def _is_curve(log: Log) -> bool:
+    """Whether a log has more than one look at anything: hyper-parameters have not."""
+    counts: dict[str, int] = {}
+    for row in log.rows:
+        for name, value in row.items():
+            counts[name] = counts.get(name, 0) + (not is_absent(value))
+    return len(counts) > 1 and max(counts.values()) > 1

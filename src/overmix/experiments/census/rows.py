@@ -84,8 +84,13 @@ ROWS = (
     ),
     Row("SKMixup", SKMixup(), _DIGITS),
     Row("SemanticEquivariantMixup", SemanticEquivariantMixup(), _DIGITS),
-    # Values are scaled to variance 1; half a standard deviation is our choice.
-    Row("CMixup", CMixup(sigma=0.5), Diabetes(), controls={"any partner": Control(CMixup(sigma=float("inf")))}),
+    # Values are scaled to variance 1 over the training set; half a standard deviation of it is our choice.
+    Row(
+        "CMixup",
+        CMixup(sigma=0.5, unit="label"),
+        Diabetes(),
+        controls={"any partner": Control(CMixup(sigma=float("inf")))},
+    ),
     Row(
         "LISA",
         LISA(),

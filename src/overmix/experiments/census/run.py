@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ from overmix.experiments.census.row import Row, Scale
 from overmix.experiments.census.rows import ROWS
 from overmix.experiments.census.summary import summarize
 from overmix.report.numbers import duration
-from overmix.study.run.worker import set_up_process
-from overmix.study.store.files import locked, read_json, remove_temporaries, write_bytes, write_json
+from overmix.study.run.missing import Done, FileJob, run_missing
+from overmix.study.store.files import locked, read_json, remove_temporaries, write_json
 
 SEEDS: dict[Scale, int] = {"smoke": 2, "laptop": 12}
 
@@ -70,18 +69,22 @@ class Census:
         path = self.row_file(row)
         if not path.exists():
             return False
-        found = read_json(path)
-        return bool(found["digest"] == row.digest() and found["n_seeds"] >= self.seeds)
+        summary = read_json(path)
+        return bool(summary["digest"] == row.digest() and summary["n_seeds"] >= self.seeds)
 
     def missing(self, row: Row) -> list[int]:
         """Return the seeds of a row that were not run yet."""
         return [seed for seed in range(self.seeds) if not self.seed_file(row, seed).exists()]
 
+    def job(self, row: Row, seed: int) -> FileJob:
+        """Return what makes one seed of a row."""
+        return FileJob(f"{row.name}, seed {seed}", self.seed_file(row, seed), partial(packed_seed, row, seed))
+
     def sum_up(self, row: Row) -> dict[str, Any]:
         """Write the file of a row whose seeds are complete."""
-        found = summarize(row, [_read(self.seed_file(row, seed)) for seed in range(self.seeds)], self.scale)
-        write_json(self.row_file(row), found)
-        return found
+        summary = summarize(row, [_read(self.seed_file(row, seed)) for seed in range(self.seeds)], self.scale)
+        write_json(self.row_file(row), summary)
+        return summary
 
 
 def run_census(
@@ -90,6 +93,7 @@ def run_census(
     recipes: Sequence[str] | None = None,
     workers: int = 2,
     tell: Callable[[str], None] = print,
+    progress: Callable[[Done], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
     """Run what is missing, and return the rows.
 
@@ -99,60 +103,49 @@ def run_census(
         recipes: names of recipes or rows; all by default.
         workers: processes, with one thread each; results do not depend on their number.
         tell: called with a line after each row.
+        progress: called after each seed of a row.
 
     Raises:
         ConfigError: for an unknown recipe.
         RunDirectoryError: if the folder cannot be written, or another process does.
+        StudyInterrupted: after Ctrl-C; finished seeds are kept.
     """
     rows, census = [row.at(scale) for row in choose(recipes)], Census(out, scale)
     (out / "seeds").mkdir(parents=True, exist_ok=True)
     with locked(out):
         remove_temporaries(out)
         remove_temporaries(out / "seeds")
-        _run(census, [row for row in rows if not census.is_done(row)], workers, tell)
+        _run(census, [row for row in rows if not census.is_done(row)], workers, tell, progress)
     return [read_json(census.row_file(row)) for row in rows]
 
 
-def _run(census: Census, rows: list[Row], workers: int, tell: Callable[[str], None]) -> None:
-    waiting = {row.name: len(census.missing(row)) for row in rows}
-    jobs = [(row, seed) for row in rows for seed in census.missing(row)]
-    done = 0
+def _run(
+    census: Census, rows: list[Row], workers: int, tell: Callable[[str], None], progress: Callable[[Done], None]
+) -> None:
+    """Run the seeds of some rows that are missing, and sum each row up as soon as it is complete."""
+    closed: list[str] = []
 
-    def close(row: Row) -> None:
-        nonlocal done
-        found, done = census.sum_up(row), done + 1
-        said = found["diagnosis"]["on"]["verdict"]
-        tell(f"{done}/{len(rows)} {row.name}: {said}, {duration(found['core_seconds'])} of one core")
+    def close_complete() -> None:
+        for row in rows:
+            if row.name not in closed and not census.missing(row):
+                closed.append(row.name)
+                summary = census.sum_up(row)
+                said = summary["diagnosis"]["on"]["verdict"]
+                tell(f"{len(closed)}/{len(rows)} {row.name}: {said}, {duration(summary['core_seconds'])} of one core")
 
-    for row in rows:
-        if not waiting[row.name]:
-            close(row)
-    if workers == 1:
-        for row, seed in jobs:
-            run_and_write(row, seed, census)
-            waiting[row.name] -= 1
-            if not waiting[row.name]:
-                close(row)
-        return
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=set_up_process) as pool:
-        running: dict[Future[None], Row] = {pool.submit(run_and_write, row, seed, census): row for row, seed in jobs}
-        try:
-            for job in as_completed(running):
-                job.result()
-                row = running[job]
-                waiting[row.name] -= 1
-                if not waiting[row.name]:
-                    close(row)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    def after(done: Done) -> None:
+        progress(done)
+        close_complete()
+
+    close_complete()
+    run_missing([census.job(row, seed) for row in rows for seed in range(census.seeds)], workers=workers, tell=after)
 
 
-def run_and_write(row: Row, seed: int, census: Census) -> None:
-    """Train one seed of a row and write its file."""
+def packed_seed(row: Row, seed: int) -> bytes:
+    """Train one seed of a row, and return its arrays as a file's content."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **run_seed(row, seed))  # type: ignore[arg-type]
-    write_bytes(census.seed_file(row, seed), buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _read(path: Path) -> Arrays:

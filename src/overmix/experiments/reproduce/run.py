@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 
 from overmix.errors import ConfigError, DataError, MissingExtraError, RunDirectoryError, did_you_mean
 from overmix.experiments.reproduce.catalogue import Experiment, Setting, experiment, study_spec
@@ -24,12 +23,12 @@ from overmix.study import load_result, run_study
 from overmix.study.analyse.result import load_cells
 from overmix.study.plan.cells import expand
 from overmix.study.plan.fingerprint import fingerprint
-from overmix.study.run.executor import StudyInterrupted
+from overmix.study.run.missing import FileJob, run_missing
 from overmix.study.run.run_study import Outlook
-from overmix.study.run.worker import Progress, set_up_process
+from overmix.study.run.worker import Progress
 from overmix.study.spec.plain import digest
 from overmix.study.spec.schema import StudySpec
-from overmix.study.store.files import locked, read_json, write_json
+from overmix.study.store.files import json_bytes, locked, read_json
 
 SCHEMA_VERSION = 1
 RULES_VERSION = 2
@@ -181,37 +180,25 @@ def _measured(chosen: Experiment, setting: Setting, scale: Scale, folder: Path) 
     spec = study_spec(chosen.name, setting.key, scale) if setting.measure else None
     mark = _digest(spec) if spec else digest([chosen.name, setting.key, scale, RULES_VERSION])
     marks = {"digest": mark, "rules": RULES_VERSION, "versions": fingerprint("cpu")}
-    path, parts = folder / "finding.json", Parts(folder, marks)
-    if path.exists():
-        before: dict[str, Any] = read_json(path)
-        if {key: before.get(key) for key in marks} == marks:
-            parts.remove()
-            return before
-    try:
-        with _as_a_worker():
-            if setting.measure is not None and spec is not None:
-                finding = setting.measure(spec, parts)
-            else:
-                assert setting.compute is not None
-                finding = setting.compute(scale, parts)
-    except KeyboardInterrupt:
-        raise StudyInterrupted(f"{folder}: stopped, what was measured is kept") from None
-    found = {"key": setting.key, "n_lost": 0, **marks, **finding.to_dict()}
-    write_json(path, found)
+    parts = Parts(folder, marks)
+
+    def is_current(path: Path) -> bool:
+        before = read_json(path)
+        return {key: before.get(key) for key in marks} == marks
+
+    def make() -> bytes:
+        if setting.measure is not None and spec is not None:
+            finding = setting.measure(spec, parts)
+        else:
+            assert setting.compute is not None
+            finding = setting.compute(scale, parts)
+        return json_bytes({"key": setting.key, "n_lost": 0, **marks, **finding.to_dict()})
+
+    job = FileJob(setting.key, folder / "finding.json", make, is_current)
+    run_missing([job])
     parts.remove()
-    return found
-
-
-@contextmanager
-def _as_a_worker() -> Iterator[None]:
-    """Compute as a study's workers do, and leave the caller's process as it was."""
-    threads = torch.get_num_threads()
-    set_up_process()
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
-        torch.set_num_threads(threads)
+    measured: dict[str, Any] = read_json(job.file)
+    return measured
 
 
 def _digest(spec: StudySpec) -> str:

@@ -16,7 +16,6 @@ from overmix.experiments.switch_benchmark.cells import BenchmarkCell
 from overmix.experiments.switch_benchmark.record import fits_of, opened, tail_epochs
 from overmix.study.plan.cells import StackTask
 from overmix.study.plan.trainings import training_with
-from overmix.study.store.files import write_bytes
 from overmix.switch import Decision, HeldOut, History
 from overmix.train import RepeatedTraining
 
@@ -53,8 +52,8 @@ def first_run_file(out: Path, cell: BenchmarkCell) -> Path:
     return out / f"{cell.name}.first_run.npz"
 
 
-def record_first_run(cell: BenchmarkCell, out: Path) -> None:
-    """Train the first runs of a cell to their end, and write what was seen."""
+def record_first_run(cell: BenchmarkCell, out: Path) -> bytes:
+    """Train the first runs of a cell to their end, and return what was seen, as a file's content."""
     own, dataset, execution = opened(cell, out)
     # It scores the test samples as well, which nothing here looks at.
     training = training_with(
@@ -74,4 +73,4 @@ def record_first_run(cell: BenchmarkCell, out: Path) -> None:
     }
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    write_bytes(first_run_file(out, cell), buffer.getvalue())
+    return buffer.getvalue()

@@ -18,7 +18,6 @@ from overmix.study import parse_study
 from overmix.study.data import Dataset
 from overmix.study.plan.cells import Cell, StackTask, expand
 from overmix.study.plan.trainings import execution_of, open_dataset, training_of
-from overmix.study.store.files import write_bytes
 from overmix.train import Execution, StackResult, StackTraining
 
 TAILS = (0.02, 0.05)
@@ -56,8 +55,8 @@ def opened(cell: BenchmarkCell, out: Path) -> tuple[list[Cell], Dataset, Executi
     return own, dataset, execution_of(own[0], dataset, "cpu", allow_code=False)
 
 
-def record(cell: BenchmarkCell, out: Path) -> None:
-    """Train a cell in every way, and write its record."""
+def record(cell: BenchmarkCell, out: Path) -> bytes:
+    """Train a cell in every way, and return the content of its record."""
     own, dataset, execution = opened(cell, out)
 
     def training(switch_at: int | None) -> StackTraining:
@@ -69,7 +68,7 @@ def record(cell: BenchmarkCell, out: Path) -> None:
     buffer = io.BytesIO()
     arrays["n_test"] = np.array(len(dataset.y_test))
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    write_bytes(record_file(out, cell), buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _trained(cell: BenchmarkCell, training: Callable[[int | None], StackTraining]) -> dict[str, np.ndarray]:

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 from overmix.experiments.switch_benchmark.cells import CELLS, BenchmarkCell
 from overmix.experiments.switch_benchmark.first_run import first_run_file, record_first_run
 from overmix.experiments.switch_benchmark.record import record, record_file
-from overmix.study.run.worker import set_up_process
+from overmix.study.run.missing import Done, FileJob, run_missing
+from overmix.study.store.files import locked, remove_temporaries
 
 
 def record_all(
-    out: Path, cells: Sequence[BenchmarkCell] = CELLS, workers: int = 2, tell: Callable[[str], None] = print
+    out: Path,
+    cells: Sequence[BenchmarkCell] = CELLS,
+    workers: int = 2,
+    tell: Callable[[Done], None] = lambda _: None,
 ) -> None:
     """Record all cells that are not in a folder yet.
 
     Args:
         out: the folder; two files per cell.
         cells: the trainings.
-        workers: processes.
-        tell: called with a line after each file.
+        workers: processes; the records do not depend on it.
+        tell: called after each file.
+
+    Raises:
+        RunDirectoryError: if the folder cannot be written, or another process does.
+        StudyInterrupted: after Ctrl-C; finished files are kept.
     """
     out.mkdir(parents=True, exist_ok=True)
     kinds = ((record, record_file), (record_first_run, first_run_file))
-    missing = [(make, name(out, cell), cell) for make, name in kinds for cell in cells if not name(out, cell).exists()]
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=set_up_process) as pool:
-        jobs = {pool.submit(make, cell, out): file for make, file, cell in missing}
-        for number, job in enumerate(as_completed(jobs), 1):
-            job.result()
-            tell(f"{number}/{len(missing)} {jobs[job].name}")
+    files = [(name(out, cell), partial(make, cell, out)) for make, name in kinds for cell in cells]
+    with locked(out):
+        remove_temporaries(out)
+        run_missing([FileJob(file.name, file, make) for file, make in files], workers=workers, tell=tell)

@@ -12,7 +12,7 @@ from overmix.study.models import model_options
 from overmix.study.spec.plain import digest, json_ready
 from overmix.study.spec.recipes import build_recipe, recipe_entry
 from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec, condition_parts
-from overmix.switch import HeldOut, Policy, make_schedule
+from overmix.switch import HeldOut, Policy, make_schedule, schedule_name
 from overmix.train import Execution
 
 _CONTENT_VERSION = 2
@@ -40,8 +40,9 @@ class Cell:
 
     @property
     def import_paths(self) -> list[str]:
-        """What it names by an import path: its model, its recipe, or neither."""
-        names = (str(self.content["model"]["name"]), next(iter(self.content["recipe"])))
+        """What it names by an import path, of its model, its recipe and its policy."""
+        content = self.content
+        names = (str(content["model"]["name"]), next(iter(content["recipe"])), schedule_name(content["schedule"]))
         return [name for name in names if ":" in name]
 
     @cached_property

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from overmix.study.data import Dataset
 from overmix.study.plan.cells import Cell, StackTask
-from overmix.study.plan.fingerprint import THREADS
 from overmix.study.plan.forks import with_forks
+from overmix.study.plan.process import as_a_worker
 from overmix.study.plan.study_plan import prepare
 from overmix.study.plan.trainings import model_factory, open_dataset, pool_key, training_of
 from overmix.study.plan.workers import worker_count
@@ -156,7 +155,7 @@ def calibrate(training: StackTraining, seconds: float) -> tuple[float, float]:
         training: fresh; it is of no use afterwards.
         seconds: how long to try, roughly; at least two steps are made.
     """
-    with _as_a_worker():
+    with as_a_worker():
         training.model.train()
         plan, number = training.planner.epoch(0), 0
         begin = None
@@ -177,17 +176,6 @@ def calibrate(training: StackTraining, seconds: float) -> tuple[float, float]:
                 passes += 1
         _wait_for_device(training)
         return step, (time.perf_counter() - begin) / passes / x.shape[1]
-
-
-@contextmanager
-def _as_a_worker() -> Iterator[None]:
-    """Compute with as many threads as a worker does."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(THREADS)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _wait_for_device(training: StackTraining) -> None:

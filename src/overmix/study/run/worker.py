@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -15,9 +13,9 @@ import torch
 
 from overmix.study.data import Dataset
 from overmix.study.plan.cells import StackTask
-from overmix.study.plan.fingerprint import THREADS
 from overmix.study.plan.forks import Forks
 from overmix.study.plan.trainings import code_digest, data_digest, open_dataset, pool_key, training_of
+from overmix.study.run.crew import Interrupted
 from overmix.study.store.checkpoint import load_tensors, save_tensors
 from overmix.study.store.directory import RunDirectory
 from overmix.study.store.files import is_temporary
@@ -30,10 +28,6 @@ FORK_BYTES = 2 << 30
 """How much space the states that other stacks go on from may take; beyond it, those stacks train from the start."""
 
 _PROGRESS_SECONDS = 0.5
-
-
-class Interrupted(Exception):
-    """The user asked to stop; the state is saved."""
 
 
 @dataclass(frozen=True)
@@ -53,24 +47,6 @@ class Progress:
     epochs: int
     runs: dict[str, int]
     test_error: dict[str, float] = field(default_factory=dict)
-
-
-def set_up_process() -> None:
-    """Make this process a worker: one thread, no denormal numbers, memory that stays.
-
-    Denormals slow long trainings down once gradients have become tiny. glibc by default gives large blocks back to the
-    system at once, and asking for them again costs more than the arithmetic of a small model's step.
-    """
-    torch.set_num_threads(THREADS)
-    torch.set_flush_denormal(True)
-    if os.name == "posix":
-        try:
-            mallopt = ctypes.CDLL(None).mallopt
-        except (OSError, AttributeError):
-            return  # another C library; nothing is lost but some speed
-        mmap_threshold, trim_threshold = -3, -1
-        mallopt(mmap_threshold, 1 << 30)
-        mallopt(trim_threshold, 2**31 - 1)
 
 
 class StackRunner:

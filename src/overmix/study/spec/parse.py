@@ -18,7 +18,7 @@ from overmix.study.spec.recipes import build_recipe, check_recipe_name, recipe_e
 from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec, condition_parts
 from overmix.study.spec.validation import as_config_error, condition_label, within
 from overmix.study.spec.yaml_file import read_yaml
-from overmix.switch import HeldOut, Policy, make_schedule
+from overmix.switch import HeldOut, Policy, make_schedule, schedule_name
 
 
 def read_study(path: Path, *, allow_code: bool = False) -> StudySpec:
@@ -102,7 +102,7 @@ def _check_condition(spec: StudySpec, condition: ConditionSpec, *, allow_code: b
             train.augment.build()
     with within(where):
         _check_recipe(condition, allow_code=allow_code)
-        _check_schedule(condition, train.epochs, data.val_size)
+        _check_schedule(condition, train.epochs, data.val_size, allow_code=allow_code)
 
 
 def _check_data(data: DataSpec) -> None:
@@ -143,7 +143,10 @@ def _check_recipe(condition: ConditionSpec, *, allow_code: bool) -> None:
             raise ConfigError("parameters", parameters, f"{name} cannot use them ({error})") from None
 
 
-def _check_schedule(condition: ConditionSpec, epochs: int, val_size: int) -> None:
+def _check_schedule(condition: ConditionSpec, epochs: int, val_size: int, *, allow_code: bool) -> None:
+    name = schedule_name(condition.schedule)
+    if ":" in name and not allow_code:
+        raise ConfigError("schedule", name, "an import path runs that module's code: allow it with --allow-code")
     try:
         schedule = make_schedule(condition.schedule)
     except ConfigError as error:

@@ -31,7 +31,7 @@ def recipe_entry(name: str) -> RecipeEntry:
 
     Example:
         >>> recipe_entry("Mixup").defaults
-        {'alpha': 1.0, 'per': 'batch'}
+        {'alpha': 1.0, 'per': 'batch', 'masks': None}
     """
     check_recipe_name(name, allow_code=True)
     if ":" not in name:

@@ -55,9 +55,14 @@ def remove_temporaries(folder: Path) -> None:
                 path.unlink()
 
 
+def json_bytes(content: Any) -> bytes:
+    """Return JSON with two spaces of indentation and keys as they come; NaN is refused, use ``None``."""
+    return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON with two spaces of indentation and keys as they come; NaN is refused, use ``None``."""
-    write_bytes(path, (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    """Write the JSON of :func:`json_bytes`."""
+    write_bytes(path, json_bytes(content))
 
 
 def read_json(path: Path) -> Any:

@@ -7,13 +7,17 @@ those of TensorBoard's ``event.proto``, ``summary.proto`` and ``tensor.proto``.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from overmix.diagnose.logs.log import Log
+from overmix.diagnose.logs.names import split_of, split_of_text
+from overmix.diagnose.logs.readers.reader import Reader, by_folder
 from overmix.errors import DataError
 
+EVENTS = "events.out.tfevents."
 LARGEST = 1 << 16  # bytes; a longer record holds images or graphs, and is passed over unchecked
+_AXIS = "step"
 _STEP, _SUMMARY = 2, 5
 _VALUE, _TAG, _SIMPLE, _TENSOR = 1, 1, 2, 8
 _DTYPE, _CONTENT, _FLOATS, _DOUBLES = 1, 4, 5, 6
@@ -55,21 +59,36 @@ def masked(crc: int) -> int:
 def read_events(files: Sequence[Path]) -> list[Log]:
     """Read the event files of one run, in the order of their names (a resumed run has several).
 
+    Folders of a run that are named after a split (Keras: ``train``, ``validation``) or after a metric and one of its
+    lines (PyTorch's ``add_scalars``: ``acc_val``) belong to the names of the metrics.
+
     Raises:
         DataError: a file that is damaged or no event file. A last record cut short is no damage: the run goes on.
     """
-    rows: list[Mapping[str, object]] = []
-    for file in sorted(files):
+    folders = by_folder(sorted(files))
+    home = _home(files[0].parent, folders)
+    of_run: list[Mapping[str, object]] = []
+    logs = []
+    for folder, inside in folders.items():
+        rows = [row for file in inside for row in _rows(file)]
+        names = _names_in(folder.name, list(dict.fromkeys(tag for row in rows for tag in row if tag != _AXIS)))
+        if folder == home or names:
+            of_run += [{names.get(tag, tag): value for tag, value in row.items()} for row in rows]
+        elif rows:
+            logs.append(Log(str(folder), rows))
+    return [Log(str(home), of_run), *logs] if of_run or not logs else logs
+
+
+def _rows(file: Path) -> Iterator[Mapping[str, object]]:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise DataError(f"{file}: {error.strerror or error}") from None
+    for record in _records(data, file):
         try:
-            data = file.read_bytes()
-        except OSError as error:
-            raise DataError(f"{file}: {error.strerror or error}") from None
-        for record in _records(data, file):
-            try:
-                rows.extend(_scalars(record))
-            except (LookupError, struct.error, UnicodeDecodeError, AttributeError, TypeError):
-                raise DataError(f"{file}: a record is no TensorBoard event") from None
-    return [Log(str(files[0].parent), rows)]
+            yield from _scalars(record)
+        except (LookupError, struct.error, UnicodeDecodeError, AttributeError, TypeError):
+            raise DataError(f"{file}: a record is no TensorBoard event") from None
 
 
 def _records(data: bytes, file: Path) -> Iterator[bytes]:
@@ -97,7 +116,7 @@ def _scalars(record: bytes) -> Iterator[dict[str, object]]:
             parts = dict(_fields(entry))
             scalar = _scalar(parts)
             if scalar is not None:
-                yield {"step": step, parts[_TAG].decode(): scalar}  # type: ignore[union-attr]
+                yield {_AXIS: step, parts[_TAG].decode(): scalar}  # type: ignore[union-attr]
 
 
 def _scalar(parts: Mapping[int, int | bytes]) -> float | None:
@@ -140,3 +159,27 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         value, shift, at = value | (byte & 0x7F) << shift, shift + 7, at + 1
         if byte < 0x80:
             return value, at
+
+
+def _names_in(folder: str, tags: Sequence[str]) -> dict[str, str]:
+    """Return the names of metrics whose folder is a part of them; empty if it is a run's own folder."""
+    if split_of_text(folder) is not None and all(split_of(tag) in (None, "train") for tag in tags):
+        return {tag: tag if split_of(tag) else f"{folder}/{tag}" for tag in tags}
+    lines = {tag: f"{tag.replace('/', '_')}_" for tag in tags}
+    return {tag: f"{tag}/{folder[len(begin) :]}" for tag, begin in lines.items() if folder.startswith(begin)}
+
+
+def _home(folder: Path, folders: Container[Path]) -> Path:
+    """Return the run's folder, as far as names tell: that above a split's, or above others with events."""
+    return folder.parent if split_of_text(folder.name) is not None or folder.parent in folders else folder
+
+
+def _find(files: Sequence[Path]) -> dict[Path, list[Path]]:
+    folders = by_folder([file for file in files if EVENTS in file.name])
+    runs: dict[Path, list[Path]] = {}
+    for folder, inside in folders.items():
+        runs.setdefault(_home(folder, folders), []).extend(inside)
+    return runs
+
+
+TENSORBOARD = Reader("TensorBoard", find=_find, reads=lambda path: EVENTS in path.name, read=read_events)

@@ -1,0 +1,166 @@
+"""Cross-entropy of mixed labels, without a dense target."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from overmix._typing import Float, Int, Shaped
+from overmix.errors import ConfigError
+from overmix.mix.precision import at_least_float32, in_loss_precision, over_samples
+
+IGNORE_INDEX = -100
+"""The class index that counts for nothing, as in PyTorch's losses."""
+
+Reduction: TypeAlias = Literal["mean", "sum", "none"]
+"""What becomes of the losses of a batch, as in PyTorch."""
+
+
+def mixed_cross_entropy(
+    logits: Float[Tensor, "*stack batch classes"],
+    a: Int[Tensor, "*stack batch"],
+    b: Int[Tensor, "*stack batch"],
+    lam: Float[Tensor, "*stack batch"],
+) -> Float[Tensor, "*stack batch"]:
+    """Per sample, ``-lam * log p[a] - (1 - lam) * log p[b]`` with ``p = softmax(logits)``.
+
+    One log-softmax and two gathers: no dense target is built.
+
+    Args:
+        logits: shape (..., B, C).
+        a: the samples' own classes, shape (..., B), int64.
+        b: the partners' classes, shape (..., B), int64.
+        lam: weight of ``a``, shape (..., B).
+
+    Returns:
+        The loss of each sample, shape (..., B).
+
+    Example:
+        >>> logits = torch.zeros(1, 4)
+        >>> mixed_cross_entropy(logits, torch.tensor([0]), torch.tensor([2]), torch.tensor([0.3]))   # log 4
+        tensor([1.3863])
+    """
+    log_p = F.log_softmax(in_loss_precision(logits), dim=-1)
+    own = log_p.gather(-1, a.unsqueeze(-1)).squeeze(-1)
+    other = log_p.gather(-1, b.unsqueeze(-1)).squeeze(-1)
+    return -torch.lerp(other, own, lam.to(own.dtype))
+
+
+class Terms(NamedTuple):
+    """The losses of all labels of a batch, and how much each of them counts.
+
+    Args:
+        losses: shape (B, ...), already multiplied by what they count.
+        counts: shape (B, ...).
+    """
+
+    losses: Tensor
+    counts: Tensor
+
+    def mean(self) -> Float[Tensor, ""]:
+        """Return ``sum(losses) / sum(counts)``; 0 if nothing counts."""
+        total = self.counts.sum()
+        return torch.where(total > 0, self.losses.sum() / total.clamp_min(torch.finfo(total.dtype).tiny), 0.0)
+
+    def times(self, weight: Float[Tensor, " batch"] | None) -> Terms:
+        """Return the terms with a weight of each sample."""
+        if weight is None:
+            return self
+        weight = over_samples(weight.to(self.losses.dtype), self.losses)
+        return Terms(self.losses * weight, self.counts * weight)
+
+
+class Side(NamedTuple):
+    """The class indices of one side of a mixture.
+
+    Args:
+        labels: shape (B, ...), all of them classes: an ignored one, which may lie outside, is class 0 here.
+        valid: which are not ignored.
+        counts: how much each counts: the weight of its class, 0 if it is ignored.
+    """
+
+    labels: Tensor
+    valid: Tensor
+    counts: Tensor
+
+    @classmethod
+    def of(cls, labels: Tensor, weight: Tensor | None, ignore_index: int | None) -> Side:
+        """Return the side of these labels."""
+        labels = labels.long()
+        valid = torch.ones_like(labels, dtype=torch.bool) if ignore_index is None else labels != ignore_index
+        labels = labels.masked_fill(~valid, 0)
+        return cls(labels, valid, valid.float() if weight is None else valid * weight[labels])
+
+
+def class_terms(
+    logits: Float[Tensor, "batch classes *position"],
+    a: Shaped[Tensor, "batch *position"],
+    b: Shaped[Tensor, "batch *position"],
+    lam: Float[Tensor, " batch"],
+    *,
+    weight: Float[Tensor, " classes"] | None,
+    ignore_index: int,
+    label_smoothing: float,
+) -> Terms:
+    """Return the terms of ``sum(lam w[a] CE(a) + (1 - lam) w[b] CE(b)) / sum(lam w[a] + (1 - lam) w[b])``.
+
+    ``w`` is the weight of a class, and 0 for an ignored label; smoothing is PyTorch's: ``w[y] CE(y)`` becomes
+    ``(1 - s) w[y] CE(y) + s / C sum_c w[c] CE(c)``.
+
+    Args:
+        logits: shape (B, C, ...).
+        a: the samples' own classes, shape (B, ...), integers or booleans.
+        b: the partners' classes, shape (B, ...).
+        lam: weight of ``a``, shape (B,).
+        weight: class weights, shape (C,).
+        ignore_index: the class index that counts for nothing.
+        label_smoothing: s, in [0, 1].
+    """
+    log_p = F.log_softmax(at_least_float32(logits), dim=1)
+    weight = None if weight is None else weight.to(log_p.dtype)
+    own, other = Side.of(a, weight, ignore_index), Side.of(b, weight, ignore_index)
+    lam = over_samples(lam.to(log_p.dtype), a)
+    share_a, share_b = lam * own.counts, (1 - lam) * other.counts
+    losses = _log_likelihood(log_p, own.labels, share_a) + _log_likelihood(log_p, other.labels, share_b)
+    if label_smoothing:
+        mass = lam * own.valid + (1 - lam) * other.valid
+        every_class = log_p if weight is None else log_p * weight.view(-1, *[1] * (log_p.dim() - 2))
+        losses = torch.lerp(losses, mass * every_class.sum(1) / log_p.shape[1], label_smoothing)
+    return Terms(-losses, share_a + share_b)
+
+
+def _log_likelihood(log_p: Tensor, y: Tensor, share: Tensor) -> Tensor:
+    """Return ``share * log_p[y]``, and 0 where nothing counts, also for a class that the model rules out."""
+    return torch.where(share == 0, 0.0, share * log_p.gather(1, y.unsqueeze(1)).squeeze(1))
+
+
+def row_terms(
+    logits: Float[Tensor, "batch classes *position"],
+    rows: Float[Tensor, "batch classes *position"],
+    *,
+    weight: Float[Tensor, " classes"] | None,
+    label_smoothing: float,
+) -> Terms:
+    """Return the terms of PyTorch's cross-entropy with class probabilities; each sample and position counts 1."""
+    logits = at_least_float32(logits)
+    weight = None if weight is None else weight.to(logits.dtype)
+    losses = F.cross_entropy(
+        logits, rows.to(logits.dtype), weight=weight, reduction="none", label_smoothing=label_smoothing
+    )
+    return Terms(losses, torch.ones_like(losses))
+
+
+def check_cross_entropy(weight: object, label_smoothing: float, num_classes: int) -> None:
+    """Refuse what is no weight of classes, and no smoothing.
+
+    Raises:
+        ConfigError: if there are not as many weights as classes, or the smoothing lies outside of [0, 1].
+    """
+    if isinstance(weight, Tensor) and weight.shape != (num_classes,):
+        raise ConfigError("weight", tuple(weight.shape), f"give one for each class, shape ({num_classes},)")
+    number = isinstance(label_smoothing, int | float) and not isinstance(label_smoothing, bool)
+    if not number or not 0 <= label_smoothing <= 1:
+        raise ConfigError("label_smoothing", label_smoothing, "use a number in [0, 1]")
