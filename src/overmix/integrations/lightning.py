@@ -13,6 +13,7 @@ from overmix.errors import ConfigError, MissingExtraError
 from overmix.integrations.versions import warn_if_untested
 from overmix.mix import MixedTarget, Recipe
 from overmix.switch import Epoch, Epochs, Outcome, Phases, Policy, Schedule
+from overmix.switch.settings import switch_of
 
 try:
     import lightning
@@ -74,7 +75,7 @@ class Mix(Callback):
         self._trainer: Trainer | None = None
         self._saved: dict[str, Any] | None = None
         self._validated = self._told = False
-        Epochs(2, mix=mix, switch=None if isinstance(switch, Policy) else switch, seed=seed)  # refuses early
+        switch_of(switch)  # refuses early
 
     # What the module calls
 
@@ -186,8 +187,10 @@ class Mix(Callback):
             return
         self._told = True
         metrics = {"overmix/switch_at": float(decision.switch_at), "overmix/cost": self.run.cost}
+        # The step of the last epoch's own metrics: at the end of the training these may be written after.
+        step = max(0, _loops(self._trainer)[1]._batches_that_stepped - 1)
         for logger in self._trainer.loggers:
-            logger.log_metrics(metrics, step=self._trainer.global_step)
+            logger.log_metrics(metrics, step=step)
 
     def _train_nested(self, epoch: Epoch) -> None:
         """Train one epoch of a probe, or one that is due again, with Lightning's own loop."""

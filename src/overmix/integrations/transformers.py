@@ -15,6 +15,7 @@ from overmix.errors import ConfigError, DataError, MissingExtraError, OvermixErr
 from overmix.integrations.versions import warn_if_untested
 from overmix.mix import MixedTarget, Recipe
 from overmix.switch import Epoch, Epochs, Outcome, Phases, Policy, Schedule
+from overmix.switch.settings import switch_of
 
 try:
     import transformers
@@ -93,7 +94,6 @@ class MixTrainer(Trainer):
         self._observing = self._looked = self._told = False
         # The loss is the mean over a batch: Trainer divides it by the number of accumulated ones.
         self.loss_is_scaled_for_ga = False
-        Epochs(2, mix=mix, switch=None if isinstance(switch, Policy) else switch, seed=self.mix_seed)  # refuses early
         _check(self)
         self.add_callback(_Boundaries(self))
 
@@ -415,6 +415,7 @@ def _segment(args: Any, segment: int | None) -> int | None:
 def _check(trainer: MixTrainer) -> None:
     """Refuse trainings whose epochs cannot be counted, and for policies what would not be seen or set back."""
     args = trainer.args
+    switch_of(trainer.switch)
     if trainer.segment is None and args.num_train_epochs != int(args.num_train_epochs):
         raise ConfigError("args.num_train_epochs", args.num_train_epochs, "use whole epochs, or max_steps and segment")
     if not isinstance(trainer.switch, Policy):

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from overmix.errors import ConfigError
+from overmix.switch.steps import innermost
 
 EXAMPLE = 'state={"model": model, "optimizer": optimizer, "scheduler": scheduler}'
 
@@ -85,8 +86,10 @@ class Registered:
     def _has_scheduler_of(self, optimizer: Optimizer) -> bool:
         # torch's can be asked for the last rate; timm's cannot, but say whose they are. One of torch's that wraps
         # another may not say it: then it counts as this one's.
+        # Either of both may be wrapped, as Fabric and accelerate do.
         schedulers = [part for part in self.objects.values() if _is_scheduler(part)]
-        return any(getattr(scheduler, "optimizer", optimizer) is optimizer for scheduler in schedulers)
+        theirs = [getattr(scheduler, "optimizer", optimizer) for scheduler in schedulers]
+        return any(innermost(one) is innermost(optimizer) for one in theirs)
 
 
 def _has_state(part: object) -> bool:

@@ -37,8 +37,8 @@ class StepCounter:
     """
 
     def __init__(self, optimizers: Sequence[object]) -> None:
-        innermost = {id(optimizer): optimizer for optimizer in map(_innermost, optimizers)}
-        self._optimizers = [part for part in innermost.values() if isinstance(part, Optimizer)]
+        unwrapped = {id(optimizer): optimizer for optimizer in map(innermost, optimizers)}
+        self._optimizers = [part for part in unwrapped.values() if isinstance(part, Optimizer)]
         self._hooks: list[Any] = []
         self._counts = [0] * max(1, len(self._optimizers))
         self._batches, self._mark = 0, 0
@@ -145,7 +145,7 @@ _OWNERS: weakref.WeakKeyDictionary[Optimizer, weakref.ref[StepCounter]] = weakre
 """Which run counts an optimizer's steps."""
 
 
-def _innermost(optimizer: Any) -> Any:
+def innermost(optimizer: Any) -> Any:
     """Return the optimizer that another one wraps, however often."""
     inner = getattr(optimizer, "optimizer", None)
-    return _innermost(inner) if inner is not None and hasattr(inner, "param_groups") else optimizer
+    return innermost(inner) if inner is not None and hasattr(inner, "param_groups") else optimizer

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 import torch
 from lightning.fabric import Fabric
 
 import overmix
 from overmix.switch import Policy, Schedule
 from tools.conformance.task import EPOCHS, Setting, Trained, called, cosine, loaders, net, outcome, seeded, sgd
+
+logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
 
 
 def fit(switch: Schedule | Policy, setting: Setting) -> Trained:

@@ -114,7 +114,8 @@ def resumes(switch: Schedule | Policy, folder: Path, **saving: Any) -> dict[str,
     """
     checkpoints = ModelCheckpoint(folder, save_top_k=-1, filename="{epoch:02d}-{step:04d}", **saving)
     whole = _fit_plainly(switch, None, enable_checkpointing=True, callbacks=[checkpoints])
-    paths = sorted(folder.glob("*.ckpt"))
+    steps = EPOCHS * len(loaders()[0])
+    paths = [path for path in sorted(folder.glob("*.ckpt")) if f"step={steps:04d}" not in path.stem]  # it is over there
     return {path.stem: _fit_plainly(switch, path) == whole for path in paths}
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 import overmix
 from overmix.integrations.sklearn import MixupClassifier
-from overmix.switch import Policy, Schedule
+from overmix.switch import Outcome, Policy, Schedule
 from tools.conformance.task import BATCH, CLASSES, EPOCHS, Setting, Trained, data, outcome
 
 WIDTH = 32
@@ -21,15 +21,7 @@ def fit(switch: Schedule | Policy, setting: Setting) -> Trained:
     model = MixupClassifier(
         (WIDTH,), mix=overmix.Mixup(alpha=1.0), switch=switch, epochs=EPOCHS, batch_size=BATCH, random_state=0
     ).fit(x, y)
-    # It keeps the decision of its run, not the run.
-    seen = model.decision_.observations
-    return Trained(
-        outcome(model.module_, overmix.Epochs(1)).weights,
-        model.decision_.switch_at,
-        model.decision_.spent,
-        tuple(look.score for look in seen),
-        tuple(look.mixing for look in seen),
-    )
+    return _without_curve(outcome(model.module_, overmix.Epochs(1)), model.decision_)
 
 
 def reference(switch: Schedule | Policy, setting: Setting) -> Trained:
@@ -62,7 +54,10 @@ def reference(switch: Schedule | Policy, setting: Setting) -> Trained:
         if epoch.scored and len(held_out):
             with torch.no_grad():
                 epoch.observe(model(inputs[held_out]), labels[held_out])
-    result = outcome(model, run)
-    seen = run.decision.observations
-    scores, mixing = tuple(look.score for look in seen), tuple(look.mixing for look in seen)
-    return Trained(result.weights, result.switch_at, result.spent, scores, mixing)
+    return _without_curve(outcome(model, run), run.decision)
+
+
+def _without_curve(trained: Trained, decision: Outcome) -> Trained:
+    """Return a training with what its decision knows: the estimator keeps no run, and so no share of mixed batches."""
+    scores = tuple(look.score for look in decision.observations)
+    return Trained(trained.weights, decision.switch_at, decision.spent, scores, mixing=())
