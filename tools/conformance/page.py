@@ -33,7 +33,8 @@ def table(results: Mapping[str, Any]) -> str:
     lines = [f"| | {' | '.join(settings)} |", f"|---{'|---' * len(settings)}|"]
     notes: dict[str, int] = {}
     for name in names:
-        cells = [_cell([row for row in rows if (row["integration"], row["setting"]) == (name, s)], notes) for s in settings]
+        own = [row for row in rows if row["integration"] == name]
+        cells = [_cell([row for row in own if row["setting"] == setting], notes) for setting in settings]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     lines += ["", *(f"{number}. {note}" for note, number in notes.items())]
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())

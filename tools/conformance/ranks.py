@@ -92,7 +92,7 @@ def _join(rank: int, port: int) -> None:
 
 def _loaders(rank: int) -> tuple[DataLoader[Any], DataLoader[Any]]:
     train, held_out = data()
-    order = DistributedSampler(train, PROCESSES, rank, shuffle=True)
+    order: DistributedSampler[Any] = DistributedSampler(train, PROCESSES, rank, shuffle=True)
     return (
         DataLoader(train, BATCH, sampler=order),
         DataLoader(held_out, HELD_OUT_BATCH, sampler=DistributedSampler(held_out, PROCESSES, rank, shuffle=False)),
@@ -132,9 +132,9 @@ def _plain_rank(rank: int, folder: Path, switch: str, port: int) -> None:
             if epoch.kind != "probe":
                 scheduler.step()
         if epoch.scored:
-            with evaluating(model):
+            with evaluating(wrapped):
                 for x, y in held_out:
-                    epoch.observe(model(x), y)
+                    epoch.observe(wrapped(x), y)  # whose forward gives all ranks one set of statistics
     _write(folder, rank, outcome(model, run))
     dist.barrier()
     dist.destroy_process_group()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import Any
+
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 import overmix
@@ -34,7 +36,7 @@ def plain(switch: Schedule | Policy, setting: Setting) -> Trained:
     for epoch in run:
         model.train()
         for index, (x, y) in enumerate(train, start=1):
-            (_loss(compiled, epoch, x, y, setting) / setting.accumulate).backward()  # type: ignore[no-untyped-call]
+            (_loss(compiled, epoch, x, y, setting) / setting.accumulate).backward()
             if index % setting.accumulate == 0 or index == len(train):
                 optimizer.step()
                 optimizer.zero_grad()
@@ -45,15 +47,16 @@ def plain(switch: Schedule | Policy, setting: Setting) -> Trained:
     return outcome(model, run)
 
 
-def _loss(compiled: object, epoch: Epoch, x: Tensor, y: Tensor, setting: Setting) -> Tensor:
+def _loss(compiled: Any, epoch: Epoch, x: Tensor, y: Tensor, setting: Setting) -> Tensor:
     x, target = epoch.mix(x, y)
     with autocast(setting):
-        return target.cross_entropy(compiled(x))  # type: ignore[operator, no-any-return]
+        loss: Tensor = target.cross_entropy(compiled(x))
+    return loss
 
 
-def look(epoch: Epoch, model: object, compiled: object, held_out: DataLoader[object], setting: Setting) -> None:
+def look(epoch: Epoch, model: nn.Module, compiled: Any, held_out: DataLoader[Any], setting: Setting) -> None:
     """Observe the held-out samples."""
-    with evaluating(model):  # type: ignore[arg-type]
-        for x, y in held_out:  # type: ignore[misc]
+    with evaluating(model):
+        for x, y in held_out:
             with autocast(setting):
-                epoch.observe(compiled(x), y)  # type: ignore[operator]
+                epoch.observe(compiled(x), y)

@@ -91,6 +91,8 @@ class MixTrainer(Trainer):
         self.run: Epochs | None = None
         self._epoch: Epoch | None = None
         self._resumed_from: str | None = None
+        self._side: tuple[Any, Iterator[Any]] | None = None
+        self.current_gradient_accumulation_steps = 1  # Trainer sets it with the first batches
         self._observing = self._looked = self._told = False
         # The loss is the mean over a batch: Trainer divides it by the number of accumulated ones.
         self.loss_is_scaled_for_ga = False
@@ -115,7 +117,9 @@ class MixTrainer(Trainer):
 
     # What is mixed, and what is observed
 
-    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
         """Return the loss of a batch: mixed when it trains, Trainer's own otherwise."""
         if not model.training or self._epoch is None or self.recipe is None:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
@@ -153,7 +157,9 @@ class MixTrainer(Trainer):
     # Where Trainer begins, saves and ends
 
     def _prepare_for_training(self, max_steps: int, train_dataloader: Any, resume_from_checkpoint: str | None) -> Any:
-        prepared = super()._prepare_for_training(max_steps, train_dataloader, resume_from_checkpoint)
+        prepared = super()._prepare_for_training(  # type: ignore[no-untyped-call]
+            max_steps, train_dataloader, resume_from_checkpoint
+        )
         _check_begun(self)
         per_epoch = self._steps_per_epoch()
         self.run = Epochs(
@@ -181,7 +187,7 @@ class MixTrainer(Trainer):
     def _finalize_training(self, *args: Any, **kwargs: Any) -> Any:
         self._looked = True  # whether or not an evaluation was due
         self._close()
-        return super()._finalize_training(*args, **kwargs)
+        return super()._finalize_training(*args, **kwargs)  # type: ignore[no-untyped-call]
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
         # Between epochs it was loaded already: what is due there has drawn numbers since.
@@ -201,8 +207,12 @@ class MixTrainer(Trainer):
     def _steps_per_epoch(self) -> int:
         if self.segment is not None:
             return self.segment
-        batches = len(self.callback_handler.train_dataloader)
+        batches = len(self._loader)
         return max(1, -(-batches // int(self.args.gradient_accumulation_steps)))
+
+    @property
+    def _loader(self) -> Any:
+        return self.callback_handler.train_dataloader
 
     # Between two epochs
 
@@ -242,7 +252,8 @@ class MixTrainer(Trainer):
             self._epoch = outer
 
     def _train_batches(self, epoch: Epoch) -> None:
-        assert self.run is not None
+        assert self.optimizer is not None
+        assert self.lr_scheduler is not None
         accumulated = int(self.args.gradient_accumulation_steps)
         batches, left = self._batches(epoch)
         while left:
@@ -255,7 +266,7 @@ class MixTrainer(Trainer):
                 with nullcontext() if last else self.accelerator.no_sync(model=self.model_wrapped):
                     self.training_step(self.model_wrapped, inputs, items)
             if self.args.max_grad_norm > 0:
-                self._clip_grad_norm(self.model_wrapped)
+                self._clip_grad_norm(self.model_wrapped)  # type: ignore[no-untyped-call]
             self.optimizer.step()
             if epoch.kind != "probe" and not self.accelerator.optimizer_step_was_skipped:
                 self.lr_scheduler.step()
@@ -264,9 +275,8 @@ class MixTrainer(Trainer):
     def _batches(self, epoch: Epoch) -> tuple[Iterator[Any], int]:
         """Return the batches of a nested epoch, and how many of them it has."""
         if self.segment is None:
-            loader = self.callback_handler.train_dataloader
-            _set_epoch(loader, epoch.index)
-            return iter(loader), len(loader)
+            _set_epoch(self._loader, epoch.index)
+            return iter(self._loader), len(self._loader)
         if self._side is None or _has_length(self._side[0]):
             loader = self.get_train_dataloader() if self._side is None else self._side[0]
             _set_epoch(loader, epoch.index)
@@ -283,8 +293,6 @@ class MixTrainer(Trainer):
         finally:
             self._observing = False
             model.train(was_training)
-
-    _side: tuple[Any, Iterator[Any]] | None = None
 
 
 class _Boundaries(TrainerCallback):
@@ -329,9 +337,7 @@ def _mixed(epoch: Epoch, model: nn.Module, inputs: dict[str, Any], labels: Any) 
     return inputs | {name: mixed}, target
 
 
-def _mixed_text(
-    epoch: Epoch, model: Any, inputs: dict[str, Any], labels: Tensor
-) -> tuple[dict[str, Any], MixedTarget]:
+def _mixed_text(epoch: Epoch, model: Any, inputs: dict[str, Any], labels: Tensor) -> tuple[dict[str, Any], MixedTarget]:
     if others := [name for name in _SAMPLES if name in inputs]:
         raise ConfigError("inputs", ["input_ids", *others], "mix text or something else, not both")
     embedded = model.get_input_embeddings()(inputs["input_ids"])
@@ -374,7 +380,8 @@ def _has_length(loader: Any) -> bool:
 
 
 def _set_epoch(loader: Any, epoch: int) -> None:
-    for part in (loader, getattr(getattr(loader, "batch_sampler", None), "batch_sampler", None)):
+    parts: tuple[Any, Any] = (loader, getattr(getattr(loader, "batch_sampler", None), "batch_sampler", None))
+    for part in parts:
         if hasattr(part, "set_epoch"):
             part.set_epoch(epoch)
 
@@ -429,7 +436,9 @@ def _check(trainer: MixTrainer) -> None:
         raise ConfigError("args.eval_strategy", str(args.eval_strategy), f"a policy looks once an epoch: use {wanted}")
     if args.load_best_model_at_end:
         raise ConfigError(
-            "args.load_best_model_at_end", True, "leave it out: a policy may have discarded what was best, or use off_at"
+            "args.load_best_model_at_end",
+            True,
+            "leave it out: a policy may have discarded the best, or use off_at",
         )
     if str(getattr(args.lr_scheduler_type, "value", args.lr_scheduler_type)) in _PLATEAU:
         raise ConfigError(

@@ -27,7 +27,7 @@ def fit(switch: Schedule | Policy, setting: Setting) -> Trained:
 def reference(switch: Schedule | Policy, setting: Setting) -> Trained:
     """Train the same network in a loop of one's own."""
     x, y = (part.numpy() for part in data()[0].tensors)
-    random = np.random.RandomState(0)  # noqa: NPY002  # scikit-learn's own
+    random = np.random.RandomState(0)  # scikit-learn's own
     seed = int(random.randint(2**31 - 1))
     train, held_out = np.arange(len(x)), np.arange(0)
     if isinstance(switch, Policy):
@@ -37,23 +37,24 @@ def reference(switch: Schedule | Policy, setting: Setting) -> Trained:
     scale = x[train].std(axis=0)
     scale[scale == 0] = 1.0
     inputs, labels = torch.from_numpy((x - x[train].mean(axis=0)) / scale).float(), torch.from_numpy(y)
-    train, held_out = torch.from_numpy(train), torch.from_numpy(np.sort(held_out))
+    samples, unseen = torch.from_numpy(train), torch.from_numpy(np.sort(held_out))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = nn.Sequential(nn.Linear(64, WIDTH), nn.ReLU(), nn.Linear(WIDTH, CLASSES))
-    optimizer, order = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=0.0), torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=0.0)
+    order = torch.Generator().manual_seed(seed)
     state = {"model": model, "optimizer": optimizer, "order": order}
     run = overmix.Epochs(EPOCHS, mix=overmix.Mixup(alpha=1.0), switch=switch, seed=seed, state=state)
     for epoch in run:
-        for batch in torch.randperm(len(train), generator=order).split(BATCH):
-            index = train[batch]
+        for batch in torch.randperm(len(samples), generator=order).split(BATCH):
+            index = samples[batch]
             mixed, target = epoch.mix(inputs[index], labels[index])
             optimizer.zero_grad()
             target.cross_entropy(model(mixed)).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-        if epoch.scored and len(held_out):
+        if epoch.scored and len(unseen):
             with torch.no_grad():
-                epoch.observe(model(inputs[held_out]), labels[held_out])
+                epoch.observe(model(inputs[unseen]), labels[unseen])
     return _without_curve(outcome(model, run), run.decision)
 
 

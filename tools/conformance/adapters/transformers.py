@@ -104,7 +104,9 @@ def trainer(
     """Return the trainer of the task, with callbacks, data sets and a segment of one's own among the settings."""
     seeded()
     train, held_out = (Digits(part) for part in data())
-    own = {name: settings.pop(name) for name in ("callbacks", "train_dataset", "segment") if name in settings}
+    own: dict[str, Any] = {
+        name: settings.pop(name) for name in ("callbacks", "train_dataset", "segment") if name in settings
+    }
     mixing = MixTrainer(
         model=Classifier(),
         args=arguments(folder, setting, **settings),
@@ -121,12 +123,10 @@ def fit(switch: Schedule | Policy, setting: Setting) -> Trained:
     """Train the task with MixTrainer."""
     steps = _Steps()
     with tempfile.TemporaryDirectory() as folder:
-        mixing = trainer(
-            switch, Path(folder), setting, callbacks=[steps], logging_strategy="steps", logging_steps=3
-        )
+        mixing = trainer(switch, Path(folder), setting, callbacks=[steps], logging_strategy="steps", logging_steps=3)
         mixing.train()
     assert mixing.run is not None
-    return outcome(mixing.model, mixing.run, steps.steps)
+    return outcome(_model(mixing), mixing.run, steps.steps)
 
 
 def own_loop(switch: Schedule | Policy, setting: Setting) -> Trained:
@@ -138,7 +138,7 @@ def own_loop(switch: Schedule | Policy, setting: Setting) -> Trained:
         theirs = transformers.Trainer(
             model=model, args=arguments(Path(folder), setting), train_dataset=train, eval_dataset=held_out
         )
-        loader = theirs.get_train_dataloader()
+        loader: Any = theirs.get_train_dataloader()
         wrapped, optimizer = theirs.accelerator.prepare(model, theirs.create_optimizer())
         steps = EPOCHS * -(-len(loader) // setting.accumulate)
         scheduler = theirs.create_scheduler(steps, optimizer)
@@ -180,4 +180,9 @@ def _resumed(switch: Schedule | Policy, folder: Path, checkpoint: Path | None, *
     mixing = trainer(switch, folder, **saving)
     mixing.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     assert mixing.run is not None
-    return outcome(mixing.model, mixing.run)
+    return outcome(_model(mixing), mixing.run)
+
+
+def _model(mixing: MixTrainer) -> nn.Module:
+    assert isinstance(mixing.model, nn.Module)
+    return mixing.model
