@@ -30,6 +30,7 @@ class Integration:
         fit: trains the task with it.
         plain: trains the same in a loop of one's own.
         reasons: why it has no row in a setting.
+        known: why it cannot be equal in a setting, with overmix or without.
         saving: how checkpoints are asked for, by row; with ``resumes``.
         resumes: resumes from each checkpoint.
         ranks: trains the task in two processes, and the reference likewise.
@@ -38,6 +39,7 @@ class Integration:
     fit: Fit
     plain: Fit = reference.plain
     reasons: Mapping[str, str] = field(default_factory=dict)
+    known: Mapping[str, str] = field(default_factory=dict)
     saving: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     resumes: Resumes | None = None
     ranks: tuple[Callable[[str], list[Trained]], Callable[[str], list[Trained]]] | None = None
@@ -69,7 +71,7 @@ _ESTIMATOR = {setting: "the estimator has no such setting" for setting in SETTIN
 INTEGRATIONS: dict[str, Integration] = {
     "Lightning": Integration(
         lightning.fit,
-        reasons={},
+        known={INSIDE: "Lightning does not skip the batches that were trained, but reads the epoch's first ones again"},
         saving={
             EPOCH_ENDS: {"save_on_train_epoch_end": True},
             INSIDE: {"every_n_train_steps": 10},
@@ -101,6 +103,7 @@ INTEGRATIONS: dict[str, Integration] = {
     ),
 }
 
+# Those that go back; a schedule has less to resume.
 RESUMED_SWITCHES = ("goes back", "AutoSwitch")
 
 
@@ -123,7 +126,8 @@ def resumed_row(name: str, setting: str, switch: str) -> Row:
         ended = one.resumes(SWITCHES[switch], Path(folder), **one.saving[setting])
     equal = sum(ended.values())
     others = ", ".join(name for name, is_equal in ended.items() if not is_equal)
-    note = f"{equal} of {len(ended)} checkpoints" + (f"; not {others}" if others else "")
+    why = one.known.get(setting, f"not {others}" if others else "")
+    note = f"{equal} of {len(ended)} checkpoints" + (f": {why}" if why else "")
     return Row(name, setting, switch, equal == len(ended) > 0, note)
 
 
@@ -148,7 +152,7 @@ def all_rows() -> Iterator[Row]:
         for setting in (EPOCH_ENDS, INSIDE):
             for switch in RESUMED_SWITCHES:
                 yield resumed_row(name, setting, switch)
-        for switch in SWITCHES:
+        for switch in RESUMED_SWITCHES:
             yield ranks_row(name, switch)
 
 

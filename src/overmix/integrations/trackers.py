@@ -15,7 +15,7 @@ __all__ = ["log"]
 Metrics = Mapping[str, float]
 
 _OBSERVED = ("score", "error", "cross_entropy", "ece", "margin")
-_WRITTEN: weakref.WeakKeyDictionary[Epochs, dict[int, int]] = weakref.WeakKeyDictionary()
+_WRITTEN: weakref.WeakKeyDictionary[Epochs, weakref.WeakKeyDictionary[Any, int]] = weakref.WeakKeyDictionary()
 """The next epoch to be written, by run and sink."""
 
 
@@ -42,24 +42,24 @@ def log(run: Epochs, sink: Any, *, run_id: str | None = None) -> None:
         >>> import torch, overmix
         >>> class Printer:
         ...     def log_metrics(self, metrics, step): print(step, metrics["overmix/mixing"])
-        >>> run = Epochs(2, mix=overmix.Mixup(), switch=overmix.off_at(1))
+        >>> printer, run = Printer(), Epochs(2, mix=overmix.Mixup(), switch=overmix.off_at(1))
         >>> for epoch in run:
         ...     _ = epoch.mix(torch.rand(4, 3), torch.arange(4))
         ...     epoch.observe(torch.rand(4, 4), torch.arange(4))
-        ...     log(run, Printer())
+        ...     log(run, printer)
         0 1.0
         1 0.0
     """
     write, say = _sink(sink, run_id)
     by_epoch = _metrics(run)
-    written = _WRITTEN.setdefault(run, {})
-    start = written.get(id(sink), 0)
+    written = _WRITTEN.setdefault(run, weakref.WeakKeyDictionary())
+    start = written.get(sink, 0)
     due = [epoch for epoch in sorted(by_epoch) if epoch >= start]
     for epoch in due:
         write(by_epoch[epoch], epoch)
     if not due:
         return
-    written[id(sink)] = due[-1] + 1
+    written[sink] = due[-1] + 1
     if run.decision.switch_at is not None:
         say(str(run.decision), due[-1])
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
-from overmix.errors import ConfigError, DataError, MissingExtraError, OvermixError
+from overmix.errors import ConfigError, MissingExtraError, OvermixError
+from overmix.integrations.trainer_inputs import first, logits_of, mixed_inputs, mixed_loss
 from overmix.integrations.versions import warn_if_untested
-from overmix.mix import MixedTarget, Recipe
+from overmix.mix import Recipe
 from overmix.switch import Epoch, Epochs, Outcome, Phases, Policy, Schedule
 from overmix.switch.settings import switch_of
 
@@ -28,7 +27,6 @@ __all__ = ["MixTrainer"]
 STATE_FILE = "overmix.pt"
 """Beside Trainer's own files in a checkpoint's folder."""
 
-_SAMPLES = ("pixel_values", "input_features", "input_values", "inputs_embeds")
 _PLATEAU = ("reduce_lr_on_plateau", "greedy")
 
 
@@ -93,7 +91,7 @@ class MixTrainer(Trainer):
         self._resumed_from: str | None = None
         self._side: tuple[Any, Iterator[Any]] | None = None
         self.current_gradient_accumulation_steps = 1  # Trainer sets it with the first batches
-        self._observing = self._looked = self._told = False
+        self._observing = self._looked = self._told = self._closed = False
         # The loss is the mean over a batch: Trainer divides it by the number of accumulated ones.
         self.loss_is_scaled_for_ga = False
         _check(self)
@@ -125,12 +123,12 @@ class MixTrainer(Trainer):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         inputs = dict(inputs)
         labels = inputs.pop("labels", None)
-        mixed, target = _mixed(self._epoch, self.accelerator.unwrap_model(self.model), inputs, labels)
+        mixed, target = mixed_inputs(self._epoch, self.accelerator.unwrap_model(self.model), inputs, labels)
         outputs = model(**mixed)
         if self.compute_loss_func is not None:
             loss = self.compute_loss_func(outputs, target, num_items_in_batch=None)
         else:
-            loss = _cross_entropy(target, _logits(outputs), self.args.label_smoothing_factor)
+            loss = mixed_loss(target, logits_of(outputs), self.args.label_smoothing_factor)
         return (loss, outputs) if return_outputs else loss
 
     def prediction_step(
@@ -142,7 +140,7 @@ class MixTrainer(Trainer):
             model, inputs, prediction_loss_only and not listens, ignore_keys=ignore_keys
         )
         if listens and labels is not None:
-            self.epoch.observe(_first(logits), _first(labels))
+            self.epoch.observe(first(logits), first(labels))
         return (loss, None, None) if prediction_loss_only else (loss, logits, labels)
 
     def _evaluate(self, *args: Any, **kwargs: Any) -> Any:
@@ -170,7 +168,7 @@ class MixTrainer(Trainer):
             state=_state(self),
             steps_per_epoch=per_epoch,
         )
-        self._epoch, self._looked, self._told = None, False, False
+        self._epoch, self._looked, self._told, self._closed = None, False, False, False
         self._resumed_from, self._side = resume_from_checkpoint, None
         if resume_from_checkpoint is not None:
             self.run.load_state_dict(_saved(Path(resume_from_checkpoint)))
@@ -227,8 +225,10 @@ class MixTrainer(Trainer):
 
     def _close(self) -> None:
         """Carry out what is decided after the last epoch, once it was looked at."""
+        assert self.run is not None
         ended = self.state.global_step >= self.state.max_steps
-        if ended and self._epoch is not None and (self._looked or self.run is None or self.run.policy is None):
+        if ended and not self._closed and (self._looked or self.run.policy is None):
+            self._closed = True
             self._boundary()
 
     def _tell_once(self) -> None:
@@ -321,52 +321,6 @@ def _apart(trainer: MixTrainer) -> Iterator[None]:
     finally:
         gradients._set_sync_gradients(synchronises)
         trainer.current_gradient_accumulation_steps = group
-
-
-def _mixed(epoch: Epoch, model: nn.Module, inputs: dict[str, Any], labels: Any) -> tuple[dict[str, Any], MixedTarget]:
-    """Return a batch's inputs, mixed or as they were, and its target."""
-    if not isinstance(labels, Tensor) or labels.dim() != 1 or labels.is_floating_point():
-        shape = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else labels
-        raise DataError(f"labels: found {shape}: give classes of whole samples, integers of shape (B,)")
-    if "input_ids" in inputs:
-        return _mixed_text(epoch, model, inputs, labels)
-    name = next((name for name in _SAMPLES if name in inputs), None)
-    if name is None:
-        raise ConfigError("inputs", sorted(inputs), f"there is nothing to mix: name it one of {', '.join(_SAMPLES)}")
-    mixed, target = epoch.mix(inputs[name], labels)
-    return inputs | {name: mixed}, target
-
-
-def _mixed_text(epoch: Epoch, model: Any, inputs: dict[str, Any], labels: Tensor) -> tuple[dict[str, Any], MixedTarget]:
-    if others := [name for name in _SAMPLES if name in inputs]:
-        raise ConfigError("inputs", ["input_ids", *others], "mix text or something else, not both")
-    embedded = model.get_input_embeddings()(inputs["input_ids"])
-    mask = inputs.get("attention_mask", torch.ones_like(inputs["input_ids"]))
-    # A mixed mask is above 0 where either text has a token.
-    mixed, target = epoch.mix({"embedded": embedded, "mask": mask.to(embedded.dtype)}, labels)
-    if target.a is target.b:
-        return inputs, target
-    rest = {name: value for name, value in inputs.items() if name != "input_ids"}
-    return rest | {"inputs_embeds": mixed["embedded"], "attention_mask": (mixed["mask"] > 0).to(mask.dtype)}, target
-
-
-def _cross_entropy(target: MixedTarget, logits: Tensor, smoothing: float) -> Tensor:
-    if not smoothing:
-        return target.cross_entropy(logits)
-    smoothed: Callable[[Tensor, Tensor], Tensor] = functools.partial(
-        nn.functional.cross_entropy, reduction="none", label_smoothing=smoothing
-    )
-    return target.loss(smoothed, logits)
-
-
-def _logits(outputs: Any) -> Tensor:
-    logits = outputs["logits"] if isinstance(outputs, dict) else outputs[0]
-    assert isinstance(logits, Tensor)
-    return logits
-
-
-def _first(value: Any) -> Any:
-    return value[0] if isinstance(value, tuple | list) else value
 
 
 def _again(loader: Any) -> Iterator[Any]:

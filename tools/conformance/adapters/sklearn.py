@@ -50,7 +50,7 @@ def reference(switch: Schedule | Policy, setting: Setting) -> Trained:
             index = samples[batch]
             mixed, target = epoch.mix(inputs[index], labels[index])
             optimizer.zero_grad()
-            target.cross_entropy(model(mixed)).backward()  # type: ignore[no-untyped-call]
+            target.cross_entropy(model(mixed)).backward()
             optimizer.step()
         if epoch.scored and len(unseen):
             with torch.no_grad():

@@ -74,6 +74,7 @@ def arguments(folder: Path, setting: Setting, **settings: Any) -> transformers.T
         "eval_strategy": "epoch",
         "save_strategy": "no",
         "logging_strategy": "no",
+        "lr_scheduler_type": "cosine",
         "torch_compile": setting.compiled,
     }
     if setting.compiled:
@@ -83,7 +84,6 @@ def arguments(folder: Path, setting: Setting, **settings: Any) -> transformers.T
         per_device_train_batch_size=BATCH,
         per_device_eval_batch_size=HELD_OUT_BATCH,
         learning_rate=1e-2,
-        lr_scheduler_type="cosine",
         gradient_accumulation_steps=setting.accumulate,
         bf16=setting.bf16,
         dataloader_num_workers=setting.workers,
