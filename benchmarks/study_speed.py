@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from overmix.study import parse_study, read_study, resolved, run_study
 from overmix.study.plan.workers import worker_count
-from overmix.train import products
+from overmix.train.kernels import products
 
 FLOPS_PER_STEP = 2 * 64 * (64 * 256 + 256 * 256 + 256 * 10) * 3
 """Forward, gradient of the weights, gradient of the inputs: two per multiply-add."""
@@ -47,7 +47,7 @@ def study_rate(epochs: int, workers: int) -> float:
         begin = time.perf_counter()
         summary = run_study(spec, Path(folder) / "run")
         seconds = time.perf_counter() - begin
-    steps = sum(condition["steps"] * condition["n_seeds"] for condition in summary["conditions"])
+    steps = sum((condition.steps or 0) * condition.n_seeds for condition in summary.conditions)
     return steps / seconds
 
 

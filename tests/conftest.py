@@ -1,5 +1,6 @@
 """One thread, no deadlines, and array shapes checked against their annotations while the tests run."""
 
+import gc
 import sys
 import types
 
@@ -21,6 +22,12 @@ def pytest_runtest_setup(item):
     torch.manual_seed(0)
 
 
+def pytest_collection_finish(session):
+    """Take what the imports left out of every later collection, and of every look at what lives: both take a while."""
+    gc.collect()
+    gc.freeze()
+
+
 CHECKED = ["overmix"]
 SHAPED = ("Bool[", "Float[", "Int[", "Shaped[", "UInt8[")
 
@@ -34,6 +41,23 @@ def check_shapes(function):
     return beartype(function)
 
 
+def only_with_shapes(jaxtyped):
+    """Leave functions and classes alone that annotate no shape: a check of nothing takes most of the tests' time."""
+
+    def with_settings(**settings):
+        checked = jaxtyped(**settings)
+        return lambda part: checked(part) if _has_shapes(part) else part
+
+    return with_settings
+
+
+def _has_shapes(part):
+    annotated = part.__mro__ if isinstance(part, type) else [part]
+    hints = [hint for one in annotated for hint in getattr(one, "__annotations__", {}).values()]
+    return any(shaped in str(hint) for hint in hints for shaped in SHAPED)
+
+
+jaxtyping.jaxtyped = only_with_shapes(jaxtyping.jaxtyped)
 _module = types.ModuleType("overmix_shape_checker")
 _module.check_shapes = check_shapes
 sys.modules[_module.__name__] = _module

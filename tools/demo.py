@@ -14,7 +14,7 @@ from typing import Any
 
 from overmix.report import readme_figure
 from overmix.report.numbers import percent, points_range
-from overmix.study import load_result
+from overmix.study import load_result, summary_to_json
 from overmix.study.store.files import read_json, write_bytes, write_json
 from tools.generated import Generated, Texts
 from tools.marked import Part
@@ -59,7 +59,7 @@ def keep(run: Path, root: Path) -> None:
     """Take the summary of a run directory of the demo, and draw its picture."""
     result = load_result(run)
     # Timings are this machine's and this moment's; they are no result.
-    summary = {key: value for key, value in result.summary.items() if key != "elapsed_seconds"}
+    summary = {key: value for key, value in summary_to_json(result.summary).items() if key != "elapsed_seconds"}
     summary["conditions"] = [{k: v for k, v in row.items() if k != "seconds"} for row in summary["conditions"]]
     write_json(root / RESULT, summary)
     write_bytes(root / FIGURE, readme_figure(result))

@@ -180,7 +180,7 @@ def raising(error):
     return fail
 
 
-@pytest.mark.parametrize("where", ["prepare", "run_local", "write_results"])
+@pytest.mark.parametrize("where", ["plan_study", "run_local", "write_results"])
 def test_ctrl_c_says_how_to_go_on_wherever_it_comes(overmix, study_file, tmp_path, monkeypatch, where):
     monkeypatch.setattr("overmix.study.run.run_study.run_local", lambda *_, **__: None)
     monkeypatch.setattr(f"overmix.study.run.run_study.{where}", raising(KeyboardInterrupt()))

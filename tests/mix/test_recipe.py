@@ -181,17 +181,17 @@ def test_plans_are_mapped_over_stacked_draws_by_vmap():
         assert torch.equal(stacked.lam[r], alone.lam)
 
 
-def test_a_method_with_parts_of_its_own_is_no_composition():
+def test_a_method_with_a_loss_of_its_own_does_more_than_mix():
     class Own(Recipe):
-        def mixed_loss(self, model, x_mixed, y, plan):
+        def mixed_loss(self, model, x_mixed, y, plan, loss=None):
             return model(x_mixed).mean()
 
     class Renamed(Recipe):
         pass
 
-    assert mixup().is_composition
-    assert Renamed(RandomPairing(), FixedCoefficient(0.5)).is_composition
-    assert not Own(RandomPairing(), FixedCoefficient(0.5)).is_composition
+    assert mixup().only_mixes
+    assert Renamed(RandomPairing(), FixedCoefficient(0.5)).only_mixes
+    assert not Own(RandomPairing(), FixedCoefficient(0.5)).only_mixes
 
 
 def test_draws_of_another_recipe_are_refused():

@@ -17,7 +17,7 @@ P = LOGITS.softmax(1)
 def test_it_is_a_permutation_of_the_pool_and_one_beta_lam():
     assert ConfidentMixup(0.5).pairing == LabelledPairing()
     assert ConfidentMixup(0.5).coefficient == BetaCoefficient(0.5, "batch")
-    assert ConfidentMixup().needs == frozenset()
+    assert ConfidentMixup().needs == {"predictions"}
 
 
 def test_labels_stay_and_confident_samples_get_their_most_probable_class():

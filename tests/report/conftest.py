@@ -5,26 +5,38 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
+from overmix.study import StudyResult, Summary
+from overmix.study.analyse.record_json import from_json
+
 SPLITS = ("test", "val", "train")
 
 
-@dataclass(frozen=True)
-class FakeResult:
-    spec: dict[str, Any]
-    summary: dict[str, Any]
-    curves: pl.DataFrame
-    bands: pl.DataFrame | None = None
-    floor: dict[str, float] | None = None
+class FakeResult(StudyResult):
+    """A result whose summary is always what ``document``, the content of ``summary.json``, says at the moment."""
 
-    def but(self, **changes: Any) -> FakeResult:
-        return replace(self, **changes)
+    def __init__(self, spec: dict[str, Any], document: dict[str, Any], curves: pl.DataFrame) -> None:
+        for name, value in (("spec", spec), ("document", document), ("curves", curves)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def summary(self) -> Summary:
+        return from_json(self.document)
+
+    def but(self, *, document: dict[str, Any] | None = None, curves: pl.DataFrame | None = None) -> FakeResult:
+        return FakeResult(
+            self.spec,
+            self.document if document is None else document,
+            self.curves if curves is None else curves,
+        )
+
+    def with_floor(self, floor: dict[str, float] | None) -> FakeResult:
+        return self.but(document={**self.document, "floor": floor})
 
 
 def epoch_grid(last: int, size: int = 60) -> np.ndarray:
@@ -181,7 +193,6 @@ def summarise(curves: pl.DataFrame, conditions: list[dict[str, Any]], *, seeds: 
         "n_test": 1000,
         "epochs": epochs,
         "elapsed_seconds": 118.4,
-        "created": "2025-01-31T12:00:00+00:00",
     }
 
 
@@ -205,8 +216,8 @@ def make_result(
         "device": "cpu",
     }
     floor = {c["name"]: 0.45 for c in conditions if c["role"] != "erm"}
-    summary = summarise(curves, conditions, seeds=seeds, epochs=epochs)
-    return FakeResult(spec, summary, curves, None, floor)
+    summary = summarise(curves, conditions, seeds=seeds, epochs=epochs) | {"floor": floor}
+    return FakeResult(spec, summary, curves)
 
 
 @pytest.fixture(scope="session", name="make_result")
@@ -221,14 +232,14 @@ def _with_diverged(name: str, seeds: tuple[int, ...]) -> FakeResult:
     hit = (pl.col("condition") == name) & pl.col("seed").is_in(seeds) & (pl.col("epoch") > 100)
     floats = [c for c, kind in result.curves.schema.items() if kind == pl.Float64 and c not in ("mixing", "lr")]
     broken = result.curves.with_columns(pl.when(hit).then(math.nan).otherwise(pl.col(c)).alias(c) for c in floats)
-    summary = copy.deepcopy(result.summary)
+    summary = copy.deepcopy(result.document)
     for row in summary["conditions"]:
         if row["name"] == name:
             row["n_diverged"] = len(seeds)
             if len(seeds) == 4:
                 row.update({k: None for k in row if k.startswith(("final_", "lowest_", "depth", "turning_"))})
                 row["verdict"] = None
-    return result.but(curves=broken, summary=summary)
+    return result.but(curves=broken, document=summary)
 
 
 HOSTILE = """</script><img src=x onerror="window.pwned=1">'[a.b]"""
@@ -237,15 +248,16 @@ HOSTILE = """</script><img src=x onerror="window.pwned=1">'[a.b]"""
 def _hostile() -> FakeResult:
     conditions = [CONDITIONS[0], CONDITIONS[1] | {"name": HOSTILE}, CONDITIONS[2] | {"name": 'a"b]].c\\ \u2028 & <b>'}]
     result = make_result(seeds=3, epochs=50, conditions=conditions, name=HOSTILE)
-    summary = copy.deepcopy(result.summary)
+    summary = copy.deepcopy(result.document)
     summary["advice"] |= {"sentence": HOSTILE, "code": HOSTILE, "kind": HOSTILE, "note": HOSTILE, "gain_of": HOSTILE}
     summary["versions"] |= {"cpu": HOSTILE, HOSTILE: "1"}
-    return result.but(summary=summary)
+    return result.but(document=summary)
 
 
 def _bare() -> FakeResult:
     result = make_result(seeds=2)
-    return result.but(floor=None, summary={k: v for k, v in result.summary.items() if k not in ("advice", "versions")})
+    left_out = ("advice", "versions", "floor")
+    return result.but(document={key: value for key, value in result.document.items() if key not in left_out})
 
 
 def _tracked(**settings: Any) -> FakeResult:
@@ -299,13 +311,13 @@ def _make_tracked() -> Callable[..., FakeResult]:
 
 def with_axes(result: FakeResult, steps_per_epoch: list[int], rates: list[tuple[float, float]]) -> FakeResult:
     """Give each condition its steps per epoch, and a learning rate whose sum grows with a power of the epoch."""
-    summary = copy.deepcopy(result.summary)
+    summary = copy.deepcopy(result.document)
     step = pl.lit(0)
     for row, per_epoch, (rate, power) in zip(summary["conditions"], steps_per_epoch, rates, strict=True):
         epoch = result.curves.filter(pl.col("condition") == row["name"])["epoch"].unique().sort().to_numpy()
         row["accumulated_lr"] = (rate * per_epoch * epoch.astype(float) ** power).tolist()
         step = pl.when(pl.col("condition") == row["name"]).then(per_epoch * pl.col("epoch")).otherwise(step)
-    return result.but(summary=summary, curves=result.curves.with_columns(step=step))
+    return result.but(document=summary, curves=result.curves.with_columns(step=step))
 
 
 @pytest.fixture(scope="session", name="with_axes")

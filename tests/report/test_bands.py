@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from overmix.report.bands import complete_bands, diverged_replicas, t_bands
+from overmix.report.bands import diverged_replicas, t_bands
 
 
 def curves(values: np.ndarray, condition: str = "ERM", metric: str = "test_error") -> pl.DataFrame:
@@ -71,19 +71,3 @@ def test_a_training_loss_beyond_all_hope_counts_as_diverged_here_as_in_the_summa
 def test_missing_validation_is_no_divergence() -> None:
     frame = curves(np.array([0.3, 0.4])).with_columns(val_error=pl.lit(None, pl.Float64), mix_loss=None)
     assert diverged_replicas(frame).is_empty()
-
-
-def test_own_bands_come_first() -> None:
-    frame = curves(np.array([0.1, 0.3])).with_columns(test_brier=pl.col("test_error"))
-    given_bands = {
-        "condition": ["ERM"],
-        "epoch": [1],
-        "metric": ["test_error"],
-        "mean": [0.2],
-        "lo": [0.0],
-        "hi": [0.9],
-    }
-    bands, own = complete_bands(pl.DataFrame(given_bands), frame)
-    assert own == {"test_error"}
-    assert bands.filter(pl.col("metric") == "test_error").rows() == [("ERM", 1, "test_error", 0.2, 0.0, 0.9)]
-    assert bands.filter(pl.col("metric") == "test_brier").height == 1

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from overmix.report import page as report_page
-from overmix.report.reading import Choice, Estimate, Search, read
+from overmix.report.shown import report_of
+from overmix.study.analyse.record import Estimate, PolicyChoice, SwitchSearch
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
@@ -36,7 +37,7 @@ def browser() -> Iterator[Any]:
 
 
 def save(result: Any, folder: Path) -> Path:
-    report = read(result)
+    report = report_of(result)
     path = folder / "report.html"
     path.write_text(report_page.render(report, report_page.sections(report), {}), encoding="utf-8")
     return path
@@ -121,17 +122,19 @@ def test_curves_are_there_and_nothing_is_asked_for(visit: Callable[..., Visit], 
 @pytest.fixture(scope="module")
 def searched(make_result: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search for the switch, with the choices of two policies, and a training half as long."""
-    report = read(make_result(seeds=3))
+    report = report_of(make_result(seeds=3))
     erm, mixup, switched = report.conditions
     at = [replace(switched, name=f"off @{epoch}", switch_epoch=float(epoch)) for epoch in (16, 64, 128)]
     mixup = replace(mixup, family="mixup", epochs=1000)
     short = replace(mixup, name="short", role="other", epochs=500)
     choices = (
-        Choice("no Mixup", (0, 0, 0), 0.075, Estimate(0.013), 1.0),
-        Choice("patience", (0, 64, 100), 0.065, Estimate(0.003), 1.2),
-        Choice("off @64", (64, 64, 64), 0.063, Estimate(0.001), 1.3, trained=True),
+        PolicyChoice("no Mixup", (0, 0, 0), 0.075, Estimate(0.013), 1.0),
+        PolicyChoice("patience", (0, 64, 100), 0.065, Estimate(0.003), 1.2),
+        PolicyChoice("off @64", (64, 64, 64), 0.063, Estimate(0.001), 1.3, trained=True),
     )
-    report = replace(report, conditions=(erm, mixup, *at, short), search=Search(128, 0.062, choices, 3))
+    search = SwitchSearch(128, 0.062, (0, 1, 2), choices)
+    summary = replace(report.summary, conditions=(erm, mixup, *at, short), search=search)
+    report = replace(report, summary=summary)
     path = tmp_path_factory.mktemp("search") / "report.html"
     path.write_text(report_page.render(report, report_page.sections(report), {}), encoding="utf-8")
     return path

@@ -19,7 +19,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from overmix.report import page
-from overmix.report.reading import read
+from overmix.report.shown import report_of
+from overmix.study.analyse.record_json import from_json
 
 Make = Callable[..., Any]
 VOID = {"meta", "link", "input", "img", "br", "hr", "line", "path", "rect"}
@@ -56,7 +57,7 @@ class Outline(HTMLParser):
 
 
 def render(result: Any) -> str:
-    report = read(result)
+    report = report_of(result)
     return page.render(report, page.sections(report), {})
 
 
@@ -77,12 +78,12 @@ def test_order_of_the_page(html: str) -> None:
 
 def test_verdict_says_what_to_do(html: str, result: Any) -> None:
     verdict = html[html.index('id="verdict"') : html.index('id="error"')]
-    advice = result.summary["advice"]
+    advice = result.document["advice"]
     assert advice["sentence"] in verdict
     assert advice["code"] in verdict
     assert f"{100 * advice['gain_over_erm']:.2f}" in verdict
     assert "95 % interval {:.2f} to {:.2f}".format(*(100 * x for x in advice["gain_ci"])) in verdict
-    for row in result.summary["conditions"]:
+    for row in result.document["conditions"]:
         assert f"{100 * row['final_error']:.1f}\u00a0%" in verdict
 
 
@@ -135,19 +136,19 @@ def test_headings_and_tables_are_for_everyone(html: str) -> None:
 def test_numbers_can_be_taken_away(html: str, result: Any) -> None:
     links = {a["download"]: a["href"] for a in Outline(html).all("a") if "download" in a}
     content = {name: base64.b64decode(url.split("base64,")[1]) for name, url in links.items()}
-    assert json.loads(content["summary.json"]) == result.summary
+    assert from_json(json.loads(content["summary.json"])) == result.summary
     curves = pl.read_csv(io.BytesIO(content["curves.csv"]), schema_overrides=dict(result.curves.schema))
     assert_frame_equal(curves, result.curves, rel_tol=1e-5)
 
 
 def test_long_curves_are_packed(result: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "MAX_PLAIN_CSV", 1000)
-    found = page.downloads(read(result))[1]
+    found = page.downloads(report_of(result))[1]
     assert found.filename == "curves.csv.gz"
     text = gzip.decompress(base64.b64decode(found.url.split("base64,")[1])).decode()
     assert text.count("\n") == result.curves.height + 1
     monkeypatch.setattr(page, "MAX_CSV", 1000)
-    assert len(page.downloads(read(result))) == 1
+    assert len(page.downloads(report_of(result))) == 1
 
 
 def test_names_cannot_break_out() -> None:

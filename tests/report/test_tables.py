@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from overmix.report import tables
-from overmix.report.reading import read
+from overmix.report.shown import report_of
 
 Make = Callable[..., Any]
 
 
 def test_panel_puts_conditions_on_one_scale(make_result: Make) -> None:
     result = make_result(seeds=16)
-    panel = tables.panel(read(result))
-    finals = [row["final_error"] for row in result.summary["conditions"]]
+    panel = tables.panel(report_of(result))
+    finals = [row["final_error"] for row in result.document["conditions"]]
     places = [r.at for r in panel.readings]
     for i in range(2):
         slope = (places[i + 1] - places[i]) / (finals[i + 1] - finals[i])
@@ -24,14 +24,14 @@ def test_panel_puts_conditions_on_one_scale(make_result: Make) -> None:
 
 
 def test_panel_of_a_diverged_condition_has_dashes(odd_result: Any) -> None:
-    report = read(odd_result)
+    report = report_of(odd_result)
     for reading in tables.panel(report).readings:
         assert (reading.at is None) == (reading.condition.final.value is None)
 
 
 def test_seed_table_holds_final_and_lowest(make_result: Make) -> None:
     result = make_result(seeds=3, epochs=50)
-    table = tables.seed_table(read(result))
+    table = tables.seed_table(report_of(result))
     assert [row[0] for row in table.rows] == ["0", "1", "2"]
     mine = result.curves.filter((result.curves["condition"] == "Mixup") & (result.curves["seed"] == 1)).sort("epoch")
     final, low = 100 * mine["test_error"][-1], 100 * mine["test_error"].min()
@@ -40,31 +40,31 @@ def test_seed_table_holds_final_and_lowest(make_result: Make) -> None:
 
 
 def test_seed_table_names_diverged_replicas(make_result: Make, odd_result: Any) -> None:
-    report = read(odd_result)
+    report = report_of(odd_result)
     cells = [cell for row in tables.seed_table(report).rows for cell in row]
     assert cells.count("diverged") == len(report.diverged)
 
 
 def test_longer_training_is_told_from_erm(make_result: Make) -> None:
     result = make_result(seeds=2, epochs=20)
-    result.summary["conditions"][1]["steps"] = 90
-    steps = [row[-2] for row in tables.price_table(read(result)).rows]
+    result.document["conditions"][1]["steps"] = 90
+    steps = [row[-2] for row in tables.price_table(report_of(result)).rows]
     assert steps == ["60", "90 (1.50 × ERM)", "60"]
 
 
 def test_time_is_left_out_where_unknown(make_result: Make) -> None:
     result = make_result(seeds=2, epochs=20)
-    for row in result.summary["conditions"]:
+    for row in result.document["conditions"]:
         del row["seconds"]
-    table = tables.price_table(read(result))
+    table = tables.price_table(report_of(result))
     assert table.columns[-1] == "Steps"
     assert all(len(row) == len(table.columns) for row in table.rows)
 
 
 def test_comparisons_keep_the_sign(make_result: Make) -> None:
     result = make_result(seeds=16)
-    a, b, difference, *_ = tables.comparison_table(read(result)).rows[0]
-    finals = {row["name"]: row["final_error"] for row in result.summary["conditions"]}
+    a, b, difference, *_ = tables.comparison_table(report_of(result)).rows[0]
+    finals = {row["name"]: row["final_error"] for row in result.document["conditions"]}
     assert difference == f"{100 * (finals[a] - finals[b]):.2f}".replace("-", "\u2212")
 
 
@@ -72,13 +72,13 @@ def test_comparisons_keep_the_sign(make_result: Make) -> None:
 def test_a_checkpoint_that_is_better_beyond_chance_is_named(make_result: Make, lo: float, said: bool) -> None:
     result = make_result(seeds=3)
     found = {"epochs": [90, 120, 200], "error": 0.06, "gain": 0.012, "gain_ci": [lo, 0.022]}
-    result.summary["conditions"][1]["best_checkpoint"] = found
-    note = tables.panel(read(result)).readings[1].note
+    result.document["conditions"][1]["best_checkpoint"] = found
+    note = tables.panel(report_of(result)).readings[1].note
     assert (note == "the checkpoint with the best validation score is 1.2 points better (median epoch 120)") == said
 
 
 def test_the_panel_says_where_a_condition_switched_by_itself(make_result: Make) -> None:
     result = make_result(seeds=3)
-    result.summary["conditions"][2]["decided"] = [250, 125, 250]
-    notes = [r.note for r in tables.panel(read(result)).readings]
+    result.document["conditions"][2]["decided"] = [250, 125, 250]
+    notes = [r.note for r in tables.panel(report_of(result)).readings]
     assert notes == ["", "", "switched by itself at epoch 125–250, median 250"]

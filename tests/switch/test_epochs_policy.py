@@ -141,17 +141,6 @@ def test_running_statistics_of_a_tail_forget_what_was_there_before(loops):
     assert norm.momentum == 0.1
 
 
-@pytest.mark.parametrize(("own", "slowest"), [(0.25, 0.25), (None, 1 / 6)])
-def test_running_statistics_of_a_tail_weigh_all_of_its_batches_until_they_have_their_own_pace(loops, own, slowest):
-    training = loops.Training("sgd", "constant")
-    norm, paces = training.model[1], []
-    norm.momentum = own
-    norm.register_forward_hook(lambda *_: paces.append(norm.momentum) if norm.training else None)
-    training.drive(loops.start(training, loops.Scripted(probes=(1,), tail=2), epochs=2))
-    expected = [max(1 / (t + 1), slowest) for t in range(2 * loops.STEPS)]
-    assert paces == [own] * loops.STEPS + expected + [own] * loops.STEPS
-
-
 def test_only_the_last_epoch_of_a_tail_is_scored(loops):
     training = loops.Training()
     run = loops.start(training, loops.Scripted(probes=(1,), tail=3), epochs=2)

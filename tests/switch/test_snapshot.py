@@ -2,11 +2,14 @@
 
 import io
 import random
+from collections import Counter, OrderedDict, deque
 
 import numpy as np
 import pytest
 import torch
 
+from overmix.errors import ConfigError, OvermixError
+from overmix.switch.copies import copied, same
 from overmix.switch.generators import generator_states, set_generator_states
 from overmix.switch.registered import Registered
 from overmix.switch.snapshot import restore, take
@@ -85,7 +88,7 @@ def test_gradients_that_were_not_there_go():
     snapshot = take(held)
     train(held)
     restore(held, snapshot)
-    assert all(p.grad is None for p in held.parameters())
+    assert all(p.grad is None for p in held.objects["model"].parameters())
 
 
 def test_another_rank_keeps_its_own_generators():
@@ -105,3 +108,145 @@ def test_a_diverged_training_is_set_back_like_any_other():
     with torch.no_grad():
         held.objects["model"][0].weight.fill_(torch.nan)
     restore(held, take(held))
+
+
+class Carrying(torch.nn.Module):
+    """Holds a value of every kind that is set back, and one that is left alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(2))
+        self.plain, self.nothing, self.scalar = 1, None, np.float64(0.5)
+        self.tensor, self.array, self.text = torch.arange(3.0), np.arange(4, dtype=np.uint16), np.array(["a", "bc"])
+        self.generator, self.python = torch.Generator().manual_seed(1), random.Random(2)
+        self.fast, self.old = np.random.default_rng(3), np.random.Generator(np.random.MT19937(4))
+        self.list, self.tuple, self.deque = [1, torch.zeros(2)], (1, (2.0,)), deque([1, 2], maxlen=3)
+        self.dict, self.ordered, self.set = {"a": [1], 3: None}, OrderedDict(b=2), {1, 2}
+        self.anything = Exception("left alone")
+
+    def change(self):
+        self.plain, self.nothing, self.scalar, self.new = 2, 1.0, np.float64(0.1), 5
+        self.tensor += 1
+        self.array += 1
+        self.text[0] = "z"
+        torch.rand(1, generator=self.generator)
+        self.python.gauss(0, 1)
+        self.fast.normal(size=3)
+        self.old.normal(size=3)
+        self.list[1] += 1
+        self.list.append(2)
+        self.tuple = ()
+        self.deque.append(7)
+        self.dict["a"].append(2)
+        self.dict["c"] = 3
+        self.ordered.move_to_end("b")
+        self.ordered["a"] = 1
+        self.set.add(9)
+
+
+@pytest.mark.parametrize("stored", [lambda snapshot: snapshot, through_a_file], ids=["memory", "file"])
+@pytest.mark.parametrize("lost", [False, True])
+def test_plain_attributes_come_back_and_stay_the_objects_that_they_are(stored, lost):
+    module = Carrying()
+    held = Registered({"model": module, "optimizer": torch.optim.SGD([module.weight], lr=0.1)})
+    snapshot, objects = stored(take(held)), dict(vars(module))
+    module.change()
+    if lost:  # whatever stands there now
+        for name in vars(Carrying()).keys() - vars(torch.nn.Module()).keys() - {"anything"}:
+            setattr(module, name, None)
+    restore(held, snapshot)
+    fresh = Carrying()
+    kept = vars(fresh).keys() - {"anything"}
+    assert vars(module).keys() == vars(fresh).keys()
+    names = kept - vars(torch.nn.Module()).keys() - {"fast", "old"}
+    assert [name for name in names if not same(vars(module)[name], vars(fresh)[name])] == []
+    # Generators that had to be made anew draw the same numbers, and do not know what they were seeded by.
+    assert (module.fast.random(), module.old.random()) == (fresh.fast.random(), fresh.old.random())
+    changeable = ("tensor", "array", "generator", "python", "fast", "old", "list", "deque", "dict", "ordered", "set")
+    assert lost or all(getattr(module, name) is objects[name] for name in changeable)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (torch.tensor(0.0), torch.tensor(-0.0)),
+        (torch.zeros(2), torch.zeros(2, dtype=torch.float64)),
+        (torch.zeros(2), torch.zeros(2, 1)),
+        (np.zeros(2), np.zeros(2, dtype=np.float32)),
+        (np.zeros(2), np.ones(2)),
+        (None, 0),
+        (1.0, "1.0"),
+        ([1], [1, 2]),
+        ({"a": None}, {"a": 0.0}),
+        (deque([1]), deque([2])),
+        (np.random.default_rng(0), np.random.default_rng(1)),
+        (Exception("a"), Exception("b")),
+        (lambda: 0, lambda: 0),
+    ],
+    ids=lambda value: type(value).__name__,  # no address in memory: every worker must name it alike
+)
+def test_what_differs_is_not_the_same(one, other):
+    assert not same(one, other)
+    assert same(one, one)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: torch.tensor([torch.nan, 1.0]),
+        lambda: torch.eye(2).to_sparse(),
+        lambda: torch.tensor([1 + 2j]).conj(),
+        lambda: np.array([np.nan]),
+        lambda: np.array([None, "a"], dtype=object),
+        lambda: {"a": [1, (2.0, float("nan"))], "b": deque([None])},
+        lambda: np.random.default_rng(0),
+        lambda: random.Random(1),
+        lambda: Counter(a=2),
+        lambda: Exception("a", [1]),
+    ],
+)
+def test_what_is_made_alike_is_the_same_and_so_is_a_copy(make):
+    assert same(make(), make())
+    assert same(copied(make(), {}), make())
+
+
+def test_memory_that_is_held_twice_is_copied_once():
+    weight = torch.randn(1000)
+    first, second = copied([weight, weight.detach().view(1000)], {})
+    assert first is second
+    assert first.data_ptr() != weight.data_ptr()
+
+
+def test_a_model_on_the_meta_device_is_refused():
+    model = torch.nn.Linear(2, 2, device="meta")
+    with pytest.raises(ConfigError, match=r"^state = 'model.weight': .* move the model off the meta device"):
+        take(Registered({"model": model}))
+
+
+def test_another_set_of_objects_than_before_is_refused():
+    held = registered()
+    snapshot = take(held)
+    more = Registered({**held.objects, "more": torch.Generator()})
+    with pytest.raises(OvermixError, match=r"^state: .*'more'.* is registered, .* was: it cannot"):
+        restore(more, snapshot)
+
+
+def test_what_lives_beside_and_stands_still_is_no_matter():
+    held = registered()
+    others = torch.nn.Linear(2, 2), torch.nn.LazyLinear(2), torch.nn.Linear(2, 2, device="meta")
+    kept = [torch.optim.Adam(other.parameters()) for other in others]
+    snapshot = take(held)
+    temporary = torch.optim.SGD(torch.nn.Linear(2, 2).parameters(), lr=0.1)  # of an attack, within a batch
+    temporary.step()
+    restore(held, snapshot)
+    assert len(kept) == 3
+
+
+def test_an_optimizer_that_lives_beside_and_goes_on_is_named():
+    held, other = registered(), torch.nn.Linear(2, 2)
+    beside = torch.optim.SGD(other.parameters(), lr=0.1)
+    snapshot = take(held)
+    other(torch.ones(1, 2)).sum().backward()
+    beside.step()
+    with pytest.raises(OvermixError, match=r"^state: a SGD went on .* register it too, by a name of its own$"):
+        restore(held, snapshot)

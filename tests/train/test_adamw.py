@@ -12,6 +12,7 @@ from overmix.errors import ConfigError
 from overmix.switch import AutoSwitch
 from overmix.train import AdamW, DecidingTraining, LRSchedule
 from overmix.train.plan import Planner
+from overmix.train.resident import Labels
 from overmix.train.stacked_model import build_model
 
 SHAPES = [(4, 3), (5,), ()]
@@ -77,12 +78,13 @@ def test_the_engine_trains_as_a_plain_loop_does(replica, training, models, name,
             model.parameters(), betas=(0.8, 0.95), eps=1e-4, lr=run.lr, weight_decay=run.weight_decay
         )
         x, y = standardised(own, r), F.one_hot(own.data.y, own.data.num_classes).float()
-        planner = Planner([run], own.data.y, (6,), own.epochs, 12, torch.device("cpu"))
+        planner = Planner([run], Labels(own.data.y), (6,), own.epochs, 12, torch.device("cpu"))
         factors = iter(run.lr_schedule.factors(own.epochs, own.steps_per_epoch))
         for epoch in range(own.epochs):
             plan = planner.epoch(epoch)
             for step in range(own.steps_per_epoch):
-                i, j, lam = plan.index[step, 0], plan.partner[step, 0], plan.lam[step, 0, :, None]
+                i, lam = plan.index[step, 0], plan.lam[step, 0, :, None]
+                j = i[plan.partner[step, 0]]
                 reference.param_groups[0]["lr"] = run.lr * next(factors)
                 reference.zero_grad()
                 F.cross_entropy(model(lam * x[i] + (1 - lam) * x[j]), lam * y[i] + (1 - lam) * y[j]).backward()

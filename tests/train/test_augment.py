@@ -12,6 +12,7 @@ from overmix.mix import Streams
 from overmix.recipes import CutMix
 from overmix.train import METRICS, SGD, CropFlip, LRSchedule, ResidentData
 from overmix.train.plan import Planner
+from overmix.train.resident import Labels
 from overmix.train.stacked_model import build_model
 
 SHAPE, CLASSES, POOL, TEST, BATCH = (2, 5, 6), 3, 120, 50, 12
@@ -120,7 +121,7 @@ def plain_run(own, run, r, factory, augment):
     """A loop that augments image by image, in NumPy, then mixes within the batch that it made."""
     model = build_model(factory, run.streams.torch_seed("init"))
     optimizer = torch.optim.SGD(model.parameters(), lr=run.lr, momentum=0.9)
-    planner = Planner([run], own.data.y, SHAPE, own.epochs, BATCH, torch.device("cpu"))
+    planner = Planner([run], Labels(own.data.y), SHAPE, own.epochs, BATCH, torch.device("cpu"))
     mean, std = own.normalization.mean[r], own.normalization.std[r]
     y = F.one_hot(own.data.y, CLASSES).float()
     for epoch in range(own.epochs):
@@ -130,8 +131,7 @@ def plain_run(own, run, r, factory, augment):
             draws = augment.draw(run.streams, BATCH, epoch=epoch, step=step)
             batch = [by_hand(own.data.x[i].numpy(), *d, augment.crop) for i, d in zip(index, draws, strict=True)]
             x = (torch.from_numpy(np.stack(batch)).float() - mean) / std
-            at = (index[None] == plan.partner[step, 0][:, None]).int().argmax(1)
-            lam = plan.lam[step, 0]
+            at, lam = plan.partner[step, 0], plan.lam[step, 0]
             mixed = lam.view(-1, 1, 1, 1) * x + (1 - lam.view(-1, 1, 1, 1)) * x[at]
             loss = F.cross_entropy(model(mixed), lam[:, None] * y[index] + (1 - lam[:, None]) * y[index[at]])
             optimizer.zero_grad()
@@ -154,14 +154,12 @@ def test_the_engine_augments_and_mixes_as_a_plain_loop_does(replica, training, e
 def test_patches_are_cut_from_the_augmented_partner(replica, training):
     own = training([replica(2, recipe=CutMix(per="sample"))], flat_model, data=images(), augment=CropFlip(1))
     plan = own.planner.epoch(0)
-    x, partners = own._samples(plan, 0)
-    assert plan.augmentation is not None
-    at = plan.augmentation.partner[0, 0]
+    mean, std = own.normalization.mean[0], own.normalization.std[0]
+    stored = own.data.x[plan.index[0, 0]]
+    clean = (CropFlip(1).apply(stored, plan.augmentation[0, 0]).float() - mean) / std
+    mixed, at = own.batches.of(plan, 0, own.model).x[0], plan.partner[0, 0]
     assert not torch.equal(at, torch.arange(BATCH))
-    assert torch.equal(partners[0], x[0][at])
-    assert torch.equal(plan.index[0, 0][at], plan.partner[0, 0])
-    mixed = own.space.combine(plan.plans[0], x, partners)
-    assert bool(((mixed == x) | (mixed == partners)).all())
+    assert bool(((mixed == clean) | (mixed == clean[at])).all())
 
 
 def test_data_stay_bytes_and_what_the_test_set_says_is_about_images_as_they_are(replica, training):
@@ -196,10 +194,10 @@ def test_twins_see_the_same_images_and_a_probe_leaves_no_trace(replica, training
     own = training(runs, flat_model, data=images(), augment=CropFlip(2))
     plan = own.planner.epoch(1)
     assert plan.augmentation is not None
-    assert torch.equal(plan.augmentation.draws[:, 0], plan.augmentation.draws[:, 1])
-    assert not torch.equal(plan.augmentation.draws[:, 0], plan.augmentation.draws[:, 2])
+    assert torch.equal(plan.augmentation[:, 0], plan.augmentation[:, 1])
+    assert not torch.equal(plan.augmentation[:, 0], plan.augmentation[:, 2])
     unmixed = own.planner.epoch(1, mixing=False)
-    assert torch.equal(plan.augmentation.draws, unmixed.augmentation.draws)
+    assert torch.equal(plan.augmentation, unmixed.augmentation)
     before = own.state_dict()
     own.probe(tail=1)
     torch.testing.assert_close(own.state_dict(), before, rtol=0, atol=0, equal_nan=True)

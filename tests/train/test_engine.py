@@ -10,6 +10,7 @@ from overmix.switch import Epochs
 from overmix.train import METRICS, SGD, LRSchedule, Normalization
 from overmix.train.dropout import KeyedDropout
 from overmix.train.plan import Planner
+from overmix.train.resident import Labels
 from overmix.train.stacked_model import build_model
 
 EXECUTIONS = ["stacked", "looped"]
@@ -165,14 +166,15 @@ def plain_run(own, run, r, name, models):
     factors = run.lr_schedule.factors(own.epochs, own.steps_per_epoch)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factors[min(step, len(factors) - 1)])
     x, y = standardised(own, r), F.one_hot(own.data.y, own.data.num_classes).float()
-    planner = Planner([run], own.data.y, (6,), own.epochs, 12, CPU)
+    planner = Planner([run], Labels(own.data.y), (6,), own.epochs, 12, CPU)
     losses = []
     for epoch in range(own.epochs):
         plan, total = planner.epoch(epoch), 0.0
         for step in range(own.steps_per_epoch):
             for layer in dropouts:
                 layer.key, layer.calls = plan.dropout_keys[step, 0], 0
-            i, j, lam = plan.index[step, 0], plan.partner[step, 0], plan.lam[step, 0, :, None]
+            i, lam = plan.index[step, 0], plan.lam[step, 0, :, None]
+            j = i[plan.partner[step, 0]]
             loss = F.cross_entropy(model(lam * x[i] + (1 - lam) * x[j]), lam * y[i] + (1 - lam) * y[j])
             optimizer.zero_grad()
             loss.backward()
@@ -487,7 +489,7 @@ class OwnObjective(Recipe):
 
 
 def test_a_recipe_that_the_engine_would_not_follow_is_refused(replica, training):
-    with pytest.raises(ConfigError, match=r"^recipe = 'OwnObjective': train it in a loop of your own: a study trains"):
+    with pytest.raises(ConfigError, match=r"^recipe = 'OwnObjective': say its loss in mixed_loss"):
         training([replica(0, recipe=OwnObjective())])
 
 

@@ -6,8 +6,8 @@ INF, NAN = np.inf, np.nan
 
 
 def test_what_is_not_finite_or_beyond_all_hope_has_diverged():
-    mix_loss = np.array([0.0, 2.3, 13.8, 99.0, 101.0, 1e30, INF, NAN, 1.0, 1.0])
-    test_loss = np.array([0.0, 2.3, 500.0, 99.0, 1.0, 1.0, 1.0, 1.0, INF, NAN])
+    mix_loss = np.array([0.0, 2.3, 13.8, 333.0, 1001.0, 1e30, INF, NAN, 1.0, 1.0])
+    test_loss = np.array([0.0, 2.3, 500.0, 333.0, 1.0, 1.0, 1.0, 1.0, INF, NAN])
     assert diverged(mix_loss, test_loss).tolist() == [False] * 4 + [True] * 6
 
 

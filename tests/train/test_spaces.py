@@ -6,10 +6,9 @@ import torch
 
 import overmix
 from overmix.errors import ConfigError
-from overmix.mix import BetaCoefficient, RandomPairing, Recipe
-from overmix.recipes import AnchorMixup, CutMix, ManifoldMixup, Mixup, NoMixup, OneOf, RegMixup
+from overmix.recipes import CutMix, ManifoldMixup, Mixup, NoMixup, OneOf
 from overmix.switch import Progress, mixes
-from overmix.train import METRICS, SGD, check_recipe
+from overmix.train import METRICS, SGD
 from overmix.train.stacked_model import build_model
 
 RECIPES = {
@@ -72,25 +71,15 @@ def test_mixing_inside_is_seen(replica, training, models):
 
 
 def test_recipes_that_mix_in_different_places_do_not_share_a_stack(replica, training):
-    with pytest.raises(ConfigError, match=r"^replicas = 2: give a stack recipes that mix in one place$"):
+    with pytest.raises(
+        ConfigError, match=r"^replicas = 2: give a stack recipes that mix in one place, and by one loss$"
+    ):
         training([replica(0), replica(1, recipe=CutMix(axes=1))])
 
 
 def test_a_layer_that_is_not_there_is_named(replica, training, models):
     with pytest.raises(ConfigError, match=r"^layers = 'layer1': "):
         training([replica(0, recipe=ManifoldMixup(layers=("layer1",)))], models["mlp"])
-
-
-@pytest.mark.parametrize("recipe", [RegMixup(), AnchorMixup()], ids=lambda recipe: type(recipe).__name__)
-def test_recipes_with_a_loss_or_needs_of_their_own_are_refused(recipe):
-    with pytest.raises(ConfigError, match=rf"^recipe = '{type(recipe).__name__}': train it in a loop of your own"):
-        check_recipe(recipe)
-
-
-def test_what_only_mixes_is_accepted():
-    check_recipe(Recipe(RandomPairing(), BetaCoefficient(1.0)))
-    for recipe in RECIPES.values():
-        check_recipe(recipe)
 
 
 def test_nesterov_takes_the_general_path_and_agrees_without_momentum(replica, training, models):

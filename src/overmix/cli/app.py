@@ -177,10 +177,10 @@ def switch_command(
     overmix switch study.yaml --out runs/when --json > summary.json
     ```
     """
-    from overmix.study import prepare, read_study, sweep_study
+    from overmix.study import plan_study, read_study, sweep_study
 
     own = read_study(spec, allow_code=allow_code)
-    prepare(own, allow_code=allow_code)  # first, so that errors name what the user wrote, not what is made from it
+    plan_study(own, allow_code=allow_code)  # first, so that errors name what the user wrote, not what is made from it
     study = sweep_study(own)
     folder = out or Path("runs") / f"{spec.stem}-switch"
     _run_and_report(study, folder, workers, as_json=as_json, allow_code=allow_code)
@@ -197,9 +197,9 @@ def report(directory: Annotated[Path, typer.Argument(help="A finished run direct
     ```
     """
     from overmix.report import write_report
-    from overmix.study import finished_result
+    from overmix.study import locked_result
 
-    with finished_result(directory) as result:
+    with locked_result(directory) as result:
         print(write_report(result, directory).page)
 
 
@@ -236,7 +236,7 @@ def _run_and_report(
     from overmix.cli.progress import StudyProgress
     from overmix.cli.tables import summary_table
     from overmix.report import write_report
-    from overmix.study import run_study
+    from overmix.study import run_study, summary_to_json
 
     if workers is not None:
         spec = spec.model_copy(update={"executor": spec.executor.model_copy(update={"workers": workers})})
@@ -254,12 +254,12 @@ def _run_and_report(
             show=lambda result: pages.append(write_report(result, out).page),
         )
     if as_json:
-        _print_json(summary)
+        _print_json(summary_to_json(summary))
         return
     console.print(summary_table(summary))
-    console.print(Text(summary["advice"]["sentence"], style="bold"))
-    if summary["advice"]["note"]:
-        console.print(Text(summary["advice"]["note"], style="dim"))
+    console.print(Text(summary.advice.sentence, style="bold"))
+    if summary.advice.note:
+        console.print(Text(summary.advice.note, style="dim"))
     console.print(f"Page: {escape(str(pages[0]))}", highlight=False, soft_wrap=True)
 
 

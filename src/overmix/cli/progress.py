@@ -163,7 +163,7 @@ class JobProgress:
 
 def _epochs(task: StackTask) -> int:
     """Return the epochs of all runs of a stack together."""
-    return sum(int(cell.content["train"]["epochs"]) for cell in task.cells)
+    return sum(cell.train.epochs for cell in task.cells)
 
 
 def _count(number: int, what: str) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rich import box
 from rich.table import Table
@@ -11,35 +10,37 @@ from rich.text import Text
 
 from overmix.recipes import RecipeEntry
 from overmix.report.numbers import NONE, percent, points_range
+from overmix.study import Summary
+from overmix.study.analyse.record import Estimate
 
 
-def summary_table(summary: Mapping[str, Any]) -> Table:
+def summary_table(summary: Summary) -> Table:
     """Return one row per condition: error at the end, turning epoch, depth, verdict; fits 80 columns."""
     table = Table(title=Text(_title(summary)), title_justify="left", header_style="bold", box=box.SIMPLE)
     table.add_column("condition")
     for heading in ("error", "95 %", "lowest at", "depth", "95 %", "verdict"):
         table.add_column(Text(heading), justify="right", no_wrap=True)
-    for row in summary["conditions"]:
-        turn = row["turning_epoch"]
+    for condition in summary.conditions:
+        turn = condition.turning_epoch.value
         table.add_row(
-            Text(row["name"], style="bold" if row["name"] == summary["best"] else ""),
-            percent(row["final_error"]),
-            _interval(row["final_error_ci"]),
+            Text(condition.name, style="bold" if condition.name == summary.best else ""),
+            percent(condition.final.value),
+            _interval(condition.final),
             NONE if turn is None else f"{turn:g}",
-            percent(row["depth"]),
-            _interval(row["depth_ci"]),
-            row["verdict"] + (f", {row['n_diverged']} diverged" if row["n_diverged"] else ""),
+            percent(condition.depth.value),
+            _interval(condition.depth),
+            (condition.verdict or NONE) + (f", {condition.n_diverged} diverged" if condition.n_diverged else ""),
         )
     return table
 
 
-def _title(summary: Mapping[str, Any]) -> str:
-    seeds = sorted({row["n_seeds"] for row in summary["conditions"]})
-    return f"{summary['name']}, {'–'.join(map(str, seeds))} {'seed' if seeds == [1] else 'seeds'}"
+def _title(summary: Summary) -> str:
+    seeds = sorted({condition.n_seeds for condition in summary.conditions})
+    return f"{summary.name}, {'–'.join(map(str, seeds))} {'seed' if seeds == [1] else 'seeds'}"
 
 
-def _interval(ci: Sequence[float] | None) -> str:
-    return NONE if ci is None else points_range(ci[0], ci[1], digits=1).replace(" to ", "…")
+def _interval(estimate: Estimate) -> str:
+    return points_range(estimate.lo, estimate.hi, digits=1).replace(" to ", "…")
 
 
 def recipe_table(entries: Sequence[RecipeEntry]) -> Table:

@@ -32,18 +32,23 @@ def check_epochs(epochs: Shaped[np.ndarray, " epochs"], length: int) -> Float[np
 
 
 def check_wrong(wrong: Shaped[np.ndarray, "..."], *axes: str) -> None:
-    """Refuse anything but a non-empty array of zeros and ones with the named axes.
+    """Refuse anything but a non-empty array with the named axes, of zeros and ones, or of errors as float32.
 
     Raises:
-        DataError: other dtype than bool or uint8, another number of axes, an empty axis, or values above 1.
+        DataError: other dtype than bool, uint8 or float32, another number of axes, an empty axis, bits above 1, or
+            errors that are not finite.
     """
     if wrong.ndim != len(axes):
         raise DataError(f"wrong has shape {wrong.shape}: give ({', '.join(axes)})")
-    if wrong.dtype not in (np.dtype(bool), np.dtype(np.uint8)):
-        raise DataError(f"wrong has dtype {wrong.dtype}: give bool or uint8, 1 for a misclassified sample")
+    if wrong.dtype not in (np.dtype(bool), np.dtype(np.uint8), np.dtype(np.float32)):
+        raise DataError(
+            f"wrong has dtype {wrong.dtype}: give bool or uint8, 1 for a misclassified sample, or float32 errors"
+        )
     for axis, size in zip(axes, wrong.shape, strict=True):
         if size == 0:
             raise DataError(f"wrong has no {axis}: give at least one")
+    if wrong.dtype == np.float32 and not np.isfinite(wrong).all():
+        raise DataError("wrong holds errors that are not finite: leave diverged runs out")
     if wrong.dtype == np.uint8 and wrong.max() > 1:
         raise DataError(f"wrong holds the value {wrong.max()}: give 0 for right and 1 for misclassified")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from overmix._typing import Float, Shaped
@@ -10,7 +12,7 @@ from overmix.diagnose.checks import check_bootstrap, check_epochs, check_wrong
 from overmix.diagnose.crossfit import Draws, choose_splits, cross_fitted_depth
 from overmix.diagnose.diagnosis import Diagnosis
 from overmix.diagnose.interval import argmin_interval
-from overmix.diagnose.practical import MIN_SEEDS, practical_size, verdict_of
+from overmix.diagnose.practical import MIN_SEEDS, Unit, practical_size, verdict_of
 from overmix.diagnose.turning import log_position, plain_number, smoothing_rows
 from overmix.errors import DataError
 
@@ -25,6 +27,7 @@ def diagnose_ensemble(
     n_splits: int = 20,
     level: float = 0.95,
     seed: int = 0,
+    unit: Unit = "fraction",
 ) -> Diagnosis:
     """Say whether the mean test error over several seeds is U-shaped, with intervals.
 
@@ -42,14 +45,17 @@ def diagnose_ensemble(
 
     Args:
         epochs: shape (epochs,), positive whole numbers, strictly increasing, roughly log-spaced; the last is the end.
-        wrong: shape (seeds, epochs, samples), bool or uint8, 1 where the sample is misclassified.
+        wrong: shape (seeds, epochs, samples), bool or uint8, 1 where the sample is misclassified; or the error of each
+            sample, any number >= 0, float32.
         n_bootstrap: number of bootstrap samples.
         n_splits: number of splits into halves; all 126 if it is larger.
         level: of the intervals.
         seed: of the splits and the bootstrap; the same input and seed give the same diagnosis.
+        unit: ``"fraction"`` if the mean is a rate, ``"value"`` if it is another number, for which 5 % of the lowest is
+            what matters.
 
     Returns:
-        A `Diagnosis` whose values are error rates, fractions of 1.
+        A `Diagnosis` whose values are means of ``wrong``.
 
     Raises:
         ConfigError: a setting out of its range.
@@ -88,7 +94,7 @@ def diagnose_ensemble(
     best, final = (crossed([mean[:, t] for mean in means], wrong) for t in (at, -1))
     depth = crossed([cross_fitted_depth(draws, splits, smoother) for draws in tables], wrong)
     depth_ci = depth.interval(level)
-    delta = practical_size(float(best.both[0]))
+    delta = practical_size(float(best.both[0]), unit)
     single = n_seeds == 1  # one seed says nothing about another
     return Diagnosis(
         verdict="undecided" if n_seeds < MIN_SEEDS else verdict_of(depth_ci, delta),
@@ -104,6 +110,7 @@ def diagnose_ensemble(
         n_seeds=n_seeds,
         n_epochs=len(grid),
         n_samples=n_samples,
+        unit=unit,
         level=level,
         seed_share=depth.seed_share(),
         reason=f"One seed says nothing about another: use at least {MIN_SEEDS}." if single else None,
@@ -115,18 +122,19 @@ def draw_tables(
 ) -> tuple[Draws, Draws, Draws]:
     """Curves of each group of samples, with resampled: seeds and samples together, seeds alone, samples alone.
 
-    All sums are of whole numbers, and exact in float32 (below 2^24), so the result does not depend on the number of
-    threads or the order of summation.
+    Of bits all sums are of whole numbers, and exact in float32 (below 2^24), so the result does not depend on the
+    number of threads or the order of summation; of other errors it does, in the last digits of float64.
     """
+    exact: type[np.floating[Any]] = np.float64 if wrong.dtype == np.float32 else np.float32
     n_seeds, n_epochs, n_samples = wrong.shape
     n_groups = min(N_GROUPS, n_samples)
-    seeds = resample(rng, n_seeds, n_bootstrap, size="all but one").astype(np.float32)
-    samples = resample(rng, n_samples, n_bootstrap).astype(np.float32)
+    seeds = resample(rng, n_seeds, n_bootstrap, size="all but one").astype(exact)
+    samples = resample(rng, n_samples, n_bootstrap).astype(exact)
     group_of = rng.permutation(n_samples) % n_groups
     both, by_seed, by_sample = np.empty((3, n_groups, n_bootstrap + 1, n_epochs))
     for g in range(n_groups):
         members = np.flatnonzero(group_of == g)
-        block = np.take(wrong, members, axis=2).astype(np.float32)
+        block = np.take(wrong, members, axis=2).astype(exact)
         # (draws, samples) @ (samples, seeds * epochs), then seed weights: two products do the whole bootstrap.
         counted = (samples[:, members] @ block.reshape(-1, len(members)).T).reshape(-1, n_seeds, n_epochs)
         both[g] = (seeds[:, None, :] @ counted)[:, 0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,9 @@ from overmix.errors import ConfigError, DataError
 from overmix.mix.plan import MixPlan
 from overmix.mix.precision import in_loss_precision
 from overmix.mix.target import IGNORE_INDEX, MixedTarget, Reduction
+
+if TYPE_CHECKING:
+    from overmix.mix.objective import Objective
 
 Direction = Literal["forward", "both"]
 """Whether queries look for keys only, or keys for queries too."""
@@ -82,6 +85,10 @@ class ContrastiveTarget(MixedTarget):
         own, other = log_p[self.a, self.a], log_p[self.b, self.a]
         return (forwards - torch.lerp(other, own, self.lam.to(own.dtype)).mean()) / 2
 
+    def under(self, objective: Objective, output: Tensor) -> Float[Tensor, ""]:
+        """Return :meth:`cross_entropy`: its temperature and directions are the recipe's own."""
+        return self.cross_entropy(output)
+
     def similarity(self, queries: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch batch"]:
         """Return the cosine similarity of each query with each key over the temperature, shape (B, B)."""
         return _cosines(queries, self.keys) / self.temperature
@@ -138,6 +145,10 @@ class SoftClipTarget(MixedTarget):
         rows = F.softmax(_cosines(self.keys, self.keys) / self.temperature, dim=-1)
         similarity = _cosines(logits, self.keys) / self.temperature
         return (F.cross_entropy(similarity, rows) + F.cross_entropy(similarity.T, rows)) / 2
+
+    def under(self, objective: Objective, output: Tensor) -> Float[Tensor, ""]:
+        """Return :meth:`cross_entropy`: its temperature is the recipe's own."""
+        return self.cross_entropy(output)
 
     def accuracy(self, logits: Float[Tensor, "batch dim"], *args: Any, **kwargs: Any) -> Float[Tensor, ""]:
         """Return the share of queries whose nearest key is their own, shape (); see :class:`MixedTarget`."""

@@ -54,6 +54,11 @@ class HiddenSpace(Space):
         """The model, unless the input is the only place."""
         return frozenset() if self.layers == (INPUT,) else frozenset({"hidden"})
 
+    @property
+    def is_linear(self) -> bool:
+        """Yes."""
+        return True
+
     def draw(self, rng: np.random.Generator, batch_size: int) -> Tensor:
         """Return the index of the chosen layer, once for each sample: shape (B,), int64."""
         return torch.full((batch_size,), int(rng.integers(len(self.layers))))

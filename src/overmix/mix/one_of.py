@@ -34,6 +34,11 @@ class OneOfSpace(Space):
         """What any of them needs."""
         return frozenset().union(*(space.needs for space in self.spaces))
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether all of them are."""
+        return all(space.is_linear for space in self.spaces)
+
     def combine(self, plan: MixPlan, x: Tensor, partners: Tensor) -> Tensor:
         """Return the mixture that the chosen space makes."""
         for space, part in self._pairs(plan):

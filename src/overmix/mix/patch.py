@@ -57,6 +57,11 @@ class PatchSpace(Space):
             remedy = "use 1 for signals, 2 for images and, through their whole depth, volumes, or None for the shape's"
             raise ConfigError("axes", self.axes, remedy)
 
+    @property
+    def is_linear(self) -> bool:
+        """Yes."""
+        return True
+
     def draw(self, rng: np.random.Generator, batch_size: int) -> Tensor:
         """Return the centre of each box as shares of the two axes, shape (B, 2), float32 in [0, 1)."""
         centre = rng.random((1 if self.per == "batch" else batch_size, 2), dtype=np.float32)

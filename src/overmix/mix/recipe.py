@@ -11,6 +11,7 @@ from torch import Tensor
 from overmix.errors import ConfigError, DataError
 from overmix.mix.coefficient import Coefficient
 from overmix.mix.draws import Draws
+from overmix.mix.objective import LabelKind, Objective
 from overmix.mix.pairing import Pairing
 from overmix.mix.plan import MixPlan
 from overmix.mix.random import StreamSource, streams_from
@@ -42,6 +43,15 @@ class Recipe:
     asks: ClassVar[frozenset[Need]] = frozenset()
     """What the method itself needs, beyond what its pairing, coefficient and space need."""
 
+    for_labels: tuple[LabelKind, ...] = ("classes", "rows", "values")
+    """The kinds of labels that the method is for."""
+
+    feature_layer: str | None = None
+    """Where features come from, if they are needed: a layer's output; ``None`` is what enters the last linear one."""
+
+    usual_loss: ClassVar[Objective | None] = None
+    """What is minimised where nothing else is asked for; ``None`` means the target's cross-entropy."""
+
     def __init__(self, pairing: Pairing, coefficient: Coefficient, space: Space | None = None) -> None:
         self.pairing = pairing
         self.coefficient = coefficient
@@ -56,14 +66,25 @@ class Recipe:
         return self.asks | self.pairing.needs | self.coefficient.needs | self.space.needs
 
     @property
-    def is_composition(self) -> bool:
-        """Whether nothing of the method lies outside of its pairing, coefficient and space.
+    def only_mixes(self) -> bool:
+        """Whether the loss is plainly that of both labels, at what the space makes of the batch.
 
-        Then ``space.combine`` mixes samples with partners from wherever they were gathered, and the loss is the
-        cross-entropy of both labels with their weights.
+        Then recipes with one space share a stack, one's switched-off replicas are its plan with lam = 1, and an
+        objective may do the step in its own way.
         """
-        parts = ("apply", "target", "mix", "unmixed", "mixed_loss", "objective")
-        return all(getattr(type(self), part) is getattr(Recipe, part) for part in parts)
+        cls = type(self)
+        return cls.apply is Recipe.apply and cls.target is Recipe.target and cls.mixed_loss is Recipe.mixed_loss
+
+    def relabelled(self, y: Tensor, output: Tensor) -> Tensor:
+        """Return the labels that are paired and mixed, given what the model says of the clean batch; ``y`` by default.
+
+        Asked only of recipes that need ``"predictions"``.
+
+        Args:
+            y: the labels of the batch, shape (B, ...).
+            output: the model's output, shape (B, C), without a gradient.
+        """
+        return y
 
     def draw(self, streams: StreamSource, batch_size: int, *, epoch: int = 0, step: int = 0) -> Draws:
         """Return the raw numbers of the batch at one address, on the CPU.
@@ -150,18 +171,25 @@ class Recipe:
         lam = torch.ones(batch_size_of(y), device=device_of(y))
         return self.space.unmixed(x), map_tensors(lambda label: MixedTarget(label, label, lam), y)
 
-    def objective(self, model: Callable[[Any], Tensor], x: Any, y: Tensor, plan: MixPlan) -> Tensor:
-        """Return the training loss of one batch: ``mixed_loss(model, apply(plan, x), y, plan)``.
+    def objective(
+        self, model: Callable[[Any], Tensor], x: Any, y: Tensor, plan: MixPlan, loss: Objective | None = None
+    ) -> Tensor:
+        """Return the training loss of one batch: ``mixed_loss(model, apply(plan, x), y, plan, loss)``.
+
+        A method with a loss of its own says so in :meth:`mixed_loss`.
 
         Args:
             model: maps a batch to logits of shape (B, C); a module if the recipe mixes inside of it.
             x: the clean batch.
             y: its labels.
             plan: the plan to apply.
+            loss: see :meth:`mixed_loss`.
         """
-        return self.mixed_loss(model, self.apply(plan, x), y, plan)
+        return self.mixed_loss(model, self.apply(plan, x), y, plan, loss)
 
-    def mixed_loss(self, model: Callable[[Any], Tensor], x_mixed: Any, y: Tensor, plan: MixPlan) -> Tensor:
+    def mixed_loss(
+        self, model: Callable[[Any], Tensor], x_mixed: Any, y: Tensor, plan: MixPlan, loss: Objective | None = None
+    ) -> Tensor:
         """Return the training loss of a batch that is already mixed: ``target(plan, y).cross_entropy(model(x_mixed))``.
 
         A method with a loss of its own says so here. Nothing in it depends on values, so that ``torch.func.vmap`` maps
@@ -172,10 +200,24 @@ class Recipe:
             x_mixed: what :meth:`apply` returned.
             y: the labels of the clean batch.
             plan: the plan that was applied.
+            loss: what is minimised, in the place of the loss that the method is usually trained with.
         """
         with self.space.inside(model, plan):
             output = model(x_mixed)
-        return self.target(plan, y).cross_entropy(output)
+        target, loss = self.target(plan, y), loss or self.usual_loss
+        return target.cross_entropy(output) if loss is None else target.under(loss, output)
+
+    def floors(self, plan: MixPlan, y: Tensor, loss: Objective) -> Tensor:
+        """Return what no model's loss of each sample is below, shape (B,); 0 where the method has a loss of its own.
+
+        Args:
+            plan: the plan that was applied.
+            y: the labels of the clean batch.
+            loss: what is minimised.
+        """
+        if not self.only_mixes:
+            return torch.zeros_like(plan.lam)
+        return loss.floors(*self.space.labels(plan, y))
 
     def __call__(
         self,

@@ -10,13 +10,15 @@ from torch import Tensor
 from overmix._typing import Float, Int, Shaped
 from overmix.errors import DataError
 
-Need = Literal["features", "domain", "hidden", "clean", "views"]
+Need = Literal["features", "domain", "hidden", "clean", "views", "predictions", "modalities"]
 """What a recipe must be given, or asks of the training loop, beyond a batch ``(x, y)``.
 
 - ``"features"``, ``"domain"``: side information, see :class:`SideInfo`.
 - ``"hidden"``: it mixes inside the model, so the loop must call ``recipe.objective``.
 - ``"clean"``: its mixed batch also holds clean samples, and is larger than the batch.
 - ``"views"``: y holds the other view of each sample, not a label; the loss compares all pairs.
+- ``"predictions"``: what the model says of the clean batch, from which labels are made, see ``recipe.relabelled``.
+- ``"modalities"``: the model returns embeddings and logits of several modalities.
 """
 
 _MEANING = {

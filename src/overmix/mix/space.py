@@ -32,6 +32,11 @@ class Space(Protocol):
         """What it asks of the training loop; nothing by default."""
         return frozenset()
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether inputs may as well be scaled after mixing as before, and lam = 1 leaves a sample what it is."""
+        return False
+
     def draw(self, rng: np.random.Generator, batch_size: int) -> Tensor | None:
         """Return the raw numbers of one batch on the CPU (a box's place, a layer), or ``None`` if there are none."""
         return None
@@ -136,6 +141,11 @@ class InputSpace(Space):
 
     def __post_init__(self) -> None:
         check_masks(self.masks)
+
+    @property
+    def is_linear(self) -> bool:
+        """Yes."""
+        return True
 
     def mask_rule(self, name: str | None) -> MaskRule | None:
         """Return the rule that was given, for all or for this name."""

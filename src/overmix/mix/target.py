@@ -30,6 +30,8 @@ from overmix.mix.torch_losses import loss_of_target
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from overmix.mix.objective import Objective
+
 __all__ = ["IGNORE_INDEX", "MixedTarget", "Reduction", "label_entropy", "mixed_criterion", "mixed_cross_entropy"]
 
 
@@ -242,6 +244,17 @@ class MixedTarget:
             *(criterion, output, a, b, lam), sample_weight=total, weight=weight, ignore_index=ignore_index
         )
         return mean.to(output.dtype) if isinstance(output, Tensor) and output.is_floating_point() else mean
+
+    def under(self, objective: Objective, output: Tensor) -> Float[Tensor, ""]:
+        """Return the batch's mean of ``objective.losses(output, a, b, lam)``; targets of another form say their own.
+
+        Example:
+            >>> from overmix.mix import SquaredError
+            >>> target = MixedTarget(torch.tensor([0.0]), torch.tensor([1.0]), torch.tensor([0.25]))
+            >>> target.under(SquaredError(), torch.tensor([0.5]))
+            tensor(0.0625)
+        """
+        return objective.losses(in_loss_precision(output), self.a, self.b, self.lam).mean(-1)
 
     def soft(self, num_classes: int | None = None) -> Float[Tensor, "batch *row"]:
         """``lam * a + (1 - lam) * b`` as a dense target, with class indices turned into one-hot rows first.

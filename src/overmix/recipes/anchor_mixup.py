@@ -9,12 +9,23 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from overmix._typing import Bool, Float, Int
 from overmix.errors import ConfigError, DataError
-from overmix.mix import Coefficient, Draws, MixedTarget, MixPlan, Need, Pairing, Recipe, SideInfo
+from overmix.mix import (
+    AbsoluteError,
+    Coefficient,
+    Draws,
+    MixedTarget,
+    MixPlan,
+    Need,
+    Objective,
+    Pairing,
+    Recipe,
+    SideInfo,
+)
 from overmix.mix.capture import replaced
+from overmix.mix.precision import in_loss_precision
 from overmix.mix.weighted import sample_rows
 from overmix.recipes.registry import register
 
@@ -155,6 +166,7 @@ class AnchorMixup(Recipe):
     """
 
     asks: ClassVar[frozenset[Need]] = frozenset({"hidden"})
+    for_labels = ("values",)
 
     def __init__(self, alpha: float = 5.0, intervals: int = 10, weight: float = 1.0, layer: str | None = None) -> None:
         self._anchors = AnchorPairing(intervals)
@@ -197,8 +209,10 @@ class AnchorMixup(Recipe):
         centres = self._anchors.centres(values)[plan.choice]
         return mixed, torch.lerp(values[plan.partner], centres, plan.lam.to(values.dtype))
 
-    def mixed_loss(self, model: Callable[[Any], Tensor], x_mixed: Any, y: Tensor, plan: MixPlan) -> Tensor:
-        """Return the mean absolute error of the clean samples plus the weighted one of the mixtures."""
+    def mixed_loss(
+        self, model: Callable[[Any], Tensor], x_mixed: Any, y: Tensor, plan: MixPlan, loss: Objective | None = None
+    ) -> Tensor:
+        """Return the loss of the clean samples plus the weighted one of the mixtures, absolute errors by default."""
         mixed_values: list[Tensor] = []
 
         def with_latents(h: Tensor) -> Tensor:
@@ -208,8 +222,14 @@ class AnchorMixup(Recipe):
 
         with replaced(model, self.layer, with_latents):
             output = model(x_mixed)
-        clean, mixed = output.reshape(2, -1)
-        return F.l1_loss(clean, y.reshape(-1)) + self.weight * F.l1_loss(mixed, mixed_values[0])
+        clean, mixed = in_loss_precision(output).reshape(2, -1)
+        loss = loss or AbsoluteError()
+        certain = torch.ones_like(plan.lam)
+
+        def mean(found: Tensor, value: Tensor) -> Tensor:
+            return loss.losses(found, value, value, certain).mean(-1)
+
+        return mean(clean, y.reshape(-1)) + self.weight * mean(mixed, mixed_values[0])
 
 
 def reverse_rank_counts(counts: Int[Tensor, " intervals"]) -> Int[Tensor, " intervals"]:

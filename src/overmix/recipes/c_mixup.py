@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import ClassVar
 
-from torch import Tensor
-from torch.nn import functional as F
-
-from overmix.mix import BetaCoefficient, KernelPairing, MixPlan, Per, Recipe
+from overmix.mix import BetaCoefficient, KernelPairing, Objective, Per, Recipe, SquaredError
 from overmix.mix.weighted import Unit
 from overmix.recipes.registry import register
 
@@ -40,11 +36,9 @@ class CMixup(Recipe):
         True
     """
 
+    for_labels = ("values", "rows")
+
+    usual_loss: ClassVar[Objective] = SquaredError()
+
     def __init__(self, alpha: float = 2.0, sigma: float = 1.0, per: Per = "batch", unit: Unit = "std") -> None:
         super().__init__(KernelPairing(sigma, unit), BetaCoefficient(alpha, per))
-
-    def mixed_loss(self, model: Callable[[Any], Tensor], x_mixed: Any, y: Tensor, plan: MixPlan) -> Tensor:
-        """Return the mean squared error against the mixed value ``lam y_i + (1 - lam) y_j``."""
-        with self.space.inside(model, plan):
-            output = model(x_mixed)
-        return F.mse_loss(output.reshape(y.shape), self.target(plan, y).soft())

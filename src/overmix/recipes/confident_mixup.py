@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
 from overmix._typing import Float, Int
 from overmix.errors import ConfigError, DataError
-from overmix.mix import IGNORE_INDEX, BetaCoefficient, LabelledPairing, Per, Recipe
+from overmix.mix import IGNORE_INDEX, BetaCoefficient, LabelledPairing, Need, Per, Recipe
 from overmix.recipes.registry import register
 
 
@@ -19,14 +21,17 @@ class ConfidentMixup(Recipe):
     """``x' = lam x_i + (1 - lam) x_j``, ``y'`` likewise, i and j both labelled or confidently pseudo-labelled.
 
     For semi-supervised learning: samples without a label, and with no confident one, carry the ignored class index.
-    They stay themselves, are nobody's partner, and have no part in the loss. :func:`confident_labels` makes the labels.
+    They stay themselves, are nobody's partner, and have no part in the loss. :func:`confident_labels` makes the labels:
+    in a study the engine asks for them at every step, from the model in evaluation mode; in a loop of one's own, call
+    it before mixing.
 
     Args:
         alpha: concentration of the Beta law, >= 0; ``alpha=0`` mixes nothing.
         per: ``"batch"`` draws one lam for the batch, ``"sample"`` one for each sample.
+        threshold: in studies, the probability from which on a prediction is a label, > 0; above 1 none is.
 
     Raises:
-        ConfigError: if alpha is negative or not a number.
+        ConfigError: if alpha is negative or not a number, or the threshold is not positive.
 
     Example:
         >>> x, y = torch.rand(4, 3), torch.tensor([0, 1, -100, -100])
@@ -36,8 +41,18 @@ class ConfidentMixup(Recipe):
         tensor([   0,    1,    0, -100])
     """
 
-    def __init__(self, alpha: float = 1.0, per: Per = "batch") -> None:
+    asks: ClassVar[frozenset[Need]] = frozenset({"predictions"})
+    for_labels = ("classes",)
+
+    def __init__(self, alpha: float = 1.0, per: Per = "batch", threshold: float = 0.95) -> None:
         super().__init__(LabelledPairing(), BetaCoefficient(alpha, per))
+        if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not threshold > 0:
+            raise ConfigError("threshold", threshold, "use a probability > 0, such as 0.95")
+        self.threshold = float(threshold)
+
+    def relabelled(self, y: Tensor, output: Tensor) -> Tensor:
+        """Return the labels, and for samples without one what the model is sure of."""
+        return confident_labels(output.softmax(dim=-1), y, self.threshold)
 
 
 def confident_labels(

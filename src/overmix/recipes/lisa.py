@@ -74,5 +74,7 @@ class LISA(Recipe):
         True
     """
 
+    for_labels = ("classes",)
+
     def __init__(self, alpha: float = 2.0, within_class: float = 0.5, per: Per = "sample") -> None:
         super().__init__(LISAPairing(within_class), BetaCoefficient(alpha, per))

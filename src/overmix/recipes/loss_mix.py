@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from overmix._typing import Float
 from overmix.errors import ConfigError, DataError, did_you_mean
-from overmix.mix import BetaCoefficient, MixPlan, Per, RandomPairing, Recipe
+from overmix.mix import BetaCoefficient, MixPlan, Objective, Per, RandomPairing, Recipe
 from overmix.mix.target import mixed_criterion
 from overmix.recipes.registry import register
 
@@ -113,10 +113,12 @@ class LossMix(Recipe):
             return super().unmixed(x, y)
         return self.space.unmixed(x), PairTarget(list(y), list(y), torch.ones(len(y)))
 
-    def mixed_loss(self, model: Callable[[Any], Any], x_mixed: Any, y: Any, plan: MixPlan) -> Tensor:
-        """Return ``target(plan, y).loss(criterion, model(x_mixed))``."""
-        loss: Tensor = self.target(plan, y).loss(self.criterion, model(x_mixed))
-        return loss
+    def mixed_loss(
+        self, model: Callable[[Any], Any], x_mixed: Any, y: Any, plan: MixPlan, loss: Objective | None = None
+    ) -> Tensor:
+        """Return ``target(plan, y).loss(criterion, model(x_mixed))``; the criterion is the method's own."""
+        mixed: Tensor = self.target(plan, y).loss(self.criterion, model(x_mixed))
+        return mixed
 
     def __call__(self, x: Any, y: Any, generator: torch.Generator | None = None, **side: Any) -> tuple[Any, Any]:
         """Mix one batch; see :meth:`Recipe.__call__`. The labels may also be a list of B labels of any kind."""

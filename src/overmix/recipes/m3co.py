@@ -18,6 +18,7 @@ from overmix.mix import (
     GatedCoefficient,
     MixPlan,
     Need,
+    Objective,
     RandomPairing,
     Recipe,
     SideInfo,
@@ -72,7 +73,8 @@ class M3Co(Recipe):
         ConfigError: if a parameter is out of range.
     """
 
-    asks: ClassVar[frozenset[Need]] = frozenset({"hidden"})
+    asks: ClassVar[frozenset[Need]] = frozenset({"hidden", "modalities"})
+    for_labels = ("classes",)
 
     def __init__(
         self,
@@ -113,7 +115,9 @@ class M3Co(Recipe):
         """Return the batch as it is: embeddings are mixed, not inputs."""
         return self.space.unmixed(x)
 
-    def mixed_loss(self, model: Callable[[Any], Any], x_mixed: Any, y: Tensor, plan: MixPlan) -> Tensor:
+    def mixed_loss(
+        self, model: Callable[[Any], Any], x_mixed: Any, y: Tensor, plan: MixPlan, loss: Objective | None = None
+    ) -> Tensor:
         """Return the sum of the heads' cross-entropies and the weighted contrastive term."""
         embeddings, logits = model(x_mixed)
         if len(embeddings) != self.modalities:

@@ -35,6 +35,7 @@ class _Contrastive(Recipe):
     """Mixes the samples, not the views that they have to find."""
 
     asks: ClassVar[frozenset[Need]] = frozenset({"views"})
+    for_labels = ("views",)
     direction: ClassVar[Direction]
 
     def __init__(self, alpha: float, probability: float, temperature: float, pairing: Pairing) -> None:
@@ -167,6 +168,7 @@ class SoftCLIP(Recipe):
     """
 
     asks: ClassVar[frozenset[Need]] = frozenset({"views"})
+    for_labels = ("views",)
 
     def __init__(self, temperature: float = 0.004) -> None:
         super().__init__(SelfPairing(), FixedCoefficient(1.0))

@@ -21,5 +21,7 @@ class NoMixup(Recipe):
         (True, [1.0, 1.0, 1.0, 1.0])
     """
 
+    for_labels = ("classes", "rows", "values", "views")
+
     def __init__(self) -> None:
         super().__init__(SelfPairing(), FixedCoefficient(1.0))

@@ -38,12 +38,14 @@ class OneOf(Recipe):
         for recipe in recipes:
             if not isinstance(recipe, Recipe):
                 raise ConfigError("recipes", recipe, "give recipes, as in OneOf(Mixup(), CutMix())")
-            if not recipe.is_composition:
+            if not recipe.only_mixes:
                 raise ConfigError("recipes", recipe, "leave it out: its objective is its own, and cannot be shared")
         given = _checked(probs, len(recipes))
         flat = [pair for recipe, p in zip(recipes, given, strict=True) for pair in _candidates(recipe, p)]
         self.recipes = tuple(recipe for recipe, _ in flat)
         self.probs = tuple(p for _, p in flat)
+        # It is for whatever all of them are for.
+        self.for_labels = tuple(kind for kind in Recipe.for_labels if all(kind in r.for_labels for r in self.recipes))
         self.space = OneOfSpace(tuple(recipe.space for recipe in self.recipes))
 
     def __repr__(self) -> str:

@@ -20,6 +20,11 @@ class SphereSpace(InputSpace):
     Features are scaled to length 1 first, whether they are mixed or not.
     """
 
+    @property
+    def is_linear(self) -> bool:
+        """No: features are scaled to length 1, mixed or not."""
+        return False
+
     def combine(self, plan: MixPlan, x: Tensor, partners: Tensor) -> Tensor:
         """Return mixtures of length 1, shape (B, D)."""
         return F.normalize(super().combine(plan, F.normalize(x, dim=-1), F.normalize(partners, dim=-1)), dim=-1)
@@ -53,6 +58,8 @@ class PromptMixup(Recipe):
         >>> bool((target.a != target.b).all())
         True
     """
+
+    for_labels = ("classes",)
 
     def __init__(self, alpha: float = 1.0, per: Per = "batch") -> None:
         super().__init__(SelectivePairing(label="different"), BetaCoefficient(alpha, per), SphereSpace())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from overmix.errors import ConfigError, did_you_mean
-from overmix.mix import Recipe
+from overmix.mix import Need, Recipe
 
 R = TypeVar("R", bound=type[Recipe])
 
@@ -48,14 +48,39 @@ class RecipeEntry:
             "target": self.target,
             "schedule": self.schedule,
             "needs": sorted(recipe.needs),
+            "study": {
+                "runs": self.missing is None,
+                "missing": self.missing,
+                "labels": list(recipe.for_labels),
+                "data": sorted(_ARRAYS[need] for need in recipe.needs & _ARRAYS.keys()),
+            },
+            "off_validated": self.off_validated,
             "source": self.source,
         }
+
+    @property
+    def missing(self) -> str | None:
+        """The single thing that a study lacks for it, or ``None`` if it runs in one."""
+        if "modalities" in self.recipe(**self.defaults).needs:
+            return "modalities: a study's models take one input and return one output"
+        return None
+
+    @property
+    def off_validated(self) -> bool:
+        """Whether it is tested that switched off it is plain training, side by side with runs that mix.
+
+        It is for every recipe of overmix that runs in a study; for one of your own it is not.
+        """
+        return self.missing is None and self.recipe.__module__.startswith("overmix.recipes.")
 
     @property
     def summary(self) -> str:
         """First line of the docstring: the method's equation."""
         return (inspect.getdoc(self.recipe) or "").partition("\n")[0]
 
+
+_ARRAYS: dict[Need, str] = {"domain": "domain", "views": "view"}
+"""What a data set has to bring, by what a recipe needs."""
 
 _ENTRIES: dict[str, RecipeEntry] = {}
 

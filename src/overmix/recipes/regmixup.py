@@ -17,6 +17,7 @@ from overmix.mix import (
     MixedTarget,
     MixPlan,
     Need,
+    Objective,
     Per,
     RandomPairing,
     Recipe,
@@ -75,6 +76,10 @@ class CleanAndMixedTarget(MixedTarget):
             ),
             logits,
         )
+
+    def under(self, objective: Objective, output: Tensor) -> Float[Tensor, ""]:
+        """Return the objective's mean on clean samples and mixtures, weighted 1 to eta."""
+        return self._mean(lambda half, out: half.under(objective, out), output)
 
     def loss(
         self, criterion: Callable[[Tensor, Tensor], Tensor], output: Tensor, **arguments: Any
@@ -142,3 +147,7 @@ class RegMixup(Recipe):
         mixed = super().target(plan, y)
         lam = torch.cat([torch.ones_like(mixed.lam), mixed.lam])
         return CleanAndMixedTarget(torch.cat([y, mixed.a]), torch.cat([y, mixed.b]), lam, self.eta)
+
+    def floors(self, plan: MixPlan, y: Tensor, loss: Objective) -> Tensor:
+        """Return what no model's loss of each sample and its mixture is below, shape (B,)."""
+        return self.eta / (1 + self.eta) * loss.floors(*self.space.labels(plan, y))

@@ -36,6 +36,8 @@ class SelectiveMixup(Recipe):
         tensor([1, 1, 1])
     """
 
+    for_labels = ("classes",)
+
     def __init__(
         self,
         alpha: float = 1.0,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from overmix._typing import Float
 from overmix.errors import ConfigError
-from overmix.mix import BetaCoefficient, MixPlan, Need, Per, RandomPairing, Recipe
+from overmix.mix import BetaCoefficient, MixPlan, Need, Objective, Per, RandomPairing, Recipe
 from overmix.mix.capture import captured
 from overmix.mix.precision import in_loss_precision
 from overmix.mix.space import join_batches, weight_like
@@ -69,17 +69,24 @@ class SemanticEquivariantMixup(Recipe):
         mixed = super().apply(plan, x)
         return join_batches(self.space.unmixed(x), mixed, batch_axis=plan.lam.dim() - 1) if self.eta else mixed
 
-    def mixed_loss(self, model: Callable[[Any], Tensor], x_mixed: Any, y: Tensor, plan: MixPlan) -> Tensor:
-        """Return the cross-entropy of the mixtures plus the weighted equivariance gap."""
+    def mixed_loss(
+        self, model: Callable[[Any], Tensor], x_mixed: Any, y: Tensor, plan: MixPlan, loss: Objective | None = None
+    ) -> Tensor:
+        """Return the loss of the mixtures, the cross-entropy by default, plus the weighted equivariance gap."""
         if not self.eta:
-            return super().mixed_loss(model, x_mixed, y, plan)
+            return super().mixed_loss(model, x_mixed, y, plan, loss)
         with captured(model, self.layer) as seen:
             logits = model(x_mixed)
         clean, mixed = seen[0].chunk(2)
         if self.clean_gradient == "stop":
             clean = clean.detach()
         gap = equivariance_gap(mixed, clean, plan)
-        return self.target(plan, y).cross_entropy(logits.chunk(2)[1]) + self.eta * gap
+        target, output = self.target(plan, y), logits.chunk(2)[1]
+        return (target.cross_entropy(output) if loss is None else target.under(loss, output)) + self.eta * gap
+
+    def floors(self, plan: MixPlan, y: Tensor, loss: Objective) -> Tensor:
+        """Return what no model's loss of each mixture is below, shape (B,): the gap may be 0."""
+        return loss.floors(*self.space.labels(plan, y))
 
 
 def equivariance_gap(

@@ -20,6 +20,8 @@ class SKMixup(Recipe):
         alpha: concentration of the law that is warped, >= 0; ``alpha=0`` mixes nothing.
         tau_max: tau of a pair at the mean distance, > 0.
         tau_std: how slowly tau falls with the distance, > 0.
+        layer: in studies, the layer whose output the features are, taken from the model in evaluation mode just before
+            each step, without a gradient; ``None`` means what enters the last linear layer.
 
     Raises:
         ConfigError: if a parameter is out of range.
@@ -30,5 +32,8 @@ class SKMixup(Recipe):
         >>> x_mixed, target = SKMixup()(x, y, features=x)
     """
 
-    def __init__(self, alpha: float = 1.0, tau_max: float = 1.0, tau_std: float = 0.25) -> None:
+    def __init__(
+        self, alpha: float = 1.0, tau_max: float = 1.0, tau_std: float = 0.25, layer: str | None = None
+    ) -> None:
         super().__init__(RandomPairing(), SimilarityCoefficient(alpha, tau_max, tau_std))
+        self.feature_layer = layer

@@ -3,7 +3,16 @@
 from overmix.report.charts import Chart
 from overmix.report.decision import decision_chart, save_decision
 from overmix.report.figures import readme_figure
-from overmix.report.reading import Report, read
+from overmix.report.shown import Report, report_of
 from overmix.report.writing import ReportFiles, write_report
 
-__all__ = ["Chart", "Report", "ReportFiles", "decision_chart", "read", "readme_figure", "save_decision", "write_report"]
+__all__ = [
+    "Chart",
+    "Report",
+    "ReportFiles",
+    "decision_chart",
+    "readme_figure",
+    "report_of",
+    "save_decision",
+    "write_report",
+]

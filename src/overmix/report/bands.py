@@ -3,7 +3,7 @@ r"""From one row per (condition, seed, epoch) to a mean and an interval per (con
     mean ± t_{n−1, 97.5 %} · s / √n
 
 over the n seeds of a condition, where s is their standard deviation (n − 1 in the denominator). This interval says how
-well the mean over seeds is known *on this test set*; a study that also resamples test samples hands over its own bands.
+well the mean over seeds is known *on this test set*.
 """
 
 from __future__ import annotations
@@ -63,17 +63,3 @@ def t_bands(curves: pl.DataFrame) -> pl.DataFrame:
     factor = pl.col("n").replace_strict(quantile, default=None, return_dtype=pl.Float64)
     half = factor * pl.col("sd") / pl.col("n").sqrt()
     return grouped.with_columns(lo=pl.col("mean") - half, hi=pl.col("mean") + half).drop("sd", "n")
-
-
-def complete_bands(given: pl.DataFrame | None, curves: pl.DataFrame) -> tuple[pl.DataFrame, frozenset[str]]:
-    """Join the study's own bands with t-intervals for the metrics it has none for.
-
-    Returns:
-        All bands, and the names of the metrics whose bands are the study's own.
-    """
-    computed = t_bands(curves)
-    if given is None or given.is_empty():
-        return computed, frozenset()
-    own = frozenset(given["metric"].unique().to_list())
-    columns = [pl.col(name).cast(dtype) for name, dtype in computed.schema.items()]
-    return pl.concat([given.select(columns), computed.filter(~pl.col("metric").is_in(list(own)))]), own

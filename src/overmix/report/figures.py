@@ -10,7 +10,8 @@ import vl_convert
 
 from overmix.report.charts import Chart, error_chart
 from overmix.report.look import LIGHT, Stroke, chart_config
-from overmix.report.reading import Report, StudyLike, read
+from overmix.report.shown import Report, report_of
+from overmix.study import StudyResult
 
 
 def light(chart: Chart, strokes: Sequence[Stroke] = ()) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def light(chart: Chart, strokes: Sequence[Stroke] = ()) -> dict[str, Any]:
 
 def strokes_of(report: Report) -> list[Stroke]:
     """Return how the conditions of a study are drawn."""
-    return [condition.stroke for condition in report.conditions]
+    return list(report.strokes.values())
 
 
 def to_svg(spec: Mapping[str, Any]) -> str:
@@ -39,13 +40,13 @@ def to_png(svg: str, scale: float = 2.0) -> bytes:
     return bytes(vl_convert.svg_to_png(svg, scale=scale))
 
 
-def readme_figure(result: StudyLike) -> bytes:
+def readme_figure(result: StudyResult) -> bytes:
     """Return the one picture of a study, test error against epoch, as PNG at the size of a README.
 
     Raises:
         ValueError: the study has no test error to draw.
     """
-    report = read(result)
+    report = report_of(result)
     chart = error_chart(report, size=(620, 340))
     if chart is None:
         raise ValueError("the study has no test error to draw")

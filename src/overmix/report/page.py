@@ -39,8 +39,9 @@ from overmix.report.charts import (
     truth_words,
 )
 from overmix.report.look import DARK, FONT, LIGHT, chart_config, css_variables
-from overmix.report.reading import Report
 from overmix.report.search import search_table, search_words
+from overmix.report.shown import Report
+from overmix.study import summary_to_json
 
 MAX_PLAIN_CSV = 900_000  # bytes; longer curves are embedded compressed
 MAX_CSV = 6_000_000  # bytes, compressed; longer ones stay in the run directory
@@ -78,7 +79,7 @@ def render(report: Report, parts: Sequence[Section], stills: dict[str, str]) -> 
         parts: charts by section, from ``sections``.
         stills: charts as SVG by name, shown where scripts do not run; other charts then have their table only.
     """
-    strokes = [c.stroke for c in report.conditions]
+    strokes = list(report.strokes.values())
     data = {
         "charts": {chart.name: chart.spec for part in parts for chart in part.charts if part.id != "axes"},
         "configs": {"light": chart_config(LIGHT, strokes), "dark": chart_config(DARK, strokes)},
@@ -92,7 +93,6 @@ def render(report: Report, parts: Sequence[Section], stills: dict[str, str]) -> 
         report=report,
         sections={part.id: part for part in parts},
         axes=[(axis.key, LABELS[axis]) for axis in axes],
-        created=str(report.summary.get("created") or "")[:10],
         stills={name: Markup(svg) for name, svg in stills.items()},
         panel=tables.panel(report),
         shapes=tables.shape_table(report),
@@ -180,7 +180,7 @@ class Download:
 
 def downloads(report: Report) -> list[Download]:
     """Return the curves and the summary as links that hold the files themselves."""
-    summary = json.dumps(_finite(report.summary), indent=2, ensure_ascii=False, default=str).encode()
+    summary = json.dumps(_finite(summary_to_json(report.summary)), indent=2, ensure_ascii=False).encode()
     found = [download_of("summary.json", "Summary (JSON)", "application/json", summary)]
     csv = report.curves.with_columns(pl.selectors.float().round_sig_figs(6)).write_csv().encode()
     packed = gzip.compress(csv, mtime=0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from statistics import median
 
 from overmix.report.numbers import NONE, count, decimal, percent, points, points_range
-from overmix.report.reading import Choice, Report
+from overmix.report.shown import Report
 from overmix.report.table import Table
+from overmix.study.analyse.record import PolicyChoice
 
 BEST = "best switch of the grid"
 
@@ -27,7 +28,7 @@ def search_table(report: Report) -> Table | None:
         ]
         for choice in search.choices
     ]
-    seeds = f"{search.n_seeds} seed{'' if search.n_seeds == 1 else 's'}"
+    seeds = f"{len(search.seeds)} seed{'' if len(search.seeds) == 1 else 's'}"
     return Table(
         f"Where policies switch Mixup off, and how these runs end; {seeds}",
         ["Policy", "Switch epoch: median (range)", "Final error", "Behind the best, points", "Cost, runs"],
@@ -35,12 +36,12 @@ def search_table(report: Report) -> Table | None:
     )
 
 
-def choice_range(choice: Choice) -> str:
+def choice_range(choice: PolicyChoice) -> str:
     """Write the switch epochs of a policy over seeds.
 
     Example:
-        >>> from overmix.report.reading import Estimate
-        >>> choice_range(Choice("patience", (64, 32, 128), 0.06, Estimate(), 1.0))
+        >>> from overmix.study.analyse.record import Estimate
+        >>> choice_range(PolicyChoice("patience", (64, 32, 128), 0.06, Estimate(), 1.0))
         '64 (32–128)'
     """
     if not choice.switch_at:
@@ -50,7 +51,7 @@ def choice_range(choice: Choice) -> str:
     return middle if low == high else f"{middle} ({count(low)}–{count(high)})"
 
 
-def _behind(choice: Choice) -> str:
+def _behind(choice: PolicyChoice) -> str:
     interval = points_range(choice.regret.lo, choice.regret.hi)
     return points(choice.regret.value) if interval == NONE else f"{points(choice.regret.value)} ({interval})"
 
@@ -75,11 +76,11 @@ def search_words(report: Report) -> str:
 
 
 def _cost(report: Report) -> str:
-    steps = report.summary.get("steps") or {}
+    steps = report.summary.steps
     one = next((c.steps for c in report.conditions if c.role == "mixup" and c.steps), None)
-    if not steps or not one:
+    if steps is None or not one:
         return ""
-    trained, separate = steps["trained"], steps["separate"]
+    trained, separate = steps.trained, steps.separate
     said = f"The whole study trained {count(trained)} optimizer steps, as many as {trained / one:.1f} runs"
     if trained == separate:
         return f"{said}; no beginnings were shared, so that separate runs would have been as dear."

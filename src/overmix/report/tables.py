@@ -20,8 +20,9 @@ from overmix.report.numbers import (
     points_range,
     probability,
 )
-from overmix.report.reading import Condition, Estimate, Report
+from overmix.report.shown import Report
 from overmix.report.table import Table
+from overmix.study.analyse.record import ConditionSummary, Estimate
 
 VERDICTS = {"u-shaped": "U-shaped", "monotone": "monotone", "undecided": "undecided"}
 
@@ -30,7 +31,7 @@ VERDICTS = {"u-shaped": "U-shaped", "monotone": "monotone", "undecided": "undeci
 class Reading:
     """One row of the verdict's instrument panel; positions are percent of the panel's scale."""
 
-    condition: Condition
+    condition: ConditionSummary
     final: str
     interval: str
     lowest: str
@@ -62,7 +63,7 @@ def panel(report: Report) -> Panel:
     return Panel(readings, percent(low, report.digits), percent(high, report.digits))
 
 
-def _reading(c: Condition, report: Report, low: float, high: float) -> Reading:
+def _reading(c: ConditionSummary, report: Report, low: float, high: float) -> Reading:
     def place(x: float | None) -> float | None:
         return None if x is None else round(100 * (x - low) / (high - low), 2)
 
@@ -77,21 +78,22 @@ def _reading(c: Condition, report: Report, low: float, high: float) -> Reading:
         shape=VERDICTS.get(c.verdict or "", c.verdict or NONE),
         depth=_points(c.depth),
         note="; ".join(_notes(c)),
-        best=c.name == report.best,
+        best=c.name == report.summary.best,
         at=place(c.final.value),
         lo=place(c.final.lo),
         hi=place(c.final.hi),
     )
 
 
-def _notes(c: Condition) -> list[str]:
+def _notes(c: ConditionSummary) -> list[str]:
     notes = [f"{c.n_diverged} of {c.n_seeds} replicas diverged"] if c.n_diverged else []
     if c.decided:
         low, high = min(c.decided), max(c.decided)
         where = f"{low}" if low == high else f"{low}–{high}, median {median(c.decided):g}"
         notes.append(f"switched by itself at epoch {where}")
-    if c.checkpoint_epochs and (c.checkpoint_gain.lo or 0) > 0:
-        gain, epoch = points(c.checkpoint_gain.value, 1), median(c.checkpoint_epochs)
+    checkpoint = c.best_checkpoint
+    if checkpoint and checkpoint.epochs and (checkpoint.gain.lo or 0) > 0:
+        gain, epoch = points(checkpoint.gain.value, 1), median(checkpoint.epochs)
         notes.append(
             f"the checkpoint with the best validation score is {gain} points better (median epoch {epoch:.0f})"
         )
@@ -161,13 +163,13 @@ def rule_table(report: Report) -> Table | None:
     rows = [
         [
             c.name,
-            decimal(c.lowest_loss, 3),
-            f"{median(c.loss_epochs):g}",
-            error.with_interval(c.loss_error.value, c.loss_error.lo, c.loss_error.hi),
+            decimal(lowest.loss, 3),
+            f"{median(lowest.epochs):g}",
+            error.with_interval(lowest.error.value, lowest.error.lo, lowest.error.hi),
             error.with_interval(c.final.value, c.final.lo, c.final.hi),
         ]
         for c in report.conditions
-        if c.loss_epochs
+        if (lowest := c.lowest_loss) and lowest.epochs
     ]
     columns = ["Condition", "Lowest training loss", "Median epoch", "Test error there", "Test error at the end"]
     caption = (
@@ -200,7 +202,6 @@ def _seed_cell(rows: pl.DataFrame, digits: int) -> str:
 
 def versions(report: Report) -> list[str]:
     """Return what the numbers were made with: a line for the machine that finished, and one for each earlier one."""
-    present = report.summary.get("versions") or {}
-    lines = [present] if present else []
-    lines += report.summary.get("earlier_versions") or []
+    present = report.summary.versions
+    lines = [*([present] if present else []), *report.summary.earlier_versions]
     return [" · ".join(f"{name} {version}" for name, version in line.items()) for line in lines]

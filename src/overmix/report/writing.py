@@ -8,7 +8,8 @@ from pathlib import Path
 from overmix.errors import RunDirectoryError
 from overmix.report.figures import light, strokes_of, to_png, to_svg
 from overmix.report.page import render, sections
-from overmix.report.reading import StudyLike, read
+from overmix.report.shown import report_of
+from overmix.study import StudyResult
 from overmix.study.store.files import write_bytes
 
 
@@ -20,7 +21,7 @@ class ReportFiles:
     figures: tuple[Path, ...]
 
 
-def write_report(result: StudyLike, out: Path) -> ReportFiles:
+def write_report(result: StudyResult, out: Path) -> ReportFiles:
     """Write ``report.html`` and ``figures/*.png|svg`` of a finished study into a folder.
 
     The page is self-contained: it works without network and without the figures beside it. Each file is written whole
@@ -33,7 +34,7 @@ def write_report(result: StudyLike, out: Path) -> ReportFiles:
     Raises:
         RunDirectoryError: the folder cannot be written to.
     """
-    report = read(result)
+    report = report_of(result)
     parts = sections(report)
     figures: list[Path] = []
     still: dict[str, str] = {}

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, cast
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _NormBase
+from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from overmix.errors import ConfigError
-from overmix.switch.steps import innermost
+from overmix.switch.bystanders import Bystanders
 
+_OF_MODULES = frozenset(vars(nn.Module()))
 EXAMPLE = 'state={"model": model, "optimizer": optimizer, "scheduler": scheduler}'
 
 
@@ -41,6 +43,11 @@ class Registered:
     def __bool__(self) -> bool:
         return bool(self.objects)
 
+    @cached_property
+    def bystanders(self) -> Bystanders:
+        """What lives beside them."""
+        return Bystanders(self)
+
     @property
     def optimizers(self) -> list[Optimizer]:
         """Whatever has parameter groups: wrapped optimizers are not always of torch's class."""
@@ -52,17 +59,33 @@ class Registered:
         """The registered models."""
         return [part for part in self.objects.values() if isinstance(part, nn.Module)]
 
-    @property
-    def norms(self) -> list[_NormBase]:
-        """The models' layers that keep running statistics of what they saw."""
-        layers = [layer for module in self.modules for layer in module.modules()]
-        return [layer for layer in layers if isinstance(layer, _NormBase) and layer.track_running_stats]
+    def parts(self) -> dict[str, Any]:
+        """Return the registered objects and what they hold inside, by name: what is held comes before its holder.
 
-    def parameters(self) -> Iterator[torch.Tensor]:
-        """Yield what the optimizers train, in their order."""
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                yield from group["params"]
+        A wrapped optimizer (Fabric, accelerate, SAM, Lookahead) and a scheduler in a scheduler are looked through,
+        since their wrapper need not say all of their state.
+        """
+        parts: dict[str, Any] = {}
+        known = {id(part) for part in self.objects.values()}
+        known |= {id(layer) for module in self.modules for layer in module.modules()}
+        for name, part in self.objects.items():
+            _add_held(name, part, parts, known)
+            parts[name] = part
+        return parts
+
+    def named_parameters(self) -> dict[str, nn.Parameter]:
+        """Return all parameters by name: of the models, then those that only an optimizer holds."""
+        parts, names, known = self.parts(), {}, set()
+        for name, p in _named_parameters(parts):
+            if id(p) not in known:
+                known.add(id(p))
+                names[name] = p
+        return names
+
+    def trained(self) -> set[int]:
+        """Return the ids of the parameters that registered optimizers train."""
+        groups = [group for part in self.parts().values() for group in getattr(part, "param_groups", ())]
+        return {id(p) for group in groups for p in group["params"]}
 
     def check_complete(self) -> None:
         """Refuse to set back a part of a training only, which nobody would see.
@@ -76,20 +99,60 @@ class Registered:
         others = [part for part in self.objects.values() if not _is_torch_helper(part)]
         held = {id(p) for module in self.modules for p in module.parameters()}
         all_modules = len(self.modules) == len(others)
-        if not others or (all_modules and any(id(p) not in held for p in self.parameters())):
+        trained = {id(p) for optimizer in self.optimizers for group in optimizer.param_groups for p in group["params"]}
+        if not others or (all_modules and not trained <= held):
             raise ConfigError("state", names, f"the optimizer trains parameters of no registered model: {EXAMPLE}")
-        for optimizer in self.optimizers:
-            scheduled = any("initial_lr" in group for group in optimizer.param_groups)
-            if scheduled and not self._has_scheduler_of(optimizer):
+        for name, optimizer in self.objects.items():
+            groups = getattr(optimizer, "param_groups", ())
+            if any(group.get("lr", 0.0) is None for group in groups):
+                kind = type(optimizer).__name__
+                raise ConfigError(f"state[{name!r}]", kind, "a probe anneals the rate that you give: lr is None")
+            if any("initial_lr" in group for group in groups) and not self._has_scheduler_of(optimizer):
                 raise ConfigError("state", names, f"the optimizer has a scheduler, register it too: {EXAMPLE}")
 
-    def _has_scheduler_of(self, optimizer: Optimizer) -> bool:
+    def _has_scheduler_of(self, optimizer: object) -> bool:
         # torch's can be asked for the last rate; timm's cannot, but say whose they are. One of torch's that wraps
         # another may not say it: then it counts as this one's.
-        # Either of both may be wrapped, as Fabric and accelerate do.
-        schedulers = [part for part in self.objects.values() if _is_scheduler(part)]
+        inside: dict[str, Any] = {"": optimizer}
+        _add_held("", optimizer, inside, {id(optimizer)})
+        schedulers = [part for part in self.objects.values() if is_scheduler(part)]
         theirs = [getattr(scheduler, "optimizer", optimizer) for scheduler in schedulers]
-        return any(innermost(one) is innermost(optimizer) for one in theirs)
+        return any(one is part for one in theirs for part in inside.values())
+
+
+def _add_held(name: str, holder: Any, parts: dict[str, Any], known: set[int]) -> None:
+    """Add what an object holds, and what that holds, unless it is known."""
+    for inner, part in _held(holder):
+        if id(part) not in known:
+            known.add(id(part))
+            _add_held(f"{name}.{inner}", part, parts, known)
+            parts[f"{name}.{inner}"] = part
+
+
+def _held(part: object) -> Iterator[tuple[str, Any]]:
+    """Yield what of torch's own kinds an object holds as an attribute, or in a list or dictionary."""
+    for place, holder in part.named_modules() if isinstance(part, nn.Module) else [("", part)]:
+        for name, value in getattr(holder, "__dict__", {}).items():
+            if name in _OF_MODULES and isinstance(holder, nn.Module):
+                continue
+            for at, inner in _members(value):
+                if isinstance(inner, Optimizer | LRScheduler | GradScaler | nn.Module):
+                    yield ".".join(str(step) for step in (place, name, at) if step != ""), inner
+
+
+def _members(value: object) -> Iterable[tuple[Any, Any]]:
+    if isinstance(value, dict):
+        return list(value.items())
+    return enumerate(value) if isinstance(value, list | tuple) else [("", value)]
+
+
+def _named_parameters(parts: Mapping[str, Any]) -> Iterator[tuple[str, nn.Parameter]]:
+    for part, module in parts.items():
+        if isinstance(module, nn.Module):
+            yield from ((f"{part}.{name}", p) for name, p in module.named_parameters())
+    for part, optimizer in parts.items():
+        for at, group in enumerate(getattr(optimizer, "param_groups", ())):
+            yield from ((f"{part}.{at}.{place}", p) for place, p in enumerate(group["params"]))
 
 
 def _has_state(part: object) -> bool:
@@ -99,10 +162,10 @@ def _has_state(part: object) -> bool:
 def _is_torch_helper(part: object) -> bool:
     """Whether it certainly holds no model."""
     helper = isinstance(part, Optimizer | LRScheduler | torch.Generator) or hasattr(part, "param_groups")
-    return helper or _is_scheduler(part)
+    return helper or is_scheduler(part)
 
 
-def _is_scheduler(part: object) -> bool:
+def is_scheduler(part: object) -> bool:
     """Whether it can be asked for the last rate, or belongs to an optimizer and holds no model."""
     return hasattr(part, "get_last_lr") or (
         isinstance(getattr(part, "optimizer", None), Optimizer)

@@ -1,106 +1,183 @@
-"""Snapshots: a training as it stood, and the way back to it, bit for bit."""
+"""Snapshots: a training as it stood, and the way back to it, bit for bit and in place."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import nn
+from torch.amp.grad_scaler import GradScaler
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
-from overmix.errors import OvermixError
+from overmix.errors import ConfigError, OvermixError
+from overmix.switch import module_state, optimizer_state
+from overmix.switch.attributes import put_back_all, read_all
+from overmix.switch.copies import Memo, copied, copied_tensor, put_back_tensor, same, same_tensor
 from overmix.switch.generators import generator_states, set_generator_states
-from overmix.switch.registered import Registered
+from overmix.switch.registered import Registered, is_scheduler
+
+_HOOKS = {
+    f"_optimizer_{what}_{when}_hooks" for what in ("step", "state_dict", "load_state_dict") for when in ("pre", "post")
+}
+_LEFT_ALONE = frozenset({"param_groups", "state", "defaults", "optimizer"} | _HOOKS)
+"""Attributes of optimizers and schedulers that are set back as their state, and hooks."""
+
 
 Snapshot: TypeAlias = dict[str, Any]
-"""``objects`` (their states, by name), ``lr``, ``momentum``, ``training``, ``gradients``, ``generators``, ``rank``."""
+"""Plain numbers, strings, lists and tensors: ``objects`` (their states, by name), ``modules``, ``parameters``, ..."""
 
 
 def take(registered: Registered, rank: int = 0) -> Snapshot:
-    """Return deep copies of all that a training changes, on the devices where it lies.
+    """Return copies of all that a training changes, on the devices where it lies.
 
-    Beyond what ``state_dict`` gives: gradients that are still accumulating, which modules train and which evaluate,
-    the momentum of running statistics, and the global random generators.
+    Beyond what ``state_dict`` gives: buffers that are not persistent, gradients that are still accumulating, which
+    parameters are trained, the plain attributes of modules and optimizers (``training``, rates, counters), and the
+    global random generators.
+
+    Raises:
+        ConfigError: if a parameter has no values.
     """
+    _check_values(registered)
+    memo: Memo = {}  # memory that is held twice, by a model and its state_dict, is copied once
+    parts, parameters = registered.parts(), registered.named_parameters()
     return {
-        "objects": {name: copy.deepcopy(_state_of(part)) for name, part in registered.objects.items()},
+        "objects": {name: copied(_state_of(part), memo) for name, part in parts.items()},
+        "modules": {name: module_state.read(part, memo) for name, part in parts.items() if isinstance(part, nn.Module)},
+        "attributes": _attributes(parts, memo),
+        "parameters": {name: copied_tensor(p, memo) for name, p in parameters.items()},
+        "requires_grad": {name: p.requires_grad for name, p in parameters.items()},
+        "gradients": {name: copied_tensor(p.grad, memo) for name, p in parameters.items() if p.grad is not None},
         "lr": [float(group["lr"]) for optimizer in registered.optimizers for group in optimizer.param_groups],
-        "momentum": [layer.momentum for layer in registered.norms],
-        "training": [[layer.training for layer in module.modules()] for module in registered.modules],
-        "gradients": [None if p.grad is None else p.grad.detach().clone() for p in registered.parameters()],
         "generators": generator_states(),
         "rank": rank,
+        "bystanders": registered.bystanders.note(),
     }
 
 
 def restore(registered: Registered, snapshot: Snapshot, rank: int = 0) -> None:
     """Go back to a snapshot; the objects stay the user's own, and the snapshot can be used again.
 
-    The generators are set back only on the rank that they were taken on: ranks that share a file must not begin to
-    draw the same dropout masks.
+    Tensors keep their identity and memory: a captured graph, a bucket of distributed training or a second holder reads
+    what was set back. The generators are set back only on the rank that they were taken on: ranks that share a file
+    must not begin to draw the same dropout masks.
 
     Raises:
-        OvermixError: if an object does not take back what it gave.
+        OvermixError: if something changed that cannot be set back; the rest is set back first.
     """
-    for name, holder in registered.objects.items():
-        # A copy, since optimizers keep the tensors that they are given, and go on to change them.
-        _set_state(holder, copy.deepcopy(snapshot["objects"][name]))
-    restore_momentum(registered, snapshot)
-    for module, flags in zip(registered.modules, snapshot["training"], strict=True):
-        for part, training in zip(module.modules(), flags, strict=True):
-            part.training = training
-    for p, gradient in zip(registered.parameters(), snapshot["gradients"], strict=True):
-        _set_gradient(p, gradient)
+    parts = registered.parts()
+    if parts.keys() != snapshot["objects"].keys():
+        raise OvermixError(
+            f"state: {sorted(parts)} is registered, {sorted(snapshot['objects'])} was: it cannot be set back"
+        )
+    complaints = _trained_by_others(registered, snapshot)
+    for name, part in parts.items():
+        if optimizer_state.is_standard(part):
+            _set_back_optimizer(name, part, snapshot["objects"][name])
+    _check_same_parameters(registered, snapshot)
+    for name, part in parts.items():
+        if _loads_itself(part):
+            complaints += _load(name, part, snapshot["objects"][name])
+    _set_back_parameters(registered, snapshot)
+    for name, part in parts.items():
+        if name in snapshot["modules"]:
+            module_state.put_back(part, snapshot["modules"][name])
+        if name in snapshot["attributes"]:
+            put_back_all(part, snapshot["attributes"][name], _LEFT_ALONE)
+        if not same(_state_of(part), snapshot["objects"][name]):
+            complaints += _load(name, part, snapshot["objects"][name])
     if snapshot["rank"] == rank:
         set_generator_states(snapshot["generators"])
-    for name, holder in registered.objects.items():
-        if not _same(_state_of(holder), snapshot["objects"][name]):
-            raise OvermixError(
-                f"state[{name!r}]: {type(holder).__name__}.load_state_dict does not bring back what state_dict gave: "
-                "the training cannot be set back"
-            )
+    complaints += registered.bystanders.complaints(snapshot["bystanders"])
+    if complaints:
+        raise OvermixError(complaints[0])
 
 
-def restore_momentum(registered: Registered, snapshot: Snapshot) -> None:
-    """Give running statistics the pace back that they had; no ``state_dict`` holds it."""
-    for layer, momentum in zip(registered.norms, snapshot["momentum"], strict=True):
-        layer.momentum = momentum
+def _check_values(registered: Registered) -> None:
+    for name, p in registered.named_parameters().items():
+        if torch.nn.parameter.is_lazy(p) or p.is_meta:
+            remedy = "move the model off the meta device" if p.is_meta else "pass a batch through the lazy model first"
+            raise ConfigError("state", name, f"a parameter without values cannot be set back: {remedy}")
+
+
+def _attributes(parts: Mapping[str, Any], memo: Memo) -> dict[str, Any]:
+    """Return the plain attributes of torch's own kinds; of a user's object what counts is what its state says."""
+    return {
+        name: read_all(part, memo, _LEFT_ALONE)
+        for name, part in parts.items()
+        if isinstance(part, Optimizer | LRScheduler | GradScaler) or is_scheduler(part)
+    }
 
 
 def _state_of(part: Any) -> Any:
     return part.get_state() if isinstance(part, torch.Generator) else part.state_dict()
 
 
-def _set_state(part: Any, state: Any) -> None:
+def _set_back_optimizer(name: str, optimizer: Any, saved: Mapping[str, Any]) -> None:
+    if not optimizer_state.fits(optimizer, saved):
+        raise OvermixError(f"state[{name!r}]: its groups have other parameters than before: it cannot be set back")
+    optimizer_state.set_back(optimizer, saved)
+
+
+def _trained_by_others(registered: Registered, snapshot: Snapshot) -> list[str]:
+    """Complain of parameters that change without a registered optimizer: what changes them may have a memory."""
+    trained, now, then = registered.trained(), registered.named_parameters(), snapshot["parameters"]
+    of_trained_models = {
+        id(p)
+        for module in registered.modules
+        if any(id(p) in trained for p in module.parameters())
+        for p in module.parameters()
+    }
+    for name, p in now.items():
+        # A copy that is averaged, not trained, has no gradient, and is a model of its own.
+        may_be_trained = p.requires_grad and (p.grad is not None or id(p) in of_trained_models)
+        if may_be_trained and id(p) not in trained and name in then and not same_tensor(p, then[name]):
+            return [
+                f"state: {name} changes, and no registered optimizer trains it: register what does, so that its memory "
+                "is set back; where nothing does, set requires_grad to False"
+            ]
+    return []
+
+
+def _check_same_parameters(registered: Registered, snapshot: Snapshot) -> None:
+    now, then = registered.named_parameters(), snapshot["parameters"]
+    for name in sorted(now.keys() ^ then.keys()):
+        what = "has come" if name in now else "has gone"
+        raise OvermixError(f"state: parameter {name} {what} since: a model that is rebuilt cannot be set back")
+    for name, p in now.items():
+        if (p.shape, p.dtype) != (then[name].shape, then[name].dtype):
+            raise OvermixError(f"state: parameter {name} has another shape or type since: it cannot be set back")
+
+
+def _set_back_parameters(registered: Registered, snapshot: Snapshot) -> None:
+    for name, p in registered.named_parameters().items():
+        put_back_tensor(p, snapshot["parameters"][name])
+        if p.requires_grad != snapshot["requires_grad"][name]:
+            p.requires_grad_(snapshot["requires_grad"][name])
+        gradient = snapshot["gradients"].get(name)
+        # In place where there is one: distributed training hands out views into its buckets.
+        p.grad = None if gradient is None else put_back_tensor(p.grad, gradient, p.device)
+
+
+def _loads_itself(part: object) -> bool:
+    """Whether a model loads in a way of its own, and may hold what no tensor of it shows."""
+    return isinstance(part, nn.Module) and type(part).load_state_dict is not nn.Module.load_state_dict
+
+
+def _load(name: str, part: Any, saved: Any) -> list[str]:
+    """Let an object take back what it gave; complain if it does not."""
     if isinstance(part, torch.Generator):
-        part.set_state(state.cpu())
-    else:
-        part.load_state_dict(state)
-
-
-def _set_gradient(p: Tensor, gradient: Tensor | None) -> None:
-    if gradient is None or p.grad is None:
-        p.grad = None if gradient is None else gradient.to(p.device, copy=True)
-    else:
-        p.grad.detach().copy_(gradient)  # in place: distributed training hands out views into its buckets
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Return whether two states are equal to the bit; what cannot be compared is taken to be."""
-    if isinstance(one, Tensor) and isinstance(other, Tensor):
-        return one.dtype == other.dtype and one.shape == other.shape and _same_values(one, other.to(one.device))
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, Sequence) and isinstance(other, Sequence) and not isinstance(one, str | bytes):
-        return len(one) == len(other) and all(_same(a, b) for a, b in zip(one, other, strict=True))
-    if isinstance(one, int | float | str) and isinstance(other, int | float | str):
-        return one == other or (one != one and other != other)
-    return True
-
-
-def _same_values(one: Tensor, other: Tensor) -> bool:
-    if one.is_sparse or other.is_sparse:
-        return _same_values(one.to_dense(), other.to_dense())
-    nan = (one != one) & (other != other)  # a diverged training is set back like any other
-    return bool(((one == other) | nan).all())
+        part.set_state(saved.cpu())
+        return []
+    # A copy, since objects keep what they are given, and go on to change it.
+    part.load_state_dict(copied(saved, {}))
+    if isinstance(part, LRScheduler):  # it keeps attributes that have come since
+        for extra in part.state_dict().keys() - saved.keys():
+            vars(part).pop(extra, None)
+    if same(_state_of(part), saved):
+        return []
+    return [
+        f"state[{name!r}]: {type(part).__name__}.load_state_dict does not bring back what state_dict gave: "
+        "the training cannot be set back"
+    ]

@@ -37,12 +37,13 @@ class StepCounter:
     """
 
     def __init__(self, optimizers: Sequence[object]) -> None:
-        unwrapped = {id(optimizer): optimizer for optimizer in map(innermost, optimizers)}
-        self._optimizers = [part for part in unwrapped.values() if isinstance(part, Optimizer)]
+        innermost = {id(optimizer): optimizer for optimizer in map(_innermost, optimizers)}
+        self._optimizers = [part for part in innermost.values() if isinstance(part, Optimizer)]
         self._hooks: list[Any] = []
         self._counts = [0] * max(1, len(self._optimizers))
         self._batches, self._mark = 0, 0
         self._by_batch = not self._optimizers
+        self._inside = [0] * len(self._counts)
         self.listener: BeforeStep | None = None
 
     @property
@@ -72,6 +73,7 @@ class StepCounter:
         """Undo :meth:`plain`."""
         done, self._mark, self._batches = saved
         self._counts = [done] * len(self._counts)
+        self._inside = [0] * len(self._counts)
 
     def attach(self) -> None:
         """Let the optimizers call this counter, and no other run's."""
@@ -83,8 +85,9 @@ class StepCounter:
             if other is not None:
                 other.detach()
             _OWNERS[optimizer] = weakref.ref(self)
-            handle = optimizer.register_step_pre_hook(_Hook(weakref.ref(self), number))
-            self._hooks.append(weakref.finalize(self, handle.remove))
+            before = optimizer.register_step_pre_hook(_Hook(weakref.ref(self), number, StepCounter._before_step))
+            after = optimizer.register_step_post_hook(_Hook(weakref.ref(self), number, StepCounter._after_step))
+            self._hooks += [weakref.finalize(self, handle.remove) for handle in (before, after)]
 
     def detach(self) -> None:
         """Let go of the optimizers."""
@@ -100,6 +103,7 @@ class StepCounter:
         """Announce the next step before the batch, so that what is logged beside the batch is the step's."""
         if self._optimizers and not self.attached:
             self.attach()
+        self._inside = [0] * len(self._counts)  # a step that failed has not come out
         if self.listener is not None:
             self.listener(self.done)
 
@@ -116,6 +120,10 @@ class StepCounter:
             self._counts = [self.done + self._batches] * len(self._counts)
 
     def _before_step(self, number: int) -> None:
+        # torch hooks every class that has a step: one that calls its parent's announces itself again inside.
+        self._inside[number] += 1
+        if self._inside[number] > 1:
+            return
         if self._by_batch:
             self._by_batch = False  # the hook is called after all
             self._counts = [self._mark] * len(self._counts)
@@ -125,17 +133,25 @@ class StepCounter:
             self.listener(at)
         self._counts[number] += 1
 
+    def _after_step(self, number: int) -> None:
+        self._inside[number] = max(0, self._inside[number] - 1)
+
 
 class _Hook:
     """What an optimizer holds of a counter; a copy of it does nothing."""
 
-    def __init__(self, counter: Callable[[], StepCounter | None] = lambda: None, number: int = 0) -> None:
-        self._counter, self._number = counter, number
+    def __init__(
+        self,
+        counter: Callable[[], StepCounter | None] = lambda: None,
+        number: int = 0,
+        call: Callable[[StepCounter, int], None] = lambda counter, number: None,
+    ) -> None:
+        self._counter, self._number, self._call = counter, number, call
 
     def __call__(self, *_: Any) -> None:
         counter = self._counter()
         if counter is not None:
-            counter._before_step(self._number)
+            self._call(counter, self._number)
 
     def __reduce__(self) -> tuple[type[_Hook], tuple[()]]:
         return _Hook, ()
@@ -145,7 +161,7 @@ _OWNERS: weakref.WeakKeyDictionary[Optimizer, weakref.ref[StepCounter]] = weakre
 """Which run counts an optimizer's steps."""
 
 
-def innermost(optimizer: Any) -> Any:
+def _innermost(optimizer: Any) -> Any:
     """Return the optimizer that another one wraps, however often."""
     inner = getattr(optimizer, "optimizer", None)
-    return innermost(inner) if inner is not None and hasattr(inner, "param_groups") else optimizer
+    return _innermost(inner) if inner is not None and hasattr(inner, "param_groups") else optimizer

@@ -3,10 +3,10 @@
 from overmix.train.adamw import AdamW
 from overmix.train.augment import CropFlip
 from overmix.train.deciding import DecidingTraining
-from overmix.train.engine import StackTraining, check_recipe
-from overmix.train.evaluation import METRICS, SPLITS, evaluation_epochs
+from overmix.train.engine import StackTraining
+from overmix.train.evaluation import ALSO_MEASURED, METRICS, SPLITS, evaluation_epochs
 from overmix.train.lr_schedule import LRSchedule
-from overmix.train.objective import Objective, make_objective
+from overmix.train.needs import check_needs, objective_for, share_a_step, stays_apart
 from overmix.train.optimizer import SGD, Optimizer
 from overmix.train.plan import Replica
 from overmix.train.repeated import FirstRun, RepeatedTraining
@@ -16,6 +16,7 @@ from overmix.train.stacked_model import Execution, ModelFactory, StackedModel, c
 from overmix.train.track import TRACKED, TRACKS
 
 __all__ = [
+    "ALSO_MEASURED",
     "METRICS",
     "SGD",
     "SPLITS",
@@ -29,7 +30,6 @@ __all__ = [
     "LRSchedule",
     "ModelFactory",
     "Normalization",
-    "Objective",
     "Optimizer",
     "RepeatedTraining",
     "Replica",
@@ -37,9 +37,11 @@ __all__ = [
     "StackResult",
     "StackTraining",
     "StackedModel",
-    "check_recipe",
+    "check_needs",
     "choose_execution",
     "diverged",
     "evaluation_epochs",
-    "make_objective",
+    "objective_for",
+    "share_a_step",
+    "stays_apart",
 ]

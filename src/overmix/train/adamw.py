@@ -11,6 +11,7 @@ from torch import Tensor
 
 from overmix._typing import Float
 from overmix.errors import ConfigError
+from overmix.train.kernels import foreach
 from overmix.train.optimizer import per_replica
 
 
@@ -69,9 +70,9 @@ class AdamW:
         """
         n, (beta1, beta2) = len(parameters), self.betas
         means, squares, steps = moments[:n], moments[n : 2 * n], moments[2 * n :]
-        torch._foreach_lerp_(means, gradients, 1 - beta1)
-        torch._foreach_mul_(squares, beta2)
-        torch._foreach_addcmul_(squares, gradients, gradients, 1 - beta2)
+        foreach.lerp(means, gradients, 1 - beta1)
+        foreach.scale(squares, beta2)
+        foreach.add_squares(squares, gradients, 1 - beta2)
         for p, scratch, mean, square, step in zip(parameters, gradients, means, squares, steps, strict=True):
             step += 1
             # In double precision, as PyTorch: 1 - b2^t has few digits left in single precision.

@@ -86,17 +86,3 @@ class CropFlip:
         pixel = rows.unsqueeze(2) * (width + 2 * self.crop) + columns.unsqueeze(1)
         padded = F.pad(x, (self.crop,) * 4).flatten(2)
         return padded.gather(2, pixel.flatten(1).unsqueeze(1).expand(-1, x.shape[1], -1)).view_as(x)
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How the samples of one epoch are augmented, on the device.
-
-    Args:
-        draws: ``(top, left, flip)`` of each sample, shape (S, R, B, 3).
-        partner: where each sample's partner stands among the R B samples of its step, shape (S, R, B): it is mixed in
-            as it was augmented there.
-    """
-
-    draws: Int[Tensor, "steps replicas batch 3"]
-    partner: Int[Tensor, "steps replicas batch"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import torch
 from torch import Tensor
 
 from overmix.errors import ConfigError
+from overmix.train.kernels import foreach
 
 
 class Average:
@@ -36,14 +36,14 @@ class Average:
 
     def update(self, step: int) -> None:
         """Take in the weights after a zero-based step of the training."""
-        torch._foreach_lerp_(self.values, self._tensors, 1 - min(self._decay, (1 + step) / (10 + step)))
+        foreach.lerp(self.values, self._tensors, 1 - min(self._decay, (1 + step) / (10 + step)))
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Put the average in the place of the weights for a while."""
         weights = [tensor.clone() for tensor in self._tensors]
         try:
-            torch._foreach_copy_(self._tensors, self.values)
+            foreach.copy(self._tensors, self.values)
             yield
         finally:
-            torch._foreach_copy_(self._tensors, weights)
+            foreach.copy(self._tensors, weights)

@@ -14,7 +14,7 @@ from overmix._typing import Float, Int
 from overmix.errors import ConfigError
 from overmix.switch import Fit, History, Observation, OffAt, Policy, Probe
 from overmix.switch.machine import Machine, Standing, StartProbe
-from overmix.switch.policy import Split
+from overmix.switch.policy import Kind, Split
 from overmix.train.engine import StackTraining
 from overmix.train.plan import Replica
 from overmix.train.result import StackResult
@@ -127,15 +127,24 @@ class DecidingTraining(StackTraining):
         observations = tuple(look for at in range(seen) for look in self._looked[at, r][0])
         fits = tuple(self._looked[at, r][1] for at in range(seen))
         probes = tuple(
-            Probe(epoch, self.machine.tail, tuple(self._brier[r, at].tolist()))
+            Probe(epoch, self.machine.tail, tuple(self._brier[r, at].tolist()), self.kind)
             for at, epoch in enumerate(self.machine.planned)
             if self._probed[r, at]
         )
         return History(self.epochs, self.epoch, observations, probes, fits)
 
+    @property
+    def kind(self) -> Kind:
+        """What policies are shown of a sample: the Brier score of classes, the score of other labels."""
+        return "brier" if self.data.labels == "classes" else "scores"
+
     def _looks(self, at: int, r: int) -> list[Observation]:
         epoch, mixing = int(self.evaluation_epochs[at]) - 1, float(self._mixing[at, r])
         replica, metrics = self.planner.replicas[r], self._metrics[at, :, r].tolist()
+        if self.kind == "scores":
+            seen = dict(zip(self.evaluator.columns, metrics, strict=True))
+            sizes: list[tuple[Split, int]] = [("val", len(replica.val_index)), ("train", len(replica.train_index))]
+            return [Observation(epoch, mixing, n, seen[f"{split}_score"], "scores", split) for split, n in sizes]
         # METRICS has four scores of each split: test, which decides nothing, val and train; then the margin on train.
         splits: tuple[tuple[Split, int, list[float], float | None], ...] = (
             ("val", len(replica.val_index), metrics[4:8], None),

@@ -11,16 +11,17 @@ from torch import Tensor
 
 from overmix._typing import Float
 from overmix.errors import ConfigError, DataError, OvermixError
-from overmix.mix import MixPlan, Recipe
+from overmix.mix import Objective, WithGradient
 from overmix.switch import Schedule, tail_factor
 from overmix.train.augment import CropFlip
 from overmix.train.average import Average
-from overmix.train.evaluation import METRICS, Evaluator, evaluation_epochs
-from overmix.train.objective import CrossEntropy, Objective
+from overmix.train.batches import Batches
+from overmix.train.evaluation import Evaluator, evaluation_epochs
+from overmix.train.needs import check_needs, error_type, labelled_index, objective_for, share_a_step
 from overmix.train.optimizer import SGD, Optimizer
 from overmix.train.perceptron import perceptron_step
 from overmix.train.plan import EpochPlan, Planner, Replica
-from overmix.train.resident import Normalization, ResidentData, gather
+from overmix.train.resident import Labels, Normalization, ResidentData
 from overmix.train.result import StackResult
 from overmix.train.stacked_model import Execution, ModelFactory, StackedModel
 from overmix.train.track import Tracker
@@ -38,7 +39,8 @@ class StackTraining:
         epochs: length of the training, >= 1.
         batch_size: at most the size of the training subset.
         execution: whether the replicas are stacked or looped over.
-        objective: what is minimised, by default the cross-entropy.
+        objective: what is minimised where nothing is mixed, and what recipes mix under; by default what is usual for
+            the labels.
         average: if given, averaged weights are scored in the place of the weights, see :class:`Average`; the training
             does not change by a bit.
         augment: if given, training samples are cropped and flipped at random, each once per step: a partner is mixed in
@@ -64,38 +66,45 @@ class StackTraining:
         augment: CropFlip | None = None,
         track: Sequence[str] = (),
     ) -> None:
-        _check(replicas, epochs, batch_size)
+        self.objective = objective_for(data, objective)
+        _check(replicas, data, self.objective, epochs, batch_size)
         _check_normalization(normalization, len(replicas), data.x.dim())
         sample_shape = tuple(data.x.shape[1:])
         if augment is not None:
             augment.check(sample_shape)
         device = data.y.device
         self.data, self.normalization, self.optimizer, self.epochs = data, normalization, optimizer, epochs
-        self.objective = objective or CrossEntropy()
         seeds = [replica.streams.torch_seed("init") for replica in replicas]
         self.model = StackedModel(factory, seeds, device, execution)
         self.moments = optimizer.init(self.model.trainable)
         weights = [*self.model.parameters.values(), *self.model.buffers.values()]
         self.average = None if average is None else Average(weights, average)
+        labelled = labelled_index(replicas, data)
+        labels = Labels.learnt(data, labelled)
+        recipe = replicas[0].recipe
         self.planner = Planner(
             replicas,
-            data.y.cpu(),
+            labels.cpu(),
             sample_shape,
             epochs,
             batch_size,
             device,
+            domain=None if data.domain is None else data.domain.cpu(),
             keys=self.model.draws,
             augment=augment,
         )
-        self.space = self.planner.space
-        self._mixes_inside = "hidden" in self.space.needs
-        self.space.check_model(self.model.base)
+        recipe.space.check_model(self.model.base)
+        self.batches = Batches(data, labels, normalization, recipe, self.objective, augment)
         self.evaluator = Evaluator(
             data,
             normalization,
-            torch.as_tensor(np.stack([r.train_index for r in replicas]), device=device),
+            labels,
+            labelled,
             torch.as_tensor(np.stack([r.val_index for r in replicas]), device=device),
+            self.objective,
         )
+        if track and (data.labels != "classes" or not data.labelled.all()):
+            raise ConfigError("train.track", list(track), "leave it out: it needs a class of every sample")
         self.tracker = Tracker(track, data, normalization, self.objective, replicas) if track else None
         self._lr = _lr_table(replicas, epochs, self.steps_per_epoch, device)
         decay = torch.tensor([float(replica.weight_decay) for replica in replicas], device=device)
@@ -107,10 +116,14 @@ class StackTraining:
         self.evaluation_epochs = evaluation_epochs(self.epochs)
         count = len(self.evaluation_epochs)
         self._loss_sum = torch.zeros(n_replicas, device=device)
-        self._metrics = torch.full((count, len(METRICS), n_replicas), torch.nan, device=device)
+        columns = len(self.evaluator.columns)
+        self._metrics = torch.full((count, columns, n_replicas), torch.nan, device=device)
         self._mix_loss = torch.full((count, n_replicas), torch.nan, device=device)
         self._mix_floor = torch.full((count, n_replicas), torch.nan, device=device)
-        self._wrong = torch.zeros((count, n_replicas, len(self.data.y_test)), dtype=torch.bool, device=device)
+        self._floor_sum = torch.zeros(n_replicas, device=device)
+        self._wrong = torch.zeros(
+            (count, n_replicas, len(self.data.y_test)), dtype=error_type(self.data, count, n_replicas), device=device
+        )
         self._mixing = torch.zeros((count, n_replicas), dtype=torch.float64)
         columns = len(self.tracker.columns) if self.tracker else 0
         self._tracked = torch.full((count, columns, n_replicas), torch.nan, device=device)
@@ -165,42 +178,36 @@ class StackTraining:
 
     def _train_step(self, plan: EpochPlan, step: int, lr: Tensor) -> Tensor:
         """Do one step at a learning rate of shape (R,), and return the loss before it, shape (R,)."""
-        lam, mixing = plan.lam[step], None
-        x, partners = self._samples(plan, step)
-        if partners is not None:
-            mixing = plan.plans[step] or MixPlan(plan.partner[step], lam)
-            x = self.space.combine(mixing, x, partners)
-        x = self.normalization.apply_(x)
         if self.model.uses_dropout:
             self.model.set_dropout_keys(plan.dropout_keys[step])
-        target = plan.a[step], plan.b[step], lam
-        layers = self.model.perceptron
-        inside = (self.space, mixing) if self._mixes_inside and mixing is not None else None
-        optimizer = self.optimizer
-        if layers is not None and inside is None and isinstance(optimizer, SGD) and not optimizer.nesterov:
+        batch = self.batches.of(plan, step, self.model)
+        if plan.a is None and self._looks_after(self.epoch):
+            self._floor_sum += self.batches.floors(batch)
+        layers, optimizer, objective = self.model.perceptron, self.optimizer, self.objective
+        offered = batch.plan is None or self.batches.plain_step
+        if (
+            offered
+            and isinstance(objective, WithGradient)
+            and layers is not None
+            and isinstance(optimizer, SGD)
+            and not optimizer.nesterov
+        ):
+            step_itself = objective.with_gradient
+            labels = self.batches.pair(plan, step, batch)
             return perceptron_step(
-                x,
-                lambda logits: self.objective.with_gradient(logits, *target),
+                batch.x,
+                lambda output: step_itself(output, *labels),
                 layers,
                 self.moments,
                 optimizer,
                 lr,
                 self._weight_decay,
             )
-        losses = self.objective.losses(self.model(x, plan.seeds[step], inside), *target)
-        # One mean per replica; their sum gives each replica the gradient of its own loss.
-        return self._general_step(losses.mean(dim=-1), lr)
+        # Their sum gives each replica the gradient of its own loss.
+        return self._general_step(self.batches.loss(plan, step, batch, self.model), lr)
 
-    def _samples(self, plan: EpochPlan, step: int) -> tuple[Tensor, Tensor | None]:
-        """Return the samples of a step as floats, shape (R, B, ...), and their partners, if any replica mixes."""
-        index, mixed = plan.index[step], plan.mixed_steps[step]
-        if self.planner.augment is None or plan.augmentation is None:
-            return gather(self.data.x, index), gather(self.data.x, plan.partner[step]) if mixed else None
-        # Bytes stay bytes until the last moment: there are four times as many of floats.
-        flat = self.data.x.index_select(0, index.reshape(-1))
-        flat = self.planner.augment.apply(flat, plan.augmentation.draws[step].reshape(-1, 3))
-        samples = flat.view(*index.shape, *flat.shape[1:]).to(torch.float32)
-        return samples, gather(flat, plan.augmentation.partner[step]) if mixed else None
+    def _looks_after(self, epoch: int) -> bool:
+        return bool(self.evaluation_epochs[np.searchsorted(self.evaluation_epochs, epoch + 1)] == epoch + 1)
 
     def _general_step(self, loss: Tensor, lr: Tensor) -> Tensor:
         gradients = torch.autograd.grad(loss.sum(), self.model.trainable, allow_unused=True)
@@ -219,7 +226,7 @@ class StackTraining:
     def _end_epoch(self, plan: EpochPlan) -> None:
         self.epoch, self.step = self.epoch + 1, 0
         at = int(np.searchsorted(self.evaluation_epochs, self.epoch))
-        if self.evaluation_epochs[at] == self.epoch:
+        if self._looks_after(self.epoch - 1):
             with self._scored():
                 metrics, wrong = self.evaluator(self.model)
                 if self.tracker is not None:
@@ -227,9 +234,13 @@ class StackTraining:
             self._metrics[at] = metrics
             self._wrong[at] = wrong
             self._mix_loss[at] = self._loss_sum / self.steps_per_epoch
-            self._mix_floor[at] = self.objective.floors(plan.a, plan.b, plan.lam).mean(dim=(0, 2))
+            if plan.a is None or plan.b is None:
+                self._mix_floor[at] = self._floor_sum / self.steps_per_epoch
+            else:
+                self._mix_floor[at] = self.objective.floors(plan.a, plan.b, plan.lam).mean(dim=(0, 2))
             self._mixing[at] = torch.from_numpy(plan.mixing)
         self._loss_sum.zero_()
+        self._floor_sum.zero_()
 
     def probe(self, tail: int) -> Float[np.ndarray, "replicas val"]:
         """Train a short tail without mixing, score the validation split, and go back to where the training stood.
@@ -240,7 +251,7 @@ class StackTraining:
             tail: length in epochs.
 
         Returns:
-            The Brier score of each validation sample of each replica, shape (R, v).
+            The score of each validation sample of each replica, shape (R, v): the Brier score of classes.
         """
         saved = [tensor.clone() for tensor in self._trained()]
         steps, begun = tail * self.steps_per_epoch, self.epoch * self.steps_per_epoch
@@ -252,10 +263,10 @@ class StackTraining:
                 plan = self.planner.epoch(self.epoch + at, mixing=False)
             self._step(plan, step, lr * tail_factor(number, steps), begun + number)
         with self._scored():
-            brier = _on_host(self.evaluator.val_brier(self.model))
+            scores = _on_host(self.evaluator.val_scores(self.model))
         for tensor, before in zip(self._trained(), saved, strict=True):
             tensor.copy_(before)
-        return brier
+        return scores
 
     def _trained(self) -> list[Tensor]:
         """The tensors that a step changes."""
@@ -270,7 +281,7 @@ class StackTraining:
         at = int(np.searchsorted(self.evaluation_epochs, self.epoch, side="right")) - 1
         if at < 0:
             return {}
-        return dict(zip(METRICS, self._metrics[at].cpu().numpy(), strict=True))
+        return dict(zip(self.evaluator.columns, self._metrics[at].cpu().numpy(), strict=True))
 
     def result(self) -> StackResult:
         """Return what was seen so far, as copies on the host."""
@@ -278,23 +289,29 @@ class StackTraining:
         last_step = self.evaluation_epochs * self.steps_per_epoch - 1
         return StackResult(
             epochs=self.evaluation_epochs,
-            metrics=dict(zip(METRICS, metrics, strict=True)),
+            metrics=dict(zip(self.evaluator.columns, metrics, strict=True)),
             mix_loss=_on_host(self._mix_loss.T),
             mix_floor=_on_host(self._mix_floor.T),
             mixing=_on_host(self._mixing.T),
             lr=_on_host(self._lr[torch.from_numpy(last_step).to(self._lr.device)].T),
-            wrong=np.packbits(_on_host(self._wrong.permute(1, 0, 2)), axis=-1),
+            wrong=self._errors(),
             n_test=len(self.data.y_test),
             steps_per_epoch=self.steps_per_epoch,
             tracked=dict(zip(self.tracker.columns, _on_host(self._tracked.permute(1, 2, 0)), strict=True))
             if self.tracker
             else {},
+            labels=self.data.labels,
         )
+
+    def _errors(self) -> np.ndarray:
+        errors = _on_host(self._wrong.permute(1, 0, 2))
+        return np.packbits(errors, axis=-1) if errors.dtype == bool else errors
 
     def _tensors(self) -> dict[str, Tensor]:
         """Every tensor that training changes, by name."""
         own = {
             "loss_sum": self._loss_sum,
+            "floor_sum": self._floor_sum,
             "metrics": self._metrics,
             "mix_loss": self._mix_loss,
             "mix_floor": self._mix_floor,
@@ -332,7 +349,7 @@ class StackTraining:
         self.epoch, self.step = (int(value) for value in state["progress"])
 
 
-def _check(replicas: Sequence[Replica], epochs: int, batch_size: int) -> None:
+def _check(replicas: Sequence[Replica], data: ResidentData, objective: Objective, epochs: int, batch_size: int) -> None:
     if epochs < 1:
         raise ConfigError("train.epochs", epochs, "use an integer >= 1")
     sizes = {(len(replica.train_index), len(replica.val_index)) for replica in replicas}
@@ -343,10 +360,10 @@ def _check(replicas: Sequence[Replica], epochs: int, batch_size: int) -> None:
         raise ConfigError("train.batch_size", batch_size, f"use 1 to {train_size}, the size of the training subset")
     total = epochs * (train_size // batch_size)
     for replica in replicas:
-        check_recipe(replica.recipe)
+        check_needs(replica.recipe, data, objective)
         _check_schedule(replica.schedule, epochs, total)
-    if any(replica.recipe.space != replicas[0].recipe.space for replica in replicas):
-        raise ConfigError("replicas", len(replicas), "give a stack recipes that mix in one place")
+    if any(not share_a_step(replica.recipe, replicas[0].recipe) for replica in replicas):
+        raise ConfigError("replicas", len(replicas), "give a stack recipes that mix in one place, and by one loss")
 
 
 def _check_schedule(schedule: Schedule, epochs: int, steps: int) -> None:
@@ -355,18 +372,6 @@ def _check_schedule(schedule: Schedule, epochs: int, steps: int) -> None:
         schedule.check(epochs, steps)
     except ConfigError as error:
         raise ConfigError(f"schedule.{error.field}", error.value, error.remedy) from None
-
-
-def check_recipe(recipe: Recipe) -> None:
-    """Refuse a recipe that the engine, which minimises the loss of mixed classes, would silently do otherwise.
-
-    Raises:
-        ConfigError: if it has a loss of its own, or needs more than a batch of samples with classes.
-    """
-    if not recipe.is_composition or recipe.needs - {"hidden"}:
-        raise ConfigError(
-            "recipe", type(recipe).__name__, "train it in a loop of your own: a study trains recipes that only mix"
-        )
 
 
 def _check_normalization(normalization: Normalization, n_replicas: int, sample_dim: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -10,7 +10,9 @@ from torch import Tensor
 
 from overmix._typing import Int
 from overmix.diagnose import scores
-from overmix.train.resident import Normalization, ResidentData, gather
+from overmix.mix import LabelKind, Objective
+from overmix.train.resident import Labels, Normalization, ResidentData, gather
+from overmix.train.scoring import Scoring, scoring_of
 from overmix.train.stacked_model import StackedModel
 
 SPLITS = ("test", "val", "train")
@@ -43,24 +45,44 @@ def evaluation_epochs(epochs: int, per_octave: int = 4) -> Int[np.ndarray[Any, A
     return np.unique(np.round(np.geomspace(1, epochs, count)).astype(np.int64))
 
 
+def also_measured(labels: LabelKind) -> tuple[str, ...]:
+    """Return the columns that a kind of labels has beside :data:`METRICS`.
+
+    Example:
+        >>> also_measured("values")
+        ('test_score', 'val_score', 'train_score', 'test_mae', 'val_mae', 'train_mae')
+    """
+    names = {"classes": (), "values": ("score", "mae"), "rows": ("score", "average_precision"), "views": ("score",)}
+    return tuple(f"{split}_{name}" for name in names[labels] for split in SPLITS)
+
+
+ALSO_MEASURED = tuple(dict.fromkeys(name for kind in get_args(LabelKind) for name in also_measured(kind)))
+"""All columns that some kind of labels has."""
+
+
 class Evaluator:
     """Scores a stack on test, validation and clean training data without waiting for the device.
 
     Args:
         data: on the device.
         normalization: each replica's own.
-        train_index: indices into the pool, shape (R, n).
+        labels: as the replicas learn them.
+        train_index: indices into the pool of samples with a label, shape (R, n).
         val_index: indices into the pool, shape (R, v), perhaps with v = 0.
+        objective: what is minimised.
     """
 
     def __init__(
         self,
         data: ResidentData,
         normalization: Normalization,
+        labels: Labels,
         train_index: Int[Tensor, "replicas train"],
         val_index: Int[Tensor, "replicas val"],
+        objective: Objective,
     ) -> None:
-        self.data, self.normalization = data, normalization
+        self.data, self.normalization, self.labels = data, normalization, labels
+        self.scoring, self.columns = scoring_of(data.labels, objective), (*METRICS, *also_measured(data.labels))
         n_replicas = train_index.shape[0]
         test_index = torch.arange(len(data.y_test), device=data.y_test.device).expand(n_replicas, -1)
         self._splits = {
@@ -72,8 +94,50 @@ class Evaluator:
 
     @torch.no_grad()
     def __call__(self, model: StackedModel) -> tuple[Tensor, Tensor]:
-        """Return the metrics, shape (len(METRICS), R), and which test samples are misclassified, shape (R, M) bool."""
+        """Return the metrics, shape (columns, R), and the error of each test sample, shape (R, M).
+
+        The errors are bool for classes, which are right or wrong, and float32 for all other labels.
+        """
         model.eval()
+        metrics = self._of_classes(model) if self.scoring is None else self._of_others(model, self.scoring)
+        model.train()
+        return metrics
+
+    @torch.no_grad()
+    def val_scores(self, model: StackedModel) -> Tensor:
+        """Return the score of each validation sample, shape (R, v): the Brier score of classes."""
+        model.eval()
+        output, y = self._outputs(model, "val")
+        model.train()
+        return scores.brier(output, y) if self.scoring is None else self.scoring.scores(output, y)
+
+    def _outputs(self, model: StackedModel, split: str) -> tuple[Tensor, Tensor]:
+        """Return the outputs for a split and its labels, shapes (R, N, ...)."""
+        x, y, index = self._splits[split]
+        parts = [model(self.normalization.apply_(gather(x, part))) for part in torch.split(index, self._chunk, dim=1)]
+        return torch.cat(parts, dim=1), self.labels.at(index, y)
+
+    def _of_others(self, model: StackedModel, scoring: Scoring) -> tuple[Tensor, Tensor]:
+        index_of = {name: at for at, name in enumerate(self.columns)}
+        n_replicas, device = self._splits["train"][2].shape[0], self.data.y.device
+        metrics = torch.full((len(self.columns), n_replicas), torch.nan, device=device)
+        on_test = torch.empty(0)
+        for split in SPLITS:
+            if self._splits[split][2].shape[1] == 0:
+                continue
+            output, y = self._outputs(model, split)
+            errors = scoring.errors(output, y)
+            if split == "test":
+                on_test = errors
+            metrics[index_of[f"{split}_error"]] = errors.mean(1)
+            metrics[index_of[f"{split}_score"]] = scoring.scores(output, y).mean(1)
+            if scoring.also is not None:
+                beside = scoring.beside(output, y, self.labels)
+                assert beside is not None
+                metrics[index_of[f"{split}_{scoring.also}"]] = beside
+        return metrics, on_test
+
+    def _of_classes(self, model: StackedModel) -> tuple[Tensor, Tensor]:
         rows: list[Tensor] = []
         wrong_on_test = margin = torch.empty(0)
         for split in SPLITS:
@@ -87,20 +151,7 @@ class Evaluator:
                 wrong_on_test = wrong
             margin = margins / index.shape[1]
         rows.append(margin)  # of the last split, the training samples
-        model.train()
         return torch.stack(rows), wrong_on_test
-
-    @torch.no_grad()
-    def val_brier(self, model: StackedModel) -> Tensor:
-        """Return ``|p - onehot(y)|^2`` of each validation sample, shape (R, v)."""
-        model.eval()
-        x, y, index = self._splits["val"]
-        parts = []
-        for part in torch.split(index, self._chunk, dim=1):
-            logits = model(self.normalization.apply_(gather(x, part)))
-            parts.append(scores.brier(logits, y.index_select(0, part.reshape(-1)).view_as(part)))
-        model.train()
-        return torch.cat(parts, dim=1)
 
     def _score(
         self, model: StackedModel, x: Tensor, y: Tensor, index: Tensor, *, margins: bool

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from overmix._typing import Float
 from overmix.errors import ConfigError
+from overmix.train.kernels import foreach
 
 
 class Optimizer(Protocol):
@@ -88,11 +89,11 @@ class SGD:
                 g.addcmul_(p, per_replica(weight_decay, p))
         updates = gradients
         if self.momentum:
-            torch._foreach_mul_(velocities, self.momentum)
-            torch._foreach_add_(velocities, gradients)
+            foreach.scale(velocities, self.momentum)
+            foreach.add(velocities, gradients)
             updates = velocities
             if self.nesterov:
-                torch._foreach_add_(gradients, velocities, alpha=self.momentum)
+                foreach.add(gradients, velocities, alpha=self.momentum)
                 updates = gradients
         for p, u in zip(parameters, updates, strict=True):
             p.addcmul_(u, per_replica(lr, p), value=-1)

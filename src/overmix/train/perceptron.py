@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from overmix._typing import Float
-from overmix.train import products
+from overmix.train.kernels import momentum_step, products, relu_backward
 from overmix.train.optimizer import SGD, per_replica
 
 
@@ -104,7 +104,7 @@ def perceptron_step(
         # Where ReLU gave 0 nothing flows back.
         activation = inputs.pop()
         if layer is not layers[0]:
-            grad = torch.ops.aten.threshold_backward(below, activation, 0)
+            grad = relu_backward(below, activation)
     return loss
 
 
@@ -144,7 +144,7 @@ class _Layer(NamedTuple):
             if not lowest:
                 below.append(products.product(g, w.T))
             gradient = products.product(g.T, inputs.T)
-            products.momentum_step(w, gradient, v, lr=rate, momentum=momentum, weight_decay=decay)
+            momentum_step(w, gradient, v, lr=rate, momentum=momentum, weight_decay=decay)
         return grad if lowest else torch.stack(below)
 
 

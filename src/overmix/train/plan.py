@@ -10,10 +10,14 @@ import torch
 from torch import Tensor
 
 from overmix._typing import Bool, Float, Int
-from overmix.mix import InputSpace, MixPlan, Recipe, StreamCursor, Streams
+from overmix.mix import Draws, InputSpace, MixPlan, Need, Recipe, StreamCursor, Streams
 from overmix.switch import Progress, Schedule, mixes
-from overmix.train.augment import Augmentation, CropFlip
+from overmix.train.augment import CropFlip
 from overmix.train.lr_schedule import LRSchedule
+from overmix.train.resident import Labels
+
+AT_THE_STEP: frozenset[Need] = frozenset({"features", "predictions"})
+"""What only the model of the moment can say: recipes that need it are planned step by step."""
 
 
 @dataclass(frozen=True)
@@ -47,43 +51,51 @@ class EpochPlan:
 
     Args:
         index: samples of each step, indices into the pool, shape (S, R, B).
-        partner: their partners' indices into the pool, same shape.
+        partner: their partners' places in their own batch, same shape; their own where nothing is mixed.
         lam: weight of the samples themselves, same shape.
-        a: classes of the samples, same shape.
-        b: classes of their partners, same shape.
+        a: classes of the samples, same shape; ``None`` for labels that are no classes, or not known yet.
+        b: classes of their partners, likewise.
         dropout_keys: shape (S, R), int64; zeros if nothing in the model asks for them.
         seeds: the same numbers on the host, for modules with randomness of their own.
-        mixed_steps: per step whether any replica mixes; known on the host, so that a step that mixes nothing gathers
-            no partners.
-        mixing: share of the steps that each replica mixes, shape (R,), on the host.
-        plans: for spaces other than the input, per step what the space needs to know, shapes (R, B, ...); ``None``
-            where no replica mixes.
-        augmentation: how the samples are augmented; ``None`` if they are not.
+        mixed: which replicas mix at each step, shape (S, R), on the host, so that no step has to ask the device.
+        plans: where partner and lam do not say it all, per step what the recipe needs to know, shapes (R, B, ...);
+            ``None`` where no replica mixes.
+        draws: for recipes that are planned at the step itself, the raw numbers of each step, shapes (R, B, ...).
+        augmentation: ``(top, left, flip)`` of each sample, shape (S, R, B, 3); ``None`` if samples are not augmented.
     """
 
     index: Int[Tensor, "steps replicas batch"]
     partner: Int[Tensor, "steps replicas batch"]
     lam: Float[Tensor, "steps replicas batch"]
-    a: Int[Tensor, "steps replicas batch"]
-    b: Int[Tensor, "steps replicas batch"]
+    a: Int[Tensor, "steps replicas batch"] | None
+    b: Int[Tensor, "steps replicas batch"] | None
     dropout_keys: Int[Tensor, "steps replicas"]
     seeds: Int[np.ndarray, "steps replicas"]
-    mixed_steps: tuple[bool, ...]
-    mixing: Float[np.ndarray, " replicas"]
+    mixed: Bool[np.ndarray, "steps replicas"]
     plans: tuple[MixPlan | None, ...]
-    augmentation: Augmentation | None = None
+    draws: tuple[Draws | None, ...]
+    augmentation: Int[Tensor, "steps replicas batch 3"] | None = None
+
+    @property
+    def mixing(self) -> Float[np.ndarray, " replicas"]:
+        """Share of the steps that each replica mixes, shape (R,), on the host."""
+        share: np.ndarray = self.mixed.mean(axis=0)
+        return share
 
 
 class Planner:
     """Plans epochs for a stack of replicas, on the CPU, from addressed random numbers.
 
+    Recipes that look at what the model says of a batch are planned at the step itself: their numbers are drawn here.
+
     Args:
-        replicas: the runs of the stack.
-        y: classes of the whole pool, shape (N,), on the CPU, for pairings that look at labels.
+        replicas: the runs of the stack, whose recipes mix in one place and by one loss.
+        labels: on the CPU, as the replicas learn them, for pairings that look at labels.
         sample_shape: shape of one sample.
         epochs: length of the training.
         batch_size: B.
         device: where the plans are sent, in one copy per epoch.
+        domain: where each sample of the pool comes from, shape (N,), on the CPU, if that is known.
         keys: whether anything in the model draws random numbers by itself, and so needs keys and seeds.
         augment: how samples are augmented, if they are.
     """
@@ -91,23 +103,26 @@ class Planner:
     def __init__(
         self,
         replicas: Sequence[Replica],
-        y: Int[Tensor, " pool"],
+        labels: Labels,
         sample_shape: tuple[int, ...],
         epochs: int,
         batch_size: int,
         device: torch.device,
         *,
+        domain: Int[Tensor, " pool"] | None = None,
         keys: bool = True,
         augment: CropFlip | None = None,
     ) -> None:
         self.replicas = replicas
         self.cursors = [StreamCursor(replica.streams) for replica in replicas]
-        self.y, self.sample_shape, self.device = y, sample_shape, device
-        self._y = y.numpy()
+        self.labels, self.domain = labels, domain
+        self.sample_shape, self.device = sample_shape, device
         self._draws_keys, self.augment = keys, augment
         self.epochs, self.batch_size = epochs, batch_size
-        self.space = replicas[0].recipe.space
-        self._keeps_plans = type(self.space) is not InputSpace
+        recipe = replicas[0].recipe
+        self.at_the_step = bool(recipe.needs & AT_THE_STEP)
+        self._keeps_plans = type(recipe.space) is not InputSpace or not recipe.only_mixes
+        self._classes = labels.classes if recipe.only_mixes and not self.at_the_step else None
         # The last, incomplete batch is dropped: batches of one size stack, and BatchNorm never sees a lone sample.
         self.steps_per_epoch = len(replicas[0].train_index) // batch_size
 
@@ -117,74 +132,94 @@ class Planner:
         shape = (steps, len(self.replicas), batch)
         # NumPy, not PyTorch: what is written here is small, and PyTorch's overhead per call would be most of the time.
         index = np.empty(shape, dtype=np.int64)
-        partner = np.empty(shape, dtype=np.int64)
-        lam = np.ones(shape, dtype=np.float32)
         seeds = np.zeros(shape[:2], dtype=np.int64)
         mixed = np.zeros(shape[:2], dtype=bool)
-        # Where each partner stands in the stack's batch; at first everyone is their own.
-        own_place = np.arange(shape[1] * batch).reshape(shape[1:])
-        place = None if self.augment is None else np.broadcast_to(own_place, shape).copy()
         for r, (replica, cursor) in enumerate(zip(self.replicas, self.cursors, strict=True)):
             order = cursor.generator("order", epoch=epoch).permutation(replica.train_index)[: steps * batch]
-            index[:, r] = partner[:, r] = order.reshape(steps, batch)
+            index[:, r] = order.reshape(steps, batch)
             if self._draws_keys:
                 seeds[:, r] = cursor.generator("dropout", epoch=epoch).integers(2**63, size=steps)
             for step in range(steps):
                 mixed[step, r] = mixing and mixes(replica.schedule, self._progress(epoch, step), cursor)
-        plans: list[MixPlan | None] = []
-        for step, mixed_now in enumerate(mixed):
-            # Where only labels and a weight say it all, no further plan is kept.
-            own = (
-                [
-                    self._batch_plan(r, index[step, r], epoch, step) if mixed_now[r] or self._keeps_plans else None
-                    for r in range(len(self.replicas))
-                ]
-                if mixed_now.any()
-                else []
-            )
-            for r, plan in enumerate(own):
-                if plan is not None and mixed_now[r]:
-                    partner[step, r] = index[step, r][plan.partner.numpy()]
-                    if place is not None:
-                        place[step, r] = own_place[r][plan.partner.numpy()]
-                    lam[step, r] = plan.lam.numpy()
-            plans.append(self._stacked(own, mixed_now) if own and self._keeps_plans else None)
+        draws: tuple[Draws | None, ...] = (None,) * steps
+        plans: tuple[MixPlan | None, ...] = (None,) * steps
+        if self.at_the_step:
+            draws = tuple(self._draws(epoch, step) if mixed[step].any() else None for step in range(steps))
+        elif self._keeps_plans:
+            plans = tuple(self._stacked(index[step], mixed[step], epoch, step) for step in range(steps))
+        partner, lam = self._pairs(index, mixed, plans, epoch)
+        places = self._sent(partner)
+        a = None if self._classes is None else self._sent(self._classes[index])
         return EpochPlan(
-            index=torch.from_numpy(index).to(self.device, non_blocking=True),
-            partner=torch.from_numpy(partner).to(self.device, non_blocking=True),
-            lam=torch.from_numpy(lam).to(self.device, non_blocking=True),
-            a=torch.from_numpy(self._y[index]).to(self.device, non_blocking=True),
-            b=torch.from_numpy(self._y[partner]).to(self.device, non_blocking=True),
-            dropout_keys=torch.from_numpy(seeds).to(self.device, non_blocking=True),
+            index=self._sent(index),
+            partner=places,
+            lam=self._sent(lam),
+            a=a,
+            b=None if a is None else a.gather(2, places),
+            dropout_keys=self._sent(seeds),
             seeds=seeds,
-            mixed_steps=tuple(bool(step.any()) for step in mixed),
-            mixing=mixed.mean(axis=0),
-            plans=tuple(plans),
-            augmentation=None
-            if self.augment is None or place is None
-            else self._augmentation(self.augment, place, epoch),
+            mixed=mixed,
+            plans=tuple(None if plan is None else plan.to(self.device) for plan in plans),
+            draws=draws,
+            augmentation=None if self.augment is None else self._sent(self._crops(self.augment, epoch)),
         )
+
+    def _sent(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(array).to(self.device, non_blocking=True)
 
     def _progress(self, epoch: int, step: int) -> Progress:
         return Progress(epoch, self.epochs, step, steps=epoch * self.steps_per_epoch + step)
 
-    def _augmentation(
-        self, augment: CropFlip, place: Int[np.ndarray, "steps replicas batch"], epoch: int
-    ) -> Augmentation:
-        draws = np.empty((*place.shape, 3), dtype=np.int64)
-        for r, cursor in enumerate(self.cursors):
-            for step in range(self.steps_per_epoch):
-                draws[step, r] = augment.draw(cursor, self.batch_size, epoch=epoch, step=step)
-        return Augmentation(
-            torch.from_numpy(draws).to(self.device, non_blocking=True),
-            torch.from_numpy(place).to(self.device, non_blocking=True),
+    def _crops(self, augment: CropFlip, epoch: int) -> Int[np.ndarray, "steps replicas batch 3"]:
+        steps = range(self.steps_per_epoch)
+        return np.stack(
+            [
+                [augment.draw(cursor, self.batch_size, epoch=epoch, step=step) for cursor in self.cursors]
+                for step in steps
+            ]
         )
 
     def _batch_plan(self, r: int, index: Int[np.ndarray, " batch"], epoch: int, step: int) -> MixPlan:
-        recipe = self.replicas[r].recipe
+        recipe, at = self.replicas[r].recipe, torch.from_numpy(index)
         draws = recipe.draw(self.cursors[r], self.batch_size, epoch=epoch, step=step)
-        return recipe.plan(draws, torch.from_numpy(self._y[index]), sample_shape=self.sample_shape)
+        domain = None if self.domain is None else self.domain[at]
+        return recipe.plan(draws, self.labels.alone(r, at), sample_shape=self.sample_shape, domain=domain)
 
-    def _stacked(self, plans: Sequence[MixPlan | None], mixed: Bool[np.ndarray, " replicas"]) -> MixPlan:
-        own = [plan.only_where(torch.tensor([bool(on)])) for plan, on in zip(plans, mixed, strict=True) if plan]
-        return MixPlan.stack(own).to(self.device)
+    def _draws(self, epoch: int, step: int) -> Draws:
+        drawn = [
+            replica.recipe.draw(cursor, self.batch_size, epoch=epoch, step=step)
+            for replica, cursor in zip(self.replicas, self.cursors, strict=True)
+        ]
+        return Draws.stack(drawn).to(self.device)
+
+    def _pairs(
+        self,
+        index: Int[np.ndarray, "steps replicas batch"],
+        mixed: Bool[np.ndarray, "steps replicas"],
+        plans: Sequence[MixPlan | None],
+        epoch: int,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return partner and lam of every sample: all that there is to know where no further plan is kept."""
+        partner = np.broadcast_to(np.arange(index.shape[2]), index.shape).copy()
+        lam = np.ones(index.shape, dtype=np.float32)
+        for step, kept in enumerate(plans):
+            if kept is not None:
+                partner[step], lam[step] = kept.partner.numpy(), kept.lam.numpy()
+        if not self.at_the_step and not self._keeps_plans:
+            for step, r in np.argwhere(mixed).tolist():
+                plan = self._batch_plan(r, index[step, r], epoch, step)
+                partner[step, r], lam[step, r] = plan.partner.numpy(), plan.lam.numpy()
+        return partner, lam
+
+    def _stacked(
+        self,
+        index: Int[np.ndarray, "replicas batch"],
+        mixed: Bool[np.ndarray, " replicas"],
+        epoch: int,
+        step: int,
+    ) -> MixPlan | None:
+        """Return the plan of a step, with lam = 1 for replicas that do not mix; ``None`` if none of them does."""
+        if not mixed.any():
+            return None
+        every = [self._batch_plan(r, own, epoch, step) for r, own in enumerate(index)]
+        return MixPlan.stack([p.only_where(torch.tensor([bool(on)])) for p, on in zip(every, mixed, strict=True)])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from overmix._typing import Bool, Float, Int, UInt8
+from overmix.mix import LabelKind
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,14 @@ class StackResult:
             objectives without such a floor; shape (R, T).
         mixing: share of the epoch's batches that were mixed, shape (R, T).
         lr: learning rate of the epoch's last step, shape (R, T).
-        wrong: misclassified test samples, one bit each, packed along the last axis, shape (R, T, ceil(M / 8)).
+        wrong: misclassified test samples, one bit each, packed along the last axis, shape (R, T, ceil(M / 8)); for
+            labels that are no classes the error of each sample, float32, shape (R, T, M).
         n_test: M.
         steps_per_epoch: S.
         switch_at: epochs of Mixup that each replica decided on, shape (R,), where replicas decide by themselves.
         cost: epochs that each would have trained alone to decide and to end so, over those of one run, shape (R,).
         tracked: per column of what was tracked, shape (R, T); empty if nothing was.
+        labels: what a label is.
     """
 
     epochs: np.ndarray
@@ -36,21 +39,24 @@ class StackResult:
     mix_floor: Float[np.ndarray, "replicas evaluations"]
     mixing: Float[np.ndarray, "replicas evaluations"]
     lr: Float[np.ndarray, "replicas evaluations"]
-    wrong: UInt8[np.ndarray, "replicas evaluations bytes"]
+    wrong: UInt8[np.ndarray, "replicas evaluations bytes"] | Float[np.ndarray, "replicas evaluations test"]
     n_test: int
     steps_per_epoch: int
     switch_at: Int[np.ndarray, " replicas"] | None = None
     cost: Float[np.ndarray, " replicas"] | None = None
     tracked: Mapping[str, Float[np.ndarray, "replicas evaluations"]] = field(default_factory=dict)
+    labels: LabelKind = "classes"
 
     @property
     def diverged(self) -> Bool[np.ndarray, " replicas"]:
         """Which replicas diverged, shape (R,); see :func:`diverged`."""
-        return diverged(self.mix_loss[:, -1], self.metrics["test_cross_entropy"][:, -1])
+        held = "test_cross_entropy" if self.labels == "classes" else "test_error"
+        return diverged(self.mix_loss[:, -1], self.metrics[held][:, -1])
 
 
-HOPELESS_LOSS = 100.0
-"""A training loss, in nats, that only a diverged training ends with: guessing among a million classes costs 14."""
+HOPELESS_LOSS = 1000.0
+"""A training loss that only a diverged training ends with: guessing among a million classes costs 14 nats, and the
+worst retrieval at a temperature of 0.006 costs 333."""
 
 
 def diverged(

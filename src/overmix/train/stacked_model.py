@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from overmix._typing import Float, Shaped
-from overmix.mix import MixPlan, Space
+from overmix.mix import MixPlan
 from overmix.train.dropout import KeyedDropout, key_dropout
 from overmix.train.perceptron import perceptron, perceptron_layers
 
@@ -69,6 +69,24 @@ def _seeded(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
+class Bound:
+    """A model with the parameters and buffers of one replica, called and looked into like the module itself.
+
+    Args:
+        module: the module.
+        tensors: its parameters and buffers by name; buffers that the module replaces are written back here.
+    """
+
+    def __init__(self, module: nn.Module, tensors: dict[str, Tensor]) -> None:
+        self._module, self._tensors = module, tensors
+        self.get_submodule, self.named_modules = module.get_submodule, module.named_modules
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Return the module's output."""
+        # One dictionary, not a tuple of two: functional_call writes replaced buffers back into it.
+        return functional_call(self._module, self._tensors, inputs)
+
+
 class StackedModel:
     """R models with parameters of shape (R, ...), called on R batches at once.
 
@@ -81,7 +99,7 @@ class StackedModel:
 
     def __init__(self, factory: ModelFactory, seeds: Sequence[int], device: torch.device, execution: Execution) -> None:
         models = [build_model(factory, seed) for seed in seeds]
-        self.execution = execution
+        self.execution, self.device = execution, device
         self.parameters = {
             name: torch.stack([dict(m.named_parameters())[name].detach() for m in models]).to(device)
             for name, _ in models[0].named_parameters()
@@ -138,10 +156,7 @@ class StackedModel:
         self.base.eval()
 
     def __call__(
-        self,
-        x: Shaped[Tensor, "replicas batch *sample"],
-        seeds: Sequence[int] | np.ndarray | None = None,
-        inside: tuple[Space, MixPlan] | None = None,
+        self, x: Shaped[Tensor, "replicas batch *sample"], seeds: Sequence[int] | np.ndarray | None = None
     ) -> Float[Tensor, "replicas batch *output"]:
         """Return the output of replica r on batch r, shape (R, B, ...). BatchNorm's buffers are updated in place.
 
@@ -149,49 +164,105 @@ class StackedModel:
             x: one batch per replica, shape (R, B, ...).
             seeds: one per replica, for modules that draw from PyTorch's generator by themselves, by default the seeds
                 of the initialisation; such modules are always looped over. The caller's generator is left as it was.
-            inside: a space that mixes inside of the model, and the plans of this step, shapes (R, B, ...).
         """
-        if self.execution == "stacked" and self._perceptron is not None and inside is None:
+        if self.execution == "stacked" and self._perceptron is not None:
             return perceptron(x, [self.parameters[name] for name in self._perceptron])
-        space, plans = inside or (None, None)
+        return self.map(lambda model, batch: model(batch), x, seeds=seeds)
+
+    def map(
+        self, function: Callable[..., Tensor], *arguments: Any, seeds: Sequence[int] | np.ndarray | None = None
+    ) -> Tensor:
+        """Return ``function(model_r, *arguments_r)`` of every replica, stacked; buffers are updated in place.
+
+        Args:
+            function: takes a :class:`Bound` model of one replica; it may look inside of it, as recipes do.
+            *arguments: tensors and plans whose shapes begin with R.
+            seeds: see :meth:`__call__`.
+        """
         if self.execution == "stacked":
-            call = partial(self._call_one, space=space)
-            # vmap maps no None.
-            output, buffers = vmap(call)(self.parameters, self.buffers, x, *([] if plans is None else [plans]))
+            value, buffers = vmap(partial(self._call_one, function))(self.parameters, self.buffers, *arguments)
             self._keep(buffers)
-            stacked: Tensor = output
+            stacked: Tensor = value
             return stacked
+        return self._looped([function] * self.n_replicas, arguments, seeds)
+
+    def choose(
+        self,
+        on: Sequence[bool] | np.ndarray,
+        first: Callable[..., Tensor],
+        second: Callable[..., Tensor],
+        *arguments: Any,
+        seeds: Sequence[int] | np.ndarray | None = None,
+    ) -> Tensor:
+        """Return ``first`` of the replicas where ``on``, ``second`` of the others, with the buffers of each one's own.
+
+        A stack does both, and takes for each replica what is its own; that costs two passes.
+
+        Args:
+            on: one for each replica, on the host.
+            first: see :meth:`map`.
+            second: likewise.
+            *arguments: see :meth:`map`.
+            seeds: see :meth:`__call__`.
+        """
+        if all(on) or not any(on):
+            return self.map(first if on[0] else second, *arguments, seeds=seeds)
+        if self.execution == "looped":
+            return self._looped([first if own else second for own in on], arguments, seeds)
+        where = torch.as_tensor(np.asarray(on, dtype=bool)).to(self.device, non_blocking=True)
+        value, buffers = vmap(partial(self._choose_one, first, second))(
+            where, self.parameters, self.buffers, *arguments
+        )
+        self._keep(buffers)
+        stacked: Tensor = value
+        return stacked
+
+    def _looped(self, functions: Sequence[Callable[..., Tensor]], arguments: Sequence[Any], seeds: Any) -> Tensor:
         # unbind, not indexing: its backward is one stack instead of R full-size sums.
         parameters = {name: p.unbind(0) for name, p in self.parameters.items()}
-        outputs = []
+        values = []
         seeds = self._init_seeds if seeds is None else seeds
-        for r in range(self.n_replicas):
+        for r, function in enumerate(functions):
             own_parameters = {name: p[r] for name, p in parameters.items()}
             own_buffers = {name: b[r] for name, b in self.buffers.items()}
-            with _seeded(int(seeds[r]), x.device):
-                plan = None if plans is None else plans.at(r)
-                output, buffers = self._call_one(own_parameters, own_buffers, x[r], plan, space=space)
-            outputs.append(output)
+            own = (argument.at(r) if isinstance(argument, MixPlan) else argument[r] for argument in arguments)
+            with _seeded(int(seeds[r]), self.device):
+                value, buffers = self._call_one(function, own_parameters, own_buffers, *own)
+            values.append(value)
             self._keep(buffers, r)
-        return torch.stack(outputs)
+        return torch.stack(values)
 
     def _call_one(
         self,
+        function: Callable[..., Tensor],
         parameters: dict[str, Tensor],
         buffers: dict[str, Tensor],
-        x: Tensor,
-        plan: MixPlan | None = None,
-        *,
-        space: Space | None = None,
+        *arguments: Any,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the output, and the buffers that the model replaced (``self.mean = ...``) instead of updating."""
+        """Return the value, and the buffers that the model replaced (``self.mean = ...``) instead of updating."""
         for layer in self._dropouts.values():
             layer.calls = 0
-        # One dictionary, not a tuple of two: functional_call writes replaced buffers back into it.
         tensors = {**parameters, **buffers}
-        with nullcontext() if space is None or plan is None else space.inside(self.base, plan):
-            output: Tensor = functional_call(self.base, tensors, (x,))
-        return output, {name: tensors[name] for name, b in buffers.items() if tensors[name] is not b}
+        value = function(Bound(self.base, tensors), *arguments)
+        return value, {name: tensors[name] for name, b in buffers.items() if tensors[name] is not b}
+
+    def _choose_one(
+        self,
+        first: Callable[..., Tensor],
+        second: Callable[..., Tensor],
+        on: Tensor,
+        parameters: dict[str, Tensor],
+        buffers: dict[str, Tensor],
+        *arguments: Any,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        def after(function: Callable[..., Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+            own = {name: buffer.clone() for name, buffer in buffers.items()}
+            value, replaced = self._call_one(function, parameters, own, *arguments)
+            return value, {**own, **replaced}
+
+        (one, one_buffers), (other, other_buffers) = after(first), after(second)
+        kept = {name: torch.where(on, one_buffers[name], other_buffers[name]) for name in buffers}
+        return torch.where(on, one, other), kept
 
     @torch.no_grad()
     def _keep(self, replaced: dict[str, Tensor], r: int | slice = slice(None)) -> None:

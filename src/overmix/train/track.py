@@ -17,7 +17,7 @@ from torch import Tensor
 from overmix._typing import Float, Int
 from overmix.errors import ConfigError, did_you_mean
 from overmix.explain import Memorization, dominant_label, memorization
-from overmix.train.objective import Objective
+from overmix.mix import Objective
 from overmix.train.plan import Replica
 from overmix.train.resident import Normalization, ResidentData, gather
 from overmix.train.stacked_model import StackedModel

@@ -8,7 +8,9 @@ import pytest
 
 from overmix.experiments.reproduce.measured import Measured
 from overmix.report import ReportFiles
-from overmix.study.analyse.summary import CellResult
+from overmix.study import parse_study
+from overmix.study.analyse.cell_result import CellResult
+from overmix.study.plan.cells import expand
 from overmix.study.run.worker import StackRunner
 
 EPOCHS = np.array([1, 2, 4, 8, 16, 32, 64, 128, 256])
@@ -26,8 +28,10 @@ def cell(condition, seed, rate, *, epochs=EPOCHS, samples=400, loss=None, val=No
         "test_error": wrong.mean(axis=1),
         "val_brier": ones * (wrong[-1].mean() if val is None else val),
     }
-    content = {"data": {"val_size": 0}, "train": {"epochs": int(epochs[-1])}}
-    return CellResult(condition, seed, content, epochs, values, wrong, [40] * 10, steps, 1.0)
+    (trained,) = expand(
+        parse_study({"train": {"epochs": int(epochs[-1])}, "compare": [{"name": condition}], "seeds": [seed]})
+    )
+    return CellResult(trained, epochs, values, wrong, [40] * 10, steps, 1.0)
 
 
 @pytest.fixture

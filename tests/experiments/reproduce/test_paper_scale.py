@@ -40,8 +40,7 @@ def test_the_first_steps_run(experiment, key):
     cell = [cell for cell in expand(spec) if cell.condition.startswith("Mixup")][-1]
     training = training_of(StackTask((cell,), "looped", "cpu"), dataset, allow_code=False)
     before = {name: value.detach().clone() for name, value in training.model.parameters.items()}
-    data = cell.content["data"]
-    size = data.get("train_size") or len(dataset.x) - data.get("val_size", 0)
+    size = cell.data.train_size or len(dataset.x) - cell.data.val_size
     assert training.steps_per_epoch == size // 128
 
     def stop(training):

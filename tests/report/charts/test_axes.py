@@ -1,6 +1,5 @@
 """The same curves against steps and against accumulated learning rate."""
 
-import copy
 import json
 import re
 
@@ -12,14 +11,14 @@ from overmix.report import page
 from overmix.report.charts import axes_charts, charts_along
 from overmix.report.charts.lines import STEP, TRAVEL, other_axes, read_lines
 from overmix.report.metrics import error_metric
-from overmix.report.reading import read
+from overmix.report.shown import report_of
 
 NAMES = ["test-error-by-step", "test-error-by-learning-rate"]
 
 
 @pytest.fixture(name="with_axes")
 def _with_axes(with_axes):
-    return lambda *given: read(with_axes(*given))
+    return lambda *given: report_of(with_axes(*given))
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def result(make_result):
 
 
 def test_axes_that_differ_by_a_factor_alone_are_left_out(result, with_axes):
-    assert axes_charts(read(result)) == []
+    assert axes_charts(report_of(result)) == []
     same = with_axes(result, [3, 3, 3], [(0.1, 1)] * 3)
     assert other_axes(same) == []
     html = page.render(same, page.sections(same), {})
@@ -103,8 +102,5 @@ def test_the_pointer_brings_up_the_conditions_that_were_looked_at_there(result, 
 
 def test_a_study_without_these_numbers_has_no_such_charts(result, with_axes):
     report = with_axes(result, [3, 6, 3], [(0.1, 1)] * 3)
-    summary = copy.deepcopy(report.summary)
-    for row in summary["conditions"]:
-        del row["accumulated_lr"]
-    bare = read(result.but(summary=summary, curves=report.curves))
+    bare = report_of(result.but(curves=report.curves))
     assert [chart.name for chart in axes_charts(bare)] == NAMES[:1]

@@ -6,19 +6,19 @@ import vl_convert
 
 from overmix.report import page
 from overmix.report.charts import budget_chart
-from overmix.report.reading import read
+from overmix.report.shown import report_of
 
 
 def with_budgets(result, epochs, families):
-    summary = copy.deepcopy(result.summary)
+    summary = copy.deepcopy(result.document)
     for row, budget, family in zip(summary["conditions"], epochs, families, strict=True):
         row |= {"epochs": budget, "family": family}
-    return read(result.but(summary=summary))
+    return report_of(result.but(document=summary))
 
 
 def test_one_budget_is_no_comparison(make_result):
     result = make_result(seeds=2, epochs=10)
-    assert budget_chart(read(result)) is None
+    assert budget_chart(report_of(result)) is None
     assert budget_chart(with_budgets(result, [10, 10, 20], ["a", "a", "b"])) is None
 
 
@@ -40,11 +40,11 @@ def test_conditions_that_differ_in_length_alone_are_joined(make_result):
 
 def test_both_rules_of_reporting_stand_side_by_side(make_result):
     result = make_result(seeds=2, epochs=100)
-    assert "our recollection of the paper" not in page.render(read(result), page.sections(read(result)), {})
-    summary = copy.deepcopy(result.summary)
+    assert "our recollection of the paper" not in page.render(report_of(result), page.sections(report_of(result)), {})
+    summary = copy.deepcopy(result.document)
     rule = {"epochs": [90, 100], "loss": 0.4567, "error": 0.0912, "error_ci": [0.08, 0.1]}
     summary["conditions"][1]["lowest_loss"] = rule
-    report = read(result.but(summary=summary))
+    report = report_of(result.but(document=summary))
     html = page.render(report, page.sections(report), {})
     table = html[html.index("Two rules of reporting") :]
     table = table[: table.index("</table>")]

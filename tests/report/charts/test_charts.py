@@ -14,13 +14,13 @@ from overmix.report.charts import Chart, error_chart
 from overmix.report.figures import light, strokes_of, to_svg
 from overmix.report.look import LIGHT
 from overmix.report.page import sections
-from overmix.report.reading import read
+from overmix.report.shown import report_of
 
 Make = Callable[..., Any]
 
 
 def charts(result: Any) -> list[Chart]:
-    return [chart for part in sections(read(result)) for chart in part.charts]
+    return [chart for part in sections(report_of(result)) for chart in part.charts]
 
 
 def nodes(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
@@ -36,7 +36,7 @@ def nodes(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def test_charts_can_be_drawn_and_vega_lite_has_nothing_to_warn_of(odd_result: Any, capfd: Any) -> None:
-    report = read(odd_result)
+    report = report_of(odd_result)
     for chart in charts(odd_result):
         spec = light(chart, strokes_of(report))
         vega = vl_convert.vegalite_to_vega(json.dumps(spec), show_warnings=True)
@@ -46,7 +46,7 @@ def test_charts_can_be_drawn_and_vega_lite_has_nothing_to_warn_of(odd_result: An
 
 
 def test_a_warning_of_vega_lite_would_be_seen(make_result: Make, capfd: Any) -> None:
-    spec = error_chart(read(make_result(seeds=1, epochs=3))).spec
+    spec = error_chart(report_of(make_result(seeds=1, epochs=3))).spec
     spec["encoding"]["x"]["scale"]["type"] = "logarithmic"
     vl_convert.vegalite_to_vega(json.dumps(spec), show_warnings=True)
     assert "logarithmic" in capfd.readouterr().err
@@ -54,7 +54,7 @@ def test_a_warning_of_vega_lite_would_be_seen(make_result: Make, capfd: Any) -> 
 
 def test_curves_are_the_means_in_percent(make_result: Make) -> None:
     result = make_result(seeds=4, epochs=100)
-    rows = pl.DataFrame(error_chart(read(result)).spec["datasets"]["curves"])
+    rows = pl.DataFrame(error_chart(report_of(result)).spec["datasets"]["curves"])
     means = result.curves.group_by("condition", "epoch").agg(truth=100 * pl.col("test_error").mean())
     joined = rows.with_columns(pl.col("epoch").cast(pl.Int64)).join(means, on=["condition", "epoch"])
     assert joined.height == rows.height == means.height
@@ -73,7 +73,7 @@ def test_specifications_name_no_colour(make_result: Make) -> None:
 
 
 def test_names_stay_data(odd_result: Any) -> None:
-    names = [row["name"] for row in odd_result.summary["conditions"]]
+    names = [row["name"] for row in odd_result.document["conditions"]]
     for chart in charts(odd_result):
         for key, value in nodes(chart.spec):
             if key in ("expr", "filter", "calculate", "field", "test") and isinstance(value, str):
@@ -82,7 +82,7 @@ def test_names_stay_data(odd_result: Any) -> None:
 
 def test_order_of_drawing_shows_the_fork(make_result: Make) -> None:
     """The switched condition lies below its twin, so that the common path has the twin's colour."""
-    rows = error_chart(read(make_result(seeds=2))).spec["datasets"]["curves"]
+    rows = error_chart(report_of(make_result(seeds=2))).spec["datasets"]["curves"]
     order = list(dict.fromkeys(row["condition"] for row in rows))
     assert order == ["Mixup → ERM @128", "Mixup", "ERM"]
     shared = [row["epoch"] for row in rows if row.get("twin") == "Mixup"]
@@ -91,23 +91,23 @@ def test_order_of_drawing_shows_the_fork(make_result: Make) -> None:
 
 def test_turning_point_only_where_the_curve_turns(make_result: Make) -> None:
     result = make_result(seeds=5)
-    assert "turns at epoch" in json.dumps(error_chart(read(result)).spec)
-    for row in result.summary["conditions"]:
+    assert "turns at epoch" in json.dumps(error_chart(report_of(result)).spec)
+    for row in result.document["conditions"]:
         row["verdict"] = "monotone"
-    assert "turns at epoch" not in json.dumps(error_chart(read(result)).spec)
+    assert "turns at epoch" not in json.dumps(error_chart(report_of(result)).spec)
 
 
 def test_a_curve_that_is_lowest_at_its_end_does_not_turn(make_result: Make) -> None:
     result = make_result(seeds=5, epochs=100)
-    for row in result.summary["conditions"]:
+    for row in result.document["conditions"]:
         row["verdict"], row["turning_epoch"] = "undecided", 100
-    chart = error_chart(read(result))
+    chart = error_chart(report_of(result))
     assert "turns at epoch" not in json.dumps(chart.spec)
     assert "hollow" not in chart.caption
 
 
 def test_notes_in_ink_are_written(make_result: Make) -> None:
-    report = read(make_result(seeds=2))
+    report = report_of(make_result(seeds=2))
     for name, note in (("test-error", "safe to switch 64–256"), ("training-loss", "loss floor 0.45")):
         chart = next(chart for chart in charts(make_result(seeds=2)) if chart.name == name)
         written = re.findall(rf"<text[^>]*fill=\"([^\"]*)\"[^>]*>{note}<", to_svg(light(chart, strokes_of(report))))
@@ -116,16 +116,16 @@ def test_notes_in_ink_are_written(make_result: Make) -> None:
 
 def test_undecided_turning_point_is_hollow(make_result: Make) -> None:
     result = make_result(seeds=5)
-    for row in result.summary["conditions"]:
+    for row in result.document["conditions"]:
         row["verdict"] = "undecided"
-    chart = error_chart(read(result))
+    chart = error_chart(report_of(result))
     styles = [value for key, value in nodes(chart.spec) if key == "style"]
     assert "ring" in styles
     assert "hollow" in chart.caption
 
 
 def test_switch_after_the_end_is_not_drawn(make_result: Make) -> None:
-    chart = error_chart(read(make_result(seeds=2, epochs=50)))
+    chart = error_chart(report_of(make_result(seeds=2, epochs=50)))
     assert "switched off" not in json.dumps(chart.spec)
     assert "safe to switch" not in json.dumps(chart.spec)
 
@@ -135,13 +135,13 @@ def test_floor_is_drawn_once_for_all_that_share_it(make_result: Make) -> None:
     loss = next(chart for chart in charts(result) if chart.name == "training-loss")
     rules = [layer for layer in loss.spec["layer"] if layer["mark"].get("style") == "reference"]
     assert [rule["data"]["values"][0]["floor"] for rule in rules] == [0.45]
-    bare = next(chart for chart in charts(result.but(floor=None)) if chart.name == "training-loss")
+    bare = next(chart for chart in charts(result.with_floor(None)) if chart.name == "training-loss")
     assert "floor" not in json.dumps(bare.spec)
 
 
 def test_floors_close_to_each_other_share_a_note(make_result: Make) -> None:
     floors = {"ERM": 0.4437, "Mixup": 0.4481, "Mixup → ERM @128": 0.3}
-    loss = next(chart for chart in charts(make_result(seeds=2).but(floor=floors)) if chart.name == "training-loss")
+    loss = next(chart for chart in charts(make_result(seeds=2).with_floor(floors)) if chart.name == "training-loss")
     rules = [layer for layer in loss.spec["layer"] if layer["mark"].get("style") == "reference"]
     assert [rule["data"]["values"][0]["floor"] for rule in rules] == [0.3, 0.4437, 0.4481]
     notes = [
@@ -150,18 +150,8 @@ def test_floors_close_to_each_other_share_a_note(make_result: Make) -> None:
     assert notes == ["loss floor 0.3", "loss floors 0.444–0.448"]
 
 
-def test_own_bands_are_used_and_named(make_result: Make) -> None:
-    result = make_result(seeds=3, epochs=20)
-    own = result.curves.select("condition", "epoch").unique()
-    own = own.with_columns(metric=pl.lit("test_error"), mean=pl.lit(0.5), lo=pl.lit(0.4), hi=pl.lit(0.6))
-    chart = error_chart(read(result.but(bands=own)))
-    assert {(row["mean"], row["lo"], row["hi"]) for row in chart.spec["datasets"]["curves"]} == {(50.0, 40.0, 60.0)}
-    assert "bootstrap" in chart.note
-    assert "t-interval" in error_chart(read(result)).note
-
-
 def test_words_of_a_chart(make_result: Make) -> None:
-    chart = error_chart(read(make_result(seeds=16)))
+    chart = error_chart(report_of(make_result(seeds=16)))
     assert re.search(r"Mixup: lowest 6\.\d\u00a0% at epoch 1\d\d, at the end 9\.\d\u00a0%", chart.alt)
     header, rows = chart.table.columns, chart.table.rows
     assert header == ["Epoch", "ERM", "Mixup", "Mixup → ERM @128"]
@@ -170,7 +160,7 @@ def test_words_of_a_chart(make_result: Make) -> None:
 
 
 def test_one_seed_says_so(make_result: Make) -> None:
-    chart = error_chart(read(make_result(seeds=1)))
+    chart = error_chart(report_of(make_result(seeds=1)))
     assert "one seed" in chart.spec["title"]["subtitle"]
     assert not any(layer["mark"].get("style") == "band" for layer in chart.spec["layer"])
 
@@ -178,4 +168,4 @@ def test_one_seed_says_so(make_result: Make) -> None:
 def test_a_study_without_a_finished_replica_has_no_chart(make_result: Make) -> None:
     result = make_result(seeds=2, epochs=20)
     lost = result.curves.with_columns(mix_loss=pl.lit(float("nan")))
-    assert error_chart(read(result.but(curves=lost))) is None
+    assert error_chart(report_of(result.but(curves=lost))) is None

@@ -10,29 +10,32 @@ from xml.etree import ElementTree
 from overmix.report.charts import sweep_chart
 from overmix.report.charts.layers import ONLY_SHOWN
 from overmix.report.figures import light, strokes_of, to_svg
-from overmix.report.reading import Choice, Estimate, Report, Search, read
+from overmix.report.shown import Report, report_of
+from overmix.study.analyse.record import Estimate, PolicyChoice, SwitchSearch
 
 Make = Callable[..., Any]
 
 
 def swept(make_result: Make, switches: int = 4) -> Report:
     """A report whose switched condition stands at several epochs, beside one that decided by itself."""
-    report = read(make_result(seeds=3))
+    report = report_of(make_result(seeds=3))
     erm, mixup, switched = report.conditions
     at = [
         replace(switched, name=f"off @{epoch}", switch_epoch=float(epoch), final=Estimate(0.06 + k / 1000, 0.05, 0.07))
         for k, epoch in enumerate((16, 64, 128, 512)[:switches])
     ]
     auto = replace(switched, name="auto", role="other", switch_epoch=None, decided=(64, 128, 128))
-    return replace(report, conditions=(erm, mixup, *at, auto))
+    return replace(report, summary=replace(report.summary, conditions=(erm, mixup, *at, auto)))
 
 
-def searched(make_result: Make, *choices: Choice) -> Report:
-    return replace(swept(make_result), search=Search(128, 0.062, choices, 3))
+def searched(make_result: Make, *choices: PolicyChoice) -> Report:
+    report = swept(make_result)
+    search = SwitchSearch(128, 0.062, (0, 1, 2), choices)
+    return replace(report, summary=replace(report.summary, search=search))
 
 
-PATIENCE = Choice("patience", (64, 32, 512), 0.064, Estimate(0.002, -0.001, 0.005), 1.2)
-AUTO = Choice("auto", (64, 128, 128), 0.063, Estimate(0.001), 1.3, trained=True)
+PATIENCE = PolicyChoice("patience", (64, 32, 512), 0.064, Estimate(0.002, -0.001, 0.005), 1.2)
+AUTO = PolicyChoice("auto", (64, 128, 128), 0.063, Estimate(0.001), 1.3, trained=True)
 
 
 def test_every_switch_is_a_point_and_levels_are_lines(make_result: Make) -> None:
@@ -48,7 +51,8 @@ def test_every_switch_is_a_point_and_levels_are_lines(make_result: Make) -> None
 
 def test_every_policy_has_a_row_with_its_range_its_median_and_its_name(make_result: Make) -> None:
     ends = [
-        Choice(name, (at, at, at), 0.07, Estimate(), 1.0) for name, at in (("no Mixup", 0), ("Mixup to the end", 9))
+        PolicyChoice(name, (at, at, at), 0.07, Estimate(), 1.0)
+        for name, at in (("no Mixup", 0), ("Mixup to the end", 9))
     ]
     chart = sweep_chart(searched(make_result, *ends, PATIENCE, AUTO))
     assert chart is not None

@@ -6,20 +6,20 @@ import polars as pl
 
 from overmix.report import page
 from overmix.report.charts import tracked_charts, truth_words
-from overmix.report.reading import read
+from overmix.report.shown import report_of
 
 NAMES = ["gradient-norm-mixed", "gradient-norm-clean", "noise-memorized", "noise-resisted", "mixtures-learnt"]
 
 
 def test_nothing_tracked_is_nothing_shown(make_result):
-    report = read(make_result(seeds=2, epochs=10))
+    report = report_of(make_result(seeds=2, epochs=10))
     assert tracked_charts(report) == []
     assert truth_words(report) == ""
     assert 'id="tracked"' not in page.render(report, page.sections(report), {})
 
 
 def test_each_track_has_its_charts_with_one_sentence(make_tracked):
-    charts = tracked_charts(read(make_tracked()))
+    charts = tracked_charts(report_of(make_tracked()))
     assert [chart.name for chart in charts] == NAMES
     for chart in charts:
         assert len(re.findall(r"[.](?: |$)", chart.caption)) == 1, chart.caption
@@ -30,15 +30,15 @@ def test_each_track_has_its_charts_with_one_sentence(make_tracked):
 
 def test_a_study_of_one_track_shows_that_one(make_tracked):
     result = make_tracked()
-    report = read(result.but(curves=result.curves.drop("gradient_norm_mixed", "gradient_norm_clean")))
+    report = report_of(result.but(curves=result.curves.drop("gradient_norm_mixed", "gradient_norm_clean")))
     assert [chart.name for chart in tracked_charts(report)] == NAMES[2:]
-    norms = read(result.but(curves=result.curves.drop(pl.selectors.contains("nois", "mixtures", "truth"))))
+    norms = report_of(result.but(curves=result.curves.drop(pl.selectors.contains("nois", "mixtures", "truth"))))
     assert [chart.name for chart in tracked_charts(norms)] == NAMES[:2]
     assert truth_words(norms) == ""
 
 
 def test_the_page_says_whose_truth_it_is_and_how_good(make_tracked):
-    report = read(make_tracked())
+    report = report_of(make_tracked())
     html = page.render(report, page.sections(report), {})
     section = html[html.index('<section id="tracked"') : html.index('<section id="method"')]
     assert "21.0\u00a0% have a noisy label" in section

@@ -5,8 +5,11 @@ import pytest
 
 from overmix.diagnose.interval import t_interval
 from overmix.study import parse_study, run_study, sweep_study
+from overmix.study.analyse.cell_result import CellResult
 from overmix.study.analyse.choices import policy_choices
-from overmix.study.analyse.summary import CellResult
+from overmix.study.analyse.record import Summary
+from overmix.study.analyse.record_json import to_json
+from overmix.study.plan.cells import expand
 from overmix.train import METRICS
 
 EPOCHS = 256
@@ -28,14 +31,25 @@ def run(condition, errors, *, seed, val_size=50, loss=0.1, **keys):
     values["train_error"] = np.where(LOOKS >= 16 * (1 + seed), 0.0, 0.1)
     values["train_margin"] = np.where(LOOKS >= 64, 0.95, 0.2)
     values |= {"mixing": np.ones(len(LOOKS)), "mix_loss": loss + 2 / LOOKS, "mix_floor": np.full(len(LOOKS), loss)}
-    content = {"data": {"val_size": val_size}, "train": {"epochs": EPOCHS, "batch_size": 32}}
-    return CellResult(condition, seed, content, LOOKS, values, wrong, [32, 32], 2, 1.0, **keys)
+    study = {
+        "data": {"name": "digits", "val_size": val_size},
+        "train": {"epochs": EPOCHS, "batch_size": 32},
+        "compare": [{"name": condition}],
+        "seeds": [seed],
+    }
+    (cell,) = expand(parse_study(study))
+    return CellResult(cell, LOOKS, values, wrong, [32, 32], 2, 1.0, **keys)
 
 
 def search(seeds=(0, 1, 3), grid=(0, 15, 63, 127), deciding=None, **keys):
     trunk = [run("Mixup", ending(EPOCHS), seed=seed, **keys) for seed in seeds]
     switched = {at: [run(f"@{at}", ending(at), seed=seed) for seed in seeds] for at in grid}
-    return policy_choices(trunk, switched, deciding or {})
+    return written(policy_choices(trunk, switched, deciding or {}))
+
+
+def written(found):
+    """Return a search as ``summary.json`` has it."""
+    return to_json(Summary(conditions=(), search=found))["policies"]
 
 
 def rows(found):
@@ -97,7 +111,7 @@ def test_seeds_that_diverged_under_any_switch_are_left_out():
     trunk = [run("Mixup", 200, seed=seed) for seed in (0, 1)]
     switched = {at: [run("", ending(at), seed=seed) for seed in (0, 1)] for at in (0, 15, 63, 127)}
     switched[63][1] = run("", 60, seed=1, loss=float("nan"))
-    found = policy_choices(trunk, switched, {"auto": [run("auto", 70, seed=1, switch_at=9)]})
+    found = written(policy_choices(trunk, switched, {"auto": [run("auto", 70, seed=1, switch_at=9)]}))
     assert found["seeds"] == [0]
     assert rows(found)["half of the training"]["switch_at"] == [128]
     assert rows(found)["half of the training"]["regret_ci"] is None
@@ -130,7 +144,7 @@ def test_a_search_that_was_trained_has_them(tmp_path, in_process):
         "seeds": 2,
         "device": "cpu",
     }
-    summary = run_study(sweep_study(parse_study(study)), tmp_path)
+    summary = to_json(run_study(sweep_study(parse_study(study)), tmp_path))
     finals = {row["name"]: row for row in summary["conditions"]}
     found = rows(summary["policies"])
     half = found["half of the training"]

@@ -11,7 +11,7 @@ BALANCED = 0.5 * (2 / 3) * (60 / 59) * (1 - 1 / 15)
 
 def floor(condition, **train):
     spec = parse_study({"compare": [condition], "train": {"epochs": 8, "batch_size": 15, **train}})
-    return condition_floor(spec.compare[0], spec.train.model_dump(), COUNTS)
+    return condition_floor(spec.compare[0], spec.train, COUNTS)
 
 
 def test_mixing_to_the_end_has_the_mean_floor_of_its_replicas():
@@ -57,7 +57,7 @@ def test_the_floor_is_the_entropy_of_the_labels_that_training_is_given():
         entropy = -lam * np.log(lam) - (1 - lam) * np.log(1 - lam) if 0 < lam < 1 else 0.0
         losses.append(entropy * np.mean(y[batch] != y[rng.permutation(batch)]))
     spec = parse_study({"compare": [{"recipe": {"Mixup": {"alpha": 0.5}}}], "train": {"batch_size": 15}})
-    exact = condition_floor(spec.compare[0], spec.train.model_dump(), [[30, 20, 10]]).value
+    exact = condition_floor(spec.compare[0], spec.train, [[30, 20, 10]]).value
     assert np.mean(losses) == pytest.approx(exact, abs=4 * np.std(losses) / np.sqrt(len(losses)))
 
 
@@ -68,11 +68,11 @@ def test_without_a_closed_form_the_labels_that_were_trained_on_say_it(tmp_path, 
     summary = run_study(spec, tmp_path / "run")
     curves = load_result(tmp_path / "run").curves
     own = curves.filter(curves["condition"] == "CutMix")
-    assert summary["floor"]["CutMix"] == pytest.approx(own["mix_floor"].mean())
+    assert summary.floor["CutMix"] == pytest.approx(own["mix_floor"].mean())
     assert (own["mix_loss"] > own["mix_floor"]).all()
     # The closed form is the mean of what is drawn.
     drawn = curves.filter(curves["condition"] == "Mixup")["mix_floor"]
-    assert summary["floor"]["Mixup"] == pytest.approx(drawn.mean(), abs=4 * drawn.std() / len(drawn) ** 0.5)
+    assert summary.floor["Mixup"] == pytest.approx(drawn.mean(), abs=4 * drawn.std() / len(drawn) ** 0.5)
 
 
 def test_floors_before_a_study_is_run():

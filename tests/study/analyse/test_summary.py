@@ -6,12 +6,16 @@ import polars as pl
 import pytest
 
 from overmix.study import parse_study, run_study
-from overmix.study.analyse.summary import CellResult, summarise
+from overmix.study.analyse.cell_result import CellResult
+from overmix.study.analyse.record_json import to_json
+from overmix.study.analyse.summary import summarise
+from overmix.study.plan.cells import expand
 from overmix.train import METRICS
 
 TOP = {
     "schema_version", "name", "metric", "conditions", "comparisons", "best",  # what scripts may rely on
     "advice", "policies", "floor", "epochs", "n_test", "steps", "elapsed_seconds", "versions", "earlier_versions",
+    "labels", "unit",
 }  # fmt: skip
 CONDITION = {
     "name", "n_seeds", "n_diverged", "final_error", "final_error_ci", "lowest_error", "turning_epoch", "depth",
@@ -163,13 +167,7 @@ def test_different_test_sets_are_not_compared(summary_of, tmp_path):
 def cell(spec, condition, seed, wrong, loss=0.1):
     """Return a training of two looks at four test samples."""
     return CellResult(
-        condition=condition,
-        seed=seed,
-        content={
-            "data": spec.data.model_dump(),
-            "train": spec.train.model_dump(),
-            "recipe": next({c.recipe_name: c.recipe_parameters} for c in spec.compare if c.name == condition),
-        },
+        cell=next(cell for cell in expand(spec) if (cell.condition, cell.seed) == (condition, seed)),
         epochs=np.array([1, 2]),
         values={name: np.array([0.5, 0.5]) for name in METRICS}
         | {"mix_loss": np.array([0.1, loss]), "mix_floor": np.zeros(2)},
@@ -192,7 +190,7 @@ def test_only_seeds_that_both_conditions_finished_are_compared():
         cell(spec, "B", 2, [0, 0, 0, 0]),
         cell(spec, "B", 3, [1, 1, 1, 1], loss=1e30),
     ]
-    summary = summarise(spec, cells, {"fingerprint": {}})
+    summary = to_json(summarise(spec, cells, {"fingerprint": {}}))
     a, b = summary["conditions"]
     assert (a["n_seeds"], a["n_diverged"], a["final_error"]) == (3, 1, pytest.approx(0.125))
     assert (b["n_seeds"], b["n_diverged"], b["final_error"]) == (3, 1, pytest.approx(0.25))
@@ -221,7 +219,7 @@ def study_of(compare, finals, *, val_errors=None, **keys):
             if val_errors:
                 one = replace(one, values=one.values | {"val_error": np.full(2, val_errors[name])})
             cells.append(one)
-    return summarise(spec, cells, {"fingerprint": {}})
+    return to_json(summarise(spec, cells, {"fingerprint": {}}))
 
 
 def test_the_switch_is_chosen_on_the_validation_split_and_code_gain_and_sentence_follow():

@@ -64,7 +64,26 @@ def test_bytes_stay_bytes_and_fortran_order_does_not_matter(tmp_path):
         ({"x": X, "y": Y, "xtest": X, "ytest": Y}, "it holds xtest: rename it to x_test"),
         ({"x": np.array([[1], [1, 2]] * 20, dtype=object), "y": Y}, "x is an array of Python objects: make it rect"),
         ({"x": X, "y": Y.astype(object)}, "y is an array of Python objects"),
-        ({"x": X, "y": Y.astype(float)}, "y has dtype float64"),
+        ({"x": X, "y": Y.astype(float)}, r"y holds 4 whole numbers in float64: save y.astype\(int\).*labels: values"),
+        ({"x": X, "y": np.eye(4)[Y]}, r"every row of y has a single 1: save y.argmax\(1\).*labels: rows"),
+        ({"x": X, "y": np.eye(4)[Y] * 0.6 + 0.1}, r"the rows of y are shares that sum to 1: save y.argmax\(1\)"),
+        (
+            {"x": X, "y": np.where(Y > 0, "a", "b").astype(object)},
+            r"y is an array of .* numpy.unique\(y, return_inverse=True\)",
+        ),
+        (
+            {"x": X, "y": Y * 0, "x_test": X, "y_test": Y},
+            "y has a single class, y_test has 4: shuffle the samples before they are divided",
+        ),
+        ({"x": X, "y": Y * 100}, "y goes up to 300, but no sample has the label 1.*labels: values"),
+        ({"x": X, "y": X[:, :2], "unlabelled": Y > 1}, "it holds unlabelled, but the labels are values"),
+        ({"x": X, "y": Y, "unlabelled": Y > -1}, "unlabelled is true for all samples"),
+        ({"x": X, "y": Y, "unlabelled": X}, "unlabelled has shape"),
+        ({"x": X, "y": Y, "domain": X}, "domain has dtype float64.*give one integer or name per sample"),
+        ({"x": X, "y": X[:, 0] * 0 + 0.5}, "column 0 of y is the same for all samples"),
+        ({"x": X, "y": Y, "view": X}, "it holds y and view: say data: {labels: views}"),
+        ({"x": X, "view": X, "x_test": X}, "it holds x_test alone"),
+        ({"x": X, "y": Y, "domains": Y}, "it holds domains: rename it to domain"),
         ({"x": X[:0], "y": Y[:0]}, r"x has shape \(0, 3\)"),
         ({"x": X, "y": Y, "x_test": X[:, :2], "y_test": Y}, r"a sample of x_test has shape \(2,\)"),
     ],
@@ -149,3 +168,33 @@ def test_a_damaged_file_gives_one_line(tmp_path, save, data):
         outcome = error
     sound = "\n" not in str(outcome) if isinstance(outcome, OvermixError) else torch.isfinite(outcome.x).all()
     assert sound
+
+
+def test_values_rows_and_views_are_read_off_the_arrays(tmp_path):
+    bits = (RNG.random((40, 3)) < 0.6).astype(np.uint8)
+    for name, array, kind, width in (("y", X[:, 0], "values", 1), ("y", bits, "rows", 3), ("view", X, "views", 3)):
+        data = load(tmp_path, x=X, **{name: array})
+        assert (data.labels, data.num_classes, data.y.dtype) == (kind, width, torch.float32)
+        assert len(data.y) + len(data.y_test) == 40
+        assert data.y.shape[1:] == (width,)
+
+
+def test_what_cannot_be_told_can_be_said(tmp_path):
+    np.savez(tmp_path / "a.npz", x=X, y=Y, view=X)
+
+    def kind(labels):
+        return load_dataset("npz", path=str(tmp_path / "a.npz"), labels=labels).labels
+
+    assert [kind(labels) for labels in ("classes", "values", "views")] == ["classes", "values", "views"]
+    with pytest.raises(ConfigError, match=r"data.labels = 'value': did you mean values\?"):
+        kind("value")
+
+
+def test_domains_stay_with_their_samples_and_samples_without_a_label_are_not_tested_on(tmp_path):
+    mask = np.arange(40) >= 20
+    domain = np.where(X[:, 0] > 0, "here", "there")
+    data = load(tmp_path, x=X, y=np.where(mask, -1, Y), unlabelled=mask, domain=domain)
+    assert torch.equal(data.domain, (data.x[:, 0] <= 0).long())
+    assert data.labelled.sum() + len(data.y_test) == 20
+    assert (data.y_test >= 0).all()
+    assert (~data.labelled).sum() == 20

@@ -13,7 +13,9 @@ def test_every_option_has_a_default():
 def test_unknown_names_and_options():
     with pytest.raises(ConfigError, match=r"^data\.name = 'digit': did you mean digits\?"):
         load_dataset("digit")
-    with pytest.raises(ConfigError, match=r"^data\.pth = 'a': unknown key, did you mean path\? known: path, test_size"):
+    with pytest.raises(
+        ConfigError, match=r"^data\.pth = 'a': unknown key, did you mean path\? known: labels, path, test_size"
+    ):
         load_dataset("npz", pth="a")
     with pytest.raises(ConfigError, match=r"^data\.path = 'a': unknown key, digits takes no options"):
         load_dataset("digits", path="a")

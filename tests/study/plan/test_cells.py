@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overmix.study import parse_study
-from overmix.study.plan.cells import Cell, StackTask, expand, layout, stack_size
+from overmix.study.plan.cells import StackTask, expand, layout, stack_size
+from overmix.study.plan.trainings import pool_key
 
 
 def cells_of(**study):
@@ -42,12 +43,72 @@ def test_an_id_never_changes():
             "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0},
             "lr_schedule": {"name": "constant", "milestones": [0.5, 0.75], "gamma": 0.1, "warmup": 0.0},
         },
-        "recipe": {"Mixup": {"alpha": 1.0, "per": "batch", "masks": None}},
+        "recipe": {"Mixup": {"alpha": 1.0, "per": "batch"}},
         "schedule": {"off_at": 128},
         "seed": 3,
     }
-    assert cell.id == "9df3e93b3e39044f"
-    assert StackTask((cell,), "stacked", "cpu").id == "88822d5534eeb055"
+    assert cell.id == "d9b8a6b5d32cb800"
+    assert StackTask((cell,), "stacked", "cpu").id == "64d02bb527d56b53"
+
+
+TRACKED = {
+    "data": "fashion_mnist",
+    "model": "resnet18",
+    "train": {
+        "optimizer": "adamw",
+        "average": 0.99,
+        "augment": {},
+        "track": ["memorization", "gradient_norm"],
+        "lr_schedule": {"name": "multistep", "milestones": [10, 0.5], "warmup": 2},
+    },
+    "compare": [{"recipe": "CutMix"}],
+}
+DECIDING = {
+    "data": {"name": "digits", "val_size": 200, "balanced": True, "train_size": 0.5},
+    "compare": [
+        {"schedule": "auto"},
+        {"name": "held", "schedule": {"auto": {"holdout": 0.2}}},
+        {"name": "on", "schedule": {"on_from": 5}},
+    ],
+}
+OVERRIDING = {
+    "model": {"name": "mlp", "hidden": [8], "dropout": 1},
+    "compare": [
+        {
+            "recipe": {"Mixup": {"alpha": float("inf")}},
+            "data": {"name": "mnist1d"},
+            "model": "convnet",
+            "train": {"epochs": 7, "optimizer": "adamw"},
+        }
+    ],
+}
+NPZ = {
+    "data": {"name": "npz", "path": "/somewhere/data.npz"},
+    "compare": [{"recipe": "NoMixup", "schedule": "never"}],
+    "seeds": [5],
+}
+
+
+@pytest.mark.parametrize(
+    ("study", "stack", "shape", "pool"),
+    [
+        ({}, "0a2a2e639852ec35", "ad6fb5baac838a11", '{"name":"digits"}'),
+        (
+            TRACKED,
+            "57748babbf354d88",
+            "4b9e1d2be33bde60",
+            '{"download":false,"name":"fashion_mnist","path":""}',
+        ),
+        (DECIDING, "71283b28d6a7c38b", "401bbbb0460ef819", '{"name":"digits"}'),
+        (OVERRIDING, "69eacc0d67c1e970", "d6f44347def8f92f", '{"name":"mnist1d"}'),
+        (NPZ, "c79f7e25147c621b", "f4614e0bac4b94d2", '{"name":"npz","path":"/somewhere/data.npz","test_size":0.25}'),
+    ],
+)
+def test_what_run_directories_are_keyed_by_never_changes(study, stack, shape, pool):
+    cells = cells_of(**study)
+    assert StackTask(tuple(cells), "looped", "cpu").id == stack
+    assert cells[-1].shape_key == shape
+    assert pool_key(cells[-1].data) == pool
 
 
 @pytest.mark.parametrize(
@@ -188,7 +249,7 @@ def test_twins_share_everything_but_what_is_compared():
 
 
 def test_a_stacks_id_depends_on_cells_order_execution_and_device():
-    a, b = (Cell("A", seed, {"seed": seed}) for seed in (1, 2))
+    a, b = cells_of(compare=[{}], seeds=2)
     ids = [
         StackTask(cells, execution, device).id
         for cells, execution, device in [

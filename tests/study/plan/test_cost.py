@@ -45,10 +45,10 @@ def test_counts_are_those_of_the_study_that_is_then_run(tiny, tmp_path, compare,
     assert cost["runs"] == sum(len(task.cells) for task in seen[0].tasks)
     assert cost["stacks"] == len(seen[0].missing)
     if compare is not COMPARE["the same twice"]:  # the summary counts those once for each name
-        assert cost["steps"]["separate"] == summary["steps"]["separate"]
+        assert cost["steps"]["separate"] == summary.steps.separate
         # In this process stacks leave no states to one another: the switched runs would share two epochs of two steps.
         shared = 4 * len(spec.seed_list) if compare is COMPARE["shared beginnings"] else 0
-        assert cost["steps"]["trained"] == summary["steps"]["trained"] - shared
+        assert cost["steps"]["trained"] == summary.steps.trained - shared
     stacks = sum(file.stat().st_size for file in (tmp_path / "run" / "stacks").iterdir())
     assert cost["disk_bytes"]["results"] == pytest.approx(stacks, rel=0.25)
 
@@ -83,7 +83,7 @@ def test_runs_that_decide_by_themselves_have_a_bound(tiny, tmp_path):
     cost = counted(spec)
     summary = run_study(spec, tmp_path / "run")
     assert cost["steps"]["separate"] == 2 * 20 * 2
-    assert summary["steps"]["separate"] <= cost["steps"]["separate"] + cost["steps"]["probes_at_most"]
+    assert summary.steps.separate <= cost["steps"]["separate"] + cost["steps"]["probes_at_most"]
     assert "to decide when to switch" in dict(as_rows(cost))["steps"]
 
 

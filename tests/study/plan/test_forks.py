@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from overmix.study import parse_study, prepare, resolved
+from overmix.study import parse_study, plan_study, resolved
 from overmix.study.analyse.result import write_results
 from overmix.study.plan.forks import with_forks
 from overmix.study.run import worker
@@ -33,18 +33,18 @@ def study(*conditions, seeds=8):
 
 def run(spec, path, stop_after=None, order=with_forks):
     """Train a study in this process, and return its summary and curves."""
-    prepared, directory = prepare(spec), RunDirectory(path)
+    plan, directory = plan_study(spec), RunDirectory(path)
     directory.open()
-    directory.adopt(resolved(prepared.spec), MARKS, other_machine=False)
+    directory.adopt(resolved(plan.spec), MARKS, other_machine=False)
     steps = iter(range(10**9))
     runner = StackRunner(
         directory, allow_code=False, tell=lambda _: None, should_stop=lambda: next(steps) == stop_after
     )
-    for task, forks in order([task for task in prepared.tasks if not directory.result_file(task).exists()]):
+    for task, forks in order([task for task in plan.tasks if not directory.result_file(task).exists()]):
         runner.run(task, forks)
-    directory.tidy(prepared.tasks)
+    directory.tidy(plan.tasks)
     assert not list((path / "checkpoints").iterdir())
-    summary = write_results(prepared.spec, prepared.tasks, directory, MARKS).summary
+    summary = write_results(plan.spec, plan.tasks, directory, MARKS).summary
     return summary, pl.read_parquet(directory.curves_file)
 
 
@@ -61,8 +61,8 @@ def test_switched_runs_go_on_from_mixup_to_the_same_bytes(tmp_path):
         tmp_path / "separate" / "curves.parquet"
     ).read_bytes()
     # Eight runs of two batches an epoch, and 3 and 6 epochs of the switched ones are Mixup's.
-    assert separate["steps"]["trained"] == separate["steps"]["separate"] == summary["steps"]["separate"]
-    assert summary["steps"]["separate"] - summary["steps"]["trained"] == 8 * 2 * (3 + 6)
+    assert separate.steps.trained == separate.steps.separate == summary.steps.separate
+    assert summary.steps.separate - summary.steps.trained == 8 * 2 * (3 + 6)
 
 
 @pytest.mark.slow
@@ -74,7 +74,7 @@ def test_after_an_interruption_it_goes_on_to_the_same_bytes(tmp_path, stop_after
         run(spec, tmp_path / "again", stop_after)
     summary, curves = run(spec, tmp_path / "again")
     assert curves.equals(expected)
-    assert summary["steps"] == whole["steps"]
+    assert summary.steps == whole.steps
 
 
 def test_what_is_added_to_a_finished_study_is_trained_in_full(tmp_path):
@@ -82,20 +82,20 @@ def test_what_is_added_to_a_finished_study_is_trained_in_full(tmp_path):
     summary, curves = run(study(MIXUP, EARLY, LATE), tmp_path)
     _, expected = run(study(MIXUP, EARLY, LATE), tmp_path / "new")
     assert curves.equals(expected)
-    assert summary["steps"]["separate"] - summary["steps"]["trained"] == 8 * 2 * 3
+    assert summary.steps.separate - summary.steps.trained == 8 * 2 * 3
 
 
 def test_without_space_for_the_states_it_is_trained_in_full(tmp_path, monkeypatch):
     monkeypatch.setattr(worker, "FORK_BYTES", 1000)
     summary, _ = run(study(MIXUP, EARLY), tmp_path)
-    assert summary["steps"]["trained"] == summary["steps"]["separate"]
+    assert summary.steps.trained == summary.steps.separate
 
 
 def test_only_the_same_runs_share_a_beginning():
     def found(*conditions, seeds=8):
         return [
             (task.cells[0].condition, {at: [t.cells[0].condition for t in tasks] for at, tasks in forks.items()})
-            for task, forks in with_forks(prepare(study(*conditions, seeds=seeds)).tasks)
+            for task, forks in with_forks(plan_study(study(*conditions, seeds=seeds)).tasks)
         ]
 
     assert found(EARLY, ERM, LATE, MIXUP) == [

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from overmix.errors import ConfigError
-from overmix.study import parse_study, run_study
+from overmix.study import parse_study, run_study, summary_to_json
 
 STUDY = {
     "name": "auto",
@@ -20,7 +20,7 @@ AUTO = {"auto": {"shares": [0.25, 0.5, 0.75], "tail": 0.1}}
 def decided(tmp_path_factory):
     out = tmp_path_factory.mktemp("auto") / "run"
     summary = run_study(parse_study({**STUDY, "compare": [{"name": "auto", "schedule": AUTO}]}), out)
-    return summary["conditions"][0], pl.read_parquet(out / "curves.parquet")
+    return summary_to_json(summary)["conditions"][0], pl.read_parquet(out / "curves.parquet")
 
 
 def test_the_summary_says_what_was_decided_and_what_it_cost(decided):
@@ -56,7 +56,7 @@ HELD_OUT = {
 
 
 def test_without_a_validation_set_a_part_of_the_training_samples_decides(tmp_path):
-    row = run_study(parse_study(HELD_OUT), tmp_path / "auto")["conditions"][0]
+    row = summary_to_json(run_study(parse_study(HELD_OUT), tmp_path / "auto"))["conditions"][0]
     curves = pl.read_parquet(tmp_path / "auto" / "curves.parquet")
     assert set(row["decided"]) <= {3, 6, 9}
     assert 1.2 < row["cost"] < 2.5

@@ -7,7 +7,7 @@ from scipy.io import savemat
 
 from overmix.errors import ConfigError
 from overmix.mix import Streams
-from overmix.study import parse_study, prepare
+from overmix.study import parse_study, plan_study
 from overmix.study.data import split_indices
 from overmix.study.plan.trainings import open_dataset, training_of
 
@@ -71,12 +71,12 @@ def test_the_first_steps_of_the_papers_settings_on_files_of_the_true_form(tmp_pa
             "device": "cpu",
         }
     )
-    (task,) = prepare(spec).tasks
-    training = training_of(task, open_dataset(task.cells[0].content["data"]), allow_code=False)
+    (task,) = plan_study(spec).tasks
+    training = training_of(task, open_dataset(task.cells[0].data), allow_code=False)
     assert training.data.x.dtype == training.data.x_test.dtype == torch.uint8
     assert training.data.x.shape == (num_classes * PER_CLASS, 3, 32, 32)
     (replica,) = training.planner.replicas
-    counts = np.bincount(training.planner.y.numpy()[replica.train_index], minlength=num_classes)
+    counts = np.bincount(training.data.y.numpy()[replica.train_index], minlength=num_classes)
     assert counts.tolist() == [round(share * PER_CLASS)] * num_classes
     plan, before = training.planner.epoch(0), [p.detach().clone() for p in training.model.trainable]
     training.model.train()
@@ -116,4 +116,4 @@ def test_balanced_shares_of_the_published_sizes_exist(name, share):
 @pytest.mark.parametrize(("name", "title"), [("cifar10", "CIFAR-10"), ("cifar100", "CIFAR-100"), ("svhn", "SVHN")])
 def test_what_is_not_there_says_how_to_get_it(tmp_path, name, title):
     with pytest.raises(ConfigError, match=rf"{title}.*download: true"):
-        prepare(parse_study({"data": {"name": name, "path": str(tmp_path)}, "seeds": 1, "compare": [{}]}))
+        plan_study(parse_study({"data": {"name": name, "path": str(tmp_path)}, "seeds": 1, "compare": [{}]}))

@@ -25,9 +25,9 @@ def test_it_decides_as_it_was_told(tiny, model_file, tmp_path, in_process):
     spec = tiny(allow_code=True, compare=compare)
     assert [cell.import_paths for cell in expand(spec)][::2] == [[path], []]
     summary = run_study(spec, tmp_path / "out", allow_code=True)
-    own, off = summary["conditions"]
-    assert own["role"] == "auto"
-    assert own["final_error"] == off["final_error"]
+    own, off = summary.conditions
+    assert own.role == "auto"
+    assert own.final == off.final
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from overmix.errors import RunDirectoryError
-from overmix.study import prepare
+from overmix.study import plan_study
 from overmix.study.run.crew import Interrupted
 from overmix.study.run.worker import CHECKPOINT_SECONDS, Progress, StackRunner
 from overmix.study.store.checkpoint import load_tensors
@@ -42,7 +42,7 @@ def runner(directory, stop_after=None, tell=lambda _: None, **options):
 
 
 def one_task(spec, allow_code=False):
-    (task,) = prepare(spec, allow_code=allow_code).tasks
+    (task,) = plan_study(spec, allow_code=allow_code).tasks
     return task
 
 
@@ -71,7 +71,7 @@ MODELS = {
 def task(request, tiny, model_file):
     model = MODELS[request.param] or model_file(OWN)
     train = {"epochs": 4, "batch_size": 32, "optimizer": {"weight_decay": 0.01}, "lr_schedule": "cosine"}
-    tasks = prepare(tiny(allow_code=True, model=model, train=train), allow_code=True).tasks
+    tasks = plan_study(tiny(allow_code=True, model=model, train=train), allow_code=True).tasks
     return tasks[-1]
 
 
@@ -206,10 +206,10 @@ def test_the_data_are_read_once_for_all_that_draw_from_them(directory, tiny, mon
     from overmix.study.run import worker
 
     opened, real = [], worker.open_dataset
-    monkeypatch.setattr(worker, "open_dataset", lambda content: (opened.append(content["name"]), real(content))[1])
+    monkeypatch.setattr(worker, "open_dataset", lambda data: (opened.append(data.name), real(data))[1])
     own = runner(directory)
     for changes in ({}, {"data": {"train_size": 90, "val_size": 10}}, {"seeds": [7]}):
-        own.run(prepare(tiny(**changes)).tasks[0])
+        own.run(plan_study(tiny(**changes)).tasks[0])
     assert opened == ["digits"]
 
 

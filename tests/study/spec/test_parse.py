@@ -39,7 +39,7 @@ REFUSED = [
     # Unknown keys, at every level, with the nearest known one.
     ({"dat": 1}, "dat = 1: unknown key, did you mean data? known: compare, data, device, executor, model, name, seeds, train"),
     ({"data": {"train_sze": 3}}, "data.train_sze = 3: unknown key, did you mean train_size? known: balanced, name, train_size, val_size"),
-    ({"data": {"name": "npz", "pth": "x"}}, "data.pth = 'x': unknown key, did you mean path? known: balanced, name, path, test_size, train_size, val_size"),
+    ({"data": {"name": "npz", "pth": "x"}}, "data.pth = 'x': unknown key, did you mean path? known: balanced, labels, name, path, test_size, train_size, val_size"),
     ({"model": {"hiden": [3]}}, "model.hiden = [3]: unknown key, did you mean hidden? known: *"),
     (train(epoch=3), "train.epoch = 3: unknown key, did you mean epochs? known: augment, average, batch_size, epochs, lr_schedule, objective, optimizer, track"),
     (optimizer(momentun=1), "train.optimizer.momentun = 1: unknown key, did you mean momentum? known: betas, eps, lr, momentum, name, nesterov, weight_decay"),
@@ -65,7 +65,7 @@ REFUSED = [
     ({"executor": "locale"}, "executor = 'locale': did you mean local? known: local"),
     (compare(recipe="Mixpu"), "compare[Mixpu].recipe = 'Mixpu': did you mean Mixup? known: *"),
     (compare(name="M", recipe={"mixup": {}}), "compare[M].recipe = 'mixup': did you mean Mixup? known: *"),
-    (compare(recipe={"Mixup": {"alhpa": 1}}), "compare[Mixup].recipe.Mixup.alhpa = 1: unknown key, did you mean alpha? known: alpha, per"),
+    (compare(recipe={"Mixup": {"alhpa": 1}}), "compare[Mixup].recipe.Mixup.alhpa = 1: unknown key, did you mean alpha? known: alpha, masks, per"),
     (compare(recipe={"NoMixup": {"alpha": 1}}), "compare[NoMixup].recipe.NoMixup.alpha = 1: unknown key, NoMixup takes no parameters"),
     (compare(schedule="allways"), "compare[Mixup].schedule = 'allways': did you mean always? known: *"),
     (compare(schedule={"of_at": 1}), "compare[Mixup].schedule = 'of_at': did you mean off_at? known: *"),

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from overmix.errors import RunDirectoryError
-from overmix.study.plan.cells import Cell, StackTask
+from overmix.study import parse_study
+from overmix.study.plan.cells import StackTask, expand
 from overmix.study.store.directory import RunDirectory
 
 STUDY = {
@@ -19,7 +20,8 @@ STUDY = {
     "compare": [],
 }
 MARKS = {"fingerprint": {"torch": "2.4", "threads": 1}, "data": {"digits": "d1"}, "code": {"m:f": "c1"}}
-TASK = StackTask((Cell("A", 0, {"seed": 0}),), "stacked", "cpu")
+CELLS = expand(parse_study({"compare": [{}], "seeds": 2}))
+TASK = StackTask((CELLS[0],), "stacked", "cpu")
 
 
 @pytest.fixture
@@ -259,7 +261,7 @@ def test_reading_what_is_no_run_directory(directory):
 
 
 def test_tidying(adopted):
-    other = StackTask((Cell("A", 1, {"seed": 1}),), "stacked", "cpu")
+    other = StackTask((CELLS[1],), "stacked", "cpu")
     keep = [adopted.result_file(TASK), adopted.checkpoint_file(other), adopted.study_file, adopted.path / ".lock"]
     drop = [
         adopted.checkpoint_file(TASK),

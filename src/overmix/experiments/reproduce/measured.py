@@ -17,7 +17,7 @@ from overmix.diagnose import (
     smooth,
 )
 from overmix.errors import DataError
-from overmix.study.analyse.summary import CellResult
+from overmix.study.analyse.cell_result import CellResult
 
 
 class Measured:

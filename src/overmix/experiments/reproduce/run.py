@@ -19,7 +19,7 @@ from overmix.experiments.reproduce.parts import Parts
 from overmix.experiments.reproduce.scale import Scale
 from overmix.report import write_report
 from overmix.report.explain import write_explanation
-from overmix.study import load_result, run_study
+from overmix.study import load_result, run_study, summary_to_json
 from overmix.study.analyse.result import load_cells
 from overmix.study.plan.cells import expand
 from overmix.study.plan.fingerprint import fingerprint
@@ -159,19 +159,20 @@ def _study(setting: Setting, spec: StudySpec, folder: Path, watch: Watch | None)
     with watch(spec, folder) if watch else nullcontext(_Silent()) as watcher:
         summary = run_study(spec, folder, on_start=watcher.start, tell=watcher.tell)
     write_report(load_result(folder), folder)
-    measured = Measured(load_cells(folder), summary["floor"])
+    measured = Measured(load_cells(folder), dict(summary.floor))
+    conditions = summary_to_json(summary)["conditions"]
     finding = Finding(
         set_up=spec.name,
         n=measured.n,
         checks={claim: rule(measured) for claim, rule in setting.rules.items()},
-        rows=[measured.row(row["name"]) | {"lowest_loss": row["lowest_loss"]} for row in summary["conditions"]],
+        rows=[measured.row(row["name"]) | {"lowest_loss": row["lowest_loss"]} for row in conditions],
         pictures=[_error_picture(measured)],
     )
     return {
         "key": setting.key,
         "digest": _digest(spec),
         "n_lost": measured.n_lost,
-        "versions": summary["versions"],
+        "versions": dict(summary.versions),
         **finding.to_dict(),
     }
 

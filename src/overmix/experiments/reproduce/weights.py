@@ -100,7 +100,7 @@ def snapshots(spec: StudySpec, epochs: Sequence[int], parts: Parts) -> Iterator[
     cells = expand(spec)
     for number, name in enumerate(spec.condition_names):
         mine = [cell for cell in cells if cell.condition == name]
-        dataset = open_dataset(mine[0].content["data"])
+        dataset = open_dataset(mine[0].data)
         yield _trained(number, mine, dataset, sorted(epochs), parts)
 
 

@@ -18,6 +18,7 @@ from overmix.study import parse_study
 from overmix.study.data import Dataset
 from overmix.study.plan.cells import Cell, StackTask, expand
 from overmix.study.plan.trainings import execution_of, open_dataset, training_of
+from overmix.study.spec.named import NamedSchedule
 from overmix.train import Execution, StackResult, StackTraining
 
 TAILS = (0.02, 0.05)
@@ -50,7 +51,7 @@ def record_file(out: Path, cell: BenchmarkCell) -> Path:
 def opened(cell: BenchmarkCell, out: Path) -> tuple[list[Cell], Dataset, Execution]:
     """Return the runs of Mixup to the end, one per seed, their data, and how they are trained."""
     own = expand(parse_study(cell.study(out / "data")))
-    dataset = open_dataset(own[0].content["data"])
+    dataset = open_dataset(own[0].data)
     dataset = replace(dataset, x_test=dataset.x_test[:TEST_SAMPLES], y_test=dataset.y_test[:TEST_SAMPLES])
     return own, dataset, execution_of(own[0], dataset, "cpu", allow_code=False)
 
@@ -60,8 +61,8 @@ def record(cell: BenchmarkCell, out: Path) -> bytes:
     own, dataset, execution = opened(cell, out)
 
     def training(switch_at: int | None) -> StackTraining:
-        schedule = "always" if switch_at is None else {"off_at": switch_at}
-        cells = [replace(c, content={**c.content, "schedule": schedule}) for c in own]
+        schedule = NamedSchedule("always" if switch_at is None else {"off_at": switch_at})
+        cells = [replace(cell, schedule=schedule) for cell in own]
         return training_of(StackTask(tuple(cells), execution, "cpu"), dataset, allow_code=False)
 
     arrays = _trained(cell, training)

@@ -9,7 +9,7 @@ from overmix.report.charts.price import price_charts
 from overmix.report.charts.tracked import tracked_charts
 from overmix.report.charts.training import training_charts
 from overmix.report.metrics import error_metric
-from overmix.report.reading import Report
+from overmix.report.shown import Report
 
 _SIZE = (520, 260)
 _ABOUT: dict[Progress, str] = {

@@ -21,8 +21,9 @@ from overmix.report.charts.layers import (
     text,
 )
 from overmix.report.numbers import count, percent, percent_range
-from overmix.report.reading import Condition, Report
+from overmix.report.shown import Report
 from overmix.report.table import Table
+from overmix.study.analyse.record import ConditionSummary
 
 
 def budget_chart(report: Report) -> Chart | None:
@@ -64,9 +65,9 @@ def budget_chart(report: Report) -> Chart | None:
     )
 
 
-def _families(report: Report) -> list[list[Condition]]:
+def _families(report: Report) -> list[list[ConditionSummary]]:
     """Return groups of at least two budgets, each from short to long."""
-    by_family: dict[str, list[Condition]] = {}
+    by_family: dict[str, list[ConditionSummary]] = {}
     for c in report.conditions:
         if c.family and c.epochs and c.final.value is not None:
             by_family.setdefault(c.family, []).append(c)
@@ -74,7 +75,7 @@ def _families(report: Report) -> list[list[Condition]]:
     return [sorted(family, key=lambda c: c.epochs or 0) for family in several]
 
 
-def _spec(report: Report, families: list[list[Condition]], alt: str) -> dict[str, Any]:
+def _spec(report: Report, families: list[list[ConditionSummary]], alt: str) -> dict[str, Any]:
     budgets = [float(c.epochs or 1) for family in families for c in family]
     x = _horizontal(sorted(set(budgets)))
     y = Y_AXIS.vertical("error")
@@ -129,7 +130,7 @@ def _horizontal(budgets: list[float]) -> dict[str, Layer]:
     return scales
 
 
-def _row(c: Condition, family: int) -> dict[str, Any]:
+def _row(c: ConditionSummary, family: int) -> dict[str, Any]:
     final, lo, hi = c.final.value, c.final.lo, c.final.hi
     # Families are drawn a little apart, so that no interval hides another.
     at = short((c.epochs or 1) * 1.03**family)

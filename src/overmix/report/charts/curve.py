@@ -19,7 +19,8 @@ from overmix.report.charts.line_chart import MAX_BANDS, line_chart
 from overmix.report.charts.lines import EPOCH, Progress, read_lines
 from overmix.report.charts.series import Series, Values
 from overmix.report.metrics import Metric
-from overmix.report.reading import Condition, Report
+from overmix.report.shown import Report
+from overmix.study.analyse.record import ConditionSummary
 
 MAX_END_LABELS = 8  # more conditions are named by a legend instead
 _FEW = 12  # evaluations, up to which each is drawn as a dot too
@@ -124,12 +125,12 @@ def _banded(lines: Sequence[Series]) -> bool:
     return len(lines) <= MAX_BANDS and any(line.has_band for line in lines)
 
 
-def _conditions(report: Report, lines: Sequence[Series]) -> list[Condition]:
+def _conditions(report: Report, lines: Sequence[Series]) -> list[ConditionSummary]:
     names = {line.name for line in lines}
     return [condition for condition in report.conditions if condition.name in names]
 
 
-def _made_of(conditions: Sequence[Condition], *, banded: bool) -> str:
+def _made_of(conditions: Sequence[ConditionSummary], *, banded: bool) -> str:
     sizes = sorted({condition.n_seeds - condition.n_diverged for condition in conditions})
     if sizes[-1] <= 1:
         return "one seed"
@@ -152,6 +153,4 @@ def _band_words(report: Report, metric: Metric, lines: Sequence[Series]) -> str:
         return "One seed has no interval, so no band is drawn."
     if len(lines) > MAX_BANDS:
         return f"Line: mean over seeds. Bands are left out where there are more than {MAX_BANDS}; the tables have them."
-    if metric.key in report.own_bands:
-        return "Line: mean over seeds. Band: 95 % interval from a bootstrap over seeds and test samples together."
     return "Line: mean over seeds. Band: 95 % t-interval of that mean over seeds, on this one test set."

@@ -9,7 +9,8 @@ from overmix.report.charts.curve import curve_chart
 from overmix.report.charts.layers import ONLY_SHOWN, Layer, dots, haloed, quantitative, text
 from overmix.report.charts.series import Series
 from overmix.report.metrics import error_metric
-from overmix.report.reading import Condition, Report
+from overmix.report.shown import Report
+from overmix.study.analyse.record import ConditionSummary
 
 MAX_NOTES = 4  # more turning points or switches are drawn without words
 _ROW = 16  # pixels between the lines of notes
@@ -48,7 +49,7 @@ def error_chart(report: Report, *, size: tuple[int, int] = (760, 380)) -> Chart 
     )
 
 
-def _turns(c: Condition, last: int) -> bool:
+def _turns(c: ConditionSummary, last: int) -> bool:
     """Return whether a curve has, or may have, a turning point; a curve that is lowest at its end has none."""
     if c.verdict not in ("u-shaped", "undecided") or c.lowest.value is None or c.turning_epoch.value is None:
         return False
@@ -63,7 +64,7 @@ def _within(report: Report) -> tuple[float, float] | None:
     return max(lo, 1.0), min(hi, float(report.epochs))
 
 
-def _turning_point(c: Condition, row: int, rows: int) -> list[Layer]:
+def _turning_point(c: ConditionSummary, row: int, rows: int) -> list[Layer]:
     """Draw one turning point: a dot on the curve, a leader to the axis, and there the epoch with its interval."""
     at = c.turning_epoch
     datum = {
@@ -95,7 +96,7 @@ def _note(x: Layer, y: Layer, epoch: float) -> list[Layer]:
     return haloed(text("note", {"x": x, "y": y}, align=align, dx=dx))
 
 
-def _switches(switched: Sequence[Condition]) -> list[Layer]:
+def _switches(switched: Sequence[ConditionSummary]) -> list[Layer]:
     """Draw, on the frame's upper edge, a triangle for each condition that was switched."""
     layers: list[Layer] = []
     top = {"value": 3}

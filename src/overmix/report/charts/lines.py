@@ -11,7 +11,8 @@ import polars as pl
 from overmix._typing import Float
 from overmix.report.charts.series import Series
 from overmix.report.metrics import Metric
-from overmix.report.reading import Condition, Report
+from overmix.report.shown import Report
+from overmix.study.analyse.record import ConditionSummary
 
 # A switched condition shares its path with its Mixup twin up to the switch: the twin is drawn over it, and ERM,
 # the thin reference, over both.
@@ -64,7 +65,9 @@ def read_lines(report: Report, metric: Metric, along: Progress = EPOCH) -> list[
         name = condition.name
         label = name if len(name) <= _LONGEST_LABEL else f"{name[: _LONGEST_LABEL - 1]}…"
         over = _OVER.get(condition.role, 1)
-        lines.append(Series(name, place, mean, lower, upper, dash=condition.stroke.dash, label=label, over=over))
+        lines.append(
+            Series(name, place, mean, lower, upper, dash=report.strokes[condition.name].dash, label=label, over=over)
+        )
         roles.append(condition.role)
     twins = [line for line, role in zip(lines, roles, strict=True) if role == "mixup"]
     return [_with_twin(line, twins) if role == "switched" else line for line, role in zip(lines, roles, strict=True)]
@@ -82,7 +85,7 @@ def _with_twin(switched: Series, twins: Sequence[Series]) -> Series:
 
 
 def _along(
-    report: Report, condition: Condition, along: Progress, epoch: Float[np.ndarray, " n"]
+    report: Report, condition: ConditionSummary, along: Progress, epoch: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, " n"] | None:
     """Return where a condition stands after its epochs; ``None`` if that is not known."""
     if along is EPOCH:

@@ -6,7 +6,7 @@ from overmix.report.charts.chart import Chart
 from overmix.report.charts.curve import curve_chart
 from overmix.report.charts.lines import EPOCH, Progress
 from overmix.report.metrics import TEST_BRIER, TEST_CROSS_ENTROPY, TEST_ECE, Metric
-from overmix.report.reading import Report
+from overmix.report.shown import Report
 
 _SIZE = (520, 260)
 _ABOUT: tuple[tuple[Metric, str, str, str], ...] = (

@@ -22,10 +22,11 @@ from overmix.report.charts.layers import (
     text,
 )
 from overmix.report.numbers import count, percent, percent_range
-from overmix.report.reading import Choice, Condition, Estimate, Report
 from overmix.report.search import BEST, choice_range
+from overmix.report.shown import Report
 from overmix.report.table import Table
 from overmix.study.analyse.choices import ENDS, MIN_SWITCHES
+from overmix.study.analyse.record import ConditionSummary, Estimate, PolicyChoice
 
 _ROW = 17  # pixels between the rows of choices
 
@@ -60,7 +61,7 @@ def sweep_chart(report: Report) -> Chart | None:
     )
 
 
-def _spec(report: Report, switched: list[Condition], levels: list[Condition], alt: str) -> dict[str, Any]:
+def _spec(report: Report, switched: list[ConditionSummary], levels: list[ConditionSummary], alt: str) -> dict[str, Any]:
     marks = _marks(report)
     strip = _ROW * len(marks) + 8 * bool(marks)
     epochs = [float(c.switch_epoch or 1) for c in switched]
@@ -110,7 +111,7 @@ def _horizontal(first: float, last: float) -> dict[str, Layer]:
     return {"log": log.horizontal(), "linear": linear.horizontal()}
 
 
-def _levels(levels: list[Condition], y: Layer) -> list[Layer]:
+def _levels(levels: list[ConditionSummary], y: Layer) -> list[Layer]:
     """Draw conditions that do not switch as lines from side to side."""
     level = {
         "data": {"values": [{"condition": c.name, "error": _percent(c.final.value)} for c in levels]},
@@ -128,13 +129,13 @@ def _marks(report: Report) -> list[dict[str, Any]]:
     """Return what stands below the curve, a row each: the best switch, and where policies switch."""
     if report.search is None:
         deciding = [c for c in report.conditions if c.decided]
-        return [_mark(Choice(c.name, c.decided, None, Estimate(), None, trained=True)) for c in deciding]
+        return [_mark(PolicyChoice(c.name, c.decided, None, Estimate(), None, trained=True)) for c in deciding]
     at = report.search.best_at
     best = {"condition": None, "at": at, "lo": at, "hi": at, "text": f"{BEST}: {count(at)}"}
     return [best, *(_mark(c) for c in report.search.choices if c.policy not in ENDS and c.switch_at)]
 
 
-def _mark(choice: Choice) -> dict[str, Any]:
+def _mark(choice: PolicyChoice) -> dict[str, Any]:
     return {
         "condition": choice.policy if choice.trained else None,
         "at": median(choice.switch_at),
@@ -176,7 +177,7 @@ def _percent(share: float | None) -> float:
     return 100 * (share or 0.0)
 
 
-def _table(report: Report, conditions: list[Condition]) -> Table:
+def _table(report: Report, conditions: list[ConditionSummary]) -> Table:
     rows = [
         [
             c.name,

@@ -9,7 +9,7 @@ from overmix.report.charts.curve import curve_chart
 from overmix.report.charts.lines import EPOCH, Progress
 from overmix.report.metrics import LEARNT, MEMORIZED, NORM_CLEAN, NORM_MIXED, RESISTED, Metric
 from overmix.report.numbers import percent
-from overmix.report.reading import Report
+from overmix.report.shown import Report
 
 _SIZE = (520, 260)
 _ABOUT: tuple[tuple[Metric, str], ...] = (

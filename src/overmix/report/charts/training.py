@@ -10,7 +10,7 @@ from overmix.report.charts.layers import Layer, haloed, quantitative, reference,
 from overmix.report.charts.lines import EPOCH, Progress
 from overmix.report.charts.series import Series
 from overmix.report.metrics import MIX_LOSS, TRAIN_ERROR
-from overmix.report.reading import Report
+from overmix.report.shown import Report
 
 _SIZE = (520, 260)
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from overmix._typing import Float
 from overmix.diagnose.interval import t_interval
+from overmix.study.analyse.cell_result import CellResult
+from overmix.study.analyse.record import Estimate, PolicyChoice, SwitchSearch
 from overmix.switch import Fit, Observation, Policy
 from overmix.switch.policies.baselines import CleanError, CleanMargin, Fixed, Minimum, NearFloor, Patience, Turned
 from overmix.switch.policy import Split
 from overmix.switch.replay import Replayed, replay
-
-if TYPE_CHECKING:
-    from overmix.study.analyse.summary import CellResult
 
 MIN_SWITCHES = 3
 """Fewer switched conditions are no search."""
@@ -44,7 +43,7 @@ def policy_choices(
     trunk: Sequence[CellResult],
     switched: Mapping[int, Sequence[CellResult]],
     deciding: Mapping[str, Sequence[CellResult]],
-) -> dict[str, Any] | None:
+) -> SwitchSearch | None:
     """Return where policies would have switched the runs of Mixup off, and what they are behind the best switch.
 
     Up to its switch a switched run is that of Mixup, so that the curves of the latter are what a policy would have
@@ -57,13 +56,13 @@ def policy_choices(
         deciding: per condition that decided by itself, its runs: they were trained, nothing is interpolated.
 
     Returns:
-        ``oracle``, the switch with the lowest mean error, and ``rows``, one per policy, over the seeds that did not
-        diverge under any switch; ``None`` if fewer than three switches have been trained, or no seed is left.
+        The switch with the lowest mean error, and a choice per policy, over the seeds that did not diverge under any
+        switch; ``None`` if fewer than three switches have been trained, or no seed is left.
     """
     if sum(at > 0 for at in switched) < MIN_SWITCHES:
         return None
     runs = {cell.seed: cell for cell in trunk if not cell.diverged}
-    epochs = int(trunk[0].content["train"]["epochs"])
+    epochs = trunk[0].cell.train.epochs
     finals = {at: _finals(cells) for at, cells in (*switched.items(), (epochs, trunk))}
     seeds = [seed for seed in runs if all(seed in found for found in finals.values())]
     if not seeds:
@@ -76,15 +75,28 @@ def policy_choices(
         del policies["no Mixup"]
     rows = [_replayed(name, policy, [runs[seed] for seed in seeds], grid, errors) for name, policy in policies.items()]
     rows += [_trained(name, {cell.seed: cell for cell in cells}, seeds) for name, cells in deciding.items()]
-    return {
-        "oracle": {"switch_at": int(grid[best]), "error": float(errors[best].mean())},
-        "seeds": seeds,
-        "rows": [_judged(row, dict(zip(seeds, errors[best], strict=True))) for row in rows],
-    }
+    lowest = dict(zip(seeds, errors[best], strict=True))
+    return SwitchSearch(
+        best_at=int(grid[best]),
+        best_error=float(errors[best].mean()),
+        seeds=tuple(seeds),
+        choices=tuple(_judged(row, lowest) for row in rows),
+    )
 
 
 def _finals(cells: Sequence[CellResult]) -> dict[int, float]:
     return {cell.seed: float(cell.wrong[-1].mean()) for cell in cells if not cell.diverged}
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """Where a policy switches, and by seed how its runs end."""
+
+    policy: str
+    trained: bool
+    switch_at: tuple[int, ...]
+    errors: Mapping[int, float]
+    cost: float | None
 
 
 def _replayed(
@@ -93,51 +105,66 @@ def _replayed(
     runs: Sequence[CellResult],
     grid: np.ndarray,
     errors: Float[np.ndarray, "grid seeds"],
-) -> dict[str, Any]:
+) -> _Ends:
     epochs = int(grid[-1])
-    found: list[Replayed] = [replay(policy, epochs, observations_of(run), fits=fits_of(run)) for run in runs]
+    choices: list[Replayed] = [replay(policy, epochs, observations_of(run), fits=fits_of(run)) for run in runs]
     ends = [
         float(np.interp(math.log1p(choice.switch_at), np.log1p(grid), errors[:, number]))
-        for number, choice in enumerate(found)
+        for number, choice in enumerate(choices)
     ]
-    return {
-        "policy": name,
-        "trained": False,
-        "switch_at": [choice.switch_at for choice in found],
-        "errors": {run.seed: end for run, end in zip(runs, ends, strict=True)},
-        "cost": float(np.mean([choice.cost(epochs) for choice in found])),
-    }
+    return _Ends(
+        policy=name,
+        trained=False,
+        switch_at=tuple(choice.switch_at for choice in choices),
+        errors={run.seed: end for run, end in zip(runs, ends, strict=True)},
+        cost=float(np.mean([choice.cost(epochs) for choice in choices])),
+    )
 
 
-def _trained(name: str, cells: Mapping[int, CellResult], seeds: Sequence[int]) -> dict[str, Any]:
-    own = [cells[seed] for seed in seeds if seed in cells and not cells[seed].diverged]
-    return {
-        "policy": name,
-        "trained": True,
-        "switch_at": [cell.switch_at for cell in own],
-        "errors": _finals(own),
-        "cost": float(np.mean([cell.cost for cell in own])) if own else None,
-    }
+def _trained(name: str, cells: Mapping[int, CellResult], seeds: Sequence[int]) -> _Ends:
+    alive = [cells[seed] for seed in seeds if seed in cells and not cells[seed].diverged]
+    return _Ends(
+        policy=name,
+        trained=True,
+        switch_at=tuple(cell.switch_at for cell in alive if cell.switch_at is not None),
+        errors=_finals(alive),
+        cost=float(np.mean([cell.cost for cell in alive])) if alive else None,
+    )
 
 
-def _judged(row: Mapping[str, Any], best: Mapping[int, float]) -> dict[str, Any]:
-    """Return a row with means in the place of the errors: of the error, and of what it is behind the best switch."""
-    ends = np.array(list(row["errors"].values()))
-    behind = np.array([end - best[seed] for seed, end in row["errors"].items()])
-    ci = t_interval(behind)
-    return {
-        **{key: value for key, value in row.items() if key != "errors"},
-        "error": float(ends.mean()) if len(ends) else None,
-        "regret": float(behind.mean()) if len(ends) else None,
-        "regret_ci": None if ci is None else list(ci),
-    }
+def _judged(ends: _Ends, best: Mapping[int, float]) -> PolicyChoice:
+    """Return a choice with means in the place of the errors: of the error, and of what it is behind the best switch."""
+    errors = np.array(list(ends.errors.values()))
+    behind = np.array([error - best[seed] for seed, error in ends.errors.items()])
+    any_left = len(errors) > 0
+    return PolicyChoice(
+        policy=ends.policy,
+        switch_at=ends.switch_at,
+        error=float(errors.mean()) if any_left else None,
+        regret=Estimate.of(float(behind.mean()), t_interval(behind)) if any_left else Estimate(),
+        cost=ends.cost,
+        trained=ends.trained,
+    )
 
 
 def observations_of(cell: CellResult) -> list[Observation]:
     """Return what a policy would have seen of a run that mixed to the end."""
     splits: list[tuple[Split, int]] = [("train", sum(cell.class_counts))]
     if cell.has_validation:
-        splits.insert(0, ("val", int(cell.content["data"]["val_size"])))
+        splits.insert(0, ("val", cell.cell.data.val_size))
+    if cell.labels != "classes":
+        return [
+            Observation(
+                int(epoch) - 1,
+                float(cell.values["mixing"][at]),
+                n or cell.steps_per_epoch * cell.cell.train.batch_size,
+                float(cell.values[f"{split}_score"][at]),
+                "scores",
+                split,
+            )
+            for at, epoch in enumerate(cell.epochs)
+            for split, n in splits
+        ]
     return [
         Observation(
             epoch=int(epoch) - 1,
@@ -157,7 +184,7 @@ def observations_of(cell: CellResult) -> list[Observation]:
 
 def fits_of(cell: CellResult) -> list[Fit]:
     """Return how well the batches of a run were fitted."""
-    n = cell.steps_per_epoch * int(cell.content["train"]["batch_size"])
+    n = cell.steps_per_epoch * cell.cell.train.batch_size
     columns = (cell.epochs, *(cell.values[name] for name in ("mixing", "mix_loss", "mix_floor")))
     return [
         Fit(int(epoch) - 1, float(mixing), n, float(loss), float(floor))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,10 @@ from overmix.explain.floor import loss_floor
 from overmix.mix import BetaCoefficient, HiddenSpace, InputSpace, RandomPairing, Recipe
 from overmix.recipes import NoMixup
 from overmix.study.plan.cells import expand
-from overmix.study.plan.trainings import open_dataset, pool_key, replica_of
+from overmix.study.plan.trainings import by_pool, open_dataset, replica_of
+from overmix.study.spec.named import NamedSchedule
 from overmix.study.spec.recipes import build_recipe
-from overmix.study.spec.schema import ConditionSpec, StudySpec
-from overmix.switch import HeldOut, Policy, make_schedule
+from overmix.study.spec.schema import ConditionSpec, StudySpec, TrainSpec
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class ConditionFloor:
 
 def condition_floor(
     condition: ConditionSpec,
-    train: Mapping[str, Any],
+    train: TrainSpec,
     counts: Sequence[Sequence[int]],
     entropies: Sequence[Float[np.ndarray, " looks"]] = (),
 ) -> ConditionFloor:
@@ -37,20 +37,21 @@ def condition_floor(
 
     Args:
         condition: the condition.
-        train: what its cells say of training: ``epochs``, ``objective`` and ``batch_size``.
+        train: how its runs are trained.
         counts: per seed, the training samples of each class; the floors are averaged.
         entropies: per seed, the mean entropy of the labels of some epochs, once it was trained: where there is no
             closed form, their mean is the floor of the labels that there were.
     """
     name = condition.recipe_name
     recipe = build_recipe(name, **condition.recipe_parameters)
-    schedule = make_schedule(condition.schedule)
-    mixed = None if isinstance(schedule, Policy | HeldOut) else schedule.mixed_epochs(train["epochs"])
+    mixed = NamedSchedule(condition.schedule).mixed_epochs(train.epochs)
     if isinstance(recipe, NoMixup) or mixed == 0:
         return ConditionFloor(None, "nothing is mixed: labels are certain")
-    if mixed != train["epochs"]:
+    if mixed != train.epochs:
         return ConditionFloor(None, "mixing does not last to the end: no one line holds for all epochs")
-    if train["objective"] != "cross_entropy":
+    if not all(map(len, counts)):
+        return ConditionFloor(None, "the labels are no classes")
+    if train.objective != "cross_entropy":
         return ConditionFloor(None, "a squared error against soft labels has no floor above 0")
     if not _has_closed_form(recipe):
         if len(entropies):
@@ -58,15 +59,15 @@ def condition_floor(
         return ConditionFloor(None, f"{name} has its own pairing, weights or loss: no closed form")
     coefficient = recipe.coefficient
     assert isinstance(coefficient, BetaCoefficient)
-    floors = [loss_floor(counts=row, alpha=coefficient.alpha, batch_size=train["batch_size"]) for row in counts]
+    floors = [loss_floor(counts=row, alpha=coefficient.alpha, batch_size=train.batch_size) for row in counts]
     return ConditionFloor(float(np.mean(floors)), "mixes to the end, partners from a permutation of the batch")
 
 
 def _has_closed_form(recipe: Recipe) -> bool:
     """Return whether labels are mixed with a Beta weight in random pairs, and nothing else enters the loss."""
     return (
-        recipe.is_composition
-        and type(recipe.pairing) is RandomPairing
+        recipe.only_mixes
+        and type(getattr(recipe, "pairing", None)) is RandomPairing
         and type(recipe.coefficient) is BetaCoefficient
         and type(recipe.space) in (InputSpace, HiddenSpace)
     )
@@ -81,14 +82,13 @@ def study_floors(spec: StudySpec) -> list[dict[str, Any]]:
     """
     cells = expand(spec)
     counts: dict[str, list[list[int]]] = {name: [] for name in spec.condition_names}
-    for key in dict.fromkeys(pool_key(cell.content["data"]) for cell in cells):
-        mine = [cell for cell in cells if pool_key(cell.content["data"]) == key]
-        dataset = open_dataset(mine[0].content["data"])
+    for drawing in by_pool(cells).values():
+        dataset = open_dataset(drawing[0].data)
         y = dataset.y.numpy()
-        for cell in mine:
+        for cell in drawing:
             row = np.bincount(y[replica_of(cell, dataset).train_index], minlength=dataset.num_classes)
             counts[cell.condition].append(row.tolist())
-    trains = {cell.condition: cell.content["train"] for cell in cells}
+    trains = {cell.condition: cell.train for cell in cells}
     conditions = zip(spec.condition_names, spec.compare, strict=True)
     found = {name: condition_floor(condition, trains[name], counts[name]) for name, condition in conditions}
     return [

@@ -12,19 +12,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from overmix.errors import RunDirectoryError
-from overmix.study.analyse.summary import CellResult, summarise
+from overmix.study.analyse.cell_result import CellResult
+from overmix.study.analyse.record import Summary
+from overmix.study.analyse.record_json import from_json, to_json
+from overmix.study.analyse.summary import summarise
 from overmix.study.plan.cells import StackTask
 from overmix.study.spec.schema import StudySpec, resolved
 from overmix.study.store.checkpoint import load_tensors
 from overmix.study.store.directory import RunDirectory
 from overmix.study.store.files import locked, read_json, write_bytes, write_json
-from overmix.train import METRICS, TRACKED
+from overmix.train import ALSO_MEASURED, METRICS, TRACKED
 
 if TYPE_CHECKING:
     # Half a second to import: workers, which read no results, are to do without.
     import polars as pl
 
 _COLUMNS = ("condition", "seed", "epoch", "step", "mixing", "lr", "mix_loss", "mix_floor", *METRICS)
+_ASKED_FOR = (*TRACKED, *ALSO_MEASURED)
+"""Columns that only some studies have."""
 
 
 @dataclass(frozen=True)
@@ -33,20 +38,13 @@ class StudyResult:
 
     Args:
         spec: the resolved study.
-        summary: the content of ``summary.json``.
+        summary: what it shows.
         curves: one row per condition, seed and evaluated epoch.
-        floor: per condition that mixes to the end, the lowest training loss that any model can reach.
     """
 
     spec: dict[str, Any]
-    summary: dict[str, Any]
+    summary: Summary
     curves: pl.DataFrame
-    floor: dict[str, float]
-
-    @property
-    def bands(self) -> None:
-        """Intervals of the curves: none of our own, the report computes them over seeds."""
-        return None
 
 
 def load_result(path: Path) -> StudyResult:
@@ -62,19 +60,20 @@ def load_result(path: Path) -> StudyResult:
     unfinished = RunDirectoryError(f"{path}: the study is not finished: run the same 'overmix run' again to go on")
     if not (directory.summary_file.exists() and directory.curves_file.exists()):
         raise unfinished
-    summary = read_json(directory.summary_file)
+    written = read_json(directory.summary_file)
     try:
+        summary = from_json(written)
         curves = pl.read_parquet(directory.curves_file)
         # A run directory that seeds or conditions are being added to still holds the results of the smaller study.
         if not _is_complete(content["study"], summary, curves):
             raise unfinished
-        return StudyResult(content["study"], summary, curves, summary["floor"])
-    except (OSError, KeyError, TypeError, pl.exceptions.PolarsError):
+        return StudyResult(content["study"], summary, curves)
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, pl.exceptions.PolarsError):
         raise RunDirectoryError(f"{path}: its results are damaged: run the same 'overmix run' again") from None
 
 
 @contextmanager
-def finished_result(path: Path) -> Iterator[StudyResult]:
+def locked_result(path: Path) -> Iterator[StudyResult]:
     """Give the result of a finished run directory, and hold the directory, so that a report can be written there.
 
     Raises:
@@ -85,11 +84,11 @@ def finished_result(path: Path) -> Iterator[StudyResult]:
         yield load_result(path)
 
 
-def _is_complete(study: Mapping[str, Any], summary: Mapping[str, Any], curves: pl.DataFrame) -> bool:
+def _is_complete(study: Mapping[str, Any], summary: Summary, curves: pl.DataFrame) -> bool:
     """Return whether curves and summary hold every condition and seed of the study, and no other."""
     names, seeds = [entry["name"] for entry in study["compare"]], study["seeds"]
     wanted = {(name, seed) for name in names for seed in seeds}
-    summarised = {row["name"]: row["n_seeds"] for row in summary["conditions"]}
+    summarised = {condition.name: condition.n_seeds for condition in summary.conditions}
     found = set(curves.select("condition", "seed").unique().iter_rows())
     return found == wanted and summarised == dict.fromkeys(names, len(seeds))
 
@@ -103,8 +102,8 @@ def write_results(
     cells.sort(key=lambda cell: (rank[cell.condition], cell.seed))
     curves, summary = _curves(cells, rank), summarise(spec, cells, marks)
     write_bytes(directory.curves_file, _parquet(curves))
-    write_json(directory.summary_file, summary)
-    return StudyResult(resolved(spec), summary, curves, summary["floor"])
+    write_json(directory.summary_file, to_json(summary))
+    return StudyResult(resolved(spec), summary, curves)
 
 
 def load_cells(path: Path) -> list[CellResult]:
@@ -113,12 +112,12 @@ def load_cells(path: Path) -> list[CellResult]:
     Raises:
         RunDirectoryError: if it is no run directory, or a stack is missing or damaged.
     """
-    from overmix.study.plan.study_plan import prepare
+    from overmix.study.plan.study_plan import plan_study
     from overmix.study.spec.parse import parse_study
 
     directory = RunDirectory(path)
     spec = parse_study(directory.read()["study"], allow_code=True)
-    return [cell for task in prepare(spec, allow_code=True).tasks for cell in _read_stack(task, directory)]
+    return [cell for task in plan_study(spec, allow_code=True).tasks for cell in _read_stack(task, directory)]
 
 
 def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
@@ -129,12 +128,11 @@ def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
     forked = header.get("forked") or {"epoch": 0, "seconds": 0.0}
     return [
         CellResult(
-            condition=cell.condition,
-            seed=cell.seed,
-            content=cell.content,
+            cell=cell,
             epochs=tensors["epochs"],
-            values={name: tensors[name][r] for name in (*_COLUMNS[4:], *(c for c in TRACKED if c in tensors))},
-            wrong=np.unpackbits(tensors["wrong"][r], axis=-1, count=header["n_test"]),
+            values={name: tensors[name][r] for name in (*_COLUMNS[4:], *(c for c in _ASKED_FOR if c in tensors))},
+            wrong=_errors(tensors["wrong"][r], header),
+            labels=header.get("labels", "classes"),
             class_counts=header["class_counts"][r],
             steps_per_epoch=header["steps_per_epoch"],
             seconds=header["seconds"] / len(task.cells),
@@ -147,11 +145,18 @@ def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
     ]
 
 
+def _errors(stored: np.ndarray, header: Mapping[str, Any]) -> np.ndarray:
+    """Return the error of each test sample at each look: bits for classes, floats for other labels."""
+    if header.get("labels", "classes") == "classes":
+        return np.unpackbits(stored, axis=-1, count=header["n_test"])
+    return stored
+
+
 def _curves(cells: Sequence[CellResult], rank: Mapping[str, int]) -> pl.DataFrame:
     import polars as pl
 
     # What nobody asked for is no column: the file of a study without tracks is what it was before there were any.
-    tracked = [name for name in TRACKED if any(name in cell.values for cell in cells)]
+    tracked = [name for name in _ASKED_FOR if any(name in cell.values for cell in cells)]
     frames = [
         pl.DataFrame(
             {
@@ -159,9 +164,9 @@ def _curves(cells: Sequence[CellResult], rank: Mapping[str, int]) -> pl.DataFram
                 "seed": [cell.seed] * len(cell.epochs),
                 "epoch": cell.epochs.astype(np.int64),
                 "step": cell.epochs.astype(np.int64) * cell.steps_per_epoch,
-                # A split that does not exist is null, not NaN: NaN is what a diverged run says.
+                # What does not exist is null, not NaN: NaN is what a diverged run says.
                 **{
-                    name: [None] * len(values) if name.startswith("val_") and not cell.has_validation else values
+                    name: [None] * len(values) if cell.is_without(name) else values
                     for name, values in cell.values.items()
                 },
                 **{name: [None] * len(cell.epochs) for name in tracked if name not in cell.values},

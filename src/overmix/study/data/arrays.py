@@ -7,7 +7,9 @@ import numpy as np
 from overmix.errors import DataError
 
 
-def validate_arrays(x: np.ndarray, y: np.ndarray, field: str = "data") -> tuple[np.ndarray, np.ndarray, int]:
+def validate_arrays(
+    x: np.ndarray, y: np.ndarray, field: str = "data", *, without: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Check a user's samples and classes, and bring them into the dtypes that training uses.
 
     Args:
@@ -16,6 +18,7 @@ def validate_arrays(x: np.ndarray, y: np.ndarray, field: str = "data") -> tuple[
         y: classes, shape (n,), integers 0..C-1, every one of them present. Floats are refused even where they are
             whole: they are more often a regression target by mistake than a class.
         field: what errors call the arrays, as the user knows them.
+        without: which samples have no label, shape (n,), whatever y says of them.
 
     Returns:
         x, y as int64, and C.
@@ -32,16 +35,16 @@ def validate_arrays(x: np.ndarray, y: np.ndarray, field: str = "data") -> tuple[
         ...
         overmix.errors.DataError: fit(x, y): y has dtype float64, but classes are integers: convert it, y.astype(int)
     """
-    samples = _samples(x, "x", field)
+    samples = validate_samples(x, "x", field)
     classes = _labels(y, len(samples), "y", field)
-    present = np.unique(classes)
+    present = np.unique(classes if without is None else classes[~without])
     if present[0] < 0:
         raise DataError(f"{field}: y has the label {present[0]}: number the classes from 0")
     gap = np.flatnonzero(present != np.arange(len(present)))
     if len(gap):
         raise DataError(
             f"{field}: y goes up to {present[-1]}, but no sample has the label {gap[0]}: number the classes 0..C-1 "
-            "without gaps, numpy.unique(y, return_inverse=True)[1]"
+            "without gaps, numpy.unique(y, return_inverse=True)[1], or say data: {labels: values} if they are values"
         )
     if len(present) < 2:
         raise DataError(f"{field}: y has a single class: give at least two")
@@ -66,14 +69,7 @@ def validate_test_arrays(
     Raises:
         DataError: as :func:`validate_arrays`, and if samples of training and testing differ in shape or kind.
     """
-    if x_test.shape[1:] != x.shape[1:]:
-        raise DataError(
-            f"{field}: a sample of x_test has shape {x_test.shape[1:]}, one of x {x.shape[1:]}: make them equal"
-        )
-    if (x_test.dtype == np.uint8) != (x.dtype == np.uint8):
-        # Bytes on one side and floats on the other are most likely 0..255 against 0..1.
-        raise DataError(f"{field}: x_test has dtype {x_test.dtype}, x has {x.dtype}: store both alike")
-    samples = _samples(x_test, "x_test", field)
+    samples = validate_test_samples(x_test, x, field)
     classes = _labels(y_test, len(samples), "y_test", field)
     unknown = classes[(classes < 0) | (classes >= num_classes)]
     if len(unknown):
@@ -84,7 +80,44 @@ def validate_test_arrays(
     return samples, classes.astype(np.int64)
 
 
-def _samples(x: np.ndarray, name: str, field: str) -> np.ndarray:
+def check_single_class(y: np.ndarray, y_test: np.ndarray | None, field: str) -> None:
+    """Refuse training samples of a single class, and say so if the test samples have more.
+
+    Raises:
+        DataError: with the likely cause.
+    """
+    if y.ndim != 1 or y.size == 0 or y.dtype.kind not in "iu" or y.min() != y.max():
+        return
+    others = 0 if y_test is None or y_test.ndim != 1 or y_test.dtype.kind not in "iu" else len(np.unique(y_test))
+    if others > 1:
+        raise DataError(
+            f"{field}: y has a single class, y_test has {others}: shuffle the samples before they are divided, so that "
+            "all classes are trained on"
+        )
+
+
+def validate_test_samples(x_test: np.ndarray, x: np.ndarray, field: str) -> np.ndarray:
+    """Return test samples in the dtype that training samples get.
+
+    Raises:
+        DataError: if samples of training and testing differ in shape or kind, or :func:`validate_samples` refuses them.
+    """
+    if x_test.shape[1:] != x.shape[1:]:
+        raise DataError(
+            f"{field}: a sample of x_test has shape {x_test.shape[1:]}, one of x {x.shape[1:]}: make them equal"
+        )
+    if (x_test.dtype == np.uint8) != (x.dtype == np.uint8):
+        # Bytes on one side and floats on the other are most likely 0..255 against 0..1.
+        raise DataError(f"{field}: x_test has dtype {x_test.dtype}, x has {x.dtype}: store both alike")
+    return validate_samples(x_test, "x_test", field)
+
+
+def validate_samples(x: np.ndarray, name: str, field: str) -> np.ndarray:
+    """Return samples as uint8 or float32.
+
+    Raises:
+        DataError: if they are no finite real numbers in a rectangular array of at least one sample.
+    """
     if x.dtype.kind not in "buif":
         raise DataError(f"{field}: {name} has dtype {x.dtype}: give real numbers in a rectangular array")
     if x.ndim < 2:

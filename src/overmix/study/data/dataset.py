@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from overmix._typing import Int, Shaped
+from overmix._typing import Bool, Int, Shaped
 from overmix.errors import DataError
+from overmix.mix import IGNORE_INDEX, LabelKind
 
 
 @dataclass(frozen=True)
@@ -20,18 +21,40 @@ class Dataset:
         name: of the data set.
         x: the pool, uint8 or float32. Values are as they were stored: each replica normalises them with the
             statistics of its own training subset.
-        y: its classes, int64 in 0..C-1.
+        y: its classes, int64 in 0..C-1, -100 for samples without a label; other labels are rows (N, K), float32.
         x_test: of the pool's dtype.
-        y_test: int64.
-        num_classes: C.
+        y_test: of the labels' dtype.
+        num_classes: C, or the K numbers that a model returns.
+        labels: what a label is.
+        domain: where each sample of the pool comes from, int64, if that is known.
     """
 
     name: str
     x: Shaped[Tensor, "pool *sample"]
-    y: Int[Tensor, " pool"]
+    y: Shaped[Tensor, "pool *label"]
     x_test: Shaped[Tensor, "test *sample"]
-    y_test: Int[Tensor, " test"]
+    y_test: Shaped[Tensor, "test *label"]
     num_classes: int
+    labels: LabelKind = "classes"
+    domain: Int[Tensor, " pool"] | None = None
+
+    @property
+    def labelled(self) -> Bool[np.ndarray, " pool"]:
+        """Which samples of the pool have a label, shape (N,)."""
+        if self.labels == "classes":
+            return (self.y != IGNORE_INDEX).numpy()
+        return np.ones(len(self.y), dtype=bool)
+
+    @property
+    def strata(self) -> Int[np.ndarray, " pool"]:
+        """What splits keep the shares of, shape (N,): classes; labels that are none make a single stratum."""
+        classes: np.ndarray = self.y.numpy() if self.labels == "classes" else np.zeros(len(self.y), dtype=np.int64)
+        return classes
+
+    @property
+    def num_strata(self) -> int:
+        """How many strata there are."""
+        return self.num_classes if self.labels == "classes" else 1
 
 
 def dataset_of(

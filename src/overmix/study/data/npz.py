@@ -3,54 +3,146 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from overmix.errors import ConfigError, DataError
-from overmix.study.data.arrays import validate_arrays, validate_test_arrays
+from overmix.mix import IGNORE_INDEX, LabelKind
+from overmix.study.data.arrays import (
+    check_single_class,
+    validate_arrays,
+    validate_samples,
+    validate_test_arrays,
+    validate_test_samples,
+)
 from overmix.study.data.dataset import Dataset, dataset_of
+from overmix.study.data.labels import check_asked, check_varies, domain_of, kind_of, mask_of, numbers
 from overmix.study.data.split import fixed_test_split
 
 _SAVE = "save it as numpy.savez('data.npz', x=x, y=y)"
 
 
-def npz(path: str = "", test_size: float = 0.25) -> Dataset:
-    """Read ``x``, ``y``, and perhaps ``x_test``, ``y_test``, from a file that ``numpy.savez`` wrote.
+def npz(path: str = "", test_size: float = 0.25, labels: str = "auto") -> Dataset:
+    """Read arrays that ``numpy.savez`` wrote, by their names.
 
-    uint8 stays as it is, every other real number becomes float32. Nothing is ever unpickled.
+    ``x`` and ``y``, or ``x`` and ``view`` (a second view of each sample, rows). Perhaps ``x_test`` with ``y_test`` or
+    ``view_test``; ``domain``, where each sample of x comes from; ``unlabelled``, true for samples of x whose class is
+    not known. uint8 in x stays as it is, every other real number becomes float32. Nothing is ever unpickled.
 
     Args:
         path: the file.
         test_size: without test arrays, the share of the samples that is set aside for testing, of every class alike.
             The choice is the same for every study and seed.
+        labels: what y holds: ``classes`` (integers 0..C-1), ``values`` (real numbers, one or more for each sample),
+            ``rows`` (0 and 1, several labels at once), or ``views``; ``auto`` reads it off the array.
 
     Raises:
-        ConfigError: if there is no such file, or the share is outside of (0, 1).
+        ConfigError: if there is no such file, the share is outside of (0, 1), or the labels are none of these.
         DataError: if the file or its arrays cannot be trained on.
     """
     if not path:
         raise ConfigError("data.path", path, "name the file: data: {name: npz, path: my-data.npz}")
     if not 0 < test_size < 1:
         raise ConfigError("data.test_size", test_size, "use a share in (0, 1)")
+    check_asked(labels)
     field = f"data.path {path}"
     arrays = _read(Path(path).expanduser(), field)
-    x, y, num_classes = validate_arrays(arrays["x"], arrays["y"], field)
+    label = _label_name(arrays, labels, field)
+    kind: LabelKind = "views" if label == "view" else kind_of(arrays["y"], labels, field)
+    tested = "x_test" in arrays
+    if kind == "classes":
+        whole = _classes(arrays, field)
+    else:
+        if "unlabelled" in arrays:
+            raise DataError(f"{field}: it holds unlabelled, but the labels are {kind}: leave it out")
+        whole = _numbers(arrays, label, kind, field)
+    if tested:
+        return whole
+    return _split(whole, test_size)
+
+
+def _label_name(arrays: dict[str, np.ndarray], labels: str, field: str) -> str:
+    """Return which array holds the labels."""
+    both = "y" in arrays and "view" in arrays
+    if both and labels == "auto":
+        raise DataError(f"{field}: it holds y and view: say data: {{labels: views}}, or what y is")
+    name = "view" if labels == "views" or "y" not in arrays else "y"
+    if name not in arrays or (name == "view" and labels not in ("auto", "views")):
+        raise DataError(f"{field}: it holds no {'view' if labels == 'views' else 'y'}: {_SAVE}")
+    if "x_test" in arrays and f"{name}_test" not in arrays:
+        raise DataError(f"{field}: it holds x_test alone: give both x_test and {name}_test, or neither")
+    return name
+
+
+def _classes(arrays: dict[str, np.ndarray], field: str) -> Dataset:
+    x, y = arrays["x"], arrays["y"]
+    mask = mask_of(arrays["unlabelled"], len(x), field) if "unlabelled" in arrays else np.zeros(len(x), dtype=bool)
+    known = y
+    if mask.any() and y.shape == mask.shape:
+        known = y[~mask]
+    check_single_class(known, arrays.get("y_test"), field)
+    samples, classes, num_classes = validate_arrays(x, y, field, without=mask)
+    domain = domain_of(arrays["domain"], len(x), field) if "domain" in arrays else None
     if "x_test" in arrays:
-        x_test, y_test = validate_test_arrays(arrays["x_test"], arrays["y_test"], arrays["x"], num_classes, field)
-        return dataset_of("npz", x, y, x_test, y_test, num_classes)
-    pool, test = fixed_test_split(y, round(test_size * len(y)))
-    missing = np.flatnonzero(np.bincount(y[pool], minlength=num_classes) == 0)
-    if len(test) == 0 or len(missing):
-        shortage = f"no sample of class {missing[0]} is left to train on" if len(missing) else "no sample is tested on"
+        x_test, y_test = validate_test_arrays(arrays["x_test"], arrays["y_test"], x, num_classes, field)
+    else:
+        x_test, y_test = samples[:0], classes[:0]
+    dataset = dataset_of("npz", samples, np.where(mask, IGNORE_INDEX, classes), x_test, y_test, num_classes)
+    return replace(dataset, domain=None if domain is None else torch.from_numpy(domain))
+
+
+def _numbers(arrays: dict[str, np.ndarray], label: str, kind: LabelKind, field: str) -> Dataset:
+    samples = validate_samples(arrays["x"], "x", field)
+    y = numbers(arrays[label], len(samples), kind, label, field)
+    if kind == "values":
+        check_varies(y, field)
+    x_test, y_test = samples[:0], y[:0]
+    if "x_test" in arrays:
+        x_test = validate_test_samples(arrays["x_test"], arrays["x"], field)
+        y_test = numbers(arrays[f"{label}_test"], len(x_test), kind, f"{label}_test", field)
+        if y_test.shape[1] != y.shape[1]:
+            raise DataError(f"{field}: {label} has {y.shape[1]} columns, {label}_test has {y_test.shape[1]}")
+    domain = domain_of(arrays["domain"], len(samples), field) if "domain" in arrays else None
+    pool, labels, tested, known = (
+        torch.from_numpy(np.ascontiguousarray(array)) for array in (samples, y, x_test, y_test)
+    )
+    where = None if domain is None else torch.from_numpy(domain)
+    return Dataset("npz", pool, labels, tested, known, y.shape[1], kind, where)
+
+
+def _split(whole: Dataset, test_size: float) -> Dataset:
+    """Return the data with some of the labelled samples set aside for testing."""
+    known = np.flatnonzero(whole.labelled)
+    strata = whole.strata[known]
+    kept, tested = fixed_test_split(strata, round(test_size * len(known)))
+    missing = np.flatnonzero(np.bincount(strata[kept], minlength=whole.num_strata) == 0)
+    if len(tested) == 0 or len(missing):
+        shortage = "no sample is tested on"
+        if len(missing):
+            shortage = f"no sample of class {missing[0]} is left to train on"
         raise ConfigError(
-            "data.test_size", test_size, f"of {len(y)} samples {shortage}: give more samples, or x_test and y_test"
+            "data.test_size", test_size, f"of {len(known)} samples {shortage}: give more samples, or x_test and y_test"
         )
-    return dataset_of("npz", x[pool], y[pool], x[test], y[test], num_classes)
+    test = torch.from_numpy(known[tested])
+    pool = torch.from_numpy(np.setdiff1d(np.arange(len(whole.y)), known[tested]))
+    return replace(
+        whole,
+        x=whole.x[pool],
+        y=whole.y[pool],
+        x_test=whole.x[test],
+        y_test=whole.y[test],
+        domain=None if whole.domain is None else whole.domain[pool],
+    )
+
+
+_NAMES = ("x", "y", "view", "domain", "unlabelled", "x_test", "y_test", "view_test")
 
 
 def _read(path: Path, field: str) -> dict[str, np.ndarray]:
-    """Return the arrays x, y, and, if they are there, x_test, y_test."""
+    """Return the arrays that have a meaning, by their names."""
     try:
         stream = path.open("rb")
     except FileNotFoundError:
@@ -69,19 +161,21 @@ def _read(path: Path, field: str) -> dict[str, np.ndarray]:
             raise DataError(f"{field}: it holds a single array: {_SAVE}")
         with file:
             _check_names(file.files, field)
-            return {name: _array(file, name, field) for name in ("x", "y", "x_test", "y_test") if name in file.files}
+            return {name: _array(file, name, field) for name in _NAMES if name in file.files}
 
 
 def _check_names(names: list[str], field: str) -> None:
-    if not {"x", "y"} <= set(names):
+    if "x" not in names or not {"y", "view"} & set(names):
         raise DataError(f"{field}: it holds {', '.join(sorted(names)) or 'nothing'}, not x and y: {_SAVE}")
-    if ("x_test" in names) != ("y_test" in names):
-        found = "x_test" if "x_test" in names else "y_test"
-        raise DataError(f"{field}: it holds {found} alone: give both x_test and y_test, or neither")
+    for label in ("y_test", "view_test"):
+        if label in names and "x_test" not in names:
+            raise DataError(f"{field}: it holds {label} alone: give both x_test and {label}, or neither")
+    if "x_test" in names and not {"y_test", "view_test"} & set(names):
+        raise DataError(f"{field}: it holds x_test alone: give both x_test and y_test, or neither")
     for name in names:
         # Other arrays may stay in the file, but "X_test" that is silently not tested on would be a trap.
-        near = difflib.get_close_matches(name.lower(), ("x_test", "y_test"), n=1, cutoff=0.6)
-        if near and name not in ("x_test", "y_test"):
+        near = difflib.get_close_matches(name.lower(), _NAMES[2:], n=1, cutoff=0.6)
+        if near and name not in _NAMES:
             raise DataError(f"{field}: it holds {name}: rename it to {near[0]}, or leave it out")
 
 
@@ -91,9 +185,10 @@ def _array(file: np.lib.npyio.NpzFile, name: str, field: str) -> np.ndarray:
     except ValueError as error:
         if "pickle" in str(error):
             # Rows of different lengths become an object array, which only pickle can store, and pickle runs code.
-            raise DataError(
-                f"{field}: {name} is an array of Python objects: make it rectangular, of numbers, and save it again"
-            ) from None
+            remedy = "make it rectangular, of numbers, and save it again"
+            if name.startswith("y"):
+                remedy = f"number names of classes, numpy.unique({name}, return_inverse=True)[1], or {remedy}"
+            raise DataError(f"{field}: {name} is an array of Python objects: {remedy}") from None
         raise DataError(f"{field}: {name} cannot be read ({_first_line(error)}): save it again") from None
     except Exception as error:
         raise DataError(f"{field}: {name} cannot be read ({_first_line(error)}): save it again") from None

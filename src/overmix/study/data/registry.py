@@ -37,7 +37,7 @@ def dataset_options(name: str) -> dict[str, Any]:
 
     Example:
         >>> dataset_options("npz")
-        {'path': '', 'test_size': 0.25}
+        {'path': '', 'test_size': 0.25, 'labels': 'auto'}
     """
     return {p.name: p.default for p in inspect.signature(_dataset(name)).parameters.values()}
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from overmix.study.data import dataset_options
 from overmix.study.models import model_options
+from overmix.study.spec.named import NamedRecipe, NamedSchedule
 from overmix.study.spec.plain import digest, json_ready
-from overmix.study.spec.recipes import build_recipe, recipe_entry
-from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec, condition_parts
-from overmix.switch import HeldOut, Policy, make_schedule, schedule_name
-from overmix.train import Execution
+from overmix.study.spec.recipes import filled_recipe, recipe_names, with_defaults
+from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec, TrainSpec, condition_parts
+from overmix.train import Execution, stays_apart
+
+_Part = TypeVar("_Part", DataSpec, ModelSpec)
 
 _CONTENT_VERSION = 2
 """Raised when the engine would give other numbers for the same content: old results are then not reused."""
@@ -26,12 +28,33 @@ class Cell:
     Args:
         condition: name of the condition.
         seed: replica seed.
-        content: everything that the numbers depend on, as plain values, every default written out.
+        data: which samples, every default written out.
+        model: which model, likewise.
+        train: how it is trained.
+        recipe: how it mixes, every parameter written out.
+        schedule: when it mixes.
     """
 
     condition: str
     seed: int
-    content: dict[str, Any]
+    data: DataSpec
+    model: ModelSpec
+    train: TrainSpec
+    recipe: NamedRecipe
+    schedule: NamedSchedule
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """Everything that the numbers depend on, as plain values."""
+        return {
+            "version": _CONTENT_VERSION,
+            "data": data_content(self.data),
+            "model": self.model.model_dump(),
+            "train": json_ready(self.train.model_dump()),
+            "recipe": self.recipe.written,
+            "schedule": self.schedule.written,
+            "seed": self.seed,
+        }
 
     @cached_property
     def id(self) -> str:
@@ -41,18 +64,16 @@ class Cell:
     @property
     def import_paths(self) -> list[str]:
         """What it names by an import path, of its model, its recipe and its policy."""
-        content = self.content
-        names = (str(content["model"]["name"]), next(iter(content["recipe"])), schedule_name(content["schedule"]))
+        names = (self.model.name, *recipe_names(self.recipe.written), self.schedule.name)
         return [name for name in names if ":" in name]
 
     @cached_property
     def shape_key(self) -> str:
         """Cells with one shape key can share a stack.
 
-        All agrees but schedule, seed, per-replica rates, and of the recipe whatever does not say where it mixes.
+        All agrees but schedule, seed, per-replica rates, and of a recipe that only mixes whatever does not say where.
         """
-        train = self.content["train"]
-        name, parameters = next(iter(self.content["recipe"].items()))
+        train, recipe = self.content["train"], self.recipe.build()
         shape = {
             "data": self.content["data"],
             "model": self.content["model"],
@@ -63,16 +84,27 @@ class Cell:
             "augment": train.get("augment"),
             "track": train.get("track"),
             # Replicas that decide by themselves are a stack of their own: they go back together.
-            "policy": self.content["schedule"] if is_policy(self.content["schedule"]) else None,
-            "space": repr(build_recipe(name, **parameters).space),
+            "policy": self.schedule.written if self.schedule.decides else None,
+            "space": repr(recipe.space),
             "optimizer": {k: v for k, v in train["optimizer"].items() if k not in ("lr", "weight_decay")},
         }
-        return digest(shape)
+        # One whose loss is no mixture of its own needs the whole stack to itself.
+        return digest(shape | {"recipe": self.recipe.written} if stays_apart(recipe) else shape)
 
 
-def is_policy(schedule: str | Mapping[str, Any]) -> bool:
-    """Return whether a schedule decides by itself."""
-    return isinstance(make_schedule(schedule), Policy | HeldOut)
+_LATER_OPTIONS = {"labels": "auto"}
+"""Options that data sets did not always have: at their default they leave the cells' ids as they were."""
+
+
+def data_content(data: DataSpec, without: Collection[str] = ()) -> dict[str, Any]:
+    """Return what a cell's data are, as plain values.
+
+    Args:
+        data: every default written out.
+        without: fields to leave out.
+    """
+    values = data.model_dump(exclude=set(without))
+    return {key: value for key, value in values.items() if key not in _LATER_OPTIONS or value != _LATER_OPTIONS[key]}
 
 
 @dataclass(frozen=True)
@@ -98,38 +130,24 @@ class StackTask:
 def expand(spec: StudySpec) -> list[Cell]:
     """Return the cells of a study, condition by condition, seeds in the order given."""
     return [
-        Cell(name, seed, _content(spec, condition, seed))
+        cell
         for name, condition in zip(spec.condition_names, spec.compare, strict=True)
-        for seed in spec.seed_list
+        for cell in _cells(spec, name, condition)
     ]
 
 
-def _content(spec: StudySpec, condition: ConditionSpec, seed: int) -> dict[str, Any]:
+def _cells(spec: StudySpec, name: str, condition: ConditionSpec) -> list[Cell]:
     data, model, train = condition_parts(spec, condition)
-    recipe = condition.recipe_name
-    return {
-        "version": _CONTENT_VERSION,
-        "data": _with_defaults(data, dataset_options(data.name)),
-        # The options of an import path are known to its own code alone.
-        "model": _with_defaults(model, {} if ":" in model.name else model_options(model.name)),
-        "train": json_ready(train.model_dump()),
-        "recipe": {recipe: _filled(condition.recipe_parameters, recipe_entry(recipe).defaults)},
-        "schedule": condition.schedule,
-        "seed": seed,
-    }
+    data = _with_defaults(data, dataset_options(data.name))
+    if ":" not in model.name:  # the options of an import path are known to its own code alone
+        model = _with_defaults(model, model_options(model.name))
+    ((recipe, parameters),) = filled_recipe(condition.recipe_name, condition.recipe_parameters).items()
+    named = NamedRecipe(recipe, parameters)
+    return [Cell(name, seed, data, model, train, named, NamedSchedule(condition.schedule)) for seed in spec.seed_list]
 
 
-def _with_defaults(part: DataSpec | ModelSpec, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    return {**part.model_dump(), **_filled(part.options, defaults)}
-
-
-def _filled(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options with their defaults, so that what is written out and what is left out are the same cell."""
-    filled = {**defaults, **given}
-    for name, default in defaults.items():
-        if isinstance(default, float) and isinstance(filled[name], int):
-            filled[name] = float(filled[name])
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in filled.items()}
+def _with_defaults(part: _Part, defaults: Mapping[str, Any]) -> _Part:
+    return part.model_copy(update=with_defaults(part.options, defaults))
 
 
 def stack_size(execution: Execution, device: str) -> int:

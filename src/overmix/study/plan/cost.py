@@ -15,12 +15,12 @@ from overmix.study.data import Dataset
 from overmix.study.plan.cells import Cell, StackTask
 from overmix.study.plan.forks import with_forks
 from overmix.study.plan.process import as_a_worker
-from overmix.study.plan.study_plan import prepare
+from overmix.study.plan.study_plan import plan_study
 from overmix.study.plan.trainings import model_factory, open_dataset, pool_key, training_of
 from overmix.study.plan.workers import worker_count
 from overmix.study.spec.schema import StudySpec
-from overmix.switch import HeldOut, Policy, make_schedule
-from overmix.train import METRICS, TRACKS, StackTraining
+from overmix.switch import HeldOut, Policy
+from overmix.train import TRACKS, StackTraining
 from overmix.train.stacked_model import build_model
 from overmix.train.track import MIXTURES
 
@@ -88,20 +88,20 @@ def plan_cost(spec: StudySpec, *, allow_code: bool = False, calibration_seconds:
     Raises:
         OvermixError: for whatever running the study would be refused for.
     """
-    prepared = prepare(spec, allow_code=allow_code)
-    tasks = list({task.id: task for task in prepared.tasks}.values())
+    plan = plan_study(spec, allow_code=allow_code)
+    tasks = list({task.id: task for task in plan.tasks}.values())
     shared = _shared_epochs(tasks)
     kinds = {_kind(task) for task in tasks}
     costs: dict[str, StackCost] = {}
     data_bytes = 0
     # Pool by pool, so that one data set is in memory at a time.
-    for key in dict.fromkeys(pool_key(task.cells[0].content["data"]) for task in tasks):
-        own = [task for task in tasks if pool_key(task.cells[0].content["data"]) == key]
-        dataset = open_dataset(own[0].cells[0].content["data"])
+    for key in dict.fromkeys(pool_key(task.cells[0].data) for task in tasks):
+        drawing = [task for task in tasks if pool_key(task.cells[0].data) == key]
+        dataset = open_dataset(drawing[0].cells[0].data)
         data_bytes = max(data_bytes, sum(t.nbytes for t in (dataset.x, dataset.y, dataset.x_test, dataset.y_test)))
         known: dict[str, tuple[Profile, StackTraining, tuple[float, float] | None]] = {}
         # The largest stack of a kind stands for the others.
-        for task in sorted(own, key=lambda task: -len(task.cells)):
+        for task in sorted(drawing, key=lambda task: -len(task.cells)):
             if _kind(task) not in known:
                 training = training_of(task, dataset, allow_code=allow_code)
                 timed = calibrate(training, calibration_seconds / len(kinds)) if calibration_seconds else None
@@ -109,8 +109,8 @@ def plan_cost(spec: StudySpec, *, allow_code: bool = False, calibration_seconds:
                     timed = timed[0] / len(task.cells), timed[1] / len(task.cells)
                 known[_kind(task)] = profile(task.cells[0], dataset, allow_code=allow_code), training, timed
             costs[task.id] = _stack_cost(task, *known[_kind(task)], shared.get(task.id, 0))
-    workers = min(worker_count(prepared.spec.executor.workers, prepared.spec.device), len(tasks))
-    return _report(spec, prepared.tasks, list(costs.values()), workers, data_bytes, prepared.spec.device)
+    workers = min(worker_count(plan.spec.executor.workers, plan.spec.device), len(tasks))
+    return _report(spec, plan.tasks, list(costs.values()), workers, data_bytes, plan.spec.device)
 
 
 def _kind(task: StackTask) -> str:
@@ -167,8 +167,7 @@ def calibrate(training: StackTraining, seconds: float) -> tuple[float, float]:
         _wait_for_device(training)
         step = (time.perf_counter() - begin) / (number - 1)
         training.model.eval()
-        x, _ = training._samples(plan, 0)
-        x = training.normalization.apply_(x)
+        x = training.batches.of(plan, 0, training.model).clean
         with torch.no_grad():
             begin, passes = time.perf_counter(), 0
             while passes < 1 or time.perf_counter() - begin < seconds / 4:
@@ -190,18 +189,18 @@ def _stack_cost(
     shared_epochs: int,
 ) -> StackCost:
     """Return the cost of a stack, with the training of the largest one of its kind."""
-    runs, train = len(task.cells), task.cells[0].content["train"]
+    runs, train = len(task.cells), task.cells[0].train
     in_training = len(training.planner.replicas)
     per_epoch, batch, looks = training.steps_per_epoch, training.planner.batch_size, len(training.evaluation_epochs)
     replica = training.planner.replicas[0]
     scored = len(training.data.y_test) + len(replica.train_index) + len(replica.val_index)
-    track = train.get("track", [])
+    track = train.track
     passed = MIXTURES + len(replica.train_index) if "gradient_norm" in track else 0  # forward and backward
     scored += MIXTURES if "memorization" in track else 0
     steps, skipped = per_epoch * training.epochs, per_epoch * shared_epochs
     samples = (steps - skipped) * batch + looks * passed
     state = sum(tensor.nbytes for tensor in training.state_dict().values()) * runs / in_training
-    columns = len(METRICS) + 4 + sum(len(TRACKS[name]) for name in track)
+    columns = len(training.evaluator.columns) + 4 + sum(len(TRACKS[name]) for name in track)
     return StackCost(
         steps=runs * steps,
         shared=runs * skipped,
@@ -209,14 +208,20 @@ def _stack_cost(
         flops=runs * (samples * one.step_flops + looks * scored * one.forward_flops),
         state_bytes=round(state),
         activation_bytes=runs * batch * one.activation_bytes,
-        result_bytes=runs * looks * (math.ceil(len(training.data.y_test) / 8) + 4 * columns) + 1600,  # a header
+        result_bytes=runs * looks * (_error_bytes(training) + 4 * columns) + 1600,  # a header
         seconds=None if timed is None else runs * (samples / batch * timed[0] + looks * scored * timed[1]),
     )
 
 
+def _error_bytes(training: StackTraining) -> int:
+    """Return what the errors of all test samples take at one look: a bit each for classes, else four bytes."""
+    n_test = len(training.data.y_test)
+    return math.ceil(n_test / 8) if training.data.labels == "classes" else 4 * n_test
+
+
 def _probe_epochs(cell: Cell) -> int:
     """Return how many epochs a run that decides by itself takes at most beyond those of one run."""
-    schedule, epochs = make_schedule(cell.content["schedule"]), int(cell.content["train"]["epochs"])
+    schedule, epochs = cell.schedule.build(), cell.train.epochs
     policy = schedule.policy if isinstance(schedule, HeldOut) else schedule
     if not isinstance(policy, Policy):
         return 0

@@ -9,10 +9,9 @@ checkpoint trains from the start, to the same bytes.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
 from overmix.study.plan.cells import Cell, StackTask
-from overmix.switch import HeldOut, Policy, make_schedule
+from overmix.study.spec.plain import digest
 
 Forks = Mapping[int, Collection[StackTask]]
 """Per number of epochs done, the stacks that can go on from there."""
@@ -47,11 +46,8 @@ def with_forks(tasks: Sequence[StackTask]) -> list[tuple[StackTask, Forks]]:
 
 def _runs(task: StackTask) -> str:
     """Return what the beginnings of its runs depend on."""
-    return replace(task, cells=tuple(_without_schedule(cell) for cell in task.cells)).id
-
-
-def _without_schedule(cell: Cell) -> Cell:
-    return replace(cell, content={**cell.content, "schedule": None})
+    contents = [{**cell.content, "schedule": None} for cell in task.cells]
+    return digest([contents, task.execution, task.device])
 
 
 def _mixed_until(task: StackTask) -> int:
@@ -60,12 +56,9 @@ def _mixed_until(task: StackTask) -> int:
 
 
 def _mixes(cell: Cell) -> int:
-    epochs: int = cell.content["train"]["epochs"]
-    schedule = make_schedule(cell.content["schedule"])
-    mixed = None if isinstance(schedule, Policy | HeldOut) else schedule.mixed_epochs(epochs)
+    mixed = cell.schedule.mixed_epochs(cell.train.epochs)
     return -1 if mixed is None else mixed
 
 
 def _epochs(task: StackTask) -> int:
-    epochs: int = task.cells[0].content["train"]["epochs"]
-    return epochs
+    return task.cells[0].train.epochs

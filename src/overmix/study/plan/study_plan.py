@@ -11,11 +11,11 @@ from overmix.errors import ConfigError
 from overmix.study.data import Dataset
 from overmix.study.plan.cells import Cell, StackTask, expand, layout
 from overmix.study.plan.trainings import (
+    by_pool,
     code_digest,
     data_digest,
     execution_of,
     open_dataset,
-    pool_key,
     replica_of,
     training_of,
 )
@@ -25,8 +25,8 @@ from overmix.train import Execution
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A study that has been checked down to the last sample, before any work starts.
+class StudyPlan:
+    """The stacks of a study that has been checked down to the last sample.
 
     Args:
         spec: the study, its device resolved.
@@ -46,7 +46,7 @@ class Prepared:
         return [cell for task in self.tasks for cell in task.cells]
 
 
-def prepare(spec: StudySpec, *, allow_code: bool = False) -> Prepared:
+def plan_study(spec: StudySpec, *, allow_code: bool = False) -> StudyPlan:
     """Check a study against its data and models, and lay out its stacks.
 
     Raises:
@@ -58,10 +58,9 @@ def prepare(spec: StudySpec, *, allow_code: bool = False) -> Prepared:
     conditions = dict(zip(spec.condition_names, spec.compare, strict=True))
     check = _Check(conditions, spec.device, allow_code)
     cells = expand(spec)
-    # Pool by pool, so that one data set is in memory at a time.
-    for key in dict.fromkeys(pool_key(cell.content["data"]) for cell in cells):
-        check.pool(key, [cell for cell in cells if pool_key(cell.content["data"]) == key])
-    return Prepared(spec, layout(cells, check.executions, spec.device), check.data, check.code)
+    for key, drawing in by_pool(cells).items():
+        check.pool(key, drawing)
+    return StudyPlan(spec, layout(cells, check.executions, spec.device), check.data, check.code)
 
 
 @dataclass
@@ -78,10 +77,10 @@ class _Check:
     def pool(self, key: str, cells: list[Cell]) -> None:
         """Check the cells that draw their samples from one pool."""
         with within(self._where(cells[0], "data")):
-            dataset = open_dataset(cells[0].content["data"])
+            dataset = open_dataset(cells[0].data)
         self.data[key] = data_digest(dataset)
         # The samples depend on data and seed alone, and all seeds of a condition have equally many.
-        for cell in {(str(cell.content["data"]), cell.seed): cell for cell in reversed(cells)}.values():
+        for cell in {(str(cell.data), cell.seed): cell for cell in reversed(cells)}.values():
             with within(self._where(cell, "data")):
                 replica_of(cell, dataset)
         for cell in {cell.condition: cell for cell in reversed(cells)}.values():
@@ -105,7 +104,7 @@ class _Check:
 
 
 def _check_batch(cell: Cell, train_size: int) -> None:
-    batch_size = cell.content["train"]["batch_size"]
+    batch_size = cell.train.batch_size
     if batch_size > train_size:
         raise ConfigError(
             "train.batch_size",

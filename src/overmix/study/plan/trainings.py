@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from overmix.errors import ConfigError
-from overmix.mix import Streams
+from overmix.mix import CrossEntropy, Objective, Streams, make_objective, usual_objective
 from overmix.study.data import Dataset, hold_out, load_dataset, normalization_stats, split_indices
 from overmix.study.models import build_model
-from overmix.study.plan.cells import Cell, StackTask
+from overmix.study.plan.cells import Cell, StackTask, data_content
 from overmix.study.spec.plain import canonical
-from overmix.study.spec.recipes import build_recipe
-from overmix.study.spec.schema import DataSpec, ModelSpec, TrainSpec
-from overmix.switch import HeldOut, Policy, Schedule, always, make_schedule
+from overmix.study.spec.schema import DataSpec
+from overmix.switch import HeldOut, Policy, Schedule, always
 from overmix.train import (
     DecidingTraining,
     Execution,
@@ -33,22 +32,27 @@ from overmix.train import (
     ResidentData,
     StackTraining,
     choose_execution,
-    make_objective,
 )
 
 Training = TypeVar("Training", bound=StackTraining)
 
 
-def pool_key(content: Mapping[str, Any]) -> str:
-    """Return the data description of a cell without what is drawn from the pool: cells that share it share the pool."""
-    drawn = ("train_size", "val_size", "balanced")
-    return canonical({key: value for key, value in content.items() if key not in drawn})
+def pool_key(data: DataSpec) -> str:
+    """Return a cell's data as JSON without what is drawn from the pool: cells that share it share the pool."""
+    return canonical(data_content(data, without=("train_size", "val_size", "balanced")))
 
 
-def open_dataset(content: Mapping[str, Any]) -> Dataset:
-    """Return the data set that a cell's content names."""
-    spec = DataSpec.model_validate(content)
-    return load_dataset(spec.name, **spec.options)
+def by_pool(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
+    """Return cells by the pool that they draw their samples from, so that one data set need be in memory at a time."""
+    pools: dict[str, list[Cell]] = {}
+    for cell in cells:
+        pools.setdefault(pool_key(cell.data), []).append(cell)
+    return pools
+
+
+def open_dataset(data: DataSpec) -> Dataset:
+    """Return the data set that a cell names."""
+    return load_dataset(data.name, **data.options)
 
 
 def replica_of(cell: Cell, dataset: Dataset) -> Replica:
@@ -57,28 +61,26 @@ def replica_of(cell: Cell, dataset: Dataset) -> Replica:
     Raises:
         ConfigError: if the data set does not have the samples asked for.
     """
-    data, train = (
-        DataSpec.model_validate(cell.content["data"]),
-        TrainSpec.model_validate(cell.content["train"]),
-    )
+    data, train = cell.data, cell.train
     streams = Streams(replica_seed=cell.seed)
-    train_index, val_index = split_indices(
-        dataset.y.numpy(),
+    # Samples without a label are all trained on; how many others, and which are held out, is drawn.
+    known = np.flatnonzero(dataset.labelled)
+    drawn, held = split_indices(
+        dataset.strata[known],
         train_size=data.train_size,
         val_size=data.val_size,
         balanced=data.balanced,
         subset_rng=streams.generator("subset"),
         val_rng=streams.generator("validation"),
-        num_classes=dataset.num_classes,
+        num_classes=dataset.num_strata,
     )
-    name, parameters = next(iter(cell.content["recipe"].items()))
-    schedule = make_schedule(cell.content["schedule"])
+    schedule = cell.schedule.build()
     return Replica(
         streams=streams,
-        recipe=build_recipe(name, **parameters),
+        recipe=cell.recipe.build(),
         schedule=always() if isinstance(schedule, Policy | HeldOut) else schedule,
-        train_index=train_index,
-        val_index=val_index,
+        train_index=np.concatenate([known[drawn], np.flatnonzero(~dataset.labelled)]),
+        val_index=known[held],
         lr=train.optimizer.lr,
         lr_schedule=train.lr_schedule.build(),
         weight_decay=train.optimizer.weight_decay,
@@ -87,14 +89,13 @@ def replica_of(cell: Cell, dataset: Dataset) -> Replica:
 
 def model_factory(cell: Cell, dataset: Dataset, *, allow_code: bool) -> ModelFactory:
     """Return a function that builds the cell's model, freshly initialised."""
-    spec = ModelSpec.model_validate(cell.content["model"])
     return partial(
         build_model,
-        spec.name,
+        cell.model.name,
         sample_shape=tuple(dataset.x.shape[1:]),
         num_classes=dataset.num_classes,
         allow_code=allow_code,
-        **spec.options,
+        **cell.model.options,
     )
 
 
@@ -106,7 +107,7 @@ def execution_of(cell: Cell, dataset: Dataset, device: str, *, allow_code: bool)
 
 def training_of(task: StackTask, dataset: Dataset, *, allow_code: bool) -> StackTraining:
     """Return the training of a stack, ready to start or to load a checkpoint."""
-    return training_with(make_schedule(task.cells[0].content["schedule"]), task, dataset, allow_code=allow_code)
+    return training_with(task.cells[0].schedule.build(), task, dataset, allow_code=allow_code)
 
 
 def training_with(
@@ -119,8 +120,10 @@ def training_with(
     """
     device = torch.device(task.device)
     first = task.cells[0]
-    train = TrainSpec.model_validate(first.content["train"])
-    resident = ResidentData(dataset.x, dataset.y, dataset.x_test, dataset.y_test, dataset.num_classes).to(device)
+    train = first.train
+    resident = ResidentData(
+        dataset.x, dataset.y, dataset.x_test, dataset.y_test, dataset.num_classes, dataset.labels, dataset.domain
+    ).to(device)
 
     def stack(kind: Callable[..., Training], replicas: list[Replica], track: Sequence[str] = train.track) -> Training:
         return kind(
@@ -132,7 +135,7 @@ def training_with(
             epochs=train.epochs,
             batch_size=train.batch_size,
             execution=task.execution,
-            objective=make_objective(train.objective),
+            objective=_objective(train.objective, dataset),
             average=train.average,
             augment=train.augment.build() if train.augment else None,
             track=track,
@@ -149,12 +152,21 @@ def training_with(
     return stack(StackTraining, replicas)
 
 
+def _objective(name: str, dataset: Dataset) -> Objective:
+    """Return the objective; cross_entropy, the default, stands for what is usual for labels that are no classes."""
+    objective = make_objective(name)
+    if isinstance(objective, CrossEntropy) and dataset.labels != "classes":
+        return make_objective(usual_objective(dataset.labels))
+    return objective
+
+
 def held_out(replica: Replica, dataset: Dataset, share: float) -> Replica:
     """Return the run that trains on a part of a replica's samples, the rest being its validation split."""
-    y = dataset.y.numpy()[replica.train_index]
+    labelled = dataset.labelled[replica.train_index]
+    known, others = replica.train_index[labelled], replica.train_index[~labelled]
     # The validation split itself is drawn at the stream's first address.
-    rest, held = hold_out(y, share, replica.streams.generator("validation", epoch=1))
-    return replace(replica, train_index=replica.train_index[rest], val_index=replica.train_index[held])
+    rest, held = hold_out(dataset.strata[known], share, replica.streams.generator("validation", epoch=1))
+    return replace(replica, train_index=np.concatenate([known[rest], others]), val_index=known[held])
 
 
 def _check_first_run(batch_size: int, part: Replica) -> None:
@@ -174,7 +186,8 @@ def _normalization(dataset: Dataset, replicas: list[Replica], device: torch.devi
 def data_digest(dataset: Dataset) -> str:
     """Return a hash of the arrays: a file that changed under a run directory is another study."""
     sha = hashlib.sha256()
-    for tensor in (dataset.x, dataset.y, dataset.x_test, dataset.y_test):
+    arrays = (dataset.x, dataset.y, dataset.x_test, dataset.y_test, dataset.domain)
+    for tensor in (tensor for tensor in arrays if tensor is not None):
         sha.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
         sha.update(np.ascontiguousarray(tensor.numpy()).data)
     return sha.hexdigest()[:16]

@@ -90,6 +90,6 @@ def _fault_of_user_code(task: StackTask, error: Exception) -> ConfigError | None
         if places:
             at, told = places[-1], (str(error).splitlines() or [""])[0]
             remedy = f"{at.filename}, line {at.lineno}, raised {type(error).__name__} ({told}) in training: repair it"
-            models = {cell.content["model"]["name"] for cell in task.cells}
+            models = {cell.model.name for cell in task.cells}
             return ConfigError("model.name" if name in models else "recipe", name, remedy)
     return None

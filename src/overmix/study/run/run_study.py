@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from overmix.study.analyse.record import Summary
 from overmix.study.analyse.result import StudyResult, write_results
 from overmix.study.plan.cells import StackTask
 from overmix.study.plan.fingerprint import fingerprint
-from overmix.study.plan.study_plan import prepare
+from overmix.study.plan.study_plan import plan_study
 from overmix.study.plan.workers import worker_count
 from overmix.study.run.executor import run_local
 from overmix.study.run.worker import CHECKPOINT_SECONDS, Progress
@@ -44,7 +44,7 @@ def run_study(
     on_start: Callable[[Outlook], None] | None = None,
     tell: Callable[[Progress], None] | None = None,
     show: Callable[[StudyResult], object] | None = None,
-) -> dict[str, Any]:
+) -> Summary:
     """Train what is missing in a run directory and write curves and summary.
 
     Args:
@@ -58,25 +58,25 @@ def run_study(
         show: called with the result while no other process may write there, to write a report of it.
 
     Returns:
-        The summary, as it stands in ``summary.json``.
+        What the study shows; :func:`overmix.study.summary_to_json` writes it as ``summary.json`` has it.
 
     Raises:
         OvermixError: for anything that the user can mend; nothing half written is left behind.
     """
-    prepared = prepare(spec, allow_code=allow_code)
+    plan = plan_study(spec, allow_code=allow_code)
     directory = RunDirectory(out)
-    marks = {"fingerprint": fingerprint(prepared.spec.device), "data": prepared.data, "code": prepared.code}
-    study = resolved(prepared.spec)
+    marks = {"fingerprint": fingerprint(plan.spec.device), "data": plan.data, "code": plan.code}
+    study = resolved(plan.spec)
     directory.open()
     with locked(out):
         marks = directory.adopt(study, marks, other_machine=other_machine)
-        directory.tidy(prepared.tasks)
-        missing = [task for task in prepared.tasks if not directory.result_file(task).exists()]
+        directory.tidy(plan.tasks)
+        missing = [task for task in plan.tasks if not directory.result_file(task).exists()]
         # Conditions that differ in name alone share their stacks.
         missing = list({task.id: task for task in missing}.values())
-        workers = min(worker_count(spec.executor.workers, prepared.spec.device), max(1, len(missing)))
+        workers = min(worker_count(spec.executor.workers, plan.spec.device), max(1, len(missing)))
         if on_start is not None:
-            on_start(Outlook(prepared.tasks, missing, workers))
+            on_start(Outlook(plan.tasks, missing, workers))
         run_local(
             missing,
             directory,
@@ -85,7 +85,7 @@ def run_study(
             tell=tell or (lambda _: None),
             checkpoint_seconds=checkpoint_seconds,
         )
-        result = write_results(prepared.spec, prepared.tasks, directory, marks)
+        result = write_results(plan.spec, plan.tasks, directory, marks)
         if show is not None:
             show(result)
         directory.finish(study, marks)

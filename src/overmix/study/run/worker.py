@@ -19,7 +19,7 @@ from overmix.study.run.crew import Interrupted
 from overmix.study.store.checkpoint import load_tensors, save_tensors
 from overmix.study.store.directory import RunDirectory
 from overmix.study.store.files import is_temporary
-from overmix.train import METRICS, StackResult, StackTraining
+from overmix.train import StackResult, StackTraining
 
 CHECKPOINT_SECONDS = 10.0
 """How much work a killed process may lose, roughly."""
@@ -100,6 +100,7 @@ class StackRunner:
                 "seconds": round(watch.spent(), 3),
                 "steps_per_epoch": result.steps_per_epoch,
                 "n_test": result.n_test,
+                "labels": result.labels,
                 "class_counts": class_counts(training),
                 "switch_at": None if result.switch_at is None else result.switch_at.tolist(),
                 "cost": None if result.cost is None else result.cost.tolist(),
@@ -136,10 +137,10 @@ class StackRunner:
         return float(header["seconds"])
 
     def _dataset(self, task: StackTask) -> Dataset:
-        content = task.cells[0].content["data"]
-        key = pool_key(content)
+        data = task.cells[0].data
+        key = pool_key(data)
         if key not in self._datasets:
-            dataset = open_dataset(content)
+            dataset = open_dataset(data)
             # The file may have been written again since the study was checked.
             self.directory.check_data(key, data_digest(dataset))
             self._datasets = {key: dataset}
@@ -190,11 +191,12 @@ class _Watch:
 
 
 def class_counts(training: StackTraining) -> list[list[int]]:
-    """Return how many training samples of each class every replica has."""
-    y, num_classes = training.planner.y.numpy(), training.data.num_classes
-    return [
-        np.bincount(y[replica.train_index], minlength=num_classes).tolist() for replica in training.planner.replicas
-    ]
+    """Return how many training samples of each class every replica has; of none where labels are no classes."""
+    y, num_classes = training.planner.labels.classes, training.data.num_classes
+    if y is None:
+        return [[] for _ in training.planner.replicas]
+    own = [y[replica.train_index] for replica in training.planner.replicas]
+    return [np.bincount(classes[classes >= 0], minlength=num_classes).tolist() for classes in own]
 
 
 def result_tensors(result: StackResult) -> dict[str, torch.Tensor]:
@@ -206,7 +208,7 @@ def result_tensors(result: StackResult) -> dict[str, torch.Tensor]:
         "mixing": result.mixing,
         "lr": result.lr,
         "wrong": result.wrong,
-        **{name: result.metrics[name] for name in METRICS},
+        **result.metrics,
         **result.tracked,
     }
     return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}

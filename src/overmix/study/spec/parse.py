@@ -14,7 +14,7 @@ from overmix.study.data import dataset_names, dataset_options
 from overmix.study.models import check_model_name, model_options
 from overmix.study.options import check_option_values
 from overmix.study.spec.plain import plain
-from overmix.study.spec.recipes import build_recipe, check_recipe_name, recipe_entry
+from overmix.study.spec.recipes import build_recipe, check_recipe_name, recipe_entry, recipe_names
 from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec, condition_parts
 from overmix.study.spec.validation import as_config_error, condition_label, within
 from overmix.study.spec.yaml_file import read_yaml
@@ -128,7 +128,8 @@ def _check_options(part: str, given: DataSpec | ModelSpec, taken: Mapping[str, A
 
 def _check_recipe(condition: ConditionSpec, *, allow_code: bool) -> None:
     name, parameters = condition.recipe_name, condition.recipe_parameters
-    check_recipe_name(name, allow_code=allow_code)
+    for of in recipe_names({name: parameters}):
+        check_recipe_name(of, allow_code=allow_code)
     entry = recipe_entry(name)
     with within(f"recipe.{name}"):
         for parameter, value in parameters.items():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from overmix.diagnose import Role
 from overmix.recipes import NoMixup
+from overmix.study.spec.named import NamedSchedule
 from overmix.study.spec.recipes import build_recipe
 from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec, TrainSpec, condition_parts
-from overmix.switch import HeldOut, Policy, make_schedule
 
 _Setting = tuple[DataSpec, ModelSpec, TrainSpec]
 
@@ -35,13 +35,11 @@ def _role(condition: ConditionSpec, setting: _Setting, reference: _Setting) -> R
     if setting != reference:
         return "other"
     epochs = setting[2].epochs
-    schedule = make_schedule(condition.schedule)
-    decides = isinstance(schedule, Policy | HeldOut)
     mixed = switch_epoch_of(condition, epochs)
     recipe = build_recipe(condition.recipe_name, **condition.recipe_parameters)
     if isinstance(recipe, NoMixup) or mixed == 0 or _alpha_is_zero(condition):
         return "erm"
-    if decides:
+    if NamedSchedule(condition.schedule).decides:
         return "auto"
     if mixed is None:
         return "other"
@@ -50,8 +48,7 @@ def _role(condition: ConditionSpec, setting: _Setting, reference: _Setting) -> R
 
 def switch_epoch_of(condition: ConditionSpec, epochs: int) -> int | None:
     """Return the number of epochs that are mixed before the switch; None if the schedule does not say it."""
-    schedule = make_schedule(condition.schedule)
-    return None if isinstance(schedule, Policy | HeldOut) else schedule.mixed_epochs(epochs)
+    return NamedSchedule(condition.schedule).mixed_epochs(epochs)
 
 
 def _alpha_is_zero(condition: ConditionSpec) -> bool:

@@ -18,6 +18,7 @@ from pydantic import (
 
 from overmix.study.spec.merge import merged
 from overmix.study.spec.plain import json_ready
+from overmix.study.spec.recipes import ONE_OF, one_of_parameters
 from overmix.study.spec.validation import as_config_error, condition_label
 from overmix.train import SGD, TRACKS, AdamW, CropFlip, LRSchedule, Optimizer
 
@@ -168,7 +169,9 @@ class TrainSpec(_Strict):
 
     epochs: int = Field(1000, ge=1, le=_MOST_EPOCHS)
     batch_size: int = Field(64, ge=1)
-    objective: Literal["cross_entropy", "squared_error"] = "cross_entropy"
+    objective: Literal["cross_entropy", "squared_error", "absolute_error", "binary_cross_entropy", "retrieval"] = Field(
+        "cross_entropy", description="by default what is usual for the labels"
+    )
     optimizer: OptimizerSpec = OptimizerSpec()
     lr_schedule: LRScheduleSpec = LRScheduleSpec()
     average: float | None = Field(
@@ -210,7 +213,7 @@ class ConditionSpec(_Strict):
     name: str = Field("", description="shown in the report; by default the recipe's name")
     recipe: str | dict[str, Any] = Field(
         "Mixup",
-        description="Mixup, or {Mixup: {alpha: 0.4}}; module:Recipe with --allow-code",
+        description="Mixup, or {Mixup: {alpha: 0.4}}, or {OneOf: [Mixup, CutMix]}; module:Recipe with --allow-code",
         json_schema_extra=_remedy("write one recipe, with its parameters or without: {Mixup: {alpha: 0.4}}"),
     )
     schedule: str | dict[str, Any] = Field(
@@ -230,7 +233,7 @@ class ConditionSpec(_Strict):
     @property
     def recipe_parameters(self) -> dict[str, Any]:
         """Parameters of the recipe."""
-        return {} if isinstance(self.recipe, str) else dict(next(iter(self.recipe.values())) or {})
+        return {} if isinstance(self.recipe, str) else one_of_parameters(next(iter(self.recipe.values())))
 
     @field_validator("data", "model", mode="before")
     @classmethod
@@ -241,8 +244,10 @@ class ConditionSpec(_Strict):
     @classmethod
     def _one_recipe(cls, value: str | dict[str, Any]) -> str | dict[str, Any]:
         parameters = next(iter(value.values()), None) if isinstance(value, dict) else None
-        if not value or (isinstance(value, dict) and len(value) != 1) or not isinstance(parameters, dict | None):
+        if not value or (isinstance(value, dict) and len(value) != 1) or not isinstance(parameters, dict | list | None):
             raise ValueError("no single recipe")
+        if isinstance(parameters, list) and next(iter(value)) != ONE_OF:
+            raise ValueError("a list of recipes is what OneOf chooses from")
         return value
 
 

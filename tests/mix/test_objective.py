@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from overmix.errors import ConfigError
-from overmix.train.objective import CrossEntropy, SquaredError, make_objective
+from overmix.mix.objective import CrossEntropy, SquaredError, make_objective
 
 
 def batch(*stack, classes=4, size=5):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from overmix.train import products
-from overmix.train.objective import CrossEntropy
+from overmix.mix.objective import CrossEntropy
+from overmix.train.kernels import Kernel, momentum_step, products
 from overmix.train.optimizer import SGD
 from overmix.train.perceptron import perceptron, perceptron_step
 
@@ -41,7 +41,7 @@ def test_momentum_step_is_that_of_torch_optim(weight_decay):
         gradient = torch.randn(40, 30)
         twin.grad = gradient.clone()
         optimizer.step()
-        products.momentum_step(p, gradient, v, lr=0.1, momentum=0.9, weight_decay=weight_decay)
+        momentum_step(p, gradient, v, lr=0.1, momentum=0.9, weight_decay=weight_decay)
     torch.testing.assert_close(p, twin.detach(), rtol=1e-5, atol=1e-6)
 
 
@@ -152,9 +152,9 @@ def test_other_processors_keep_the_batched_product(monkeypatch, capability, vend
 def test_without_the_private_operators_nothing_breaks(monkeypatch):
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     monkeypatch.setattr(products, "_vendor", lambda: "AuthenticAMD")
-
-    def gone(*_):
-        raise AttributeError("no such operator")
-
-    monkeypatch.setattr(products, "_linear", gone)
+    monkeypatch.setattr(products, "product", Kernel(products.product.plain, gone, products.product.example))
     assert products.has_fast_products.__wrapped__() is False
+
+
+def gone(*_):
+    raise AttributeError("no such operator")

@@ -1,0 +1,144 @@
+"""Bystanders: what lives beside the registered objects, goes on while they are set back, and would go unnoticed.
+
+A second optimizer, a scheduler, averaged weights or a loader's generator that was not registered keeps what it learned
+from epochs that never were. They are found among the living objects of the process when a snapshot is taken, and looked
+at again after going back to it: one that is not as it was has a part in the training.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import itertools
+import re
+import uuid
+import weakref
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torch.utils.data import DataLoader, Sampler
+
+from overmix.switch import module_state
+from overmix.switch.attributes import read_all
+from overmix.switch.copies import same
+
+if TYPE_CHECKING:
+    from overmix.switch.registered import Registered
+
+_KINDS = (Optimizer, LRScheduler, GradScaler, DataLoader, Sampler)
+
+
+class Note(NamedTuple):
+    """How the living objects stood, by what would show that they went on, and how registered modules were built."""
+
+    looks: list[tuple[weakref.ref[Any], Any]]
+    structure: dict[str, str]
+
+
+class Bystanders:
+    """The unregistered objects that a training may use.
+
+    Args:
+        registered: what is set back.
+    """
+
+    def __init__(self, registered: Registered) -> None:
+        self._registered = registered
+        self._notes: dict[str, Note] = {}
+
+    def note(self) -> str:
+        """Note how they stand, and return the note's name; no other process has one of that name."""
+        name = uuid.uuid4().hex
+        known, ours = {id(part) for part in self._registered.parts().values()}, _set_back_by(self._registered)
+        looks = [(weakref.ref(part), _look(part, ours)) for part in _living() if id(part) not in known]
+        kept = [(reference, look) for reference, look in looks if look is not None]
+        self._notes[name] = Note(kept, _structure(self._registered))
+        return name
+
+    def complaints(self, name: str) -> list[str]:
+        """Return one line for each that is not as it was noted; none if another process took the note."""
+        if name not in self._notes:
+            return []
+        ours, note = _set_back_by(self._registered), self._notes[name]
+        living = [(part, look) for reference, look in note.looks if (part := reference()) is not None]
+        lines = [
+            f"state: {_described(part)} went on through epochs that are set back, and is not registered: "
+            "register it too, by a name of its own"
+            for part, look in living
+            if not same(_look(part, ours), look)
+        ]
+        changed = [part for part, built in _structure(self._registered).items() if note.structure.get(part) != built]
+        lines += [
+            f"state[{part!r}]: it was given other parts or hooks since: it cannot be set back" for part in changed
+        ]
+        return lines
+
+
+def _look(part: object, ours: set[int]) -> Any:
+    """Return what would show that it went on; None if nothing of it matters."""
+    if isinstance(part, Optimizer):
+        return _look_at_optimizer(part, ours)
+    if isinstance(part, LRScheduler):
+        return read_all(part, {}, leave=("optimizer",)) if id(part.optimizer) in ours else None
+    if isinstance(part, GradScaler):
+        return part.state_dict()
+    if isinstance(part, DataLoader | Sampler):
+        generator = getattr(part, "generator", None)
+        return generator.get_state() if isinstance(generator, torch.Generator) else None
+    return _sizes([*part.parameters(), *part.buffers()]) if isinstance(part, nn.Module) else None
+
+
+def _look_at_optimizer(optimizer: Optimizer, ours: set[int]) -> Any:
+    if id(optimizer.state) in ours:  # it wraps one of ours, or is wrapped by one
+        return None
+    held = [value for entry in optimizer.state.values() for value in entry.values()]
+    moments = [value for value in held if isinstance(value, Tensor)]
+    theirs = [p for group in optimizer.param_groups for p in group["params"] if id(p) not in ours]
+    return [len(held), _sizes(moments), _sizes(theirs)]
+
+
+def _living() -> list[Any]:
+    """Return the objects of this process that may have a part in a training."""
+    everything = gc.get_objects()
+    kinds = list(map(type, everything))
+    wanted = {kind for kind in set(kinds) if issubclass(kind, _KINDS) or _averages(kind)}
+    return list(itertools.compress(everything, map(wanted.__contains__, kinds)))
+
+
+def _averages(kind: type) -> bool:
+    return issubclass(kind, nn.Module) and re.search(r"EMA|Ema(?![a-z])|Averag", kind.__name__) is not None
+
+
+def _set_back_by(registered: Registered) -> set[int]:
+    """Return the ids of all that going back takes care of: objects, their parameters, states of optimizers."""
+    parts = list(registered.parts().values())
+    states = [part.state for part in parts if hasattr(part, "param_groups") and hasattr(part, "state")]
+    modules = [layer for part in parts if isinstance(part, nn.Module) for layer in part.modules()]
+    return {id(one) for one in [*parts, *states, *modules, *registered.named_parameters().values()]}
+
+
+def _structure(registered: Registered) -> dict[str, str]:
+    """Return how each registered module is built, briefly: notes are held as long as the run."""
+    modules = {name: part for name, part in registered.parts().items() if isinstance(part, nn.Module)}
+    built = {name: repr(module_state.structure(module)) for name, module in modules.items()}
+    return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in built.items()}
+
+
+def _sizes(tensors: list[Tensor]) -> list[float]:
+    """Return the norms of tensors: a number each, which no step leaves alone."""
+    real = [value.detach() for value in tensors if not (torch.nn.parameter.is_lazy(value) or value.is_meta)]
+    dense = [value.to_dense() if value.layout is not torch.strided else value for value in real]
+    return [float(torch.linalg.vector_norm(_at_least_float(value))) for value in dense]
+
+
+def _at_least_float(value: Tensor) -> Tensor:
+    return value.to(torch.promote_types(value.dtype, torch.float32))
+
+
+def _described(part: object) -> str:
+    kind = type(part).__name__
+    return f"the generator of a {kind}" if isinstance(part, DataLoader | Sampler) else f"a {kind}"
