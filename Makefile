@@ -4,7 +4,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check install -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow check docs docs-generated clean
+.PHONY: help demo test slow check docs docs-generated conformance clean
 
 help:
 	@echo "make demo   train the demo (about two minutes) and write overmix-demo/report.html"
@@ -12,6 +12,7 @@ help:
 	@echo "make slow   run the slow tests: processes that are killed, whole experiments, coverage of intervals"
 	@echo "make check  lint, types, import rules, doctests"
 	@echo "make docs   build the documentation into site/; any warning fails"
+	@echo "make conformance   hold every integration against a plain loop, and write the table (minutes)"
 	@echo "make docs-generated   write the parts of README and docs that are made from results/"
 
 demo: $(VENV)/.study-installed
@@ -36,6 +37,9 @@ docs: $(VENV)/.docs-installed
 
 docs-generated: $(VENV)/.dev-installed
 	$(VENV)/bin/python -m tools
+
+conformance: $(VENV)/.dev-installed
+	$(VENV)/bin/python -m tools.conformance
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit("overmix needs Python 3.10 or newer; name one: make PYTHON=python3.11") if sys.version_info < (3, 10) else 0'

@@ -11,6 +11,7 @@ import tools
 from overmix.errors import OvermixError
 from overmix.study.store.files import write_bytes
 from tools.census.page import CENSUS
+from tools.conformance.page import CONFORMANCE
 from tools.demo import DEMO
 from tools.detector import DETECTOR
 from tools.explain import EXPLAIN
@@ -22,7 +23,7 @@ from tools.speed import SPEED
 from tools.switch_benchmark.page import SWITCH
 
 ROOT = Path(__file__).parents[1]
-GENERATED = (DEMO, CENSUS, DETECTOR, EXPLAIN, GATE, KINDS, REPRODUCTION, SPEED, SWITCH)
+GENERATED = (DEMO, CENSUS, CONFORMANCE, DETECTOR, EXPLAIN, GATE, KINDS, REPRODUCTION, SPEED, SWITCH)
 
 
 def check(chosen: Sequence[Generated], root: Path) -> int:

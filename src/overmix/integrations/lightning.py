@@ -229,8 +229,10 @@ class Mix(Callback):
             return
         self._told = True
         metrics = {"overmix/switch_at": float(decision.switch_at), "overmix/cost": self.run.cost}
+        # The step of the last epoch's own metrics: at the end of the training these may be written after.
+        step = max(0, _loops(self._trainer)[1]._batches_that_stepped - 1)
         for logger in self._trainer.loggers:
-            logger.log_metrics(metrics, step=self._trainer.global_step)
+            logger.log_metrics(metrics, step=step)
 
     def _train_nested(self, epoch: Epoch) -> None:
         """Train one epoch of a probe, or one that is due again, with Lightning's own loop."""

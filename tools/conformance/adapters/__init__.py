@@ -1,0 +1,1 @@
+"""One file for each integration: how it trains the kit's task."""
