@@ -350,16 +350,11 @@ def _saved(folder: Path) -> dict[str, Any]:
 
 def _state(trainer: MixTrainer) -> dict[str, Any]:
     """Return all that the training changes, by name."""
-    state: dict[str, Any] = {
+    state = {
         "model": trainer.accelerator.unwrap_model(trainer.model),
         "optimizer": trainer.optimizer,
         "scheduler": trainer.lr_scheduler,
     }
-    batches = getattr(trainer._loader, "batch_sampler", None)
-    batches = getattr(batches, "batch_sampler", batches)
-    order = getattr(getattr(batches, "sampler", None), "generator", None)
-    if isinstance(order, torch.Generator):
-        state["order"] = order  # seeded anew with each epoch, but it is read in probes too
     scaler = getattr(trainer.accelerator, "scaler", None)
     return state if scaler is None else state | {"scaler": scaler}
 
