@@ -20,7 +20,6 @@ from overmix.experiments.reproduce.weights import (
     Snapshots,
     clean_loss,
     log_epochs,
-    mixed_loss,
     model_of,
     samples_of,
     snapshots,
@@ -33,6 +32,7 @@ from overmix.explain import (
     sample_floor,
 )
 from overmix.explain.evaluation import SampleLoss
+from overmix.mix import mixed_cross_entropy
 from overmix.study.spec.schema import StudySpec
 
 STEP, DIRECTIONS, PROBES = 0.5, 5, 8
@@ -52,7 +52,7 @@ def _over_epochs(runs: Snapshots, what: str, measure: Callable[[Snapshots, int, 
 def mixed_gradient(runs: Snapshots, at: int, r: int, samples: Samples) -> float:
     """Return the norm of the gradient of Mixup's loss on the fixed mixtures."""
     x, targets = samples.mixed
-    return gradient_norm(model_of(runs, at, r), x, targets, mixed_loss)
+    return gradient_norm(model_of(runs, at, r), x, targets, mixed_cross_entropy)
 
 
 def clean_gradient(runs: Snapshots, at: int, r: int, samples: Samples) -> float:
@@ -65,7 +65,7 @@ def mean_mixed_loss(runs: Snapshots, at: int, r: int, samples: Samples) -> float
     """Return Mixup's mean loss on the fixed mixtures."""
     x, targets = samples.mixed
     with torch.no_grad():
-        return float(mixed_loss(model_of(runs, at, r)(x), *targets).mean())
+        return float(mixed_cross_entropy(model_of(runs, at, r)(x), *targets).mean())
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ def sharpness(spec: StudySpec, parts: Parts, turn: float | None = None) -> Findi
     start = _turn(spec, mixup, turn)
     early, late = start.at, len(epochs) - 1
     names = {early: start.words, late: f"epoch {epochs[late]}"}
-    around = {at: _around(mixup, at, mixed_loss) for at in names}
+    around = {at: _around(mixup, at, mixed_cross_entropy) for at in names}
     plain = {at: _around(erm, at, clean_loss) for at in names}
     when = f"epoch {epochs[late]} over epoch {epochs[early]}"
 
@@ -275,7 +275,7 @@ def _around(runs: Snapshots, at: int, loss: SampleLoss) -> _Around:
 
 def _read_on(runs: Snapshots, r: int, loss: SampleLoss) -> tuple[Tensor, tuple[Tensor, ...]]:
     samples = samples_of(runs, r)
-    return samples.mixed if loss is mixed_loss else samples.clean
+    return samples.mixed if loss is mixed_cross_entropy else samples.clean
 
 
 def _direction(runs: Snapshots, model: nn.Module, r: int, d: int) -> dict[str, Tensor]:
@@ -291,7 +291,7 @@ def _surfaces(runs: Snapshots, when: dict[str, int]) -> list[Picture | Surface]:
     def plane(at: int) -> np.ndarray:
         model, (x, targets) = model_of(runs, at, 0), samples_of(runs, 0).mixed
         directions = [_direction(runs, model, 0, d) for d in range(2)]
-        loss = loss_landscape(model, x, targets, mixed_loss, directions, [STEPS, STEPS]).loss
+        loss = loss_landscape(model, x, targets, mixed_cross_entropy, directions, [STEPS, STEPS]).loss
         return np.asarray(loss - loss[middle, middle])
 
     planes = {name: runs.parts.numbers(f"plane-{at}", partial(plane, at)).round(6) for name, at in when.items()}

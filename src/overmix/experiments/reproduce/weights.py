@@ -72,13 +72,6 @@ class Samples:
     """The inputs of the mixtures before they were normalised."""
 
 
-def mixed_loss(logits: Tensor, a: Tensor, b: Tensor, lam: Tensor) -> Tensor:
-    """Return Mixup's cross-entropy of each sample, ``lam CE(a) + (1 - lam) CE(b)``."""
-    log_p = F.log_softmax(logits, dim=-1)
-    own, other = (-log_p.gather(1, label[:, None])[:, 0] for label in (a, b))
-    return lam * own + (1 - lam) * other
-
-
 def clean_loss(logits: Tensor, y: Tensor) -> Tensor:
     """Return the cross-entropy of each sample."""
     return F.cross_entropy(logits, y, reduction="none")
