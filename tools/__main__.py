@@ -14,6 +14,7 @@ from tools.census.page import CENSUS
 from tools.demo import DEMO
 from tools.detector import DETECTOR
 from tools.explain import EXPLAIN
+from tools.gate.page import GATE
 from tools.generated import Generated
 from tools.kinds import KINDS
 from tools.reproduction import REPRODUCTION
@@ -21,7 +22,7 @@ from tools.speed import SPEED
 from tools.switch_benchmark.page import SWITCH
 
 ROOT = Path(__file__).parents[1]
-GENERATED = (DEMO, CENSUS, DETECTOR, EXPLAIN, KINDS, REPRODUCTION, SPEED, SWITCH)
+GENERATED = (DEMO, CENSUS, DETECTOR, EXPLAIN, GATE, KINDS, REPRODUCTION, SPEED, SWITCH)
 
 
 def check(chosen: Sequence[Generated], root: Path) -> int:

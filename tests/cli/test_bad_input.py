@@ -74,7 +74,6 @@ STUDIES = [
     (npz(), {"x": RAGGED, "y": Y}, "data.path {folder}/d.npz: x", "", ""),
     (npz(), {"x": X[:, 0], "y": Y}, "data.path {folder}/d.npz: x", "shape (120,)", "give (samples, features) or"),
     (npz(), {"x": with_nan(), "y": Y}, "data.path {folder}/d.npz: x", "2 values that are not finite in float32, the first nan at (7, 1)", "remove or replace them"),
-    (npz(), {"x": X, "y": Y + 0.5}, "data.path {folder}/d.npz: y", "dtype float64", "convert it"),
     (npz(), {"x": X, "y": Y - 1}, "data.path {folder}/d.npz: y", "label -1", "number the classes from 0"),
     (npz(), {"x": X, "y": Y * 2}, "data.path {folder}/d.npz: y", "no sample has the label 1", "number the classes 0..C-1"),
     (npz(), {"x": X, "y": Y[:-1]}, "data.path {folder}/d.npz: y", "shape (119,)", "give one integer per sample"),

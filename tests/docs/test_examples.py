@@ -8,7 +8,9 @@ import pytest
 import torch
 import yaml
 
+from overmix.recipes import registered, unregister
 from overmix.study import parse_study
+from overmix.switch import registered_policies, unregister_policy
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -33,7 +35,13 @@ def readers_own(tmp_path, monkeypatch):
     x, y = torch.rand(48, 1, 8, 8), torch.randint(10, (48,))
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=16)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    return {"model": model, "loader": loader, "optimizer": optimizer, "x_val": x, "y_val": y}
+    recipes, policies = set(registered()), set(registered_policies())
+    yield {"model": model, "loader": loader, "optimizer": optimizer, "x_val": x, "y_val": y}
+    # What an example registers is none of the next test's business.
+    for name in set(registered()) - recipes:
+        unregister(name)
+    for name in set(registered_policies()) - policies:
+        unregister_policy(name)
 
 
 @pytest.mark.parametrize("code", blocks("python"))

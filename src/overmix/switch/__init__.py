@@ -3,6 +3,7 @@
 from overmix.switch.by_step import OffAtStep, OnFromStep
 from overmix.switch.epoch import Epoch
 from overmix.switch.epochs import Epochs
+from overmix.switch.gate import Gate
 from overmix.switch.gradual import Hesitation, LinearDecay, OnFrom
 from overmix.switch.held_out import HeldOut
 from overmix.switch.named import make_schedule, schedule_name
@@ -31,6 +32,7 @@ __all__ = [
     "Epoch",
     "Epochs",
     "Fit",
+    "Gate",
     "HeldOut",
     "Hesitation",
     "History",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from overmix.errors import ConfigError, OvermixError
+from overmix.errors import ConfigError, DataError, OvermixError
 from overmix.mix import EntropyLoss, MixedTarget, MixPlan
 from overmix.switch.mixing import Mixer
 from overmix.switch.policy import Kind as ScoreKind
@@ -78,6 +78,25 @@ class Epoch:
         self._check_open()
         self.seen.gate = self._mixer.on()
         return self.seen.gate
+
+    def check(self, on: Tensor | Sequence[bool]) -> None:
+        """Refuse samples that were made under another answer of the run's gate than this epoch's.
+
+        Args:
+            on: what ``run.gate.on`` said when each sample was made, booleans of shape (B,); on the CPU, as the loader
+                hands them out, or the device is waited for.
+
+        Raises:
+            DataError: if one differs.
+        """
+        flags = torch.as_tensor(on, dtype=torch.bool)
+        expected = self.on
+        wrong = int((flags != expected).sum())
+        if wrong:
+            raise DataError(
+                f"epoch {self.index}: {wrong} of {flags.numel()} samples were made with the gate "
+                f"{_state(not expected)}, it is {_state(expected)}: make the loader's iterator anew in each epoch"
+            )
 
     def mix(self, x: Any, y: Any, *, features: Tensor | None = None, domain: Tensor | None = None) -> tuple[Any, Any]:
         """Mix the next batch, or hand it through if mixing is off.
@@ -216,6 +235,10 @@ class Epoch:
         """
         here = self._position.inside(self.seen.step, self.seen.mixed, trained=trained or self.trained)
         return self._book.state_at(here)
+
+
+def _state(on: bool) -> str:
+    return "on" if on else "off"
 
 
 def keep_out_of_graphs() -> None:

@@ -11,6 +11,7 @@ from overmix.mix import Recipe
 from overmix.switch.by_policy import ByPolicy
 from overmix.switch.course import BySchedule, Course
 from overmix.switch.epoch import Book, Epoch
+from overmix.switch.gate import Gate
 from overmix.switch.handing_out import HandingOut
 from overmix.switch.machine import Machine
 from overmix.switch.mixing import Mixer
@@ -43,7 +44,7 @@ class Epochs:
     Args:
         epochs: length of the training, >= 1.
         mix: the recipe, such as ``Mixup(alpha=1.0)``, or one after another: :class:`Phases`. Without one, ``epoch.on``
-            says whether what you gate yourself is on.
+            says whether what you gate yourself is on, and :attr:`gate` says it to a loader's workers.
         switch: when to mix: ``always()``, ``never()``, ``off_at(128)``, ``off_at(0.5)``, or a policy that decides by
             itself from what is observed.
         seed: names the run; runs with one seed are twins.
@@ -92,6 +93,7 @@ class Epochs:
         self._out = HandingOut(self._course, self._steps, self.epochs, self._epoch)
         self._begun = self._led = False
         self._loop: object = None
+        self._gate: Gate | None = None
 
     def _course_of(self, registered: Registered, per_epoch: int | None) -> Course:
         if isinstance(self.switch, Policy):
@@ -187,7 +189,10 @@ class Epochs:
 
         mixer = Mixer(index, recipe, self.streams, gate, self._steps)
         book = Book(self._state_inside, self._check_kind, per_sample=self.policy is not None)
-        return Epoch(at, kind, mixer, book, scored=self._course.scores(at), nested=nested)
+        epoch = Epoch(at, kind, mixer, book, scored=self._course.scores(at), nested=nested)
+        if self._gate is not None:
+            self._gate.set(epoch.on)
+        return epoch
 
     def _recipe_of(self, index: int) -> tuple[Recipe | None, bool]:
         """Return what an epoch's batches are mixed with or take their types from, and whether it is a plain phase."""
@@ -198,6 +203,20 @@ class Epochs:
 
     def _check_kind(self, kind: Any) -> None:
         self._course.record.check_kind(kind)
+
+    @property
+    def gate(self) -> Gate:
+        """What says ``epoch.on`` to the workers of a loader, see :class:`Gate`: for what a dataset does by itself.
+
+        Raises:
+            ConfigError: if the switch is after a number of steps, which may fall inside of an epoch.
+        """
+        if self._gate is None:
+            self._course.mixes("train", Progress(0, self.epochs), self.streams)  # refuses schedules in steps
+            self._gate = Gate()
+            if self._out.current is not None:
+                self._gate.set(self._out.current.on)
+        return self._gate
 
     @property
     def policy(self) -> Policy | None:
