@@ -51,7 +51,7 @@ def explain_floor(
         raise ConfigError("objective", objective, did_you_mean(objective, list(OBJECTIVES)))
     if samples is not None and batch_size is None:
         raise ConfigError("samples", samples, "give batch_size too: over all ordered pairs the number has no effect")
-    loss: LossKind = objective  # type: ignore[assignment]  # it is one of them
+    loss: LossKind = objective
     size: dict[str, Any] = {"counts": counts, "num_classes": classes}
     batch: dict[str, Any] = {"batch_size": batch_size, "num_samples": samples}
     different = different_class_probability(**size, **batch)
