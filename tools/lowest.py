@@ -23,6 +23,7 @@ else:
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 _BOUNDED = re.compile(r"(?P<name>[\w.-]+)(\[[\w,-]+\])?>=(?P<lowest>[\d.]+)$")
+_NESTED = r"{name}\[(?P<extras>[\w, -]+)\]$"
 
 
 def lowest(requirements: Sequence[str], without: Collection[str] = ()) -> list[str]:
@@ -37,10 +38,18 @@ def lowest(requirements: Sequence[str], without: Collection[str] = ()) -> list[s
 
 
 def declared(extras: Sequence[str], pyproject: Path = PYPROJECT) -> list[str]:
-    """Return the requirements of the core and of some extras."""
+    """Return the requirements of the core and of some extras, with those of the extras that they name in turn."""
     project: dict[str, Any] = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-    optional = project["optional-dependencies"]
-    return [*project["dependencies"], *(requirement for extra in extras for requirement in optional[extra])]
+    nested = re.compile(_NESTED.format(name=re.escape(project["name"])))
+    requirements, to_read = list(project["dependencies"]), list(extras)
+    for extra in to_read:
+        for requirement in project["optional-dependencies"][extra]:
+            if match := nested.match(requirement):
+                named = (name.strip() for name in match["extras"].split(","))
+                to_read.extend(name for name in named if name not in to_read)
+            else:
+                requirements.append(requirement)
+    return requirements
 
 
 def main() -> None:

@@ -37,12 +37,12 @@ def import_attribute(path: str, *, field: str, form: str) -> Callable[..., Any]:
     except Exception as error:
         raise ConfigError(field, path, f"importing {module_name} failed ({told(error)}): repair it") from error
     try:
-        found = operator.attrgetter(attribute)(module)
+        target = operator.attrgetter(attribute)(module)
     except AttributeError:
         raise ConfigError(field, path, f"{module_name} has no {attribute}: name a function in it") from None
-    if not callable(found):
-        raise ConfigError(field, path, f"{attribute} is a {type(found).__name__}: name a function")
-    return found  # type: ignore[no-any-return]
+    if not callable(target):
+        raise ConfigError(field, path, f"{attribute} is a {type(target).__name__}: name a function")
+    return target  # type: ignore[no-any-return]
 
 
 def told(error: Exception) -> str:

@@ -45,6 +45,19 @@ def test_what_is_unknown_is_a_dash():
     assert "s, 1–3 seeds" in shown(table)
 
 
+def test_errors_that_are_no_rates_are_plain_numbers():
+    squared = replace(CONDITION, final=Estimate(3012.4, 2950.2, 3080.0), depth=Estimate(115.6, 20.0, 210.0))
+    table = summary_table(Summary(name="s", labels="values", unit="value", conditions=(squared,)))
+    assert cells(table, "Mixup [1]")[1:6] == ["3,012", "2,950…3,080", "128", "116", "20…210"]
+    assert "s, 3 seeds; error: mean squared" in shown(table)
+    assert "Mixup [1]" in shown(table, width=80)
+    assert "u-shaped" in shown(table, width=80)
+    assert "%" not in shown(table).replace("95 %", "")
+    retrieval = replace(CONDITION, final=Estimate(0.912, 0.8, 1.0))
+    views = summary_table(Summary(name="s", labels="views", unit="value", conditions=(retrieval,)))
+    assert cells(views, "Mixup [1]")[1:3] == ["0.912", "0.800…1.000"]
+
+
 def test_eighty_columns_are_enough():
     table = summary_table(Summary(name="s", conditions=(replace(CONDITION, name="Mixup → ERM @128"),)))
     assert max(map(len, shown(table, width=80).splitlines())) <= 80

@@ -312,4 +312,15 @@ def test_something_else_that_is_better_still_is_named():
     decay = Evidence("decay", "other", None, diagnosis(0.030))
     found = advice(erm(), mixup(), switched(0.060), decay)
     assert found.kind == "switch"
-    assert "But decay ends 3.0 points lower still" in found.sentence
+    assert "But decay ends 3 points lower still" in found.sentence
+
+
+def test_sizes_are_in_the_unit_of_the_errors():
+    def of_values(e):
+        return replace(e, diagnosis=replace(e.diagnosis, unit="value"))
+
+    decay = Evidence("decay", "other", None, diagnosis(0.030))
+    told = advice(*map(of_values, (erm(), mixup(), switched(0.060), decay)))
+    assert "But decay ends 0.03 lower still" in told.sentence
+    one_point = replace(decay, diagnosis=diagnosis(0.050))
+    assert "But decay ends 1 point lower still" in advice(erm(), mixup(), switched(0.060), one_point).sentence

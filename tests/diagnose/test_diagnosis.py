@@ -104,3 +104,16 @@ def test_dictionary_is_json_and_keeps_every_attribute() -> None:
     assert plain["verdict"] == "undecided"
     assert plain["advice"] == UNDECIDED.advice
     assert set(Diagnosis.__dataclass_fields__) < set(plain)
+
+
+@pytest.mark.parametrize(
+    ("delta", "unit", "written"),
+    [
+        (0.01, "fraction", "1 point of"),
+        (1.0, "percent", "1 point of"),
+        (0.011, "fraction", "1.1 points of"),
+        (0.005, "fraction", "0.5 points of"),
+    ],
+)
+def test_one_point_is_singular(delta, unit, written):
+    assert f"within {written} the best" in replace(UNDECIDED, verdict="monotone", delta=delta, unit=unit).advice

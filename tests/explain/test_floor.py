@@ -117,7 +117,7 @@ def test_mixed_squared_error_cannot_fall_below_its_floor():
     loss = lam * np.sum((best - one_hot[i]) ** 2, 1) + (1 - lam) * np.sum((best - one_hot[j]) ** 2, 1)
     floor = loss_floor([5, 3, 2], alpha=0.7, loss="squared_error_mixed")
     assert abs(loss.mean() - floor) < 4 * loss.std() / math.sqrt(lam.size)
-    assert loss_floor([5, 3, 2], loss="squared_error_soft") == 0.0
+    assert loss_floor([5, 3, 2], loss="squared_error") == 0.0
 
 
 @pytest.mark.parametrize(("alpha", "value"), [(0.2, 0.0714286), (1.0, 0.1666667), (5.0, 0.2272727), (math.inf, 0.25)])

@@ -37,6 +37,6 @@ def test_duration(seconds: float | None, text: str) -> None:
 
 
 def test_metric_with_interval_names_its_unit_once() -> None:
-    assert error_metric(1).with_interval(0.07, 0.06, 0.08) == "7.0\u00a0% (6.0–8.0)"
+    assert error_metric([0.1]).with_interval(0.07, 0.06, 0.08) == "7.0\u00a0% (6.0–8.0)"
     assert TEST_BRIER.with_interval(0.1234, 0.1, 0.2) == "0.123 (0.100–0.200)"
-    assert error_metric(2).with_interval(0.07, None, None) == "7.00\u00a0%"
+    assert error_metric([0.01]).with_interval(0.07, None, None) == "7.00\u00a0%"

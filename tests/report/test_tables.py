@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from overmix.report import tables
+from overmix.report import page, tables
+from overmix.report.charts import error_chart
 from overmix.report.shown import report_of
 
 Make = Callable[..., Any]
@@ -82,3 +84,29 @@ def test_the_panel_says_where_a_condition_switched_by_itself(make_result: Make) 
     result.document["conditions"][2]["decided"] = [250, 125, 250]
     notes = [r.note for r in tables.panel(report_of(result)).readings]
     assert notes == ["", "", "switched by itself at epoch 125–250, median 250"]
+
+
+def test_errors_that_are_no_rates_are_plain_numbers_everywhere(make_result: Make) -> None:
+    result = make_result(seeds=5, epochs=50)
+    of_classes = [name for name in result.curves.columns if name.endswith(("_cross_entropy", "_brier", "_ece"))]
+    result = result.but(
+        document=result.document | {"labels": "values", "unit": "value"}, curves=result.curves.drop(of_classes)
+    )
+    report = report_of(result)
+    panel, final = tables.panel(report), result.document["conditions"][0]["final_error"]
+    assert panel.readings[0].final == f"{final:.{report.error.digits}f}"
+    assert tables.price_table(report).columns[:3] == ["Condition", "Test error (mean squared)", "Steps"]
+    assert tables.comparison_table(report).columns[2] == "a − b"
+    assert tables.shape_table(report).caption.startswith("Depth and practical size;")
+    chart = error_chart(report)
+    assert chart is not None
+    assert chart.spec["title"]["text"] == "Test error (mean squared)"
+    lines = chart.spec["datasets"]["curves"]
+    mixed = result.curves.filter((result.curves["condition"] == "Mixup") & (result.curves["epoch"] == 50))
+    (last,) = (row["mean"] for row in lines if row["condition"] == "Mixup" and row["epoch"] == 50)
+    assert last == pytest.approx(float(mixed["test_error"].to_numpy().mean()), rel=1e-3)
+    html = page.render(report, page.sections(report), {})
+    shown = html[html.index("<main>") : html.index("<script", html.index("<main>"))]
+    written = re.sub(r"<[^>]*>", " ", re.sub(r"<svg.*?</svg>", "", shown, flags=re.DOTALL))
+    assert "%" not in written.replace("95 %", "").replace("5 % of the lowest error", "")
+    assert "points" not in written

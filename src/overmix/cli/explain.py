@@ -77,10 +77,10 @@ def floor(
     from overmix.report.explain.floor import explain_floor
 
     counts = _counts(class_counts) if class_counts is not None else None if data is None else _counts_of(data)
-    found = explain_floor(
+    explanation = explain_floor(
         counts, classes=classes, alpha=alpha, lam=lam, batch_size=batch_size, samples=samples, objective=objective
     )
-    _show(found, out, as_json=as_json)
+    _show(explanation, out, as_json=as_json)
 
 
 @explain.command()
@@ -122,7 +122,7 @@ def noise(
     dataset = _dataset(data)
     _one_thread()
     console = Console(stderr=True, emoji=False)
-    found = explain_noise(
+    explanation = explain_noise(
         dataset,
         samples=samples,
         mixtures=mixtures,
@@ -136,7 +136,7 @@ def noise(
         class_names=class_names(dataset.name, dataset.num_classes),
         tell=lambda line: console.print(line, markup=False, highlight=False),
     )
-    _show(found, out, as_json=as_json)
+    _show(explanation, out, as_json=as_json)
 
 
 _OF_THE_TOY = ("inputs", "features", "teacher_width", "teacher_scale", "samples", "mixtures", "alpha", "lam", "seeds")
@@ -180,7 +180,7 @@ def dynamics(
         _refuse_unused(context, _OF_THE_TOY, "arrays")
         from overmix.report.explain.arrays import explain_arrays, read_problem
 
-        found = explain_arrays(read_problem(arrays), eta=eta, steps=steps, name=arrays.name)
+        explanation = explain_arrays(read_problem(arrays), eta=eta, steps=steps, name=arrays.name)
     else:
         from overmix.explain import Toy
         from overmix.report.explain.dynamics import explain_dynamics
@@ -195,8 +195,8 @@ def dynamics(
             alpha=alpha,
             teacher_scale=teacher_scale,
         )
-        found = explain_dynamics(toy, steps=steps, seeds=range(seeds), eta=eta)
-    _show(found, out, as_json=as_json)
+        explanation = explain_dynamics(toy, steps=steps, seeds=range(seeds), eta=eta)
+    _show(explanation, out, as_json=as_json)
 
 
 @explain.command()
@@ -228,7 +228,7 @@ def hessian(
     dataset = _dataset(data)
     _one_thread()
     console = Console(stderr=True, emoji=False)
-    found = explain_hessian(
+    explanation = explain_hessian(
         dataset,
         alpha=alpha,
         samples=samples,
@@ -240,22 +240,22 @@ def hessian(
         tell=lambda line: console.print(line, markup=False, highlight=False),
         allow_code=allow_code,
     )
-    _show(found, out, as_json=as_json)
+    _show(explanation, out, as_json=as_json)
 
 
-def _show(found: Explanation, out: Path | None, *, as_json: bool) -> None:
+def _show(explanation: Explanation, out: Path | None, *, as_json: bool) -> None:
     if out is not None:
         from overmix.report.explain import write_explanation
 
-        files = write_explanation(found, out)
+        files = write_explanation(explanation, out)
     if as_json:
-        print(json.dumps(found.summary, indent=2, ensure_ascii=False, allow_nan=False))
+        print(json.dumps(explanation.summary, indent=2, ensure_ascii=False, allow_nan=False))
         return
     console = Console(emoji=False)
-    console.print(Text(found.sentence, style="bold"))
-    for finding in found.findings:
+    console.print(Text(explanation.sentence, style="bold"))
+    for finding in explanation.findings:
         console.print(Text(f"• {finding}"))
-    for table in found.tables:
+    for table in explanation.tables:
         shown = Table(title=Text(table.caption), title_justify="left")
         for number, column in enumerate(table.columns):
             shown.add_column(Text(column), justify="left" if number == 0 else "right")

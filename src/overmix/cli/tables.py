@@ -9,26 +9,31 @@ from rich.table import Table
 from rich.text import Text
 
 from overmix.recipes import RecipeEntry
-from overmix.report.numbers import NONE, percent, points_range
+from overmix.report.metrics import Metric, error_metric
+from overmix.report.numbers import NONE
 from overmix.study import Summary
 from overmix.study.analyse.record import Estimate
+
+_ERRORS = {"values": "; error: mean squared", "views": "; error: retrieval loss"}
 
 
 def summary_table(summary: Summary) -> Table:
     """Return one row per condition: error at the end, turning epoch, depth, verdict; fits 80 columns."""
     table = Table(title=Text(_title(summary)), title_justify="left", header_style="bold", box=box.SIMPLE)
-    table.add_column("condition")
+    table.add_column("condition", min_width=10)
+    finals = [condition.final.value for condition in summary.conditions if condition.final.value is not None]
+    error = error_metric(finals, summary.labels)
     for heading in ("error", "95 %", "lowest at", "depth", "95 %", "verdict"):
         table.add_column(Text(heading), justify="right", no_wrap=True)
     for condition in summary.conditions:
         turn = condition.turning_epoch.value
         table.add_row(
             Text(condition.name, style="bold" if condition.name == summary.best else ""),
-            percent(condition.final.value),
-            _interval(condition.final),
+            error.text(condition.final.value),
+            _interval(condition.final, error),
             NONE if turn is None else f"{turn:g}",
-            percent(condition.depth.value),
-            _interval(condition.depth),
+            error.text(condition.depth.value),
+            _interval(condition.depth, error),
             (condition.verdict or NONE) + (f", {condition.n_diverged} diverged" if condition.n_diverged else ""),
         )
     return table
@@ -36,11 +41,14 @@ def summary_table(summary: Summary) -> Table:
 
 def _title(summary: Summary) -> str:
     seeds = sorted({condition.n_seeds for condition in summary.conditions})
-    return f"{summary.name}, {'–'.join(map(str, seeds))} {'seed' if seeds == [1] else 'seeds'}"
+    said = f"{summary.name}, {'–'.join(map(str, seeds))} {'seed' if seeds == [1] else 'seeds'}"
+    return said + _ERRORS.get(summary.labels, "")
 
 
-def _interval(estimate: Estimate) -> str:
-    return points_range(estimate.lo, estimate.hi, digits=1).replace(" to ", "…")
+def _interval(estimate: Estimate, error: Metric) -> str:
+    if estimate.lo is None or estimate.hi is None:
+        return NONE
+    return f"{error.number(estimate.lo)}…{error.number(estimate.hi)}"
 
 
 def recipe_table(entries: Sequence[RecipeEntry]) -> Table:

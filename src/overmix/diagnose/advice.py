@@ -10,7 +10,7 @@ from typing import Any, Literal
 from overmix.diagnose.compare import Comparison
 from overmix.diagnose.evidence import ChosenOn, Compared, Evidence
 from overmix.diagnose.interval import Interval
-from overmix.diagnose.practical import MIN_SEEDS, seeds_to_narrow
+from overmix.diagnose.practical import MIN_SEEDS, format_size, seeds_to_narrow
 
 Kind = Literal["switch", "no-mixup", "keep-mixup", "undecided"]
 
@@ -32,7 +32,7 @@ class Advice:
             tested.
         turning: interval of the turning epoch of the recipe's own curve, if it over-trains.
         gain_of: name of the condition whose gain is given: the recommended one, or the best that mixes.
-        gain_over_erm: final error of ERM minus that of ``gain_of``, a fraction.
+        gain_over_erm: final error of ERM minus that of ``gain_of``, in the unit of the errors.
         gain_ci: its interval, wide enough for the choice among the candidates.
         chosen_on: ``"validation"`` if the best candidate was chosen on held-out samples, ``"test"`` if on the test
             errors themselves, ``None`` if there was nothing to choose.
@@ -221,10 +221,10 @@ def _no_gain(study: Compared, best: Evidence) -> Advice:
     ):
         several = len(study.candidates) > 1
         tested, does = ("in no form tested", "does it gain") if several else ("as tested it does not", "gain")
-        size = 100 * best.delta
+        size = format_size(best.delta, best.judged.unit)
         return Advice(
             "no-mixup",
-            f"No Mixup here: {tested} {does} {size:.1f} points over ERM.",
+            f"No Mixup here: {tested} {does} {size} over ERM.",
             condition=study.erm.name,
             **_gain_fields(best, gains[study.candidates.index(best)]),
         )
@@ -283,12 +283,12 @@ def _beside_alternatives(study: Compared, advice: Advice) -> Advice:
     better = study.better_alternatives(chosen)
     sentence, note = advice.sentence, advice.note
     if better:
-        gap = 100 * (chosen.final - better[0].final)
-        sentence += f" But {_with_steps(better[0], chosen)} ends {gap:.1f} points lower still."
+        gap = format_size(chosen.final - better[0].final, chosen.judged.unit)
+        sentence += f" But {_with_steps(better[0], chosen)} ends {gap} lower still."
     as_good = [e for e in study.alternatives if e not in better and study.not_worse(e, chosen)]
     if as_good:
         names = ", ".join(_with_steps(e, chosen) for e in as_good)
-        within = f"within {100 * chosen.delta:.1f} points"
+        within = f"within {format_size(chosen.delta, chosen.judged.unit)}"
         note = f"{note} Shown to be as good, {within}: {names}.".lstrip()
     return replace(advice, sentence=sentence, note=note)
 

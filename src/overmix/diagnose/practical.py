@@ -82,8 +82,11 @@ def format_size(size: float, unit: Unit = "fraction", *, signed: bool = False) -
     Example:
         >>> format_size(0.0253), format_size(2.53, "percent", signed=True), format_size(0.0253, "value")
         ('2.5 points', '+2.5 points', '0.0253')
+        >>> format_size(0.01)
+        '1 point'
     """
     sign = "+" if signed and size > 0 else ""
     if unit in ("value", "decibel"):
         return f"{sign}{size:.3g}" + (" dB" if unit == "decibel" else "")
-    return f"{sign}{(100 if unit == 'fraction' else 1) * size:.2g} points"
+    written = f"{(100 if unit == 'fraction' else 1) * size:.2g}"
+    return f"{sign}{written} {'point' if written in ('1', '-1') else 'points'}"

@@ -21,7 +21,7 @@ from overmix._typing import Float, Int
 from overmix.errors import ConfigError, DataError
 
 Numbers: TypeAlias = Sequence[int] | Sequence[float] | np.ndarray
-LossKind: TypeAlias = Literal["cross_entropy", "squared_error_soft", "squared_error_mixed"]
+LossKind: TypeAlias = Literal["cross_entropy", "squared_error", "squared_error_mixed"]
 
 
 def mean_entropy(alpha: float) -> float:
@@ -134,7 +134,7 @@ def loss_floor(
         batch_size: size of the batches whose random permutation gives the partners, see
             :func:`different_class_probability`. A logged in-batch loss lies a little below the all-pairs floor.
         num_samples: size of the training set, where ``counts`` do not say it.
-        loss: ``"cross_entropy"``; ``"squared_error_soft"``, the squared error against the mixed one-hot label, whose
+        loss: ``"cross_entropy"``; ``"squared_error"``, the squared error against the mixed one-hot label, whose
             floor is 0; or ``"squared_error_mixed"``, the same mix of the squared errors against the two labels, whose
             floor is ``P(classes differ) * 2 E lam (1 - lam)``. Squared errors are summed over the classes; divide by
             C for a mean.
@@ -161,13 +161,13 @@ def loss_floor(
     different = different_class_probability(
         counts, num_classes=num_classes, batch_size=batch_size, num_samples=num_samples
     )
-    if loss == "squared_error_soft":
+    if loss == "squared_error":
         _check_alpha(alpha)
         return 0.0
     if loss == "squared_error_mixed":
         return different * 2 * (mean_product(alpha) if lam is None else float(np.mean(_product(lam))))
     if loss != "cross_entropy":
-        raise ConfigError("loss", loss, "use cross_entropy, squared_error_soft or squared_error_mixed")
+        raise ConfigError("loss", loss, "use cross_entropy, squared_error or squared_error_mixed")
     return different * (mean_entropy(alpha) if lam is None else float(np.mean(_entropy(_weights(lam)))))
 
 

@@ -52,11 +52,11 @@ def sample_rows(weights: Float[Tensor, "rows columns"], share: Float[Tensor, " r
     """
     passed = weights.cumsum(-1)
     total = passed[:, -1:].contiguous()
-    found = torch.searchsorted(passed, share.to(total.dtype).unsqueeze(-1) * total, right=True)
+    column = torch.searchsorted(passed, share.to(total.dtype).unsqueeze(-1) * total, right=True)
     # Rounding can carry a share of nearly 1 past the last column that has a weight.
     last = torch.searchsorted(passed, total)
     itself = torch.arange(weights.shape[0], device=weights.device)
-    return torch.where(total.squeeze(-1) > 0, torch.minimum(found, last).squeeze(-1), itself)
+    return torch.where(total.squeeze(-1) > 0, torch.minimum(column, last).squeeze(-1), itself)
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,8 @@ class KernelPairing(WeightedPairing):
         """
         y = side.y
         if y is None or not y.is_floating_point():
-            found = "missing" if y is None else f"of dtype {y.dtype}"
-            raise DataError(f"pairs are made by distance between labels, but y is {found}: give floating-point values")
+            given = "missing" if y is None else f"of dtype {y.dtype}"
+            raise DataError(f"pairs are made by distance between labels, but y is {given}: give floating-point values")
         rows = at_least_float32(y.reshape(y.shape[0], -1))
         rows = rows / (self.sigma * (_spread(rows) if self.unit == "std" else 1.0))
         distance = (rows.unsqueeze(0) - rows.unsqueeze(1)).square().sum(-1)

@@ -260,6 +260,6 @@ def labels_of(side: SideInfo) -> Float[Tensor, " batch"]:
     """
     y = side.y
     if y is None or not y.is_floating_point() or y.numel() != y.shape[0]:
-        found = "missing" if y is None else f"of dtype {y.dtype} and shape {tuple(y.shape)}"
-        raise DataError(f"anchors are made by label, but y is {found}: give one floating-point value per sample")
+        given = "missing" if y is None else f"of dtype {y.dtype} and shape {tuple(y.shape)}"
+        raise DataError(f"anchors are made by label, but y is {given}: give one floating-point value per sample")
     return y.reshape(-1)

@@ -181,14 +181,14 @@ class Download:
 def downloads(report: Report) -> list[Download]:
     """Return the curves and the summary as links that hold the files themselves."""
     summary = json.dumps(_finite(summary_to_json(report.summary)), indent=2, ensure_ascii=False).encode()
-    found = [download_of("summary.json", "Summary (JSON)", "application/json", summary)]
+    links = [download_of("summary.json", "Summary (JSON)", "application/json", summary)]
     csv = report.curves.with_columns(pl.selectors.float().round_sig_figs(6)).write_csv().encode()
     packed = gzip.compress(csv, mtime=0)
     if len(csv) <= MAX_PLAIN_CSV:
-        found.append(download_of("curves.csv", "Curves (CSV)", "text/csv", csv))
+        links.append(download_of("curves.csv", "Curves (CSV)", "text/csv", csv))
     elif len(packed) <= MAX_CSV:
-        found.append(download_of("curves.csv.gz", "Curves (CSV, compressed)", "application/gzip", packed))
-    return found
+        links.append(download_of("curves.csv.gz", "Curves (CSV, compressed)", "application/gzip", packed))
+    return links
 
 
 def download_of(filename: str, label: str, kind: str, content: bytes) -> Download:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from overmix.report.numbers import NONE, count, decimal, percent, points, points_range
+from overmix.report.numbers import NONE, count, decimal
 from overmix.report.shown import Report
 from overmix.report.table import Table
 from overmix.study.analyse.record import PolicyChoice
@@ -17,13 +17,13 @@ def search_table(report: Report) -> Table | None:
     search = report.search
     if search is None:
         return None
-    best = [BEST, count(search.best_at), percent(search.best_error, report.digits), NONE, NONE]
+    best = [BEST, count(search.best_at), report.error.text(search.best_error), NONE, NONE]
     rows = [
         [
             choice.policy,
             choice_range(choice),
-            percent(choice.error, report.digits),
-            _behind(choice),
+            report.error.text(choice.error),
+            report.error.difference_with_interval(choice.regret.value, choice.regret.lo, choice.regret.hi),
             decimal(choice.cost, 2),
         ]
         for choice in search.choices
@@ -31,7 +31,13 @@ def search_table(report: Report) -> Table | None:
     seeds = f"{len(search.seeds)} seed{'' if len(search.seeds) == 1 else 's'}"
     return Table(
         f"Where policies switch Mixup off, and how these runs end; {seeds}",
-        ["Policy", "Switch epoch: median (range)", "Final error", "Behind the best, points", "Cost, runs"],
+        [
+            "Policy",
+            "Switch epoch: median (range)",
+            "Final error",
+            report.error.difference_heading("Behind the best"),
+            "Cost, runs",
+        ],
         [best, *rows],
     )
 
@@ -51,11 +57,6 @@ def choice_range(choice: PolicyChoice) -> str:
     return middle if low == high else f"{middle} ({count(low)}–{count(high)})"
 
 
-def _behind(choice: PolicyChoice) -> str:
-    interval = points_range(choice.regret.lo, choice.regret.hi)
-    return points(choice.regret.value) if interval == NONE else f"{points(choice.regret.value)} ({interval})"
-
-
 def search_words(report: Report) -> str:
     """Say how the table came about, and what the search cost against runs of their own."""
     search = report.search
@@ -66,7 +67,8 @@ def search_words(report: Report) -> str:
     if trained:
         parts.append(f"What {' and '.join(trained)} decided was trained.")
     if any(choice.policy == "patience" for choice in search.choices):
-        parts.append("Patience and turning point look at the validation Brier score.")
+        score = "Brier score" if report.summary.labels == "classes" else "score"
+        parts.append(f"Patience and turning point look at the validation {score}.")
     else:
         parts.append("No samples were held out, so that there are no policies that look at them.")
     parts.append(

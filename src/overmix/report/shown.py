@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
 from overmix.diagnose import Advice
+from overmix.mix.objective import LabelKind
 from overmix.report.bands import diverged_replicas, t_bands
 from overmix.report.look import Stroke, assign_strokes
+from overmix.report.metrics import Metric, error_metric
 from overmix.study import StudyResult, Summary
 from overmix.study.analyse.record import ConditionSummary, Estimate, PairedDifference, SwitchSearch
+
+_ERRORS: dict[LabelKind, str] = {
+    "classes": "Share of test samples predicted wrongly.",
+    "rows": "Share of the test samples' labels predicted wrongly.",
+    "values": "Squared error on the test samples over the variance of the training labels: 1 is as good as their mean.",
+    "views": "Mean loss of finding each test sample's view among about 64, and each view's sample.",
+}
 
 
 @dataclass(frozen=True)
@@ -85,10 +94,21 @@ class Report:
         return max((c.n_seeds for c in self.conditions), default=0)
 
     @property
-    def digits(self) -> int:
-        """Decimals for errors in percent: one, or two where errors are below 2 %."""
+    def error(self) -> Metric:
+        """How the test error is written."""
         finals = [c.final.value for c in self.conditions if c.final.value is not None]
-        return 1 if not finals or max(finals) >= 0.02 else 2
+        return error_metric(finals, self.summary.labels)
+
+    @property
+    def train_error(self) -> Metric:
+        """How the error on the training samples is written."""
+        digits = 1 if self.error.is_share else self.error.digits
+        return replace(self.error, key="train_error", label="Error on clean training data", digits=digits)
+
+    @property
+    def error_words(self) -> str:
+        """What the test error is."""
+        return _ERRORS[self.summary.labels]
 
 
 def report_of(result: StudyResult) -> Report:

@@ -8,21 +8,18 @@ from statistics import median
 
 import polars as pl
 
-from overmix.report.metrics import TEST_BRIER, TEST_CROSS_ENTROPY, TEST_ECE, error_metric
+from overmix.report.metrics import TEST_BRIER, TEST_CROSS_ENTROPY, TEST_ECE, Metric
 from overmix.report.numbers import (
     NONE,
     count,
     decimal,
     duration,
-    percent,
-    percent_range,
     points,
-    points_range,
     probability,
 )
 from overmix.report.shown import Report
 from overmix.report.table import Table
-from overmix.study.analyse.record import ConditionSummary, Estimate
+from overmix.study.analyse.record import ConditionSummary
 
 VERDICTS = {"u-shaped": "U-shaped", "monotone": "monotone", "undecided": "undecided"}
 
@@ -60,24 +57,24 @@ def panel(report: Report) -> Panel:
     pad = max(0.12 * (high - low), 1e-4)
     low, high = max(0.0, low - pad), high + pad
     readings = [_reading(c, report, low, high) for c in report.conditions]
-    return Panel(readings, percent(low, report.digits), percent(high, report.digits))
+    return Panel(readings, report.error.text(low), report.error.text(high))
 
 
 def _reading(c: ConditionSummary, report: Report, low: float, high: float) -> Reading:
     def place(x: float | None) -> float | None:
         return None if x is None else round(100 * (x - low) / (high - low), 2)
 
-    lowest = percent(c.lowest.value, report.digits)
+    lowest = report.error.text(c.lowest.value)
     if c.lowest.value is not None and c.turning_epoch.value is not None:
         lowest += f" at epoch {count(c.turning_epoch.value)}"
     return Reading(
         condition=c,
-        final=percent(c.final.value, report.digits),
-        interval=percent_range(c.final.lo, c.final.hi, report.digits),
+        final=report.error.text(c.final.value),
+        interval=report.error.interval(c.final.lo, c.final.hi),
         lowest=lowest,
         shape=VERDICTS.get(c.verdict or "", c.verdict or NONE),
-        depth=_points(c.depth),
-        note="; ".join(_notes(c)),
+        depth=report.error.difference_with_interval(c.depth.value, c.depth.lo, c.depth.hi),
+        note="; ".join(_notes(c, report.error)),
         best=c.name == report.summary.best,
         at=place(c.final.value),
         lo=place(c.final.lo),
@@ -85,7 +82,7 @@ def _reading(c: ConditionSummary, report: Report, low: float, high: float) -> Re
     )
 
 
-def _notes(c: ConditionSummary) -> list[str]:
+def _notes(c: ConditionSummary, error: Metric) -> list[str]:
     notes = [f"{c.n_diverged} of {c.n_seeds} replicas diverged"] if c.n_diverged else []
     if c.decided:
         low, high = min(c.decided), max(c.decided)
@@ -93,45 +90,44 @@ def _notes(c: ConditionSummary) -> list[str]:
         notes.append(f"switched by itself at epoch {where}")
     checkpoint = c.best_checkpoint
     if checkpoint and checkpoint.epochs and (checkpoint.gain.lo or 0) > 0:
-        gain, epoch = points(checkpoint.gain.value, 1), median(checkpoint.epochs)
-        notes.append(
-            f"the checkpoint with the best validation score is {gain} points better (median epoch {epoch:.0f})"
-        )
+        value, epoch = checkpoint.gain.value, median(checkpoint.epochs)
+        gain = f"{points(value, 1)} points" if error.is_share else error.difference(value)
+        notes.append(f"the checkpoint with the best validation score is {gain} better (median epoch {epoch:.0f})")
     return notes
-
-
-def _points(x: Estimate) -> str:
-    interval = points_range(x.lo, x.hi)
-    return points(x.value) if interval == NONE else f"{points(x.value)} ({interval})"
 
 
 def shape_table(report: Report) -> Table:
     """Return lowest error, depth, practical size and shape of each curve."""
-    rows = [[r.condition.name, r.lowest, r.depth, points(r.condition.delta), r.shape] for r in panel(report).readings]
-    caption = "Depth and practical size in percentage points; 95 % intervals in brackets"
+    rows = [
+        [r.condition.name, r.lowest, r.depth, report.error.difference(r.condition.delta), r.shape]
+        for r in panel(report).readings
+    ]
+    unit = " in percentage points" if report.error.is_share else ""
+    caption = f"Depth and practical size{unit}; 95 % intervals in brackets"
     return Table(caption, ["Condition", "Lowest", "Depth", "Practical size", "Curve"], rows)
 
 
 def price_table(report: Report) -> Table:
     """Return what each condition costs: error, calibration, losses, steps."""
-    error = error_metric(report.digits)
+    priced = _priced(report)
     base = next((c.steps for c in report.conditions if c.role == "erm" and c.steps), None)
     rows = []
     for c in report.conditions:
-        cells = [
-            metric.with_interval(x.value, x.lo, x.hi)
-            for metric, x in (
-                (error, c.final),
-                (TEST_ECE, c.ece),
-                (TEST_CROSS_ENTROPY, c.cross_entropy),
-                (TEST_BRIER, c.brier),
-            )
-        ]
+        measured = zip(priced, (c.final, c.ece, c.cross_entropy, c.brier), strict=False)
+        cells = [metric.with_interval(x.value, x.lo, x.hi) for metric, x in measured]
         rows.append([c.name, *cells, _steps(c.steps, base), duration(c.seconds)])
-    columns = ["Condition", "Test error", "Calibration error", "Cross-entropy", "Brier score", "Steps", "Clock time"]
+    columns = ["Condition", *priced.values(), "Steps", "Clock time"]
     if all(c.seconds is None for c in report.conditions):
         rows, columns = [row[:-1] for row in rows], columns[:-1]
     return Table("At the last epoch, on the test set; 95 % intervals in brackets", columns, rows)
+
+
+def _priced(report: Report) -> dict[Metric, str]:
+    """Return the measured columns of the price table: those of probabilities are of classes alone."""
+    error = {report.error: report.error.label}
+    if report.summary.labels != "classes":
+        return error
+    return error | {TEST_ECE: "Calibration error", TEST_CROSS_ENTROPY: "Cross-entropy", TEST_BRIER: "Brier score"}
 
 
 def _steps(steps: float | None, base: float | None) -> str:
@@ -146,20 +142,20 @@ def comparison_table(report: Report) -> Table:
         [
             x.a,
             x.b,
-            points(x.difference.value),
-            points_range(x.difference.lo, x.difference.hi),
+            report.error.difference(x.difference.value),
+            report.error.difference_range(x.difference.lo, x.difference.hi),
             probability(x.p_holm),
             count(x.n),
         ]
         for x in report.comparisons
     ]
-    columns = ["a", "b", "a − b, points", "95 % interval", "p (Holm)", "n"]
+    columns = ["a", "b", report.error.difference_heading("a − b"), "95 % interval", "p (Holm)", "n"]
     return Table("Differences of final errors, paired over seeds; negative: a has the lower error", columns, rows)
 
 
 def rule_table(report: Report) -> Table | None:
     """Return the test error at the lowest training loss beside that at the end; ``None`` if the study has no such."""
-    error = error_metric(report.digits)
+    error = report.error
     rows = [
         [
             c.name,
@@ -184,20 +180,20 @@ def seed_table(report: Report) -> Table:
     cells: dict[tuple[str, int], str] = {}
     for (name, seed), rows in report.curves.group_by("condition", "seed", maintain_order=True):
         key = (str(name), int(seed))
-        cells[key] = "diverged" if key in diverged else _seed_cell(rows, report.digits)
+        cells[key] = "diverged" if key in diverged else _seed_cell(rows, report.error)
     seeds = sorted({seed for _, seed in cells})
     names = [c.name for c in report.conditions]
     table = [[str(seed), *(cells.get((name, seed), NONE) for name in names)] for seed in seeds]
     return Table("Final test error per seed, and the lowest with its epoch", ["Seed", *names], table)
 
 
-def _seed_cell(rows: pl.DataFrame, digits: int) -> str:
+def _seed_cell(rows: pl.DataFrame, error: Metric) -> str:
     measured = rows.filter(pl.col("test_error").is_finite()).sort("epoch")
     if measured.is_empty():
         return NONE
     final = measured.row(-1, named=True)["test_error"]
     lowest = measured.sort("test_error", "epoch").row(0, named=True)
-    return f"{percent(final, digits)} ({percent(lowest['test_error'], digits)} at {count(lowest['epoch'])})"
+    return f"{error.text(final)} ({error.text(lowest['test_error'])} at {count(lowest['epoch'])})"
 
 
 def versions(report: Report) -> list[str]:

@@ -103,9 +103,9 @@ def check_range(outside: Tensor, num_classes: int) -> None:
     Raises:
         DataError: if there are any.
     """
-    if found := int(outside):
+    if count := int(outside):
         raise DataError(
-            f"observe: {found} labels are none of the classes 0 to {num_classes - 1} that the logits have: leave out "
+            f"observe: {count} labels are none of the classes 0 to {num_classes - 1} that the logits have: leave out "
             "samples without a class, such as ignored ones"
         )
 

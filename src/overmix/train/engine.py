@@ -309,7 +309,7 @@ class StackTraining:
 
     def _tensors(self) -> dict[str, Tensor]:
         """Every tensor that training changes, by name."""
-        own = {
+        changing = {
             "loss_sum": self._loss_sum,
             "floor_sum": self._floor_sum,
             "metrics": self._metrics,
@@ -319,12 +319,12 @@ class StackTraining:
             "mixing": self._mixing,
         }
         if self.tracker is not None:
-            own["tracked"] = self._tracked
+            changing["tracked"] = self._tracked
         parameters = {f"parameter.{name}": p.detach() for name, p in self.model.parameters.items()}
         buffers = {f"buffer.{name}": b for name, b in self.model.buffers.items()}
         moments = {f"velocity.{i}": moment for i, moment in enumerate(self.moments)}
         averages = {f"average.{i}": tensor for i, tensor in enumerate(self._averages())}
-        return {**own, **parameters, **buffers, **moments, **averages}
+        return {**changing, **parameters, **buffers, **moments, **averages}
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the state after the last step, as copies on the CPU. No random state: plans have addresses."""
@@ -337,14 +337,14 @@ class StackTraining:
         Raises:
             OvermixError: if the state is of another stack.
         """
-        own = self._tensors()
-        for name, tensor in own.items():
+        tensors = self._tensors()
+        for name, tensor in tensors.items():
             if name not in state or state[name].shape != tensor.shape:
-                found = tuple(state[name].shape) if name in state else None
+                shape = tuple(state[name].shape) if name in state else None
                 raise OvermixError(
-                    f"state: {name} has shape {found}, not {tuple(tensor.shape)}: it is of another study"
+                    f"state: {name} has shape {shape}, not {tuple(tensor.shape)}: it is of another study"
                 )
-        for name, tensor in own.items():
+        for name, tensor in tensors.items():
             tensor.copy_(state[name])
         self.epoch, self.step = (int(value) for value in state["progress"])
 

@@ -208,7 +208,7 @@ class StackedModel:
         if all(on) or not any(on):
             return self.map(first if on[0] else second, *arguments, seeds=seeds)
         if self.execution == "looped":
-            return self._looped([first if own else second for own in on], arguments, seeds)
+            return self._looped([first if takes_first else second for takes_first in on], arguments, seeds)
         where = torch.as_tensor(np.asarray(on, dtype=bool)).to(self.device, non_blocking=True)
         value, buffers = vmap(partial(self._choose_one, first, second))(
             where, self.parameters, self.buffers, *arguments
@@ -225,9 +225,9 @@ class StackedModel:
         for r, function in enumerate(functions):
             own_parameters = {name: p[r] for name, p in parameters.items()}
             own_buffers = {name: b[r] for name, b in self.buffers.items()}
-            own = (argument.at(r) if isinstance(argument, MixPlan) else argument[r] for argument in arguments)
+            own_arguments = (argument.at(r) if isinstance(argument, MixPlan) else argument[r] for argument in arguments)
             with _seeded(int(seeds[r]), self.device):
-                value, buffers = self._call_one(function, own_parameters, own_buffers, *own)
+                value, buffers = self._call_one(function, own_parameters, own_buffers, *own_arguments)
             values.append(value)
             self._keep(buffers, r)
         return torch.stack(values)
@@ -256,9 +256,9 @@ class StackedModel:
         *arguments: Any,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         def after(function: Callable[..., Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-            own = {name: buffer.clone() for name, buffer in buffers.items()}
-            value, replaced = self._call_one(function, parameters, own, *arguments)
-            return value, {**own, **replaced}
+            own_buffers = {name: buffer.clone() for name, buffer in buffers.items()}
+            value, replaced = self._call_one(function, parameters, own_buffers, *arguments)
+            return value, {**own_buffers, **replaced}
 
         (one, one_buffers), (other, other_buffers) = after(first), after(second)
         kept = {name: torch.where(on, one_buffers[name], other_buffers[name]) for name in buffers}

@@ -132,14 +132,14 @@ class Tracker:
         """Return the true class of each mixture, and the error of the rule that names it; computed once."""
         if self._truth is None:
             test = self.data.x_test[:MIXTURES]
-            found, errors = [], []
+            nearest, errors = [], []
             for r in range(len(self.mixtures.own)):
                 one = Mixtures(*(tensor[r : r + 1] for tensor in self.mixtures))
                 left_out = torch.stack([one.own[0], one.partner[0]], 1)
-                found.append(self._nearest(self._mixed(one, r)[0], left_out, r))
+                nearest.append(self._nearest(self._mixed(one, r)[0], left_out, r))
                 named = self._nearest(self._alone(test, r), None, r)
                 errors.append((named != self.data.y_test[:MIXTURES]).double().mean())
-            self._truth = torch.stack(found), torch.stack(errors)
+            self._truth = torch.stack(nearest), torch.stack(errors)
         return self._truth
 
     def _nearest(self, points: Tensor, left_out: Tensor | None, r: int) -> Int[Tensor, " points"]:
@@ -189,7 +189,7 @@ class Tracker:
         return self._normalized(x.to(torch.float32, copy=True).unsqueeze(0), r)[0]
 
     def _normalized(self, x: Tensor, r: int | None = None) -> Tensor:
-        own = self.normalization
+        normalization = self.normalization
         if r is not None:
-            own = Normalization(own.mean[r : r + 1], own.std[r : r + 1])
-        return own.apply_(x)
+            normalization = Normalization(normalization.mean[r : r + 1], normalization.std[r : r + 1])
+        return normalization.apply_(x)

@@ -40,7 +40,7 @@ def test_axes_that_differ_by_a_factor_alone_are_left_out(result, with_axes):
 
 def test_curves_stand_where_they_were_after_their_epochs(result, with_axes):
     report = with_axes(result, [3, 6, 3], [(0.1, 1), (0.01, 0.5), (0.1, 1)])
-    by_epoch, by_step, by_rate = (read_lines(report, error_metric(1), *axis) for axis in ([], [STEP], [TRAVEL]))
+    by_epoch, by_step, by_rate = (read_lines(report, error_metric([0.1]), *axis) for axis in ([], [STEP], [TRAVEL]))
     np.testing.assert_array_equal(by_step[1].x, 6 * by_epoch[1].x)
     np.testing.assert_allclose(by_rate[1].x, 0.06 * by_epoch[1].x ** 0.5, rtol=1e-4)
     for line, other in zip(by_epoch, by_rate, strict=True):

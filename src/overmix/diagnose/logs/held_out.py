@@ -37,13 +37,13 @@ def held_out(logs: Sequence[Log], names: Sequence[str]) -> dict[str, Split]:
     by_prefix = "train" in losses and len(losses) > 1 and None not in losses
     alone = [name for name in untold if _is_error(name)]
     apart = set() if by_prefix else _apart_from_losses(untold, logs, metrics)
-    found: dict[str, Split] = {name: split for name, split in said.items() if split != "train"}
+    splits: dict[str, Split] = {name: split for name, split in said.items() if split != "train"}
     for name in untold:
         if by_prefix or _is_evaluated(name) or name in apart:
-            found[name] = "eval"
-    if not found and not said and len(alone) == 1:
-        found[alone[0]] = "eval"
-    return found
+            splits[name] = "eval"
+    if not splits and not said and len(alone) == 1:
+        splits[alone[0]] = "eval"
+    return splits
 
 
 def _is_loss(name: str) -> bool:

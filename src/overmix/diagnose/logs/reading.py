@@ -45,9 +45,9 @@ def read_curves(
     """
     if not paths:
         raise DataError("no path was given: name a log file or a folder")
-    found = [search(Path(path)) for path in paths]
-    choice = _choose(metric, [log for of_path in found for log in of_path.logs()])
-    logs, notes = _runs(found, choice.metric)
+    searches = [search(Path(path)) for path in paths]
+    choice = _choose(metric, [log for of_path in searches for log in of_path.logs()])
+    logs, notes = _runs(searches, choice.metric)
     columns = [log.column(choice.metric, x) for log in logs]
     shared = reduce(np.intersect1d, (column.epochs for column in columns))
     _check_ends(logs, [float(column.epochs[-1]) for column in columns])
@@ -88,11 +88,11 @@ def _with_a_curve(names: Sequence[str], logs: Sequence[Log]) -> Sequence[str]:
     return long if held_out(logs, long) else names
 
 
-def _runs(found: Sequence[Found], metric: str) -> tuple[list[Log], list[str]]:
+def _runs(searches: Sequence[Found], metric: str) -> tuple[list[Log], list[str]]:
     """Return the runs that have the metric; each path must give one at least."""
     logs: list[Log] = []
     notes: list[str] = []
-    for of_path in found:
+    for of_path in searches:
         runs, left_out = of_path.runs(metric)
         logs += runs or of_path.logs()[:1]  # the first without it is named in the error
         notes += [*of_path.notes, *left_out]

@@ -89,7 +89,7 @@ def _interval(values: np.ndarray) -> list[float] | None:
 
 def _final(seeds: Seeds, name: str) -> dict[str, Any]:
     values = _each(seeds, f"value/{name}")
-    found: dict[str, Any] = {
+    final: dict[str, Any] = {
         "mean": _number(values.mean()),
         "ci": _interval(values),
         "values": [_number(value) for value in values],
@@ -97,8 +97,8 @@ def _final(seeds: Seeds, name: str) -> dict[str, Any]:
     }
     if f"ece/{name}" in seeds[0]:
         ece = _each(seeds, f"ece/{name}")
-        found |= {"ece": _number(ece.mean()), "ece_ci": _interval(ece)}
-    return found
+        final |= {"ece": _number(ece.mean()), "ece_ci": _interval(ece)}
+    return final
 
 
 def _curve(seeds: Seeds, name: str) -> dict[str, Any]:
@@ -111,8 +111,8 @@ def _diagnosis(seeds: Seeds, name: str, kind: Kind) -> dict[str, Any]:
     """Return verdict, turning epoch and depth: over seeds and test samples for errors, over seeds for the rest."""
     looks = seeds[0]["looks"]
     if kind == "error":
-        found = diagnose_ensemble(looks, _each(seeds, f"curve_wrong/{name}")).to_dict()
-        return {key: found[key] for key in _SAID} | {"over": "seeds and test samples"}
+        diagnosis = diagnose_ensemble(looks, _each(seeds, f"curve_wrong/{name}")).to_dict()
+        return {key: diagnosis[key] for key in _SAID} | {"over": "seeds and test samples"}
     values = _each(seeds, f"curve/{name}")
     curve = diagnose_curve(looks, values, unit="fraction" if kind == "rate" else "value").to_dict()
     return {key: curve[key] for key in _SAID} | {"over": "seeds"}
@@ -124,10 +124,10 @@ _SAID = ("verdict", "turning_epoch", "turning_epoch_ci", "depth", "depth_ci", "d
 def _compared(seeds: Seeds, kind: Kind, a: str, b: str, known: dict[str, str]) -> dict[str, Any]:
     one, other = known.get(a, a), known.get(b, b)
     if kind == "error":
-        found = paired_difference(_each(seeds, f"wrong/{one}"), _each(seeds, f"wrong/{other}"))
+        difference = paired_difference(_each(seeds, f"wrong/{one}"), _each(seeds, f"wrong/{other}"))
     else:
-        found = _paired(_each(seeds, f"value/{one}"), _each(seeds, f"value/{other}"))
-    return {"a": a, "b": b, **found.to_dict()}
+        difference = _paired(_each(seeds, f"value/{one}"), _each(seeds, f"value/{other}"))
+    return {"a": a, "b": b, **difference.to_dict()}
 
 
 def _paired(one: np.ndarray, other: np.ndarray) -> Comparison:

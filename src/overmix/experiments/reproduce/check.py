@@ -94,16 +94,16 @@ def states(checks: Sequence[Check]) -> list[State]:
         ['yes', 'undecided', 'no']
     """
     corrected = holm([check.p_value for check in checks])
-    found: list[State] = []
+    answers: list[State] = []
     for check, p in zip(checks, corrected, strict=True):
         if p is not None and p < ONE_SIDED:
-            found.append("yes")
+            answers.append("yes")
         else:
-            found.append("no" if check.refuted else "undecided")
-    return found
+            answers.append("no" if check.refuted else "undecided")
+    return answers
 
 
-def verdict_of(found: Sequence[State]) -> Verdict:
+def verdict_of(answers: Sequence[State]) -> Verdict:
     """Return the verdict on a claim in one setting: all its checks must hold, and one that fails is enough.
 
     Example:
@@ -112,11 +112,11 @@ def verdict_of(found: Sequence[State]) -> Verdict:
         >>> verdict_of([])
         'out of reach here'
     """
-    if not found:
+    if not answers:
         return "out of reach here"
-    if "no" in found:
+    if "no" in answers:
         return "not confirmed"
-    return "confirmed" if all(state == "yes" for state in found) else "undecided"
+    return "confirmed" if all(state == "yes" for state in answers) else "undecided"
 
 
 def judge(settings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -133,9 +133,9 @@ def judge(settings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for setting in settings
         for claim, checks in setting["checks"].items()
     ]
-    found = iter(states([check for _, _, checks in rows for check in checks]))
+    answers = iter(states([check for _, _, checks in rows for check in checks]))
     out = []
     for key, claim, checks in rows:
-        mine = [next(found) for _ in checks]
+        mine = [next(answers) for _ in checks]
         out.append({"claim": claim, "setting": key, "verdict": verdict_of(mine), "states": mine})
     return out

@@ -20,7 +20,6 @@ from overmix.experiments.reproduce.weights import (
     Snapshots,
     clean_loss,
     log_epochs,
-    mixed_loss,
     model_of,
     samples_of,
     snapshots,
@@ -33,39 +32,40 @@ from overmix.explain import (
     sample_floor,
 )
 from overmix.explain.evaluation import SampleLoss
+from overmix.mix import mixed_cross_entropy
 from overmix.study.spec.schema import StudySpec
 
 STEP, DIRECTIONS, PROBES = 0.5, 5, 8
 STEPS = np.linspace(-1, 1, 21)
 
 
-def _over_epochs(found: Snapshots, what: str, measure: Callable[[Snapshots, int, int, Samples], float]) -> np.ndarray:
+def _over_epochs(runs: Snapshots, what: str, measure: Callable[[Snapshots, int, int, Samples], float]) -> np.ndarray:
     """Return a number for each run and kept epoch, shape (runs, epochs)."""
 
     def of_run(r: int) -> list[float]:
-        samples = samples_of(found, r)
-        return [measure(found, at, r, samples) for at in range(len(found.epochs))]
+        samples = samples_of(runs, r)
+        return [measure(runs, at, r, samples) for at in range(len(runs.epochs))]
 
-    return found.measured(what, of_run)
+    return runs.measured(what, of_run)
 
 
-def mixed_gradient(found: Snapshots, at: int, r: int, samples: Samples) -> float:
+def mixed_gradient(runs: Snapshots, at: int, r: int, samples: Samples) -> float:
     """Return the norm of the gradient of Mixup's loss on the fixed mixtures."""
     x, targets = samples.mixed
-    return gradient_norm(model_of(found, at, r), x, targets, mixed_loss)
+    return gradient_norm(model_of(runs, at, r), x, targets, mixed_cross_entropy)
 
 
-def clean_gradient(found: Snapshots, at: int, r: int, samples: Samples) -> float:
+def clean_gradient(runs: Snapshots, at: int, r: int, samples: Samples) -> float:
     """Return the norm of the gradient of the loss on the clean training samples."""
     x, targets = samples.clean
-    return gradient_norm(model_of(found, at, r), x, targets, clean_loss)
+    return gradient_norm(model_of(runs, at, r), x, targets, clean_loss)
 
 
-def mean_mixed_loss(found: Snapshots, at: int, r: int, samples: Samples) -> float:
+def mean_mixed_loss(runs: Snapshots, at: int, r: int, samples: Samples) -> float:
     """Return Mixup's mean loss on the fixed mixtures."""
     x, targets = samples.mixed
     with torch.no_grad():
-        return float(mixed_loss(model_of(found, at, r)(x), *targets).mean())
+        return float(mixed_cross_entropy(model_of(runs, at, r)(x), *targets).mean())
 
 
 @dataclass(frozen=True)
@@ -85,14 +85,14 @@ def _epoch_of(spec: StudySpec, turn: float) -> int:
     return max(1, round(turn * spec.train.epochs))
 
 
-def _turn(spec: StudySpec, found: Snapshots, turn: float | None) -> Turn:
-    epoch = found.turn() if turn is None else _epoch_of(spec, turn)
+def _turn(spec: StudySpec, runs: Snapshots, turn: float | None) -> Turn:
+    epoch = runs.turn() if turn is None else _epoch_of(spec, turn)
     words = f"epoch {epoch} ({'its turn' if turn is None else 'its turn in over-training'})"
-    return Turn(found.epochs.index(epoch), words)
+    return Turn(runs.epochs.index(epoch), words)
 
 
 def _by_name(spec: StudySpec, epochs: list[int], parts: Parts) -> dict[str, Snapshots]:
-    return {found.condition: found for found in snapshots(spec, epochs, parts)}
+    return {runs.condition: runs for runs in snapshots(spec, epochs, parts)}
 
 
 def gradient_norms(spec: StudySpec, parts: Parts, turn: float | None = None) -> Finding:
@@ -150,14 +150,14 @@ def gradient_norms(spec: StudySpec, parts: Parts, turn: float | None = None) -> 
 def loss_above_floor(spec: StudySpec, parts: Parts) -> Finding:
     """Follow Mixup's loss on the fixed mixtures towards the least that any predictor can pay on them."""
     epochs = log_epochs(spec.train.epochs)
-    found = _by_name(spec, epochs, parts)["Mixup"]
+    runs = _by_name(spec, epochs, parts)["Mixup"]
     floors = []
-    for r in range(len(found.cells)):
-        a, b, lam = (tensor.numpy() for tensor in samples_of(found, r).mixed[1])
+    for r in range(len(runs.cells)):
+        a, b, lam = (tensor.numpy() for tensor in samples_of(runs, r).mixed[1])
         floors.append(sample_floor(a, b, lam.astype(np.float64)))
     floor = np.array(floors)
-    loss = _over_epochs(found, "loss", mean_mixed_loss)
-    above, turn = loss - floor[:, None], epochs.index(found.turn())
+    loss = _over_epochs(runs, "loss", mean_mixed_loss)
+    above, turn = loss - floor[:, None], epochs.index(runs.turn())
     return Finding(
         set_up=_set_up(spec),
         n=len(loss),
@@ -207,10 +207,10 @@ class _Around:
 
     def row(self, name: str) -> dict[str, Any]:
         """Return the means over runs and their intervals."""
-        found: dict[str, Any] = {"name": name}
+        row: dict[str, Any] = {"name": name}
         for key, values in (("rise", self.rise), ("top_eigenvalue", self.top), ("trace", self.trace)):
-            found |= {key: float(values.mean()), f"{key}_ci": t_interval(values)}
-        return found
+            row |= {key: float(values.mean()), f"{key}_ci": t_interval(values)}
+        return row
 
 
 def sharpness(spec: StudySpec, parts: Parts, turn: float | None = None) -> Finding:
@@ -225,7 +225,7 @@ def sharpness(spec: StudySpec, parts: Parts, turn: float | None = None) -> Findi
     start = _turn(spec, mixup, turn)
     early, late = start.at, len(epochs) - 1
     names = {early: start.words, late: f"epoch {epochs[late]}"}
-    around = {at: _around(mixup, at, mixed_loss) for at in names}
+    around = {at: _around(mixup, at, mixed_cross_entropy) for at in names}
     plain = {at: _around(erm, at, clean_loss) for at in names}
     when = f"epoch {epochs[late]} over epoch {epochs[early]}"
 
@@ -255,52 +255,52 @@ def sharpness(spec: StudySpec, parts: Parts, turn: float | None = None) -> Findi
     )
 
 
-def _around(found: Snapshots, at: int, loss: SampleLoss) -> _Around:
+def _around(runs: Snapshots, at: int, loss: SampleLoss) -> _Around:
     def slices(r: int) -> np.ndarray:
-        model, (x, targets) = model_of(found, at, r), _read_on(found, r, loss)
+        model, (x, targets) = model_of(runs, at, r), _read_on(runs, r, loss)
         losses = []
         for d in range(DIRECTIONS):
-            direction = _direction(found, model, r, d)
+            direction = _direction(runs, model, r, d)
             losses.append(loss_landscape(model, x, targets, loss, [direction], [STEPS]).loss)
         return np.asarray(np.mean(losses, axis=0))
 
     def curvature(r: int) -> np.ndarray:
-        x, targets = _read_on(found, r, loss)
-        measured = hessian_curvature(model_of(found, at, r), x, targets, loss, num_probes=PROBES)
+        x, targets = _read_on(runs, r, loss)
+        measured = hessian_curvature(model_of(runs, at, r), x, targets, loss, num_probes=PROBES)
         return np.array([measured.eigenvalues[0], measured.trace])
 
-    top, trace = found.measured(f"curvature-{at}", curvature).T
-    return _Around(found.measured(f"slices-{at}", slices), top, trace)
+    top, trace = runs.measured(f"curvature-{at}", curvature).T
+    return _Around(runs.measured(f"slices-{at}", slices), top, trace)
 
 
-def _read_on(found: Snapshots, r: int, loss: SampleLoss) -> tuple[Tensor, tuple[Tensor, ...]]:
-    samples = samples_of(found, r)
-    return samples.mixed if loss is mixed_loss else samples.clean
+def _read_on(runs: Snapshots, r: int, loss: SampleLoss) -> tuple[Tensor, tuple[Tensor, ...]]:
+    samples = samples_of(runs, r)
+    return samples.mixed if loss is mixed_cross_entropy else samples.clean
 
 
-def _direction(found: Snapshots, model: nn.Module, r: int, d: int) -> dict[str, Tensor]:
+def _direction(runs: Snapshots, model: nn.Module, r: int, d: int) -> dict[str, Tensor]:
     """Return a run's random direction number ``d``: the same early and late, each with the norms of its own weights."""
-    generator = torch.Generator().manual_seed(1000 * found.cells[r].seed + d)
+    generator = torch.Generator().manual_seed(1000 * runs.cells[r].seed + d)
     return filter_normalized_direction(dict(model.named_parameters()), generator=generator)
 
 
-def _surfaces(found: Snapshots, when: dict[str, int]) -> list[Picture | Surface]:
+def _surfaces(runs: Snapshots, when: dict[str, int]) -> list[Picture | Surface]:
     """Return Mixup's loss on the plane of the first run's first two directions, early and late in the same colours."""
     middle = len(STEPS) // 2
 
     def plane(at: int) -> np.ndarray:
-        model, (x, targets) = model_of(found, at, 0), samples_of(found, 0).mixed
-        directions = [_direction(found, model, 0, d) for d in range(2)]
-        loss = loss_landscape(model, x, targets, mixed_loss, directions, [STEPS, STEPS]).loss
+        model, (x, targets) = model_of(runs, at, 0), samples_of(runs, 0).mixed
+        directions = [_direction(runs, model, 0, d) for d in range(2)]
+        loss = loss_landscape(model, x, targets, mixed_cross_entropy, directions, [STEPS, STEPS]).loss
         return np.asarray(loss - loss[middle, middle])
 
-    planes = {name: found.parts.numbers(f"plane-{at}", partial(plane, at)).round(6) for name, at in when.items()}
+    planes = {name: runs.parts.numbers(f"plane-{at}", partial(plane, at)).round(6) for name, at in when.items()}
     top = max(float(loss.max()) for loss in planes.values())
     return [
         Surface(
             f"surface-{name}",
-            f"Mixup's loss, less that of the solution, epoch {found.epochs[when[name]]}",
-            found.cells[0].seed,
+            f"Mixup's loss, less that of the solution, epoch {runs.epochs[when[name]]}",
+            runs.cells[0].seed,
             STEPS.tolist(),
             loss.tolist(),
             top,

@@ -31,12 +31,12 @@ def noisy_labels(spec: StudySpec, parts: Parts) -> Finding:
     larger weight is not the teachers' class of the mixed point.
     """
     epochs = log_epochs(spec.train.epochs)
-    found = next(runs for runs in snapshots(spec, epochs, parts) if runs.condition == "Mixup")
-    teachers = _teachers(found.dataset, parts)
-    shares = found.measured("shares", lambda r: _shares(found, r, teachers))
+    runs = next(trained for trained in snapshots(spec, epochs, parts) if trained.condition == "Mixup")
+    teachers = _teachers(runs.dataset, parts)
+    shares = runs.measured("shares", lambda r: _shares(runs, r, teachers))
     learnt, resisted, clean = (shares[..., column] for column in range(3))
-    turn = found.epochs.index(found.turn())
-    estimates = parts.numbers("noise", lambda: _estimates(_of_the_pool(found.dataset, teachers)))
+    turn = runs.epochs.index(runs.turn())
+    estimates = parts.numbers("noise", lambda: _estimates(_of_the_pool(runs.dataset, teachers)))
 
     def check(name: Quantity, what: str, bound: float) -> Check:
         mean, low, high = (float(value) for value in estimates[QUANTITIES.index(name)])
@@ -45,8 +45,8 @@ def noisy_labels(spec: StudySpec, parts: Parts) -> Finding:
 
     return Finding(
         set_up=f"{MIXTURES:,} mixtures of all training digits, lam uniform, {TEACHERS} teachers trained on the test "
-        f"set; then {spec.name}, {len(found.cells)} seeds",
-        n=len(found.cells),
+        f"set; then {spec.name}, {len(runs.cells)} seeds",
+        n=len(runs.cells),
         checks={
             "labels-noisy": [
                 check("tv", "total variation between Mixup's label law and the teachers'", 0.05),
@@ -55,14 +55,14 @@ def noisy_labels(spec: StudySpec, parts: Parts) -> Finding:
             "third-class": [check("third_class", "mixtures that look like a third class", 0.01)],
             "noise-later": [
                 mean_check(
-                    f"at epoch {found.epochs[turn]} (the turn) clean mixtures predicted as labelled minus noisy ones",
+                    f"at epoch {runs.epochs[turn]} (the turn) clean mixtures predicted as labelled minus noisy ones",
                     clean[:, turn] - learnt[:, turn],
                     "above",
                     0.0,
                     "points",
                 ),
                 mean_check(
-                    f"noisy mixtures predicted as labelled, end minus epoch {found.epochs[turn]} (the turn)",
+                    f"noisy mixtures predicted as labelled, end minus epoch {runs.epochs[turn]} (the turn)",
                     learnt[:, -1] - learnt[:, turn],
                     "above",
                     0.0,
@@ -76,27 +76,27 @@ def noisy_labels(spec: StudySpec, parts: Parts) -> Finding:
                 "Share of mixtures that are predicted",
                 "epoch",
                 {
-                    "noisy, as Mixup labels them": line(found.epochs, learnt),
-                    "noisy, as the teachers say": line(found.epochs, resisted),
-                    "clean, as labelled": line(found.epochs, clean),
+                    "noisy, as Mixup labels them": line(runs.epochs, learnt),
+                    "noisy, as the teachers say": line(runs.epochs, resisted),
+                    "clean, as labelled": line(runs.epochs, clean),
                 },
             )
         ],
     )
 
 
-def _shares(found: Snapshots, r: int, teachers: Sequence[nn.Module]) -> np.ndarray:
+def _shares(runs: Snapshots, r: int, teachers: Sequence[nn.Module]) -> np.ndarray:
     """Return what a run predicts, as shares, shape (epochs, 3).
 
     Noisy mixtures as labelled, noisy ones as the teachers say, clean ones as labelled.
     """
-    samples = samples_of(found, r)
+    samples = samples_of(runs, r)
     x, (a, b, lam) = samples.mixed
     truth = _predict(teachers, samples.raw).argmax(1)
     shares = []
-    for at in range(len(found.epochs)):
+    for at in range(len(runs.epochs)):
         with torch.no_grad():
-            counts = memorization(model_of(found, at, r)(x), dominant_label(a, b, lam), truth)
+            counts = memorization(model_of(runs, at, r)(x), dominant_label(a, b, lam), truth)
         shares.append((float(counts.memorized), float(counts.resisted), float(counts.learnt)))
     return np.array(shares)
 
@@ -108,12 +108,12 @@ def _estimates(noise: LabelNoise) -> np.ndarray:
 
 
 def _teachers(dataset: Dataset, parts: Parts) -> list[nn.Module]:
-    found: list[nn.Module] = []
+    teachers: list[nn.Module] = []
     for seed in range(TEACHERS):
         model = _network(dataset)
         model.load_state_dict(parts(f"teacher-{seed}", partial(_taught, dataset, seed)))
-        found.append(model.eval())
-    return found
+        teachers.append(model.eval())
+    return teachers
 
 
 def _network(dataset: Dataset) -> nn.Module:

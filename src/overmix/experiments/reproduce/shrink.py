@@ -24,20 +24,20 @@ def shrunk(study: Mapping[str, Any]) -> dict[str, Any]:
         return max(2, round(length * EPOCHS / epochs))
 
     def train(part: Mapping[str, Any]) -> dict[str, Any]:
-        found = dict(part)
-        if "epochs" in found:
-            found["epochs"] = short(found["epochs"])
-        if "batch_size" in found:
-            found["batch_size"] = BATCH
-        return found
+        smaller = dict(part)
+        if "epochs" in smaller:
+            smaller["epochs"] = short(smaller["epochs"])
+        if "batch_size" in smaller:
+            smaller["batch_size"] = BATCH
+        return smaller
 
     def data(part: Mapping[str, Any]) -> dict[str, Any]:
-        found = dict(part)
-        if found.get("train_size", 0) >= 1000:
-            found["train_size"] //= SAMPLES
-        if found.get("val_size"):
-            found["val_size"] = HELD_OUT
-        return found
+        smaller = dict(part)
+        if smaller.get("train_size", 0) >= 1000:
+            smaller["train_size"] //= SAMPLES
+        if smaller.get("val_size"):
+            smaller["val_size"] = HELD_OUT
+        return smaller
 
     model = dict(study["model"])
     model |= {"hidden": HIDDEN} if model["name"] == "mlp" else {"width": WIDTH}

@@ -19,8 +19,12 @@ def u_shaped(name: str = "Mixup") -> Rule:
     """Return the rule that a condition over-trains: the depth of its U is more than δ."""
 
     def read(measured: Measured) -> list[Check]:
-        found = measured.diagnosis(name)
-        return [Check(f"depth of {name}", found.depth, found.depth_ci, "above", found.delta, "points", measured.n)]
+        diagnosis = measured.diagnosis(name)
+        return [
+            Check(
+                f"depth of {name}", diagnosis.depth, diagnosis.depth_ci, "above", diagnosis.delta, "points", measured.n
+            )
+        ]
 
     return read
 
@@ -29,8 +33,12 @@ def flat(name: str = "ERM") -> Rule:
     """Return the rule that a condition does not over-train: the depth is less than δ."""
 
     def read(measured: Measured) -> list[Check]:
-        found = measured.diagnosis(name)
-        return [Check(f"depth of {name}", found.depth, found.depth_ci, "below", found.delta, "points", measured.n)]
+        diagnosis = measured.diagnosis(name)
+        return [
+            Check(
+                f"depth of {name}", diagnosis.depth, diagnosis.depth_ci, "below", diagnosis.delta, "points", measured.n
+            )
+        ]
 
     return read
 
@@ -69,9 +77,9 @@ def turns_earlier(small: str, large: str, *, of: str = "epochs") -> Rule:
     """Return the rule that one condition turns before another, in epochs or in steps."""
 
     def read(measured: Measured) -> list[Check]:
-        found = measured.turns(small, large, of=of)
+        turns = measured.turns(small, large, of=of)
         what = f"turn of {small} against {large}, in {of}"
-        return [Check(what, found.doublings, found.doublings_ci, "below", 0.0, "doublings", found.n)]
+        return [Check(what, turns.doublings, turns.doublings_ci, "below", 0.0, "doublings", turns.n)]
 
     return read
 
@@ -80,9 +88,9 @@ def deeper(small: str, large: str) -> Rule:
     """Return the rule that the U of one condition is deeper than that of another, by more than the other's δ."""
 
     def read(measured: Measured) -> list[Check]:
-        found, delta = measured.turns(small, large), measured.diagnosis(large).delta
+        turns, delta = measured.turns(small, large), measured.diagnosis(large).delta
         what = f"depth of {small} minus depth of {large}"
-        return [Check(what, found.depth, found.depth_ci, "above", delta, "points", found.n)]
+        return [Check(what, turns.depth, turns.depth_ci, "above", delta, "points", turns.n)]
 
     return read
 
@@ -134,20 +142,28 @@ def long_budget_does_not_hurt(budgets: Sequence[str]) -> Rule:
         best = measured.best_on_validation(budgets)
         if best == budgets[-1]:
             return [Check(f"{best}: it is the best", 0.0, None, "below", 1e-9, "points", measured.n, exact=True)]
-        found = measured.final(budgets[-1], best)
+        difference = measured.final(budgets[-1], best)
         what, delta = f"final error, {budgets[-1]} minus {best}", _delta(measured, best)
-        return [_check(what, found, "below", delta)]
+        return [_check(what, difference, "below", delta)]
 
     return read
 
 
 def _worse(measured: Measured, worse: str, better: str) -> Check:
-    found = measured.final(worse, better)
-    return _check(f"final error, {worse} minus {better}", found, "above", _delta(measured, better))
+    difference = measured.final(worse, better)
+    return _check(f"final error, {worse} minus {better}", difference, "above", _delta(measured, better))
 
 
-def _check(what: str, found: Comparison, side: str, bound: float) -> Check:
-    return Check(what, found.difference, found.ci, "above" if side == "above" else "below", bound, "points", found.n)
+def _check(what: str, difference: Comparison, side: str, bound: float) -> Check:
+    return Check(
+        what,
+        difference.difference,
+        difference.ci,
+        "above" if side == "above" else "below",
+        bound,
+        "points",
+        difference.n,
+    )
 
 
 def _delta(measured: Measured, name: str) -> float:

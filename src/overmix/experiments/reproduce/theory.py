@@ -49,9 +49,11 @@ def _times(last: float, count: int = 49) -> np.ndarray:
 
 def _depth(name: str, times: np.ndarray, risks: np.ndarray, side: Side) -> Check:
     """Return the check of the depth of a mean risk curve, with δ as its bound."""
-    found = diagnose_curve(times, risks, unit="value")
-    what = f"depth of {name} (lowest {found.best:.3f} at step {found.turning_epoch:,g}, end {found.final:.3f})"
-    return Check(what, found.depth, found.depth_ci, side, found.delta, "number", len(risks))
+    diagnosis = diagnose_curve(times, risks, unit="value")
+    what = (
+        f"depth of {name} (lowest {diagnosis.best:.3f} at step {diagnosis.turning_epoch:,g}, end {diagnosis.final:.3f})"
+    )
+    return Check(what, diagnosis.depth, diagnosis.depth_ci, side, diagnosis.delta, "number", len(risks))
 
 
 def _toy_of_seed(toy: Toy, times: np.ndarray, switches: np.ndarray, last: float, seed: int) -> Tensors:
@@ -68,9 +70,9 @@ def teacher_student(scale: Scale, parts: Parts, realizable: bool = False) -> Fin
     """
     toy, last, seeds = Toy(realizable=realizable), LAST[scale], range(SEEDS[scale])
     times, switches = _times(last), np.unique(np.concatenate([[0.0], _times(last, 13), [last]]))
-    found = [parts(f"seed-{seed}", partial(_toy_of_seed, toy, times, switches, last, seed)) for seed in seeds]
-    risks = {name: np.concatenate([part[f"risk.{name}"].numpy() for part in found]) for name in NAMES}
-    final = np.concatenate([part["final"].numpy() for part in found])
+    of_seeds = [parts(f"seed-{seed}", partial(_toy_of_seed, toy, times, switches, last, seed)) for seed in seeds]
+    risks = {name: np.concatenate([part[f"risk.{name}"].numpy() for part in of_seeds]) for name in NAMES}
+    final = np.concatenate([part["final"].numpy() for part in of_seeds])
     checks = {"toy-u": [_depth("Mixup", times, risks["mixup"], "above"), _depth("ERM", times, risks["erm"], "below")]}
     control = _depth("Mixup inputs with true labels", times, risks["mixup_true_labels"], "above")
     if realizable:
@@ -136,8 +138,8 @@ def _risk(world: ToyWorld, problem: LeastSquares, times: np.ndarray) -> np.ndarr
 
 
 def _bound(world: ToyWorld, problem: LeastSquares, times: np.ndarray) -> np.ndarray:
-    found = risk_bound(problem, times, world.test_features, world.test_targets, eta=ETA, init_std=0.1)
-    return found.total
+    bound = risk_bound(problem, times, world.test_features, world.test_targets, eta=ETA, init_std=0.1)
+    return bound.total
 
 
 FACTORS = (0.5, 1.0, 2.0)
@@ -163,9 +165,9 @@ def random_features(scale: Scale, parts: Parts) -> Finding:
     """Read risk and bound of the toy's Mixup problem over time, with half, once and twice its label noise."""
     toy, last, seeds = Toy(), LAST[scale], range(SEEDS[scale])
     times = _times(last)
-    found = [parts(f"seed-{seed}", partial(_features_of_seed, times, last, seed)) for seed in seeds]
+    of_seeds = [parts(f"seed-{seed}", partial(_features_of_seed, times, last, seed)) for seed in seeds]
     risks, turns, bound_turns, bound = (
-        np.stack([part[name].numpy() for part in found]) for name in ("risk", "turn", "bound_turn", "bound")
+        np.stack([part[name].numpy() for part in of_seeds]) for name in ("risk", "turn", "bound_turn", "bound")
     )
     curves = {factor: risks[:, k] for k, factor in enumerate(FACTORS)}
     lowest, rise = bound.min(axis=1), float(np.log2(1.05))
@@ -214,15 +216,15 @@ LAWS = ((2, 1.0), (10, 1.0), (100, 1.0), (10, 0.2), (10, 2.0))
 def _simulated_floors(draws: int) -> np.ndarray:
     """Return what a perfect predictor pays, mean and standard error by law; shape (laws, 2)."""
     rng = np.random.Generator(np.random.Philox(key=(0, 0)))
-    found = []
+    estimates = []
     for classes, alpha in LAWS:
         a, b = rng.integers(classes, size=(2, draws))
         lam = rng.beta(alpha, alpha, size=draws)
         with np.errstate(divide="ignore", invalid="ignore"):
             entropy = np.nan_to_num(-lam * np.log(lam) - (1 - lam) * np.log1p(-lam))
         paid = np.where(a == b, 0.0, entropy)
-        found.append((paid.mean(), paid.std() / draws**0.5))
-    return np.array(found)
+        estimates.append((paid.mean(), paid.std() / draws**0.5))
+    return np.array(estimates)
 
 
 def closed_form_floor(scale: Scale, parts: Parts) -> Finding:

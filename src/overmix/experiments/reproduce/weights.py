@@ -72,13 +72,6 @@ class Samples:
     """The inputs of the mixtures before they were normalised."""
 
 
-def mixed_loss(logits: Tensor, a: Tensor, b: Tensor, lam: Tensor) -> Tensor:
-    """Return Mixup's cross-entropy of each sample, ``lam CE(a) + (1 - lam) CE(b)``."""
-    log_p = F.log_softmax(logits, dim=-1)
-    own, other = (-log_p.gather(1, label[:, None])[:, 0] for label in (a, b))
-    return lam * own + (1 - lam) * other
-
-
 def clean_loss(logits: Tensor, y: Tensor) -> Tensor:
     """Return the cross-entropy of each sample."""
     return F.cross_entropy(logits, y, reduction="none")
@@ -111,11 +104,11 @@ def _trained(number: int, cells: list[Cell], dataset: Dataset, epochs: list[int]
     errors, looks = [], np.zeros(0)
     for start in range(0, len(cells), size):
         task = StackTask(tuple(cells[start : start + size]), execution, DEVICE)
-        found = parts(f"weights-{number}-{start}", partial(_train, task, dataset, epochs))
+        kept_tensors = parts(f"weights-{number}-{start}", partial(_train, task, dataset, epochs))
         for at, epoch in enumerate(epochs):
-            kept[at].extend(_below(f"{epoch}.{r}.", found) for r in range(len(task.cells)))
-        looks = found["looks"].numpy()
-        errors.append(found["error"].numpy())
+            kept[at].extend(_below(f"{epoch}.{r}.", kept_tensors) for r in range(len(task.cells)))
+        looks = kept_tensors["looks"].numpy()
+        errors.append(kept_tensors["error"].numpy())
     return Snapshots(cells[0].condition, number, cells, dataset, epochs, kept, looks, np.concatenate(errors), parts)
 
 
@@ -139,9 +132,9 @@ def _below(prefix: str, tensors: Tensors) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def samples_of(found: Snapshots, r: int) -> Samples:
+def samples_of(runs: Snapshots, r: int) -> Samples:
     """Return what the losses of run ``r`` are read on; runs with one seed have the same."""
-    cell, dataset = found.cells[r], found.dataset
+    cell, dataset = runs.cells[r], runs.dataset
     index = torch.as_tensor(replica_of(cell, dataset).train_index)
     x, y = dataset.x[index].to(torch.float32), dataset.y[index].long()
     mean, std = normalization_stats(dataset.x[index])
@@ -157,8 +150,8 @@ def samples_of(found: Snapshots, r: int) -> Samples:
     return Samples((seen(x), (y,)), (seen(raw), (y[i], y[j], lam)), raw)
 
 
-def model_of(found: Snapshots, at: int, r: int) -> nn.Module:
+def model_of(runs: Snapshots, at: int, r: int) -> nn.Module:
     """Return the model of run ``r`` at the kept epoch number ``at``."""
-    model: nn.Module = model_factory(found.cells[r], found.dataset, allow_code=False)()
-    model.load_state_dict(found.weights[at][r])
+    model: nn.Module = model_factory(runs.cells[r], runs.dataset, allow_code=False)()
+    model.load_state_dict(runs.weights[at][r])
     return model.eval()

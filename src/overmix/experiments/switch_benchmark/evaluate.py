@@ -106,17 +106,17 @@ def judge(name: str, policy: Policy | HeldOut, record: Record) -> Row:
     delta = practical_size(means[oracle])
     safe = grid[means <= means[oracle] + delta]
     at = np.array([outcome.switch_at for outcome in outcomes])
-    own = finals[np.searchsorted(grid, at), np.arange(record.seeds)]
+    policy_finals = finals[np.searchsorted(grid, at), np.arange(record.seeds)]
     costs = np.array([outcome.cost for outcome in outcomes])
-    against_erm = own - finals[0]
+    against_erm = policy_finals - finals[0]
     mixes_in_vain = means[0] - means[oracle] < delta
     return Row(
         policy=name,
         cell=record.cell.name,
         split=record.cell.split,
-        error=float(own.mean()),
-        regret=float((own.mean() - means[oracle]) / means[oracle]),
-        over_best_plain=float(own.mean() - min(means[0], means[-1])),
+        error=float(policy_finals.mean()),
+        regret=float((policy_finals.mean() - means[oracle]) / means[oracle]),
+        over_best_plain=float(policy_finals.mean() - min(means[0], means[-1])),
         over_erm=float(against_erm.mean()),
         p_worse=_p_above(against_erm, practical_size(means[0])),
         cost=float(costs.mean()),

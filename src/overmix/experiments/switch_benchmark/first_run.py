@@ -54,15 +54,15 @@ def first_run_file(out: Path, cell: BenchmarkCell) -> Path:
 
 def record_first_run(cell: BenchmarkCell, out: Path) -> bytes:
     """Train the first runs of a cell to their end, and return what was seen, as a file's content."""
-    own, dataset, execution = opened(cell, out)
+    cells, dataset, execution = opened(cell, out)
     # It scores the test samples as well, which nothing here looks at.
     training = training_with(
-        HeldOut(Looking(tuple(cell.switch_epochs)), SHARE), StackTask(tuple(own), execution, "cpu"), dataset
+        HeldOut(Looking(tuple(cell.switch_epochs)), SHARE), StackTask(tuple(cells), execution, "cpu"), dataset
     )
     assert isinstance(training, RepeatedTraining)
     first = training.first
     result = first.train()
-    probes = [[probe.scores for probe in first.history(r).probes] for r in range(len(own))]
+    probes = [[probe.scores for probe in first.history(r).probes] for r in range(len(cells))]
     arrays: dict[str, np.ndarray] = {
         "epochs": result.epochs,
         "steps_per_epoch": np.array([first.steps_per_epoch, training.steps_per_epoch]),

@@ -50,19 +50,19 @@ def record_file(out: Path, cell: BenchmarkCell) -> Path:
 
 def opened(cell: BenchmarkCell, out: Path) -> tuple[list[Cell], Dataset, Execution]:
     """Return the runs of Mixup to the end, one per seed, their data, and how they are trained."""
-    own = expand(parse_study(cell.study(out / "data")))
-    dataset = open_dataset(own[0].data)
+    cells = expand(parse_study(cell.study(out / "data")))
+    dataset = open_dataset(cells[0].data)
     dataset = replace(dataset, x_test=dataset.x_test[:TEST_SAMPLES], y_test=dataset.y_test[:TEST_SAMPLES])
-    return own, dataset, execution_of(own[0], dataset, "cpu", allow_code=False)
+    return cells, dataset, execution_of(cells[0], dataset, "cpu", allow_code=False)
 
 
 def record(cell: BenchmarkCell, out: Path) -> bytes:
     """Train a cell in every way, and return the content of its record."""
-    own, dataset, execution = opened(cell, out)
+    mixup_cells, dataset, execution = opened(cell, out)
 
     def training(switch_at: int | None) -> StackTraining:
         schedule = NamedSchedule("always" if switch_at is None else {"off_at": switch_at})
-        cells = [replace(cell, schedule=schedule) for cell in own]
+        cells = [replace(cell, schedule=schedule) for cell in mixup_cells]
         return training_of(StackTask(tuple(cells), execution, "cpu"), dataset, allow_code=False)
 
     arrays = _trained(cell, training)
@@ -110,14 +110,14 @@ def fits_of(mixup: StackResult) -> dict[str, np.ndarray]:
 FINAL = ("test_error", "test_brier", "test_ece", "val_error", "val_brier")
 
 
-def _final(own: StackTraining) -> np.ndarray:
+def _final(training: StackTraining) -> np.ndarray:
     """Train to the end and return the last look, shape (metric, seed)."""
-    metrics = own.train().metrics
+    metrics = training.train().metrics
     return np.stack([metrics[name][:, -1] for name in FINAL])
 
 
 def _trajectory(
-    cell: BenchmarkCell, own: StackTraining
+    cell: BenchmarkCell, training: StackTraining
 ) -> tuple[dict[int, dict[str, torch.Tensor]], dict[float, np.ndarray]]:
     """Train to the end; return the states on the grid, and the probes there, shape (seed, switch epoch, sample)."""
     states: dict[int, dict[str, torch.Tensor]] = {}
@@ -131,7 +131,7 @@ def _trajectory(
         for share in TAILS:
             probes[share].append(now.probe(tail_epochs(share, cell.epochs)))
 
-    look(own)
-    own.train(after_step=look)
+    look(training)
+    training.train(after_step=look)
     # Half precision: three digits of a score between 0 and 2.
-    return states, {share: np.stack(found, axis=1).astype(np.float16) for share, found in probes.items()}
+    return states, {share: np.stack(scores, axis=1).astype(np.float16) for share, scores in probes.items()}

@@ -84,8 +84,8 @@ class Record:
 
     def final(self, metric: str = "test_error") -> Float[np.ndarray, "grid seeds"]:
         """Return how each switched run ended."""
-        found: np.ndarray = self.arrays["final"][FINAL.index(metric)].astype(np.float64)
-        return found
+        final: np.ndarray = self.arrays["final"][FINAL.index(metric)].astype(np.float64)
+        return final
 
     @cached_property
     def observations(self) -> list[list[Observation]]:
@@ -93,7 +93,7 @@ class Record:
         return [list(self._observed(seed)) for seed in range(self.seeds)]
 
     def _observed(self, seed: int) -> list[Observation]:
-        found = []
+        observations = []
         for at, epoch in enumerate(self.arrays["epochs"]):
             for split in _SPLITS:
                 error, entropy = (
@@ -102,9 +102,9 @@ class Record:
                 brier = float(self.arrays["mixup_val_brier"][seed, at]) if split == "val" else float("nan")
                 margin = float(self.arrays["mixup_train_margin"][seed, at]) if split == "train" else None
                 n = self.cell.val_size if split == "val" else self.cell.train_size
-                look = Observation(int(epoch) - 1, 1.0, n, brier, "brier", split, error, entropy, margin=margin)
-                found.append(look)
-        return found
+                observation = Observation(int(epoch) - 1, 1.0, n, brier, "brier", split, error, entropy, margin=margin)
+                observations.append(observation)
+        return observations
 
     @cached_property
     def fits(self) -> list[list[Fit]]:
@@ -138,7 +138,7 @@ def replay(policy: Policy | HeldOut, record: Record, seed: int) -> Outcome:
     if isinstance(policy, HeldOut):
         return _replay_both(policy, record, seed)
     epochs, grid = record.cell.epochs, record.grid
-    found = replay_policy(
+    replayed = replay_policy(
         policy,
         epochs,
         record.observations[seed],
@@ -146,10 +146,10 @@ def replay(policy: Policy | HeldOut, record: Record, seed: int) -> Outcome:
         probe=lambda epoch, tail: record.probe(seed, epoch, tail),
         fits=record.fits[seed],
     )
-    at = int(grid[np.searchsorted(grid, found.switch_at)])
+    at = int(grid[np.searchsorted(grid, replayed.switch_at)])
     # Going on until the grid's next epoch discards nothing.
-    cost = replace(found, switch_at=at).cost(epochs, policy.tail_epochs(epochs))
-    return Outcome(at, found.done, found.probes, cost, found.reason)
+    cost = replace(replayed, switch_at=at).cost(epochs, policy.tail_epochs(epochs))
+    return Outcome(at, replayed.done, replayed.probes, cost, replayed.reason)
 
 
 def _replay_both(how: HeldOut, record: Record, seed: int) -> Outcome:

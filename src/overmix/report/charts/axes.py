@@ -8,7 +8,6 @@ from overmix.report.charts.lines import EPOCH, STEP, TRAVEL, Progress, other_axe
 from overmix.report.charts.price import price_charts
 from overmix.report.charts.tracked import tracked_charts
 from overmix.report.charts.training import training_charts
-from overmix.report.metrics import error_metric
 from overmix.report.shown import Report
 
 _SIZE = (520, 260)
@@ -43,7 +42,7 @@ def charts_along(report: Report, along: Progress) -> dict[str, Chart]:
 def _error_along(report: Report, along: Progress, size: tuple[int, int] = _SIZE) -> Chart | None:
     return curve_chart(
         report,
-        error_metric(report.digits),
+        report.error,
         name=f"test-error-by-{along.key}",
         title=f"Test error against {LABELS[along]}",
         about=_ABOUT[along],

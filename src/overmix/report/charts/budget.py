@@ -20,7 +20,7 @@ from overmix.report.charts.layers import (
     short,
     text,
 )
-from overmix.report.numbers import count, percent, percent_range
+from overmix.report.numbers import count
 from overmix.report.shown import Report
 from overmix.report.table import Table
 from overmix.study.analyse.record import ConditionSummary
@@ -38,7 +38,7 @@ def budget_chart(report: Report) -> Chart | None:
     conditions = [c for family in families for c in family]
     alt = " ".join(
         ["Final test error against budget."]
-        + [f"{c.name}, {count(c.epochs)} epochs: {percent(c.final.value, report.digits)}." for c in conditions]
+        + [f"{c.name}, {count(c.epochs)} epochs: {report.error.text(c.final.value)}." for c in conditions]
     )
     return Chart(
         name="budget",
@@ -56,8 +56,8 @@ def budget_chart(report: Report) -> Chart | None:
                     c.name,
                     count(c.epochs),
                     count(c.steps),
-                    percent(c.final.value, report.digits),
-                    percent_range(c.final.lo, c.final.hi, report.digits),
+                    report.error.text(c.final.value),
+                    report.error.interval(c.final.lo, c.final.hi),
                 ]
                 for c in conditions
             ],
@@ -87,12 +87,14 @@ def _spec(report: Report, families: list[list[ConditionSummary]], alt: str) -> d
     ]
     return specification(
         alt,
-        "Final test error, %",
+        report.error.heading.replace("Test", "Final test", 1),
         (760, 320),
         subtitle=report.name,
         page={"x": x},
         params=page_parameters([c.name for c in report.conditions]),
-        data={"values": [_row(c, number) for number, members in enumerate(families) for c in members]},
+        data={
+            "values": [_row(c, number, report.error.scale) for number, members in enumerate(families) for c in members]
+        },
         transform=[ONLY_SHOWN],
         encoding={"x": x["log"]},
         layer=finished(layers, colored([c.name for c in report.conditions])),
@@ -130,10 +132,10 @@ def _horizontal(budgets: list[float]) -> dict[str, Layer]:
     return scales
 
 
-def _row(c: ConditionSummary, family: int) -> dict[str, Any]:
+def _row(c: ConditionSummary, family: int, scale: float) -> dict[str, Any]:
     final, lo, hi = c.final.value, c.final.lo, c.final.hi
     # Families are drawn a little apart, so that no interval hides another.
     at = short((c.epochs or 1) * 1.03**family)
     lo, hi = final if lo is None else lo, final if hi is None else hi
-    error = {name: 100 * (value or 0.0) for name, value in (("error", final), ("lo", lo), ("hi", hi))}
+    error = {name: scale * (value or 0.0) for name, value in (("error", final), ("lo", lo), ("hi", hi))}
     return {"condition": c.name, "family": family, "epochs": c.epochs, "at": at, **error}

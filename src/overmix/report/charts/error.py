@@ -8,7 +8,6 @@ from overmix.report.charts.chart import Chart
 from overmix.report.charts.curve import curve_chart
 from overmix.report.charts.layers import ONLY_SHOWN, Layer, dots, haloed, quantitative, text
 from overmix.report.charts.series import Series
-from overmix.report.metrics import error_metric
 from overmix.report.shown import Report
 from overmix.study.analyse.record import ConditionSummary
 
@@ -21,7 +20,7 @@ def error_chart(report: Report, *, size: tuple[int, int] = (760, 380)) -> Chart 
     turning = [c for c in report.conditions if _turns(c, report.epochs)]
     switched = [c for c in report.conditions if c.switch_epoch is not None and c.switch_epoch <= report.epochs]
     safe = _within(report)
-    about = "Share of test samples predicted wrongly."
+    about = report.error_words
     if 0 < len(turning) <= MAX_NOTES:
         about += " A dotted line leads from a curve's turning point down to its epoch; the bar is the epoch's interval."
     if any(c.verdict == "undecided" for c in turning):
@@ -35,12 +34,12 @@ def error_chart(report: Report, *, size: tuple[int, int] = (760, 380)) -> Chart 
         names = {line.name for line in lines}
         layers = _safe_range(*safe) if safe else []
         for row, c in enumerate(turning):
-            layers += _turning_point(c, row, len(turning)) if c.name in names else []
+            layers += _turning_point(c, row, len(turning), report.error.scale) if c.name in names else []
         return [*layers, *_switches([c for c in switched if c.name in names])]
 
     return curve_chart(
         report,
-        error_metric(report.digits),
+        report.error,
         name="test-error",
         title="Test error",
         about=about,
@@ -64,7 +63,7 @@ def _within(report: Report) -> tuple[float, float] | None:
     return max(lo, 1.0), min(hi, float(report.epochs))
 
 
-def _turning_point(c: ConditionSummary, row: int, rows: int) -> list[Layer]:
+def _turning_point(c: ConditionSummary, row: int, rows: int, scale: float) -> list[Layer]:
     """Draw one turning point: a dot on the curve, a leader to the axis, and there the epoch with its interval."""
     at = c.turning_epoch
     datum = {
@@ -72,7 +71,7 @@ def _turning_point(c: ConditionSummary, row: int, rows: int) -> list[Layer]:
         "epoch": at.value,
         "from": at.lo,
         "to": at.hi,
-        "error": 100 * (c.lowest.value or 0.0),
+        "error": scale * (c.lowest.value or 0.0),
         "text": f"turns at epoch {at.value:,.0f}",
     }
     x, y = quantitative("epoch"), quantitative("error")

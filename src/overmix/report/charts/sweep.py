@@ -21,7 +21,7 @@ from overmix.report.charts.layers import (
     quantitative,
     text,
 )
-from overmix.report.numbers import count, percent, percent_range
+from overmix.report.numbers import count
 from overmix.report.search import BEST, choice_range
 from overmix.report.shown import Report
 from overmix.report.table import Table
@@ -46,7 +46,7 @@ def sweep_chart(report: Report) -> Chart | None:
     levels = [c for c in report.conditions if c.role in ("erm", "mixup") and c.final.value is not None]
     alt = " ".join(
         ["Final test error against switch epoch."]
-        + [f"{c.name}: {percent(c.final.value, report.digits)}." for c in (*levels, *switched)]
+        + [f"{c.name}: {report.error.text(c.final.value)}." for c in (*levels, *switched)]
     )
     return Chart(
         name="switch-sweep",
@@ -62,7 +62,7 @@ def sweep_chart(report: Report) -> Chart | None:
 
 
 def _spec(report: Report, switched: list[ConditionSummary], levels: list[ConditionSummary], alt: str) -> dict[str, Any]:
-    marks = _marks(report)
+    marks, scale_of_errors = _marks(report), report.error.scale
     strip = _ROW * len(marks) + 8 * bool(marks)
     epochs = [float(c.switch_epoch or 1) for c in switched]
     epochs += [float(mark[end]) for mark in marks for end in ("lo", "hi") if mark[end] > 0]
@@ -75,12 +75,12 @@ def _spec(report: Report, switched: list[ConditionSummary], levels: list[Conditi
         inked({"mark": {"type": "line", "style": "leader"}, "encoding": {"y": y}}),
         inked(bounds(y, area=False, strokeOpacity=0.35, clip=False)),
         inked(dots(y, size=80, clip=False)),
-        *_levels(levels, y),
+        *_levels(levels, y, scale_of_errors),
         *_strip(marks, strip),
     ]
     return specification(
         alt,
-        "Final test error, %",
+        report.error.heading.replace("Test", "Final test", 1),
         (760, 320 + strip),
         subtitle=report.name,
         page={"x": x},
@@ -90,9 +90,9 @@ def _spec(report: Report, switched: list[ConditionSummary], levels: list[Conditi
                 {
                     "condition": c.name,
                     "epoch": c.switch_epoch,
-                    "error": _percent(c.final.value),
-                    "lo": _percent(c.final.value if c.final.lo is None else c.final.lo),
-                    "hi": _percent(c.final.value if c.final.hi is None else c.final.hi),
+                    "error": scale_of_errors * (c.final.value or 0.0),
+                    "lo": scale_of_errors * ((c.final.value if c.final.lo is None else c.final.lo) or 0.0),
+                    "hi": scale_of_errors * ((c.final.value if c.final.hi is None else c.final.hi) or 0.0),
                 }
                 for c in switched
             ]
@@ -111,10 +111,10 @@ def _horizontal(first: float, last: float) -> dict[str, Layer]:
     return {"log": log.horizontal(), "linear": linear.horizontal()}
 
 
-def _levels(levels: list[ConditionSummary], y: Layer) -> list[Layer]:
+def _levels(levels: list[ConditionSummary], y: Layer, scale: float) -> list[Layer]:
     """Draw conditions that do not switch as lines from side to side."""
     level = {
-        "data": {"values": [{"condition": c.name, "error": _percent(c.final.value)} for c in levels]},
+        "data": {"values": [{"condition": c.name, "error": scale * (c.final.value or 0.0)} for c in levels]},
         "transform": [ONLY_SHOWN],
     }
     across = {"x": {"value": 0}, "x2": {"value": "width"}, "y": y}
@@ -173,17 +173,13 @@ def _strip(marks: list[dict[str, Any]], strip: int) -> list[Layer]:
     return layers
 
 
-def _percent(share: float | None) -> float:
-    return 100 * (share or 0.0)
-
-
 def _table(report: Report, conditions: list[ConditionSummary]) -> Table:
     rows = [
         [
             c.name,
             count(c.switch_epoch),
-            percent(c.final.value, report.digits),
-            percent_range(c.final.lo, c.final.hi, report.digits),
+            report.error.text(c.final.value),
+            report.error.interval(c.final.lo, c.final.hi),
         ]
         for c in conditions
     ]

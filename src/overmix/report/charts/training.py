@@ -9,7 +9,7 @@ from overmix.report.charts.curve import curve_chart
 from overmix.report.charts.layers import Layer, haloed, quantitative, reference, text
 from overmix.report.charts.lines import EPOCH, Progress
 from overmix.report.charts.series import Series
-from overmix.report.metrics import MIX_LOSS, TRAIN_ERROR
+from overmix.report.metrics import MIX_LOSS
 from overmix.report.shown import Report
 
 _SIZE = (520, 260)
@@ -44,7 +44,7 @@ def training_error_chart(report: Report, along: Progress = EPOCH) -> Chart | Non
     """Draw the error on the clean training samples: zero means that they are memorised."""
     return curve_chart(
         report,
-        TRAIN_ERROR,
+        report.train_error,
         name="training-error",
         title="Error on clean training data",
         about="Error on the training samples, unmixed. At zero they are all fitted, whatever the training loss says.",

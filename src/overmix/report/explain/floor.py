@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -19,11 +19,7 @@ from overmix.report.explain.estimate import versions
 from overmix.report.explain.explanation import Explanation
 from overmix.report.table import Table
 
-OBJECTIVES: dict[str, LossKind] = {
-    "cross_entropy": "cross_entropy",
-    "squared_error": "squared_error_soft",
-    "squared_error_mixed": "squared_error_mixed",
-}
+OBJECTIVES: tuple[LossKind, ...] = get_args(LossKind)
 """By the names that a study uses; ``squared_error`` is between outputs and the mixed one-hot label."""
 
 
@@ -52,10 +48,10 @@ def explain_floor(
         ConfigError: if an argument is missing, given twice, or cannot work.
     """
     if objective not in OBJECTIVES:
-        raise ConfigError("objective", objective, did_you_mean(objective, OBJECTIVES))
+        raise ConfigError("objective", objective, did_you_mean(objective, list(OBJECTIVES)))
     if samples is not None and batch_size is None:
         raise ConfigError("samples", samples, "give batch_size too: over all ordered pairs the number has no effect")
-    loss = OBJECTIVES[objective]
+    loss: LossKind = objective
     size: dict[str, Any] = {"counts": counts, "num_classes": classes}
     batch: dict[str, Any] = {"batch_size": batch_size, "num_samples": samples}
     different = different_class_probability(**size, **batch)
@@ -81,7 +77,7 @@ def explain_floor(
         sentence=_sentence(floor, objective),
         findings=_findings(floor, all_pairs, different, objective, batch_size, lam, alpha),
         summary=summary,
-        charts=[] if lam is not None or loss == "squared_error_soft" else [_chart(size, batch, loss, alpha, floor)],
+        charts=[] if lam is not None or loss == "squared_error" else [_chart(size, batch, loss, alpha, floor)],
         tables=[_table(summary)],
         method=_METHOD,
     )

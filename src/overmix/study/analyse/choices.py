@@ -64,7 +64,7 @@ def policy_choices(
     runs = {cell.seed: cell for cell in trunk if not cell.diverged}
     epochs = trunk[0].cell.train.epochs
     finals = {at: _finals(cells) for at, cells in (*switched.items(), (epochs, trunk))}
-    seeds = [seed for seed in runs if all(seed in found for found in finals.values())]
+    seeds = [seed for seed in runs if all(seed in by_seed for by_seed in finals.values())]
     if not seeds:
         return None
     grid = np.array(sorted(finals))

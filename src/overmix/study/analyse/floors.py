@@ -90,8 +90,8 @@ def study_floors(spec: StudySpec) -> list[dict[str, Any]]:
             counts[cell.condition].append(row.tolist())
     trains = {cell.condition: cell.train for cell in cells}
     conditions = zip(spec.condition_names, spec.compare, strict=True)
-    found = {name: condition_floor(condition, trains[name], counts[name]) for name, condition in conditions}
+    floors = {name: condition_floor(condition, trains[name], counts[name]) for name, condition in conditions}
     return [
         {"condition": name, "floor": floor.value, "why": floor.why, "class_counts": counts[name]}
-        for name, floor in found.items()
+        for name, floor in floors.items()
     ]

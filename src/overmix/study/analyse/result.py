@@ -89,8 +89,8 @@ def _is_complete(study: Mapping[str, Any], summary: Summary, curves: pl.DataFram
     names, seeds = [entry["name"] for entry in study["compare"]], study["seeds"]
     wanted = {(name, seed) for name in names for seed in seeds}
     summarised = {condition.name: condition.n_seeds for condition in summary.conditions}
-    found = set(curves.select("condition", "seed").unique().iter_rows())
-    return found == wanted and summarised == dict.fromkeys(names, len(seeds))
+    present = set(curves.select("condition", "seed").unique().iter_rows())
+    return present == wanted and summarised == dict.fromkeys(names, len(seeds))
 
 
 def write_results(

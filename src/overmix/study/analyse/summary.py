@@ -221,7 +221,7 @@ def _diagnose(alive: Sequence[CellResult]) -> Diagnosis | None:
 
 def _compare(conditions: Sequence[ConditionResult]) -> dict[tuple[str, str], Comparison]:
     """Compare every pair that was tested on the same samples, on the seeds that both have."""
-    found = {}
+    differences = {}
     for b, a in combinations(conditions, 2):
         by_seed = {cell.seed: cell for cell in b.alive}
         twins = [(cell, by_seed[cell.seed]) for cell in a.alive if cell.seed in by_seed]
@@ -229,8 +229,8 @@ def _compare(conditions: Sequence[ConditionResult]) -> dict[tuple[str, str], Com
             continue
         wrong_a = np.stack([cell.wrong[-1] for cell, _ in twins])
         wrong_b = np.stack([cell.wrong[-1] for _, cell in twins])
-        found[a.name, b.name] = paired_difference(wrong_a, wrong_b)
-    return found
+        differences[a.name, b.name] = paired_difference(wrong_a, wrong_b)
+    return differences
 
 
 def _corrected(comparisons: Mapping[tuple[str, str], Comparison]) -> tuple[PairedDifference, ...]:

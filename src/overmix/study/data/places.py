@@ -27,14 +27,14 @@ def find_folder(
         ConfigError: if no place has them, or the download fails.
         MissingExtraError: if torchvision is needed and not installed.
     """
-    found = next(filter(holds, places), None)
-    if found is None and download is not None:
+    place = next(filter(holds, places), None)
+    if place is None and download is not None:
         _fetch(name, download)
-        found = next(filter(holds, places), None)
-    if found is None:
+        place = next(filter(holds, places), None)
+    if place is None:
         ways = [way for way in (remedy, "set download: true", "name its folder") if way]
         raise ConfigError("data.path", ", ".join(map(str, places)), f"{name} is not there: {', or '.join(ways)}")
-    return found
+    return place
 
 
 def _fetch(name: str, download: Download) -> None:

@@ -55,9 +55,9 @@ def _check_output(model: nn.Module, path: str, sample_shape: tuple[int, ...], nu
         for module, training in modes.items():
             module.training = training
     if not isinstance(logits, Tensor) or logits.shape != (2, num_classes):
-        found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        returned = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise ConfigError(
             "model.name",
             path,
-            f"it maps a batch of shape {(2, *sample_shape)} to {found}: return logits of shape {(2, num_classes)}",
+            f"it maps a batch of shape {(2, *sample_shape)} to {returned}: return logits of shape {(2, num_classes)}",
         )

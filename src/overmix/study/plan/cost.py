@@ -119,7 +119,7 @@ def _kind(task: StackTask) -> str:
 
 def _shared_epochs(tasks: Sequence[StackTask]) -> dict[str, int]:
     """Return, per stack that goes on from another one's state, after how many epochs."""
-    return {task.id: at for _, forks in with_forks(tasks) for at, found in forks.items() for task in found}
+    return {task.id: at for _, forks in with_forks(tasks) for at, branches in forks.items() for task in branches}
 
 
 def profile(cell: Cell, dataset: Dataset, *, allow_code: bool = False) -> Profile:

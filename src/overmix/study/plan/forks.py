@@ -36,7 +36,7 @@ def with_forks(tasks: Sequence[StackTask]) -> list[tuple[StackTask, Forks]]:
             at = _mixed_until(task)
             if trunk and 0 < at < _epochs(task):
                 forks.setdefault(trunk.id, {}).setdefault(at, []).append(task)
-    branches = {task.id for at in forks.values() for found in at.values() for task in found}
+    branches = {task.id for at in forks.values() for members in at.values() for task in members}
 
     def late(task: StackTask) -> int:
         return 0 if task.id in forks else 2 if task.id in branches else 1

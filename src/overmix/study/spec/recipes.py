@@ -51,8 +51,8 @@ def recipe_entry(name: str) -> RecipeEntry:
         return _ONE_OF
     if ":" not in name:
         return registered()[name]
-    found = import_attribute(name, field="recipe", form="module:Recipe, such as my_methods:MyMixup")
-    entry = next((entry for entry in registered().values() if entry.recipe is found), None)
+    recipe = import_attribute(name, field="recipe", form="module:Recipe, such as my_methods:MyMixup")
+    entry = next((entry for entry in registered().values() if entry.recipe is recipe), None)
     if entry is None:
         raise ConfigError("recipe", name, "decorate the class with overmix.recipes.register")
     return entry
@@ -114,14 +114,14 @@ def candidates(parameters: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]
     written = parameters.get("recipes")
     if not isinstance(written, list | tuple) or not written:
         raise ConfigError("recipe.OneOf", written, "write a list of recipes: [{Mixup: {alpha: 0.8}}, CutMix]")
-    found = []
+    pairs = []
     for entry in written:
         single = {entry: {}} if isinstance(entry, str) else entry
         inner = next(iter(single.values()), None) if isinstance(single, Mapping) and len(single) == 1 else ()
         if not isinstance(inner, Mapping | list | None):
             raise ConfigError("recipe.OneOf", entry, "write each recipe as Mixup or {Mixup: {alpha: 0.8}}")
-        found.append((next(iter(single)), one_of_parameters(inner)))
-    return found
+        pairs.append((next(iter(single)), one_of_parameters(inner)))
+    return pairs
 
 
 def one_of_parameters(written: Any) -> dict[str, Any]:

@@ -23,8 +23,8 @@ def as_config_error(error: ValidationError, model: type[BaseModel], content: Any
         content: what the user wrote.
         prefix: where the user wrote it.
     """
-    found = error.errors(include_url=False)
-    first: Mapping[str, Any] = next((item for item in found if item["type"] == "extra_forbidden"), found[0])
+    errors = error.errors(include_url=False)
+    first: Mapping[str, Any] = next((item for item in errors if item["type"] == "extra_forbidden"), errors[0])
     field = _field_name(first["loc"], content, prefix)
     if first["type"] == "extra_forbidden":
         key = str(first["loc"][-1])

@@ -232,9 +232,9 @@ def _difference(before: Mapping[str, Any], now: Mapping[str, Any], inside: str =
     for key in dict.fromkeys([*now, *before]):
         old, new = before.get(key), now.get(key)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found = _difference(old, new, f"{inside}{key}.")
-            if found is not None:
-                return found
+            difference = _difference(old, new, f"{inside}{key}.")
+            if difference is not None:
+                return difference
         elif old != new:
             return f"{inside}{key}", old, new
     return None

@@ -109,12 +109,12 @@ class AutoSwitch(Policy):
         more than about 35 % of it, some are left out, evenly; where that leaves less than two, which could be compared,
         all are. Other shares are taken as they are.
         """
-        found = sorted({max(1, round(share * epochs)) if share else 0 for share in self.shares} - {epochs})
+        epochs_at = sorted({max(1, round(share * epochs)) if share else 0 for share in self.shares} - {epochs})
         most = round(_MOST_OF_A_SHORT_RUN * epochs / self.tail_epochs(epochs))
-        if self.shares != SHARES or round(self.tail * epochs) >= self.tail_epochs(epochs) or len(found) <= most:
-            return tuple(found)
+        if self.shares != SHARES or round(self.tail * epochs) >= self.tail_epochs(epochs) or len(epochs_at) <= most:
+            return tuple(epochs_at)
         # The middle ones of equal groups: neither end is where the best switch lies.
-        return tuple(found[int((group + 0.5) * len(found) / most)] for group in range(most)) if most > 1 else ()
+        return tuple(epochs_at[int((group + 0.5) * len(epochs_at) / most)] for group in range(most)) if most > 1 else ()
 
     def tail_epochs(self, epochs: int) -> int:
         """Return the length of a tail in epochs."""
@@ -128,19 +128,19 @@ class AutoSwitch(Policy):
         if not probes:
             return Decision(None, "no probe yet")
         kept = _kept(self, history.epochs, probes, _until(history, probes[-1].epoch))
-        found = probes[kept]
+        chosen = probes[kept]
         over = len(probes) == len(planned) or history.done >= history.epochs
-        if not found.finite:
+        if not chosen.finite:
             diverged = "the training diverged: no probe has a finite score"
             return Decision(history.epochs, f"{diverged}, so Mixup stays on") if over else Decision(None, diverged)
         turn = own_minimum(history.observations)
         guess = self._guess(history.epochs, turn)
-        reason = _reason(found, probes, guess)
+        reason = _reason(chosen, probes, guess)
         # A hair below the guess counts as there: epochs are whole.
         passed = probes[-1].epoch >= 0.99 * guess and history.done >= self.wait * (turn or 0)
-        if over or (passed and found is not probes[-1]) or _hopeless(found, probes[kept + 1 :]):
-            return Decision(found.epoch, reason, keep=found.epoch)
-        return Decision(None, f"{reason}, so far", keep=found.epoch)
+        if over or (passed and chosen is not probes[-1]) or _hopeless(chosen, probes[kept + 1 :]):
+            return Decision(chosen.epoch, reason, keep=chosen.epoch)
+        return Decision(None, f"{reason}, so far", keep=chosen.epoch)
 
     def _guess(self, epochs: int, turn: float | None) -> float:
         """Return the epoch t0 that probes within the noise are settled by."""
@@ -190,14 +190,14 @@ def _behind(probe: Probe, other: Probe) -> float:
     return mean / spread if spread else math.copysign(math.inf, mean) if mean else 0.0
 
 
-def _reason(found: Probe, probes: Sequence[Probe], guess: float) -> str:
+def _reason(chosen: Probe, probes: Sequence[Probe], guess: float) -> str:
     """Return why this probe is kept, beside the lowest one."""
-    said = f"{score_name(probes)} {found.score:.4f} after {found.epoch} epochs of Mixup"
+    said = f"{score_name(probes)} {chosen.score:.4f} after {chosen.epoch} epochs of Mixup"
     lowest = min(probes, key=lambda probe: probe.score)
-    if lowest is not found:
-        behind = f"{said} is {_behind(found, lowest):.1f} standard errors behind the lowest, {lowest.score:.4f}"
+    if lowest is not chosen:
+        behind = f"{said} is {_behind(chosen, lowest):.1f} standard errors behind the lowest, {lowest.score:.4f}"
         return f"{behind} after {lowest.epoch}, and nearer to the guess of {guess:.0f}, which settles what is not clear"
-    if found is probes[0] and len(probes) > 1:
+    if chosen is probes[0] and len(probes) > 1:
         return f"{said} is the lowest of {len(probes)} probes, and the first: mixing longer gains nothing"
     return f"{said} is the lowest of {len(probes)} probe{'s' if len(probes) > 1 else ''}"
 

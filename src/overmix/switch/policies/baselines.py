@@ -128,10 +128,10 @@ class Turned(_FromCurve):
         # The same curve gives the same answer: it is asked at looks, not at every epoch.
         if len(values) < 8 or history.done != epochs[-1] or not np.isfinite(values).all():
             return _GO_ON
-        found = diagnose_curve(epochs, values, unit="value")
-        if found.verdict != "u-shaped":
+        diagnosis = diagnose_curve(epochs, values, unit="value")
+        if diagnosis.verdict != "u-shaped":
             return _GO_ON
-        return Decision(int(found.turning_epoch), "the curve has turned")
+        return Decision(int(diagnosis.turning_epoch), "the curve has turned")
 
 
 @register_policy("minimum")
