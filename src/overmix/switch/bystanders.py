@@ -87,8 +87,9 @@ def _look(part: object, ours: set[int]) -> Any:
     if isinstance(part, GradScaler):
         return part.state_dict()
     if isinstance(part, DataLoader | Sampler):
-        # A sampler that is told its epoch seeds its generator anew from it.
-        generator = None if isinstance(part, Sampler) and hasattr(part, "set_epoch") else getattr(part, "generator", None)
+        if isinstance(part, Sampler) and hasattr(part, "set_epoch"):
+            return None  # told its epoch, it seeds its generator anew
+        generator = getattr(part, "generator", None)
         return generator.get_state() if isinstance(generator, torch.Generator) else None
     return _sizes([*part.parameters(), *part.buffers()]) if isinstance(part, nn.Module) else None
 
