@@ -1,4 +1,4 @@
-"""``python -m tools.conformance``."""
+"""``python -m tools.conformance``, or with names of integrations: their rows anew, the others as they were."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from overmix.study.store.files import write_bytes, write_json
+from overmix.study.store.files import read_json, write_bytes, write_json
 from tools.conformance.page import RESULTS, source_digest, texts
 from tools.conformance.rows import INTEGRATIONS, all_rows
 
@@ -22,8 +22,10 @@ def main() -> int:
     """Train every row, and write the results and the table."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
+    names = sys.argv[1:] or list(INTEGRATIONS)
+    earlier = [] if len(names) == len(INTEGRATIONS) else read_json(ROOT / RESULTS)["rows"]
     sources, rows = source_digest(ROOT), []
-    for row in all_rows():
+    for row in all_rows(names, earlier):
         rows.append(asdict(row))
         state = {True: "equal", False: "DIFFERENT", None: "-"}[row.equal]
         print(row.integration, row.setting, row.switch, state, row.note, sep=" | ", flush=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from overmix.switch import Policy, Schedule
 from tools.conformance import reference
@@ -19,6 +20,7 @@ Resumes = Callable[..., dict[str, bool]]
 OWN_LOOP = "the loop is the user's: what it saves resumes as any loop with Epochs does"
 IN_CALLS = "an estimator trains in one call, in one process"
 PROCESSES = "2 processes"
+NOT_TRAINED = "not trained in two processes"
 EPOCH_ENDS, INSIDE = "resumed at epoch ends", "resumed inside epochs"
 
 
@@ -65,7 +67,7 @@ class Row:
 
 
 _LOOP = {EPOCH_ENDS: OWN_LOOP, INSIDE: OWN_LOOP}
-_ONE_PROCESS = {PROCESSES: "as the plain loop: the mixer holds nothing of the process"}
+_ONE_PROCESS = {PROCESSES: NOT_TRAINED}
 _ESTIMATOR = {setting: "the estimator has no such setting" for setting in SETTINGS if setting != "plain"}
 
 INTEGRATIONS: dict[str, Integration] = {
@@ -82,18 +84,18 @@ INTEGRATIONS: dict[str, Integration] = {
     "transformers": Integration(
         transformers.fit,
         transformers.own_loop,
-        reasons={PROCESSES: "not in this kit: the trainings of its tests ran in one process"},
+        reasons={PROCESSES: NOT_TRAINED},
         saving={
             EPOCH_ENDS: {"save_strategy": "epoch"},
             INSIDE: {"save_strategy": "steps", "save_steps": 10},
         },
         resumes=transformers.resumes,
     ),
-    "accelerate": Integration(accelerate.fit, reasons={**_LOOP, PROCESSES: "as the plain loop under DDP"}),
+    "accelerate": Integration(accelerate.fit, reasons={**_LOOP, PROCESSES: NOT_TRAINED}),
     "accelerate, seedable order": Integration(
-        accelerate.fit_seedable, accelerate.reference_seedable, reasons={**_LOOP, PROCESSES: "as the plain loop"}
+        accelerate.fit_seedable, accelerate.reference_seedable, reasons={**_LOOP, PROCESSES: NOT_TRAINED}
     ),
-    "Fabric": Integration(fabric.fit, reasons={**_LOOP, PROCESSES: "as the plain loop under DDP"}),
+    "Fabric": Integration(fabric.fit, reasons={**_LOOP, PROCESSES: NOT_TRAINED}),
     "timm": Integration(images.fit_timm, images.reference_timm, reasons={**_LOOP, **_ONE_PROCESS}),
     "torchvision": Integration(images.fit_torchvision, images.reference_torchvision, reasons={**_LOOP, **_ONE_PROCESS}),
     "scikit-learn": Integration(
@@ -143,9 +145,12 @@ def ranks_row(name: str, switch: str) -> Row:
     return Row(name, PROCESSES, switch, not unequal, ", ".join(unequal))
 
 
-def all_rows() -> Iterator[Row]:
-    """Yield every row of the table."""
+def all_rows(names: Collection[str], earlier: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
+    """Yield every row of the table; what was trained earlier serves for integrations that are not named."""
     for name in INTEGRATIONS:
+        if name not in names:
+            yield from (_as_now(Row(**row)) for row in earlier if row["integration"] == name)
+            continue
         for setting in SETTINGS:
             for switch in SWITCHES:
                 yield trained_row(name, setting, switch)
@@ -154,6 +159,10 @@ def all_rows() -> Iterator[Row]:
                 yield resumed_row(name, setting, switch)
         for switch in RESUMED_SWITCHES:
             yield ranks_row(name, switch)
+
+
+def _as_now(row: Row) -> Row:
+    return row if row.equal is not None else replace(row, note=INTEGRATIONS[row.integration].reasons[row.setting])
 
 
 def pairs() -> list[tuple[str, str, str]]:

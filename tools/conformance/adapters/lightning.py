@@ -94,6 +94,9 @@ def trainer(mix: Mix, setting: Setting = SETTINGS["plain"], **settings: Any) -> 
         "enable_model_summary": False,
         "logger": False,
         "log_every_n_steps": 3,
+        # With persistent workers the check before the training makes the iterator that validation would have made, and
+        # so takes a number less from the generator that orders the samples: Lightning's own difference.
+        "num_sanity_val_steps": 0,
     }
     callbacks = [mix, *settings.pop("callbacks", [])]
     precision: Any = "bf16-mixed" if setting.bf16 else "32-true"
