@@ -9,6 +9,7 @@ from overmix.experiments.reproduce.catalogue import EXPERIMENTS, study_spec
 from overmix.experiments.reproduce.parts import Parts
 from overmix.experiments.reproduce.weights import Samples, Snapshots, samples_of
 from overmix.explain import loss_landscape
+from overmix.mix import mixed_cross_entropy
 from overmix.study.data import Dataset
 from overmix.study.plan.cells import StackTask, expand
 from overmix.study.plan.trainings import model_factory, training_of
@@ -76,6 +77,6 @@ def test_what_is_measured_there_can_be(experiment, key, monkeypatch, tmp_path):
         model, (x, targets) = weights.model_of(found, 0, 0), few.mixed
         directions = [gradients._direction(found, model, 0, d) for d in range(2)]
         steps = [np.array([0.0, 0.5])] * 2
-        loss = loss_landscape(model, x, targets, weights.mixed_loss, directions, steps).loss
+        loss = loss_landscape(model, x, targets, mixed_cross_entropy, directions, steps).loss
         assert loss[0, 0] == pytest.approx(gradients.mean_mixed_loss(found, 0, 0, few), rel=1e-4)
         assert loss[1, 1] != loss[0, 0]
