@@ -36,7 +36,6 @@ def test_resumes_at_epoch_ends(integration):
     assert row.equal, row.note
 
 
-@pytest.mark.skip(reason="one of its processes was seen to abort on a loaded machine: make conformance trains it")
 @pytest.mark.slow
 def test_two_processes():
     assert ranks_row("Lightning", "goes back").note == ""

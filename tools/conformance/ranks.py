@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
-import pickle
 import socket
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +73,16 @@ def _collected(train: Callable[[Path], None]) -> list[Trained]:
     with tempfile.TemporaryDirectory() as folder:
         train(Path(folder))
         paths = sorted(Path(folder).glob("*.rank"))
-        return [pickle.loads(path.read_bytes()) for path in paths]
+        return [_read(path) for path in paths]
 
 
 def _write(folder: Path, rank: int, trained: Trained) -> None:
-    (folder / f"{rank}.rank").write_bytes(pickle.dumps(trained))
+    (folder / f"{rank}.rank").write_text(json.dumps(asdict(trained)))
+
+
+def _read(path: Path) -> Trained:
+    values = json.loads(path.read_text())
+    return Trained(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
 def _port() -> int:
@@ -88,6 +94,12 @@ def _port() -> int:
 def _join(rank: int, port: int) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=PROCESSES)
+
+
+def _part() -> None:
+    """Leave together: a process that ends while the group's threads live is aborted."""
+    dist.barrier()
+    dist.destroy_process_group()
 
 
 def _loaders(rank: int) -> tuple[DataLoader[Any], DataLoader[Any]]:
@@ -109,6 +121,7 @@ def _lightning_rank(rank: int, folder: Path, switch: str, port: int) -> None:
     settings: dict[str, Any] = {"strategy": "ddp", "devices": PROCESSES, "use_distributed_sampler": False}
     one = trainer(mix, callbacks=[_Keep(mix, folder)], num_sanity_val_steps=0, **settings)
     one.fit(Module(mix, model, SETTINGS["plain"]), train, held_out)
+    _part()
 
 
 def _plain_rank(rank: int, folder: Path, switch: str, port: int) -> None:
@@ -136,5 +149,4 @@ def _plain_rank(rank: int, folder: Path, switch: str, port: int) -> None:
                 for x, y in held_out:
                     epoch.observe(wrapped(x), y)  # whose forward gives all ranks one set of statistics
     _write(folder, rank, outcome(model, run))
-    dist.barrier()
-    dist.destroy_process_group()
+    _part()
