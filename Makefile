@@ -25,8 +25,8 @@ slow: $(VENV)/.dev-installed
 	$(VENV)/bin/python -m pytest -n auto -m "slow and not browser"
 
 check: $(VENV)/.dev-installed
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check --no-cache .
+	$(VENV)/bin/ruff format --no-cache --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/python -m pytest -q --doctest-modules src/overmix tools --ignore tools/docstring_examples.py

@@ -3,10 +3,11 @@
 import argparse
 import tempfile
 
-import overmix.integrations.transformers  # overmix, was: from transformers import Trainer
 import torch
 from sklearn.datasets import load_digits
 from transformers import TrainingArguments, ViTConfig, ViTForImageClassification
+
+import overmix.integrations.transformers  # overmix, was: from transformers import Trainer
 
 
 def images(first: int, last: int) -> list[dict]:
