@@ -1,12 +1,13 @@
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
 from overmix.errors import ConfigError, DataError
 from overmix.report import decision_chart, save_decision
 from overmix.switch import Observation, Probe
-from overmix.switch.outcome import Outcome
+from overmix.switch.outcome import GATED, Outcome
 
 
 def outcome(switch_at=8, probes=None, observations=None):
@@ -53,6 +54,12 @@ def test_every_answer_has_its_words(switch_at, title):
     chart = decision_chart(outcome(switch_at).to_dict())
     assert chart.title == title
     assert ("rule", [{"epoch": 16}]) in layers(chart) if switch_at == 16 else len(chart.spec["layer"]) == 3
+
+
+def test_what_a_user_gates_is_not_called_mixup():
+    chart = decision_chart(replace(outcome(), what=GATED).to_dict())
+    assert chart.title == "Augmentation off after 8 of 16 epochs"
+    assert "Mixup" not in json.dumps([chart.spec, chart.table.columns, chart.alt])
 
 
 def test_a_single_held_out_sample_has_no_bars():

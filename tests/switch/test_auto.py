@@ -148,7 +148,7 @@ def test_the_reason_names_the_lowest_probe_and_what_settled():
         hard = rng.uniform(0, 0.5, size=200)
         scores = [float((hard + 0.3 * rng.normal(size=200)).mean()) for _ in epochs][: epochs.index(done) + 1]
         kept, lowest = epochs.index(decision.switch_at), int(np.argmin(scores))
-        assert decision.reason.startswith(f"Brier score {scores[kept]:.4f} after {epochs[kept]} epochs of Mixup is ")
+        assert decision.reason.startswith(f"Brier score {scores[kept]:.4f} after {epochs[kept]} epochs is ")
         if kept != lowest:
             assert f"behind the lowest, {scores[lowest]:.4f} after {epochs[lowest]}" in decision.reason
             assert "nearer to the guess of 500, which settles what is not clear" in decision.reason
@@ -156,7 +156,7 @@ def test_the_reason_names_the_lowest_probe_and_what_settled():
             assert f"is the lowest of {len(scores)} probes" in decision.reason
     first = AutoSwitch().decide(history(0.1, 0.2, 0.3, 0.4, policy=AutoSwitch()))
     assert first.switch_at == 16
-    assert first.reason.endswith("is the lowest of 4 probes, and the first: mixing longer gains nothing")
+    assert first.reason.endswith("is the lowest of 4 probes, and the first: a later switch gains nothing")
 
 
 def test_plain_training_from_the_start_may_be_a_candidate():

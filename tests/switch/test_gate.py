@@ -167,6 +167,19 @@ def test_copies_are_refused(by):
         by(data.gate if by is copy.copy else data)
 
 
+@pytest.mark.parametrize("epochs", [4, 12])  # too few for a probe, and enough
+def test_a_run_without_a_recipe_does_not_speak_of_mixup(epochs):
+    model = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = overmix.Epochs(epochs, switch=overmix.AutoSwitch(), state={"model": model, "optimizer": optimizer})
+    assert str(run.decision).startswith("Undecided, augmentation stays on: ")
+    for epoch in run:
+        optimizer.step()
+        epoch.observe(scores=torch.rand(8))
+    assert "ugmentation" in run.decision.headline
+    assert "Mixup" not in str(run.decision)
+
+
 def _of_a_rank(gate, on, answers):
     gate.set(on)
     answers.put((on, gate.on))

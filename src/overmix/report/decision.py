@@ -24,7 +24,7 @@ _CURVE, _PROBE = "this run, mixing", "probe: a short tail without mixing"
 
 
 def decision_chart(decision: Mapping[str, Any]) -> Chart:
-    """Draw a decision: held-out Brier score against the epochs of Mixup.
+    """Draw a decision: held-out Brier score against the epochs before the switch.
 
     Args:
         decision: ``run.decision.to_dict()``, or the same read from JSON.
@@ -54,7 +54,8 @@ def decision_chart(decision: Mapping[str, Any]) -> Chart:
     shown = [point for point in probes if point["epoch"] > 0]
     first, last = min([p["epoch"] for p in (*shown, *looks)], default=1), decision["epochs"]
     ticks, name = log_ticks(first, last), _score_name(decision)
-    x = Axis("epochs of Mixup", log=True, domain=(first, last), format=",d", ticks=ticks).horizontal()
+    epochs = f"epochs of {decision['what']}"
+    x = Axis(epochs, log=True, domain=(first, last), format=",d", ticks=ticks).horizontal()
     y = Axis(name, domain=_range(shown, looks), format=None).vertical("score")
     pale = {"opacity": {"condition": {"test": "datum.worse", "value": 0.35}, "value": 1}}
     scores = dots(y)
@@ -66,7 +67,7 @@ def decision_chart(decision: Mapping[str, Any]) -> Chart:
     at = decision["switch_at"]
     if at is not None and first <= at <= last:
         layers.append(inked(reference({}, [{"epoch": at}])))
-    headline, alt = _headline(decision), _alt(decision, probes)
+    headline, alt = decision["headline"], _alt(decision, probes)
     return Chart(
         name="decision",
         title=headline,
@@ -83,7 +84,7 @@ def decision_chart(decision: Mapping[str, Any]) -> Chart:
         ),
         table=Table(
             headline,
-            ["epochs of Mixup", f"{name} after the tail", "behind the best", "clearly worse"],
+            [epochs, f"{name} after the tail", "behind the best", "clearly worse"],
             [_row(probe) for probe in probes],
         ),
     )
@@ -137,20 +138,10 @@ def _score_name(decision: Mapping[str, Any]) -> str:
     return name[0].upper() + name[1:]
 
 
-def _headline(decision: Mapping[str, Any]) -> str:
-    return {
-        "fixed": "Fixed before the training",
-        "undecided": "Undecided, Mixup stays on",
-        "no Mixup": "No Mixup here",
-        "Mixup to the end": "Mixup to the end",
-        "switch": f"Mixup off after {decision['switch_at']} of {decision['epochs']} epochs",
-    }[decision["answer"]]
-
-
 def _alt(decision: Mapping[str, Any], probes: list[dict[str, Any]]) -> str:
     said = ", ".join(f"{p['score']:.4f} at {p['epoch']}" for p in probes)
     tails = f" {_score_name(decision)} after a tail: {said}." if said else ""
-    return f"{_headline(decision)}.{tails} Price: {decision['cost']:.2f} runs."
+    return f"{decision['headline']}.{tails} Price: {decision['cost']:.2f} runs."
 
 
 def _row(point: Mapping[str, Any]) -> list[str]:

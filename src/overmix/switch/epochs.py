@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from overmix.errors import OvermixError
@@ -15,7 +15,7 @@ from overmix.switch.gate import Gate
 from overmix.switch.handing_out import HandingOut
 from overmix.switch.machine import Machine
 from overmix.switch.mixing import Mixer
-from overmix.switch.outcome import Outcome
+from overmix.switch.outcome import GATED, MIXUP, Outcome
 from overmix.switch.phases import Phases
 from overmix.switch.policy import Fit, Observation, Policy
 from overmix.switch.position import Position, Seen
@@ -258,7 +258,8 @@ class Epochs:
         """What was seen, what was decided, why, and what it cost so far."""
         open_end = self._led and self._out.at_the_end
         note = f"The last epoch is not closed: end the loop with run.before({self.epochs}, train)" if open_end else ""
-        return self._course.outcome(self.history, self.spent, note)
+        said = self._course.outcome(self.history, self.spent, note)
+        return replace(said, what=GATED if self.recipe is None else MIXUP)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is needed to resume after the current epoch, for ``torch.save`` and ``weights_only`` loading.

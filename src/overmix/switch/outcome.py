@@ -14,6 +14,9 @@ from overmix.switch.policy import Observation, Probe
 
 Answer = Literal["fixed", "undecided", "no Mixup", "Mixup to the end", "switch"]
 
+MIXUP, GATED = "Mixup", "augmentation"
+"""What goes off: of a run with a recipe, and of one that decides for what a user gates."""
+
 LEVEL = 0.05
 """How often any probe may be called worse than the best one if all of them are equally good."""
 
@@ -23,7 +26,7 @@ class Row:
     """One probe beside the best one.
 
     Args:
-        epoch: epochs of Mixup before the tail.
+        epoch: epochs before the tail, with what goes off.
         tail: length of the tail in epochs.
         score: mean score; ``inf`` for a tail that diverged.
         behind: by how much the score is worse than the best one, >= 0; ``inf`` for a tail that diverged.
@@ -79,23 +82,25 @@ def score_name(probes: Sequence[Probe]) -> str:
     return "Brier score" if all(probe.kind == "brier" for probe in probes) else "score"
 
 
-def table(rows: Sequence[Row], n: int, name: str = "Brier score") -> str:
+def table(rows: Sequence[Row], n: int, name: str = "Brier score", what: str = MIXUP) -> str:
     """Return the rows as text for people, one line each.
 
     Args:
         rows: beside the best one.
         n: number of held-out samples.
         name: what a score is called.
+        what: what goes off is called.
     """
     head = f"Seen: {len(rows)} probes on {n} held-out samples (mean {name}; ± standard error of the difference)"
     best = min(rows, key=lambda row: row.score)
-    return "\n".join([head, *(_line(row, best) for row in rows)])
+    return "\n".join([head, *(_line(row, best, what) for row in rows)])
 
 
-def _line(row: Row, best: Row) -> str:
+def _line(row: Row, best: Row, what: str) -> str:
+    start = f"  after {row.epoch:>5} epochs of {what}: "
     if not math.isfinite(row.score):
-        return f"  after {row.epoch:>5} epochs of Mixup: diverged"
-    start = f"  after {row.epoch:>5} epochs of Mixup: {row.score:.4f}"
+        return f"{start}diverged"
+    start += f"{row.score:.4f}"
     if row is best:
         return f"{start}  the lowest"
     note = "" if row.worse else "  (no clear difference)"
@@ -113,13 +118,14 @@ class Outcome:
 
     Args:
         epochs: length of the training.
-        switch_at: epochs of Mixup that were decided on; None while nothing is decided.
+        switch_at: epochs of Mixup, or of what a user gates, that were decided on; None while nothing is decided.
         reason: the policy's own words.
         probes: in the order of their epochs.
         observations: what the decision was made from, discarded epochs included.
         spent: epochs trained so far: the run's own, probes and discarded ones.
         fixed: whether a schedule settled it before the training.
         note: what the user should know besides, in a sentence; empty if nothing.
+        what: what goes off, as sentences call it: :data:`MIXUP` or :data:`GATED`.
 
     Example:
         >>> print(Outcome(8, 0, "plain training is better", (), (), spent=10))
@@ -135,6 +141,7 @@ class Outcome:
     spent: int
     fixed: bool = False
     note: str = ""
+    what: str = MIXUP
 
     @property
     def answer(self) -> Answer:
@@ -170,6 +177,8 @@ class Outcome:
         """Return it for JSON; what is no number (the standard error of one sample, scores that diverged) is None."""
         return {
             "answer": self.answer,
+            "what": self.what,
+            "headline": self.headline,
             "switch_at": self.switch_at,
             "epochs": self.epochs,
             "reason": self.reason,
@@ -185,9 +194,9 @@ class Outcome:
         }
 
     def __str__(self) -> str:
-        lines = [f"{self._headline()}: {self.reason}."]
+        lines = [f"{self.headline}: {self.reason}."]
         if self.probes:
-            lines += [table(self.rows(), self.n, score_name(self.probes)), *self._what_would_have_done()]
+            lines += [table(self.rows(), self.n, score_name(self.probes), self.what), *self._what_would_have_done()]
         lines.append(f"Price: {self.spent} epochs trained, {self.cost:.2f} times one run of {self.epochs}.")
         return "\n".join([*lines, f"{self.note}."] if self.note else lines)
 
@@ -200,13 +209,16 @@ class Outcome:
             lines.append("The samples do not decide: no probe is clearly better than another, any would have done.")
         return lines
 
-    def _headline(self) -> str:
+    @property
+    def headline(self) -> str:
+        """The decision in half a sentence."""
+        subject = self.what[0].upper() + self.what[1:]
         return {
             "fixed": "Fixed before the training",
-            "undecided": "Undecided, Mixup stays on",
-            "no Mixup": "No Mixup here",
-            "Mixup to the end": "Mixup to the end",
-            "switch": f"Mixup off after {self.switch_at} of {self.epochs} epochs",
+            "undecided": f"Undecided, {self.what} stays on",
+            "no Mixup": f"No {self.what} here",
+            "Mixup to the end": f"{subject} to the end",
+            "switch": f"{subject} off after {self.switch_at} of {self.epochs} epochs",
         }[self.answer]
 
 

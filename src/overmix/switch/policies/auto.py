@@ -124,7 +124,7 @@ class AutoSwitch(Policy):
         """Return the best probe's epoch once it is clear that no better one comes."""
         probes, planned = history.probes, self.probe_epochs(history.epochs)
         if not planned:
-            return Decision(history.epochs, "the training is too short for a probe: Mixup stays on")
+            return Decision(history.epochs, "the training is too short for a probe")
         if not probes:
             return Decision(None, "no probe yet")
         kept = _kept(self, history.epochs, probes, _until(history, probes[-1].epoch))
@@ -132,7 +132,7 @@ class AutoSwitch(Policy):
         over = len(probes) == len(planned) or history.done >= history.epochs
         if not chosen.finite:
             diverged = "the training diverged: no probe has a finite score"
-            return Decision(history.epochs, f"{diverged}, so Mixup stays on") if over else Decision(None, diverged)
+            return Decision(history.epochs if over else None, diverged)
         turn = own_minimum(history.observations)
         guess = self._guess(history.epochs, turn)
         reason = _reason(chosen, probes, guess)
@@ -192,13 +192,13 @@ def _behind(probe: Probe, other: Probe) -> float:
 
 def _reason(chosen: Probe, probes: Sequence[Probe], guess: float) -> str:
     """Return why this probe is kept, beside the lowest one."""
-    said = f"{score_name(probes)} {chosen.score:.4f} after {chosen.epoch} epochs of Mixup"
+    said = f"{score_name(probes)} {chosen.score:.4f} after {chosen.epoch} epochs"
     lowest = min(probes, key=lambda probe: probe.score)
     if lowest is not chosen:
         behind = f"{said} is {_behind(chosen, lowest):.1f} standard errors behind the lowest, {lowest.score:.4f}"
         return f"{behind} after {lowest.epoch}, and nearer to the guess of {guess:.0f}, which settles what is not clear"
     if chosen is probes[0] and len(probes) > 1:
-        return f"{said} is the lowest of {len(probes)} probes, and the first: mixing longer gains nothing"
+        return f"{said} is the lowest of {len(probes)} probes, and the first: a later switch gains nothing"
     return f"{said} is the lowest of {len(probes)} probe{'s' if len(probes) > 1 else ''}"
 
 
