@@ -1,6 +1,10 @@
+from types import SimpleNamespace
+
 import lightning
 import pytest
-from lightning.pytorch.callbacks import EMAWeightAveraging
+import torch
+from lightning.pytorch.callbacks import EMAWeightAveraging, GradientAccumulationScheduler
+from lightning.pytorch.loggers.logger import DummyLogger
 
 import overmix
 from overmix.errors import ConfigError
@@ -8,7 +12,7 @@ from overmix.integrations import versions
 from overmix.integrations.lightning import Mix
 from overmix.switch import Phases
 from tools.conformance.adapters.lightning import Module, trainer
-from tools.conformance.task import EPOCHS, SETTINGS, SWITCHES, loaders, net
+from tools.conformance.task import EPOCHS, SETTINGS, SWITCHES, loaders, net, outcome, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -21,6 +25,7 @@ def fit(mix, **settings):
     ("settings", "message"),
     [
         ({"callbacks": [EMAWeightAveraging()]}, "it keeps what a probe discards"),
+        ({"callbacks": [GradientAccumulationScheduler({0: 2})]}, "it changes the training by the epoch"),
         ({"val_check_interval": 0.5}, "a policy looks once an epoch"),
         ({"max_steps": 5}, "give max_epochs, and no max_steps"),
     ],
@@ -35,6 +40,54 @@ def test_switches_and_phases_in_epochs_are_those_of_the_trainer():
     mix = Mix(Phases([(0, overmix.Mixup()), (5, None)]), overmix.off_at(8))
     fit(mix)
     assert [seen.mixing for seen in mix.run.history] == [1.0] * 5 + [0.0] * (EPOCHS - 5)
+
+
+class Hooked(Module):
+    """With hooks as users write them: a rate of dropout by the epoch, and outputs that are gathered and cleared."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.said = SimpleNamespace(hooks=[])  # no list of the module's own, which going back sets back
+        self.outputs = []
+
+    def on_train_epoch_start(self):
+        self.model[3].p = 0.5 if self.current_epoch < 3 else 0.0
+        self.said.hooks.append((self.mix.epoch.kind, self.current_epoch, "start"))
+
+    def training_step(self, batch, index):
+        loss = super().training_step(batch, index)
+        self.logger.experiment.add_scalar("loss", loss)
+        self.outputs.append(loss.detach())
+        return loss
+
+    def on_train_epoch_end(self):
+        assert len(self.outputs) == 7
+        self.log("gathered", torch.stack(self.outputs).mean())
+        self.outputs.clear()
+        assert self.mix.epoch.index == self.current_epoch
+        self.said.hooks.append((self.mix.epoch.kind, self.current_epoch, "end"))
+
+
+def fit_hooked(switch):
+    seeded()
+    mix, model = Mix(overmix.Mixup(), switch), net()
+    module = Hooked(mix, model, SETTINGS["plain"])
+    trainer(mix, logger=DummyLogger()).fit(module, *loaders())
+    return module, outcome(model, mix.run)
+
+
+@pytest.mark.parametrize("name", ["goes back", "goes back at the end"])
+def test_the_modules_hooks_are_called_in_nested_epochs_as_in_any(name):
+    module, back = fit_hooked(SWITCHES[name])
+    _, straight = fit_hooked(SWITCHES["off_at(4)"])
+    assert (back.weights, back.scores) == (straight.weights, straight.scores)
+    hooks = module.said.hooks
+    kinds = [(kind, epoch) for kind, epoch, what in hooks if what == "start"]
+    assert [epoch for kind, epoch in kinds if kind == "probe"] == [2, 3, 5, 6]
+    assert [epoch for kind, epoch in kinds if kind == "final"] == list(range(4, EPOCHS))
+    ended = [(kind, epoch) for kind, epoch, what in hooks if what == "end"]
+    # Where the last epoch is discarded, Lightning ends it once it is trained anew.
+    assert ended == [one for one in kinds if name == "goes back" or one != ("train", EPOCHS - 1)]
 
 
 def test_outside_of_a_fit_nothing_is_mixed_and_nobody_listens():

@@ -71,6 +71,12 @@ def test_by_steps_over_a_stream(tmp_path, accumulate):
     assert mixing.lr_scheduler.get_last_lr()[0] == pytest.approx(0.0, abs=1e-9)
 
 
+def test_segments_have_no_gate(tmp_path):
+    mixing = trainer(BACK, tmp_path, eval_strategy="steps", eval_steps=7, max_steps=84)
+    with pytest.raises(ConfigError, match=r"segment = 7: its first batches are made before it begins"):
+        _ = mixing.gate
+
+
 def test_the_decision_is_logged_once_and_the_state_is_saved(tmp_path):
     mixing = trainer(BACK, tmp_path, save_strategy="epoch", logging_strategy="epoch")
     mixing.train()

@@ -20,7 +20,7 @@ def main() -> None:
         row = asdict(setting) | measure(setting)
         print(row, flush=True)
         rows.append(row)
-    versions = {name: version(name) for name in ("torch", "torchvision", "lightning")}
+    versions = {name: version(name) for name in ("torch", "torchvision", "lightning", "transformers")}
     controls = {"a flag in the place of the gate": plain_flag(), "an iterator that lives on": kept_iterator()}
     result = {"passes": PASSES, "rows": rows, "controls": controls, "versions": versions}
     write_json(ROOT / "results" / "gate.json", result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 import time
 import warnings
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from torch.utils.data import DataLoader
 import overmix
 from overmix.errors import OvermixError
 from overmix.switch import Decision, History, Policy
-from tools.gate.samples import DATASETS, Gated, N
+from tools.gate.samples import DATASETS, Gated, N, Named
 
 BATCH, EPOCHS = 4, 3
 PASSES = "on, a probe, on, off"
@@ -26,7 +27,7 @@ class Setting:
     """A cell of the table.
 
     Args:
-        framework: ``"plain loop"`` or ``"Lightning"``.
+        framework: ``"plain loop"``, ``"Lightning"`` or ``"transformers"``.
         dataset: one of ``DATASETS``.
         workers: of the loader.
         start: how they are started, ``"fork"`` or ``"spawn"``; empty without workers.
@@ -53,7 +54,7 @@ class Setting:
 
 SETTINGS = [
     Setting(framework, dataset, workers, start, persistent)
-    for framework in ("plain loop", "Lightning")
+    for framework in ("plain loop", "Lightning", "transformers")
     for dataset in DATASETS
     for workers, start, persistent in [
         (0, "", False),
@@ -165,7 +166,56 @@ def _lightning(setting: Setting) -> Count:
     return count
 
 
-_TRAIN = {"plain loop": _plain, "Lightning": _lightning}
+def _transformers(setting: Setting) -> Count:
+    import transformers
+
+    from overmix.integrations.transformers import MixTrainer
+
+    class Classifier(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rows = nn.Parameter(torch.zeros(2))
+
+        def forward(self, pixel_values: Tensor, labels: Tensor, **others: Any) -> dict[str, Tensor]:
+            logits = self.rows.expand(len(labels), 2)
+            return {"loss": nn.functional.cross_entropy(logits, labels), "logits": logits}
+
+    class Checking(MixTrainer):
+        def training_step(self, model: nn.Module, inputs: dict[str, Any], *others: Any) -> Tensor:
+            self.epoch.check(inputs["on"])
+            count.look(self.epoch.kind, inputs["pixel_values"], inputs["index"])
+            loss: Tensor = super().training_step(model, inputs, *others)
+            return loss
+
+    transformers.logging.set_verbosity_error()
+    data = DATASETS[setting.dataset](None)
+    count = Count(data)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of small logs
+        args = transformers.TrainingArguments(
+            output_dir=folder,
+            num_train_epochs=EPOCHS,
+            per_device_train_batch_size=BATCH,
+            dataloader_num_workers=setting.workers,
+            dataloader_persistent_workers=setting.persistent,
+            dataloader_multiprocessing_context=setting.start or None,
+            dataloader_pin_memory=False,
+            remove_unused_columns=False,
+            eval_strategy="epoch",
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+            use_cpu=True,
+        )
+        held_out = Named(DATASETS[setting.dataset](Flag()))
+        trainer = Checking(Classifier(), args, train_dataset=Named(data), eval_dataset=held_out, switch=Scripted())
+        trainer.remove_callback(transformers.PrinterCallback)
+        data.gate = trainer.gate
+        trainer.train()
+    return count
+
+
+_TRAIN = {"plain loop": _plain, "Lightning": _lightning, "transformers": _transformers}
 
 
 class Flag:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ class Gated(Dataset[tuple[Tensor, int, bool]]):
         gate: is asked for each sample.
     """
 
-    def __init__(self, gate: Answers) -> None:
+    def __init__(self, gate: Answers | None) -> None:
         self.gate = gate
         shape = (N, 3, SIZE, SIZE)
         self.images = torch.randint(256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -37,6 +37,7 @@ class Gated(Dataset[tuple[Tensor, int, bool]]):
         return N
 
     def __getitem__(self, index: int) -> tuple[Tensor, int, bool]:
+        assert self.gate is not None
         on = self.gate.on
         return self.gated(index) if on else self.images[index], index, on
 
@@ -66,6 +67,24 @@ class RandAugmented(Gated):
             torch.manual_seed(RAND_AUGMENT_SEED * N + index)
             changed: Tensor = v2.RandAugment()(self.images[index])
         return changed
+
+
+class Named(Dataset[dict[str, Any]]):
+    """Gated samples by names, as a Trainer's data sets have them.
+
+    Args:
+        data: gated samples.
+    """
+
+    def __init__(self, data: Gated) -> None:
+        self.data = data
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        image, index, on = self.data[index]
+        return {"pixel_values": image, "index": index, "on": on, "labels": index % 2}
 
 
 DATASETS: dict[str, type[Gated]] = {"mosaic": Mosaic, "RandAugment": RandAugmented}

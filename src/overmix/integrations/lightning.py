@@ -19,7 +19,9 @@ try:
     import lightning
     from lightning.fabric.utilities.data import _set_sampler_epoch
     from lightning.pytorch import Callback, LightningModule, Trainer
+    from lightning.pytorch.loggers.logger import DummyLogger
     from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+    from lightning.pytorch.trainer import call
     from lightning.pytorch.trainer.connectors.logger_connector.result import _ResultCollection
     from lightning_utilities.core.rank_zero import rank_zero_info
 except ImportError:
@@ -28,7 +30,15 @@ except ImportError:
 __all__ = ["Mix"]
 
 _KEPT_METRICS = ("_callback_metrics", "_progress_bar_metrics", "_logged_metrics")
-_AVERAGING = ("WeightAveraging", "EMAWeightAveraging", "StochasticWeightAveraging")
+_REFUSED = {
+    "keeps what a probe discards; average in the module instead": ("WeightAveraging", "StochasticWeightAveraging"),
+    "changes the training by the epoch, where nobody calls it in a probe; do it in the module's own hooks instead": (
+        "BaseFinetuning",
+        "GradientAccumulationScheduler",
+        "ModelPruning",
+    ),
+}
+"""What callbacks do that a policy's epochs do not go with, and who does it, subclasses included."""
 
 
 class Mix(Callback):
@@ -48,7 +58,9 @@ class Mix(Callback):
 
     A policy's probes, and after going back the epochs that were discarded, are trained inside of Lightning's boundary
     between two epochs, with other callbacks, loggers and, in probes, schedulers left out: Lightning's counters, its
-    progress bar and its loggers never go back. The state of the run travels in Lightning's checkpoints.
+    progress bar and its loggers never go back. The module's own hooks are called as in any epoch, since what they do
+    (a temperature, frozen layers, lists that they clear) belongs to the training; ``mix.epoch.nested`` says in one that
+    writes files whether it is in such an epoch. The state of the run travels in Lightning's checkpoints.
 
     Args:
         mix: the recipe, such as ``overmix.Mixup(alpha=1.0)``, or None: ``mix.on`` says whether what the module gates by
@@ -72,6 +84,8 @@ class Mix(Callback):
         self.recipe, self.switch, self.seed = mix, switch, seed
         self.run: Epochs | None = None
         self._epoch: Epoch | None = None
+        self._again: Epoch | None = None
+        """The last epoch that was trained again at this boundary."""
         self._trainer: Trainer | None = None
         self._saved: dict[str, Any] | None = None
         self._validated = self._told = self._nested = False
@@ -150,7 +164,7 @@ class Mix(Callback):
         self.run = Epochs(
             trainer.max_epochs, self.recipe, self.switch, self.seed, state=_state(trainer), steps_per_epoch=steps
         )
-        self._epoch, self._validated = None, False
+        self._epoch, self._again, self._validated = None, None, False
         if self._saved is not None:
             self.run.load_state_dict(self._saved)
             self._saved = None
@@ -182,6 +196,7 @@ class Mix(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say what was decided."""
+        self._epoch = None
         if self.run is not None and self.run.policy is not None:
             rank_zero_info(str(self.run.decision))
 
@@ -205,11 +220,12 @@ class Mix(Callback):
     def _boundary(self, index: int) -> None:
         assert self.run is not None
         assert self._trainer is not None
-        self._nested = False
-        self._epoch = self.run.before(index, self._train_nested)
-        self._validated = False
+        self._nested, self._again = False, None
+        epoch = self.run.before(index, self._train_nested)
+        # At the end of the training the module's last hooks, which follow, may still ask for its last epoch.
+        self._epoch, self._validated = epoch or self._again or self._epoch, epoch is None
         self._tell_once()
-        if self._epoch is not None and (self._set_gate(self._epoch) or self._nested):
+        if epoch is not None and (self._set_gate(epoch) or self._nested):
             _renew_iterator(self._trainer)
 
     def _set_gate(self, epoch: Epoch) -> bool:
@@ -238,6 +254,7 @@ class Mix(Callback):
         """Train one epoch of a probe, or one that is due again, with Lightning's own loop."""
         assert self._trainer is not None
         outer, self._epoch = self._epoch, epoch
+        self._again = None if epoch.kind == "probe" else epoch
         self._nested = True
         self._set_gate(epoch)
         fit, _ = _loops(self._trainer)
@@ -246,12 +263,29 @@ class Mix(Callback):
                 if epoch.trained:
                     _validate(self._trainer)
                 else:
+                    _call_module(self._trainer, "on_train_epoch_start")
                     fit.epoch_loop.run(fit._data_fetcher)
-                if epoch.kind != "probe" and epoch.index < len(self.run or ()) - 1:
-                    # Lightning itself does it for the last epoch, after its hooks.
-                    fit.epoch_loop.update_lr_schedulers("epoch", update_plateau_schedulers=True)
+                # The last epoch is ended by Lightning itself, which is in its own last one: hooks and schedulers.
+                if epoch.kind == "probe" or epoch.index < len(self.run or ()) - 1:
+                    _end(self._trainer, epoch)
         finally:
             self._epoch = outer
+
+
+def _call_module(trainer: Trainer, hook: str) -> None:
+    call._call_lightning_module_hook(trainer, hook)
+
+
+def _end(trainer: Trainer, epoch: Epoch) -> None:
+    """End a nested epoch as Lightning ends its own: the module's hook, schedulers by epoch, metrics that start anew."""
+    fit, loop = _loops(trainer)
+    trainer._logger_connector.epoch_end_reached()
+    if not epoch.trained:
+        fit.epoch_progress.current.processed = epoch.index + 1
+        _call_module(trainer, "on_train_epoch_end")
+    if epoch.kind != "probe":
+        loop.update_lr_schedulers("epoch", update_plateau_schedulers=True)
+    trainer._logger_connector.reset_results()
 
 
 @contextmanager
@@ -262,7 +296,7 @@ def _apart(trainer: Trainer, epoch: Epoch) -> Iterator[None]:
     metrics = {name: dict(connector[name]) for name in _KEPT_METRICS}
     apart: list[tuple[Any, str, Any]] = [
         (trainer, "callbacks", []),
-        (trainer, "_loggers", []),
+        (trainer, "_loggers", [DummyLogger() for _ in trainer.loggers]),
         (trainer, "should_stop", False),
         (trainer, "check_val_every_n_epoch", 1),
         (trainer, "limit_val_batches", trainer.limit_val_batches if epoch.scored else 0),  # else nobody listens
@@ -342,11 +376,10 @@ def _check(trainer: Trainer, module: LightningModule, switch: Schedule | Policy 
         raise ConfigError("Trainer", counts, "give max_epochs, and no max_steps: a run has a length in epochs")
     if not isinstance(switch, Policy):
         return
-    averaging = [type(callback).__name__ for callback in vars(trainer)["callbacks"] if _averages(callback)]
-    if averaging:
-        raise ConfigError(
-            "callbacks", averaging, "leave it out, since it keeps what a probe discards; average in the module instead"
-        )
+    for callback in vars(trainer)["callbacks"]:
+        for why, kinds in _REFUSED.items():
+            if any(kind.__name__ in kinds for kind in type(callback).__mro__):
+                raise ConfigError("callbacks", type(callback).__name__, f"leave it out, since it {why}")
     if not isinstance(trainer.strategy, SingleDeviceStrategy | DDPStrategy):
         name = type(trainer.strategy).__name__
         raise ConfigError("strategy", name, "a policy sets the training back: use one device, DDP, or off_at(0.5)")
@@ -360,7 +393,3 @@ def _check(trainer: Trainer, module: LightningModule, switch: Schedule | Policy 
             trainer.val_check_interval,
             "a policy looks once an epoch: leave it out, or use off_at",
         )
-
-
-def _averages(callback: Callback) -> bool:
-    return any(kind.__name__ in _AVERAGING for kind in type(callback).__mro__)

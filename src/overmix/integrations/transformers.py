@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +9,11 @@ import torch
 
 from overmix.errors import ConfigError, MissingExtraError, OvermixError
 from overmix.integrations.trainer_inputs import first, logits_of, mixed_inputs, mixed_loss
+from overmix.integrations.trainer_nested import Nested
+from overmix.integrations.trainer_settings import check, check_begun, segment_of
 from overmix.integrations.versions import warn_if_untested
 from overmix.mix import Recipe
-from overmix.switch import Epoch, Epochs, Outcome, Phases, Policy, Schedule
-from overmix.switch.settings import switch_of
+from overmix.switch import Epoch, Epochs, Gate, Outcome, Phases, Policy, Schedule
 
 try:
     import transformers
@@ -26,8 +25,6 @@ __all__ = ["MixTrainer"]
 
 STATE_FILE = "overmix.pt"
 """Beside Trainer's own files in a checkpoint's folder."""
-
-_PLATEAU = ("reduce_lr_on_plateau", "greedy")
 
 
 class MixTrainer(Trainer):
@@ -55,7 +52,7 @@ class MixTrainer(Trainer):
     Args:
         *args: as for ``Trainer``.
         mix: the recipe, such as ``overmix.Mixup(alpha=1.0)``, or None: ``trainer.epoch.on`` says whether what you gate
-            yourself is on.
+            yourself is on, and ``trainer.gate`` says it to a data set.
         switch: when to mix, as for :class:`overmix.Epochs`.
         mix_seed: names the run; by default ``args.seed``.
         segment: optimizer steps that stand for an epoch where ``args.max_steps`` is set; by default ``args.eval_steps``
@@ -85,16 +82,17 @@ class MixTrainer(Trainer):
         super().__init__(*args, **kwargs)
         self.recipe, self.switch = mix, switch
         self.mix_seed = self.args.seed if mix_seed is None else mix_seed
-        self.segment = _segment(self.args, segment)
+        self.segment = segment_of(self.args, segment)
         self.run: Epochs | None = None
         self._epoch: Epoch | None = None
         self._resumed_from: str | None = None
-        self._side: tuple[Any, Iterator[Any]] | None = None
+        self._nested: Nested | None = None
+        self._gate: Gate | None = None
         self.current_gradient_accumulation_steps = 1  # Trainer sets it with the first batches
         self._observing = self._looked = self._told = self._closed = False
         # The loss is the mean over a batch: Trainer divides it by the number of accumulated ones.
         self.loss_is_scaled_for_ga = False
-        _check(self)
+        check(self)
         self.add_callback(_Boundaries(self))
 
     @property
@@ -107,6 +105,20 @@ class MixTrainer(Trainer):
         if self._epoch is None:
             raise ConfigError("epoch", None, "there is none before the first epoch: use it while train() runs")
         return self._epoch
+
+    @property
+    def gate(self) -> Gate:
+        """What says ``trainer.epoch.on`` to the data set, in its workers too, see :class:`overmix.switch.Gate`.
+
+        Raises:
+            ConfigError: where segments of steps stand for epochs: their first batches are made before they begin.
+        """
+        if self.segment is not None:
+            remedy = "train whole epochs, without max_steps, or ask trainer.epoch.on where the batch has arrived"
+            raise ConfigError("segment", self.segment, f"its first batches are made before it begins: {remedy}")
+        if self._gate is None:
+            self._gate = Gate()
+        return self._gate
 
     @property
     def decision(self) -> Outcome | None:
@@ -158,7 +170,7 @@ class MixTrainer(Trainer):
         prepared = super()._prepare_for_training(  # type: ignore[no-untyped-call]
             max_steps, train_dataloader, resume_from_checkpoint
         )
-        _check_begun(self)
+        check_begun(self)
         per_epoch = self._steps_per_epoch()
         self.run = Epochs(
             max_steps // per_epoch,
@@ -169,7 +181,7 @@ class MixTrainer(Trainer):
             steps_per_epoch=per_epoch,
         )
         self._epoch, self._looked, self._told, self._closed = None, False, False, False
-        self._resumed_from, self._side = resume_from_checkpoint, None
+        self._resumed_from, self._nested = resume_from_checkpoint, Nested(self)
         if resume_from_checkpoint is not None:
             self.run.load_state_dict(_saved(Path(resume_from_checkpoint)))
         return prepared
@@ -221,7 +233,34 @@ class MixTrainer(Trainer):
             super()._load_rng_state(self._resumed_from)
         self._epoch = self.run.before(self.state.global_step // self._steps_per_epoch(), self._train_nested)
         self._looked = False
+        if self._epoch is not None:
+            self._set_gate(self._epoch)
         self._tell_once()
+
+    def _set_gate(self, epoch: Epoch) -> None:
+        if self._gate is not None:
+            self._gate.set(epoch.on)
+
+    def _train_nested(self, epoch: Epoch) -> None:
+        assert self._nested is not None
+        outer, self._epoch = self._epoch, epoch
+        self._set_gate(epoch)
+        try:
+            self._nested.train(epoch)
+        finally:
+            self._epoch = outer
+
+    def _look(self) -> None:
+        """Show the held-out samples to the run, and to nobody else."""
+        model = self.model_wrapped
+        was_training, self._observing = model.training, True
+        model.eval()
+        try:
+            for inputs in self.get_eval_dataloader():
+                self.prediction_step(model, inputs, prediction_loss_only=True)
+        finally:
+            self._observing = False
+            model.train(was_training)
 
     def _close(self) -> None:
         """Carry out what is decided after the last epoch, once it was looked at."""
@@ -239,61 +278,6 @@ class MixTrainer(Trainer):
         self._told = True
         self.log({"overmix/switch_at": float(decision.switch_at), "overmix/cost": self.run.cost})
 
-    def _train_nested(self, epoch: Epoch) -> None:
-        """Train one epoch of a probe, or one that is due again, and look at it."""
-        outer, self._epoch = self._epoch, epoch
-        try:
-            with _apart(self):
-                if not epoch.trained:
-                    self._train_batches(epoch)
-                if epoch.scored and self.eval_dataset is not None:
-                    self._look()
-        finally:
-            self._epoch = outer
-
-    def _train_batches(self, epoch: Epoch) -> None:
-        assert self.optimizer is not None
-        assert self.lr_scheduler is not None
-        accumulated = int(self.args.gradient_accumulation_steps)
-        batches, left = self._batches(epoch)
-        while left:
-            group, items = self.get_batch_samples(batches, min(accumulated, left), self.args.device)
-            left -= len(group)
-            self.current_gradient_accumulation_steps = len(group)
-            for inputs in group:
-                last = inputs is group[-1]
-                self.accelerator.gradient_state._set_sync_gradients(last)
-                with nullcontext() if last else self.accelerator.no_sync(model=self.model_wrapped):
-                    self.training_step(self.model_wrapped, inputs, items)
-            if self.args.max_grad_norm > 0:
-                self._clip_grad_norm(self.model_wrapped)  # type: ignore[no-untyped-call]
-            self.optimizer.step()
-            if epoch.kind != "probe" and not self.accelerator.optimizer_step_was_skipped:
-                self.lr_scheduler.step()
-            self.model_wrapped.zero_grad()
-
-    def _batches(self, epoch: Epoch) -> tuple[Iterator[Any], int]:
-        """Return the batches of a nested epoch, and how many of them it has."""
-        if self.segment is None:
-            _set_epoch(self._loader, epoch.index)
-            return iter(self._loader), len(self._loader)
-        if self._side is None or _has_length(self._side[0]):
-            loader = self.get_train_dataloader() if self._side is None else self._side[0]
-            _set_epoch(loader, epoch.index)
-            self._side = loader, _again(loader)
-        return self._side[1], self.segment * int(self.args.gradient_accumulation_steps)
-
-    def _look(self) -> None:
-        model = self.model_wrapped
-        was_training, self._observing = model.training, True
-        model.eval()
-        try:
-            for inputs in self.get_eval_dataloader():
-                self.prediction_step(model, inputs, prediction_loss_only=True)
-        finally:
-            self._observing = False
-            model.train(was_training)
-
 
 class _Boundaries(TrainerCallback):
     """Trainer's hooks: where an epoch, or a segment of steps, begins."""
@@ -309,35 +293,6 @@ class _Boundaries(TrainerCallback):
         segment = self._trainer.segment
         if segment is not None and (state.global_step % segment == 0 or self._trainer._epoch is None):
             self._trainer._boundary()
-
-
-@contextmanager
-def _apart(trainer: MixTrainer) -> Iterator[None]:
-    """Put back what Trainer's loop has set for the batch that it is about to train."""
-    gradients = trainer.accelerator.gradient_state
-    synchronises, group = gradients.sync_gradients, trainer.current_gradient_accumulation_steps
-    try:
-        yield
-    finally:
-        gradients._set_sync_gradients(synchronises)
-        trainer.current_gradient_accumulation_steps = group
-
-
-def _again(loader: Any) -> Iterator[Any]:
-    """Yield a loader's batches for ever, past accelerate's own iterator, which the training's loader uses."""
-    while True:
-        yield from torch.utils.data.DataLoader.__iter__(loader)
-
-
-def _has_length(loader: Any) -> bool:
-    return hasattr(loader.dataset, "__len__")
-
-
-def _set_epoch(loader: Any, epoch: int) -> None:
-    parts: tuple[Any, Any] = (loader, getattr(getattr(loader, "batch_sampler", None), "batch_sampler", None))
-    for part in parts:
-        if hasattr(part, "set_epoch"):
-            part.set_epoch(epoch)
 
 
 def _saved(folder: Path) -> dict[str, Any]:
@@ -357,57 +312,3 @@ def _state(trainer: MixTrainer) -> dict[str, Any]:
     }
     scaler = getattr(trainer.accelerator, "scaler", None)
     return state if scaler is None else state | {"scaler": scaler}
-
-
-def _segment(args: Any, segment: int | None) -> int | None:
-    """Return how many optimizer steps stand for an epoch; None if epochs do."""
-    if args.max_steps <= 0:
-        if segment is not None:
-            raise ConfigError("segment", segment, "set args.max_steps too: a training of whole epochs has no segments")
-        return None
-    if segment is None and args.eval_strategy == "steps":
-        segment = int(args.eval_steps)
-    if isinstance(segment, bool) or not isinstance(segment, int) or segment < 1 or args.max_steps % segment:
-        remedy = f"give the optimizer steps that stand for an epoch: a divisor of max_steps, {args.max_steps}"
-        raise ConfigError("segment", segment, remedy)
-    return segment
-
-
-def _check(trainer: MixTrainer) -> None:
-    """Refuse trainings whose epochs cannot be counted, and for policies what would not be seen or set back."""
-    args = trainer.args
-    switch_of(trainer.switch)
-    if trainer.segment is None and args.num_train_epochs != int(args.num_train_epochs):
-        raise ConfigError("args.num_train_epochs", args.num_train_epochs, "use whole epochs, or max_steps and segment")
-    if not isinstance(trainer.switch, Policy):
-        return
-    if trainer.eval_dataset is None or isinstance(trainer.eval_dataset, dict):
-        kind = None if trainer.eval_dataset is None else sorted(trainer.eval_dataset)
-        raise ConfigError("eval_dataset", kind, "a policy decides from held-out samples: give one data set of them")
-    by, every = ("epoch", None) if trainer.segment is None else ("steps", trainer.segment)
-    if args.eval_strategy != by or (every is not None and args.eval_steps != every):
-        wanted = f'"{by}"' if every is None else f'"steps" and eval_steps={every}, the segment'
-        raise ConfigError("args.eval_strategy", str(args.eval_strategy), f"a policy looks once an epoch: use {wanted}")
-    if args.load_best_model_at_end:
-        raise ConfigError(
-            "args.load_best_model_at_end",
-            True,
-            "leave it out: a policy may have discarded the best, or use off_at",
-        )
-    if str(getattr(args.lr_scheduler_type, "value", args.lr_scheduler_type)) in _PLATEAU:
-        raise ConfigError(
-            "args.lr_scheduler_type", str(args.lr_scheduler_type), "use one that follows the steps, or off_at"
-        )
-
-
-def _check_begun(trainer: MixTrainer) -> None:
-    if not isinstance(trainer.switch, Policy):
-        return
-    sharded = {"DeepSpeed": trainer.is_deepspeed_enabled, "FSDP": trainer.is_fsdp_enabled}
-    for name, used in sharded.items():
-        if used:
-            raise ConfigError("args", name, "a policy sets the training back: use one device, DDP, or off_at(0.5)")
-    if trainer.segment is not None and trainer.args.world_size > 1:
-        raise ConfigError(
-            "args.max_steps", trainer.args.max_steps, "with several processes a policy counts epochs: leave it out"
-        )

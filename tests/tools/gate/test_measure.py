@@ -19,11 +19,11 @@ def test_a_sample_shows_what_the_gate_said(dataset):
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-@pytest.mark.parametrize("framework", ["plain loop", "Lightning"])
+@pytest.mark.parametrize("framework", ["plain loop", "Lightning", "transformers"])
 @pytest.mark.parametrize(("workers", "persistent"), [(0, False), (2, True)])
 def test_every_sample_is_right(framework, dataset, workers, persistent):
-    if framework == "Lightning":
-        pytest.importorskip("lightning")
+    if framework != "plain loop":
+        pytest.importorskip(framework.lower())
     setting = Setting(framework, dataset, workers, "fork" if workers else "", persistent)
     assert measure(setting) == {"samples": N * PASSES, "right": N * PASSES}
 
