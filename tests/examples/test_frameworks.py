@@ -9,6 +9,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
+
+from overmix.mix import MixPlan
 
 ROOT = Path(__file__).parents[2]
 NEEDS = {
@@ -105,6 +108,68 @@ def test_one_import_of_the_timm_script_changes():
         "from overmix.integrations.timm import Mixup",
         "from timm.data import Mixup",
     )
+
+
+def _trained(script, timms):
+    """Train the script's ResNet18 for two steps, and return what its loss was given, and the mixer's class."""
+    spec = spec_from_file_location("script", script)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    given, mixer = [], module.Mixup
+    lam = 0.7
+
+    class Told(mixer):
+        """Draws nothing: one weight or box, and each image's partner is its mirror in the batch, as timm's is."""
+
+        if timms:
+
+            def _params_per_batch(self):
+                return lam, False
+
+    if not timms:
+        Told.__init__ = lambda self, **settings: _plan_of(mixer.__init__, self, settings, lam)
+    module.Mixup = Told
+    loss = module.SoftTargetCrossEntropy
+
+    class Watching(loss):
+        def forward(self, output, rows):
+            given.append(rows)
+            return super().forward(output, rows)
+
+    module.SoftTargetCrossEntropy = Watching
+    module.main(SimpleNamespace(model="resnet18", img_size=32, samples=100, epochs=2, mixup_off_epoch=1))
+    return given, mixer
+
+
+def _plan_of(begin, mixup, settings, lam):
+    begin(mixup, **settings | {"cutmix_alpha": 0.0})
+    recipe = mixup.recipe
+    told = MixPlan(torch.arange(50).flip(0), torch.full((50,), lam))
+    object.__setattr__(
+        mixup,
+        "recipe",
+        SimpleNamespace(
+            **{
+                "draw": recipe.draw,
+                "plan": lambda *args, **others: told,
+                "mix": recipe.mix,
+                "unmixed": recipe.unmixed,
+            }
+        ),
+    )
+
+
+@pytest.mark.slow
+def test_a_resnet18_script_for_timms_mixup_has_the_same_rows(tmp_path):
+    """Told the same weights and partners: every row that the loss sees in two epochs, of which the second is plain."""
+    need("timm_train")
+    script = tmp_path / "timm_train.py"
+    script.write_text(before("timm_train"))
+    (ours, a), (theirs, b) = _trained(path("timm_train"), False), _trained(script, True)
+    assert (a.__module__, b.__module__) == ("overmix.integrations.timm", "timm.data.mixup")
+    assert len(ours) == len(theirs) == 4
+    assert all(torch.allclose(one, two, atol=1e-6) for one, two in zip(ours, theirs, strict=True))
+    assert ours[0].amax() < 0.9 < ours[-1].amax()
 
 
 def test_the_mosaic_of_yolo_is_closed_on_patience():

@@ -15,11 +15,14 @@ import lightning
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from lightning.fabric import Fabric
 from torch import nn
 from torch.utils.data import DataLoader, DistributedSampler
 
 import overmix
 from overmix.integrations.lightning import Mix
+from overmix.switch import Policy, Schedule
+from tools.conformance.adapters import accelerate, fabric, transformers
 from tools.conformance.adapters.lightning import Module, trainer
 from tools.conformance.task import (
     BATCH,
@@ -39,45 +42,33 @@ from tools.conformance.task import (
 
 PROCESSES = 2
 
-
-class _Keep(lightning.Callback):
-    """Writes down what came out of each rank."""
-
-    def __init__(self, mix: Mix, folder: Path) -> None:
-        self._mix, self._folder = mix, folder
-
-    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        assert self._mix.run is not None
-        _write(self._folder, trainer.global_rank, outcome(pl_module.model, self._mix.run))
+Loaders = tuple[DataLoader[Any], DataLoader[Any]]
+Train = Callable[[int, Schedule | Policy], Trained]
+"""Trains the task in one of the processes, whose rank it is given."""
 
 
-def lightning_ranks(switch: str) -> list[Trained]:
-    """Train with Lightning's DDP, and return what came out of each rank."""
+def in_two_processes(name: str, switch: str) -> list[Trained]:
+    """Train by one of :data:`RANKS`, and return what came out of each process.
 
-    def train(folder: Path) -> None:
-        mp.start_processes(_lightning_rank, (folder, switch, _port()), nprocs=PROCESSES, start_method="spawn")
-
-    return _collected(train)
-
-
-def plain_ranks(switch: str) -> list[Trained]:
-    """Train in a loop of one's own under DDP, and return what came out of each rank."""
-
-    def train(folder: Path) -> None:
-        mp.start_processes(_plain_rank, (folder, switch, _port()), nprocs=PROCESSES, start_method="spawn")
-
-    return _collected(train)
-
-
-def _collected(train: Callable[[Path], None]) -> list[Trained]:
+    Each run has a port of its own; processes leave their group before they end, and hand their results over as JSON.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        train(Path(folder))
-        paths = sorted(Path(folder).glob("*.rank"))
-        return [_read(path) for path in paths]
+        arguments = (Path(folder), name, switch, _free_port())
+        mp.start_processes(_in_process, arguments, nprocs=PROCESSES, start_method="spawn")
+        return [_read(Path(folder, f"{rank}.json")) for rank in range(PROCESSES)]
 
 
-def _write(folder: Path, rank: int, trained: Trained) -> None:
-    (folder / f"{rank}.rank").write_text(json.dumps(asdict(trained)))
+def _in_process(rank: int, folder: Path, name: str, switch: str, port: int) -> None:
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "LOCAL_RANK": str(rank)}
+    os.environ |= {"NODE_RANK": "0", "WORLD_SIZE": str(PROCESSES), "RANK": str(rank)}
+    torch.set_num_threads(1)
+    # Before the frameworks do, which take the group that is there.
+    dist.init_process_group("gloo", rank=rank, world_size=PROCESSES)
+    trained = RANKS[name](rank, SWITCHES[switch])
+    (folder / f"{rank}.json").write_text(json.dumps(asdict(trained)))
+    # Together: a process that ends while the group's threads live is aborted.
+    dist.barrier()
+    dist.destroy_process_group()
 
 
 def _read(path: Path) -> Trained:
@@ -85,24 +76,18 @@ def _read(path: Path) -> Trained:
     return Trained(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
-def _port() -> int:
+def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
-def _join(rank: int, port: int) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=PROCESSES)
+def _without_dropout() -> nn.Sequential:
+    return net(dropout=0.0)
 
 
-def _part() -> None:
-    """Leave together: a process that ends while the group's threads live is aborted."""
-    dist.barrier()
-    dist.destroy_process_group()
-
-
-def _loaders(rank: int) -> tuple[DataLoader[Any], DataLoader[Any]]:
+def _sharded(rank: int) -> Loaders:
+    """Return loaders whose samplers give each process its part."""
     train, held_out = data()
     order: DistributedSampler[Any] = DistributedSampler(train, PROCESSES, rank, shuffle=True)
     return (
@@ -111,42 +96,117 @@ def _loaders(rank: int) -> tuple[DataLoader[Any], DataLoader[Any]]:
     )
 
 
-def _lightning_rank(rank: int, folder: Path, switch: str, port: int) -> None:
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "LOCAL_RANK": str(rank)}
-    os.environ |= {"NODE_RANK": "0", "WORLD_SIZE": str(PROCESSES), "RANK": str(rank)}
-    torch.set_num_threads(1)
+def _whole() -> Loaders:
+    """Return loaders of all samples, of whose batches each process takes every second; all of them are full."""
+    train, held_out = data()
+    order = torch.Generator().manual_seed(0)
+    return DataLoader(train, BATCH, shuffle=True, drop_last=True, generator=order), DataLoader(held_out, HELD_OUT_BATCH)
+
+
+def _lightning(rank: int, switch: Schedule | Policy) -> Trained:
     seeded()
-    mix, model = Mix(overmix.Mixup(alpha=1.0), SWITCHES[switch], seed=0), net(dropout=0.0)
-    train, held_out = _loaders(rank)
+    mix, model = Mix(overmix.Mixup(alpha=1.0), switch, seed=0), _without_dropout()
+    train, held_out = _sharded(rank)
     settings: dict[str, Any] = {"strategy": "ddp", "devices": PROCESSES, "use_distributed_sampler": False}
-    one = trainer(mix, callbacks=[_Keep(mix, folder)], num_sanity_val_steps=0, **settings)
-    one.fit(Module(mix, model, SETTINGS["plain"]), train, held_out)
-    _part()
+    keeps = _Keeps(mix, model)
+    trainer(mix, callbacks=[keeps], **settings).fit(Module(mix, model, SETTINGS["plain"]), train, held_out)
+    assert keeps.trained is not None
+    return keeps.trained
 
 
-def _plain_rank(rank: int, folder: Path, switch: str, port: int) -> None:
-    _join(rank, port)
+class _Keeps(lightning.Callback):
+    """Keeps what came out, at the end of the training."""
+
+    def __init__(self, mix: Mix, model: nn.Module) -> None:
+        self._mix, self._model = mix, model
+        self.trained: Trained | None = None
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        assert self._mix.run is not None
+        self.trained = outcome(self._model, self._mix.run)
+
+
+def _fabric(rank: int, switch: Schedule | Policy) -> Trained:
+    two = Fabric(accelerator="cpu", devices=PROCESSES, strategy="ddp")
+    two.launch()
+    return fabric.trained(two, switch, SETTINGS["plain"], _without_dropout, _sharded(rank))
+
+
+def _accelerate(rank: int, switch: Schedule | Policy) -> Trained:
+    return accelerate.trained(switch, SETTINGS["plain"], seedable=False, spread=_whole())
+
+
+def _accelerate_seedable(rank: int, switch: Schedule | Policy) -> Trained:
+    return accelerate.trained(switch, SETTINGS["plain"], seedable=True, spread=_whole())
+
+
+def _accelerate_told(rank: int, switch: Schedule | Policy) -> Trained:
+    return accelerate.trained(switch, SETTINGS["plain"], seedable=True, tell_epoch=True, spread=_whole())
+
+
+def _transformers(rank: int, switch: Schedule | Policy) -> Trained:
+    return transformers.fit(switch, SETTINGS["plain"], ddp_backend="gloo")
+
+
+def _trainers_loader(rank: int, switch: Schedule | Policy) -> Trained:
+    return transformers.own_loop(switch, SETTINGS["plain"], ddp_backend="gloo")
+
+
+def _plain_sharded(rank: int, switch: Schedule | Policy) -> Trained:
+    """A loop of one's own under DDP, over samplers that are told the epoch."""
+    loaders = _sharded(rank)
+    assert isinstance(loaders[0].sampler, DistributedSampler)
+    return _plain(switch, loaders, loaders[0].sampler.set_epoch, mine=lambda batch: True)
+
+
+def _plain_whole(rank: int, switch: Schedule | Policy) -> Trained:
+    """A loop of one's own under DDP, that takes every second batch."""
+    loaders = _whole()
+    return _plain(switch, loaders, lambda epoch: None, lambda batch: batch % PROCESSES == rank, scheduled=PROCESSES)
+
+
+def _plain(
+    switch: Schedule | Policy,
+    loaders: Loaders,
+    set_epoch: Callable[[int], None],
+    mine: Callable[[int], bool],
+    scheduled: int = 1,
+) -> Trained:
+    """Train on the batches that are this process's; the scheduler is called ``scheduled`` times a step."""
     seeded()
-    model = net(dropout=0.0)
+    model, (train, held_out) = _without_dropout(), loaders
     wrapped, optimizer = nn.parallel.DistributedDataParallel(model), sgd(model)
-    train, held_out = _loaders(rank)
-    scheduler = cosine(optimizer, SETTINGS["plain"], 7)
+    scheduler = cosine(optimizer, SETTINGS["plain"], len(train) if scheduled > 1 else 7)
     state = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
-    run = overmix.Epochs(EPOCHS, mix=overmix.Mixup(alpha=1.0), switch=SWITCHES[switch], seed=0, state=state)
+    if train.generator is not None:
+        state["order"] = train.generator
+    run = overmix.Epochs(EPOCHS, mix=overmix.Mixup(alpha=1.0), switch=switch, seed=0, state=state)
     for epoch in run:
         model.train()
-        assert isinstance(train.sampler, DistributedSampler)
-        train.sampler.set_epoch(epoch.index)
-        for x, y in train:
+        set_epoch(epoch.index)
+        for x, y in (batch for number, batch in enumerate(train) if mine(number)):
             x, target = epoch.mix(x, y)
             optimizer.zero_grad()
             target.cross_entropy(wrapped(x)).backward()
             optimizer.step()
             if epoch.kind != "probe":
-                scheduler.step()
+                for _ in range(scheduled):
+                    scheduler.step()
         if epoch.scored:
             with evaluating(wrapped):
-                for x, y in held_out:
+                for x, y in (batch for number, batch in enumerate(held_out) if mine(number)):
                     epoch.observe(wrapped(x), y)  # whose forward gives all ranks one set of statistics
-    _write(folder, rank, outcome(model, run))
-    _part()
+    return outcome(model, run)
+
+
+RANKS: dict[str, Train] = {
+    "Lightning": _lightning,
+    "Fabric": _fabric,
+    "accelerate": _accelerate,
+    "accelerate, seedable order": _accelerate_seedable,
+    "accelerate, seedable order, told the epoch": _accelerate_told,
+    "transformers": _transformers,
+    "transformers, own loop": _trainers_loader,
+    "plain, sharded samplers": _plain_sharded,
+    "plain, every second batch": _plain_whole,
+}

@@ -11,7 +11,7 @@ from typing import Any
 from overmix.switch import Policy, Schedule
 from tools.conformance import reference
 from tools.conformance.adapters import accelerate, fabric, images, lightning, sklearn, transformers
-from tools.conformance.ranks import lightning_ranks, plain_ranks
+from tools.conformance.ranks import in_two_processes
 from tools.conformance.task import SETTINGS, SWITCHES, Setting, Trained, differences
 
 Fit = Callable[[Schedule | Policy, Setting], Trained]
@@ -35,7 +35,7 @@ class Integration:
         known: why it cannot be equal in a setting, with overmix or without.
         saving: how checkpoints are asked for, by row; with ``resumes``.
         resumes: resumes from each checkpoint.
-        ranks: trains the task in two processes, and the reference likewise.
+        ranks: the names, among those of ``ranks.RANKS``, by which it and its reference train in two processes.
     """
 
     fit: Fit
@@ -44,7 +44,7 @@ class Integration:
     known: Mapping[str, str] = field(default_factory=dict)
     saving: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     resumes: Resumes | None = None
-    ranks: tuple[Callable[[str], list[Trained]], Callable[[str], list[Trained]]] | None = None
+    ranks: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,23 +79,26 @@ INTEGRATIONS: dict[str, Integration] = {
             INSIDE: {"every_n_train_steps": 10},
         },
         resumes=lightning.resumes,
-        ranks=(lightning_ranks, plain_ranks),
+        ranks=("Lightning", "plain, sharded samplers"),
     ),
     "transformers": Integration(
         transformers.fit,
         transformers.own_loop,
-        reasons={PROCESSES: NOT_TRAINED},
         saving={
             EPOCH_ENDS: {"save_strategy": "epoch"},
             INSIDE: {"save_strategy": "steps", "save_steps": 10},
         },
         resumes=transformers.resumes,
+        ranks=("transformers", "transformers, own loop"),
     ),
-    "accelerate": Integration(accelerate.fit, reasons={**_LOOP, PROCESSES: NOT_TRAINED}),
+    "accelerate": Integration(accelerate.fit, reasons=_LOOP, ranks=("accelerate", "plain, every second batch")),
     "accelerate, seedable order": Integration(
-        accelerate.fit_seedable, accelerate.reference_seedable, reasons={**_LOOP, PROCESSES: NOT_TRAINED}
+        accelerate.fit_seedable,
+        accelerate.reference_seedable,
+        reasons=_LOOP,
+        ranks=("accelerate, seedable order", "accelerate, seedable order, told the epoch"),
     ),
-    "Fabric": Integration(fabric.fit, reasons={**_LOOP, PROCESSES: NOT_TRAINED}),
+    "Fabric": Integration(fabric.fit, reasons=_LOOP, ranks=("Fabric", "plain, sharded samplers")),
     "timm": Integration(images.fit_timm, images.reference_timm, reasons={**_LOOP, **_ONE_PROCESS}),
     "torchvision": Integration(images.fit_torchvision, images.reference_torchvision, reasons={**_LOOP, **_ONE_PROCESS}),
     "scikit-learn": Integration(
@@ -138,7 +141,7 @@ def ranks_row(name: str, switch: str) -> Row:
     one = INTEGRATIONS[name]
     if one.ranks is None:
         return Row(name, PROCESSES, switch, None, one.reasons[PROCESSES])
-    ours, plain = (train(switch) for train in one.ranks)
+    ours, plain = (in_two_processes(train, switch) for train in one.ranks)
     unequal = differences(ours[0], plain[0], SWITCHES[switch])
     if len({(rank.switch_at, rank.spent, rank.scores) for rank in ours}) != 1:
         unequal.append("the ranks disagree")

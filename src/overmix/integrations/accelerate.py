@@ -7,10 +7,10 @@ seedable sampler's order follows from that count.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from overmix.errors import ConfigError, MissingExtraError
+from overmix.integrations.passes import Passes
 from overmix.integrations.versions import warn_if_untested
 
 try:
@@ -21,21 +21,7 @@ except ImportError:
 __all__ = ["counter"]
 
 
-class _Counter:
-    """How often a loader was read, as state."""
-
-    def __init__(self, loader: Any) -> None:
-        self._loader = loader
-
-    def state_dict(self) -> dict[str, int]:
-        return {"iteration": int(self._loader.iteration)}
-
-    def load_state_dict(self, state: Mapping[str, int]) -> None:
-        self._loader.set_epoch(state["iteration"])
-        self._loader.iteration = state["iteration"]
-
-
-def counter(loader: Any) -> _Counter:
+def counter(loader: Any) -> Passes:
     """Return a prepared loader's count of passes, to register beside the model: so that its order goes back as well.
 
     Needed with ``DataLoaderConfiguration(use_seedable_sampler=True)``: without it the passes of a probe shift the order
@@ -58,4 +44,4 @@ def counter(loader: Any) -> _Counter:
     warn_if_untested("accelerate", accelerate.__version__, tested="1.15")
     if not hasattr(loader, "iteration") or not hasattr(loader, "set_epoch"):
         raise ConfigError("loader", type(loader).__name__, "give the loader that accelerator.prepare returned")
-    return _Counter(loader)
+    return Passes(loader, "iteration")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
 from accelerate.utils import DataLoaderConfiguration
+from torch.utils.data import DataLoader
 
 import overmix
 from overmix.integrations.accelerate import counter
@@ -28,8 +31,15 @@ def reference_seedable(switch: Schedule | Policy, setting: Setting) -> Trained:
     return trained(switch, setting, seedable=True, tell_epoch=True)
 
 
-def trained(switch: Schedule | Policy, setting: Setting, *, seedable: bool, tell_epoch: bool = False) -> Trained:
-    """Train the task in a loop over what accelerate prepared."""
+def trained(
+    switch: Schedule | Policy,
+    setting: Setting,
+    *,
+    seedable: bool,
+    tell_epoch: bool = False,
+    spread: tuple[DataLoader[Any], DataLoader[Any]] | None = None,
+) -> Trained:
+    """Train the task in a loop over what accelerate prepared, which spreads other loaders than the task's if given."""
     AcceleratorState._reset_state(True)
     GradientState._reset_state()
     seeded()
@@ -39,8 +49,8 @@ def trained(switch: Schedule | Policy, setting: Setting, *, seedable: bool, tell
         mixed_precision="bf16" if setting.bf16 else "no",
         dataloader_config=DataLoaderConfiguration(use_seedable_sampler=seedable),
     )
-    raw = net()
-    optimizer, (train, held_out) = sgd(raw), loaders(setting)
+    raw = net(dropout=0.2 if spread is None else 0.0)
+    optimizer, (train, held_out) = sgd(raw), spread or loaders(setting)
     scheduler = cosine(optimizer, setting, len(train))
     model, optimizer, train, held_out, scheduler = accelerator.prepare(
         called(raw, setting), optimizer, train, held_out, scheduler
@@ -48,6 +58,8 @@ def trained(switch: Schedule | Policy, setting: Setting, *, seedable: bool, tell
     state = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
     if seedable and not tell_epoch:
         state["order"] = counter(train)
+    elif spread is not None and spread[0].generator is not None:
+        state["order"] = spread[0].generator
     run = overmix.Epochs(EPOCHS, mix=overmix.Mixup(alpha=1.0), switch=switch, seed=0, state=state)
     for epoch in run:
         model.train()

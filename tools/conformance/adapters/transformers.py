@@ -119,24 +119,25 @@ def trainer(
     return mixing
 
 
-def fit(switch: Schedule | Policy, setting: Setting) -> Trained:
+def fit(switch: Schedule | Policy, setting: Setting, **settings: Any) -> Trained:
     """Train the task with MixTrainer."""
     steps = _Steps()
     with tempfile.TemporaryDirectory() as folder:
-        mixing = trainer(switch, Path(folder), setting, callbacks=[steps], logging_strategy="steps", logging_steps=3)
+        logs = {"logging_strategy": "steps", "logging_steps": 3}
+        mixing = trainer(switch, Path(folder), setting, callbacks=[steps], **logs | settings)
         mixing.train()
     assert mixing.run is not None
     return outcome(_model(mixing), mixing.run, steps.steps)
 
 
-def own_loop(switch: Schedule | Policy, setting: Setting) -> Trained:
+def own_loop(switch: Schedule | Policy, setting: Setting, **settings: Any) -> Trained:
     """Train the task in a loop of one's own over what Trainer makes."""
     seeded()
     train, held_out = (Digits(part) for part in data())
     model = Classifier()
     with tempfile.TemporaryDirectory() as folder:
         theirs = transformers.Trainer(
-            model=model, args=arguments(Path(folder), setting), train_dataset=train, eval_dataset=held_out
+            model=model, args=arguments(Path(folder), setting, **settings), train_dataset=train, eval_dataset=held_out
         )
         loader: Any = theirs.get_train_dataloader()
         wrapped, optimizer = theirs.accelerator.prepare(model, theirs.create_optimizer())
