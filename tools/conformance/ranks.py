@@ -26,6 +26,7 @@ from tools.conformance.adapters import accelerate, fabric, transformers
 from tools.conformance.adapters.lightning import Module, trainer
 from tools.conformance.task import (
     BATCH,
+    BATCHES,
     EPOCHS,
     HELD_OUT_BATCH,
     SETTINGS,
@@ -176,7 +177,7 @@ def _plain(
     seeded()
     model, (train, held_out) = _without_dropout(), loaders
     wrapped, optimizer = nn.parallel.DistributedDataParallel(model), sgd(model)
-    scheduler = cosine(optimizer, SETTINGS["plain"], len(train) if scheduled > 1 else 7)
+    scheduler = cosine(optimizer, SETTINGS["plain"], len(train) if scheduled > 1 else BATCHES)
     state = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
     if train.generator is not None:
         state["order"] = train.generator

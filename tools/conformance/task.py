@@ -20,6 +20,7 @@ import overmix
 from overmix.switch import Decision, History, Policy, Schedule
 
 EPOCHS, BATCH, HELD_OUT_BATCH, SAMPLES, HELD_OUT, CLASSES = 12, 32, 60, 200, 120, 10
+BATCHES = -(-SAMPLES // BATCH)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 import overmix
 from overmix.integrations.fabric import counter
 from overmix.switch import Policy, Schedule
-from tools.conformance.task import EPOCHS, Setting, Trained, called, cosine, loaders, net, outcome, seeded, sgd
+from tools.conformance.task import BATCHES, EPOCHS, Setting, Trained, called, cosine, loaders, net, outcome, seeded, sgd
 
 logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
 
@@ -34,7 +34,7 @@ def trained(
     seeded()
     raw = made()
     bare, (train, held_out) = sgd(raw), data
-    scheduler = cosine(bare, setting, len(train))
+    scheduler = cosine(bare, setting, BATCHES)
     model, optimizer = fabric.setup(called(raw, setting), bare)
     train, held_out = fabric.setup_dataloaders(train, held_out, use_distributed_sampler=False)
     state = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "order": counter(train)}
