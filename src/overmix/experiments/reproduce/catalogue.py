@@ -130,6 +130,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             Setting("digits-mlp", _OVER),
             Setting("digits-convnet", _OVER),
             Setting("mnist1d-mlp", _OVER),
+            Setting("fashion-resnet8", _OVER),
             Setting(
                 "budget",
                 {
@@ -159,7 +160,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
         "augmentation",
         "Does augmentation delay the turn?",
-        (Setting("digits-mlp", _LATER), Setting("digits-convnet", _LATER)),
+        tuple(Setting(key, _LATER) for key in ("digits-mlp", "digits-convnet", "fashion-resnet8")),
         (Setting("cifar10-resnet18", _LATER),),
     ),
     Experiment(
@@ -175,6 +176,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             _switching("digits-mlp", (4, 32, 64, 128, 256, 900)),
             _switching("digits-convnet", (8, 32, 128, 360)),
             _switching("mnist1d-mlp", (32, 128, 256, 360)),
+            _switching("fashion-resnet8", (300, 450)),
         ),
         (_switching("cifar10-resnet18", _PAPER_SWITCHES), _switching("svhn-resnet18", _PAPER_SWITCHES)),
     ),
