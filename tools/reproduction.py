@@ -14,7 +14,7 @@ from typing import Any
 from overmix.errors import DataError
 from overmix.experiments.reproduce.catalogue import EXPERIMENTS
 from overmix.experiments.reproduce.chart import picture_chart
-from overmix.experiments.reproduce.check import Check, judge
+from overmix.experiments.reproduce.check import Check, judge_claims
 from overmix.experiments.reproduce.claims import CLAIMS, Claim, claim_of
 from overmix.experiments.reproduce.run import NOT_ASKED_FOR
 from overmix.experiments.reproduce.words import (
@@ -24,7 +24,7 @@ from overmix.experiments.reproduce.words import (
     NOTES,
     NUMBER_COLUMNS,
     condition_cells,
-    describe,
+    in_words,
     number_cell,
     same_run,
     where_from,
@@ -84,7 +84,7 @@ def load_results(folder: Path) -> dict[str, dict[str, Any]]:
     """Return the kept results by experiment, in the catalogue's order, their claims judged anew."""
     kept = {entry.name: folder / f"{entry.name}.json" for entry in EXPERIMENTS}
     results = {name: _whole(path) for name, path in kept.items() if path.exists()}
-    return {name: result | {"verdicts": judge(result["settings"])} for name, result in results.items()}
+    return {name: result | {"verdicts": judge_claims(result["settings"])} for name, result in results.items()}
 
 
 def _whole(path: Path) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def _claims(name: str, result: Mapping[str, Any]) -> list[str]:
             setting = by_key[row["setting"]]
             checks = [Check.from_dict(check) for check in setting["checks"][claim.key]]
             told = "<br>".join(
-                f"{describe(check)}: {state}" for check, state in zip(checks, row["states"], strict=True)
+                f"{in_words(check)}: {state}" for check, state in zip(checks, row["states"], strict=True)
             )
             lines.append(
                 f"| {_once(claim)} | {claim.provenance} | {row['setting']} | {_n(checks)} | {told} "

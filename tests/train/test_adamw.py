@@ -13,7 +13,7 @@ from overmix.switch import AutoSwitch
 from overmix.train import AdamW, DecidingTraining, LRSchedule
 from overmix.train.plan import Planner
 from overmix.train.resident import Labels
-from overmix.train.stacked_model import build_model
+from overmix.train.stacked_model import seeded_model
 
 SHAPES = [(4, 3), (5,), ()]
 
@@ -73,7 +73,7 @@ def test_the_engine_trains_as_a_plain_loop_does(replica, training, models, name,
     own = training(runs, models[name], execution, optimizer=AdamW((0.8, 0.95), 1e-4))
     own.train()
     for r, run in enumerate(runs):
-        model = build_model(models[name], run.streams.torch_seed("init"))
+        model = seeded_model(models[name], run.streams.torch_seed("init"))
         reference = torch.optim.AdamW(
             model.parameters(), betas=(0.8, 0.95), eps=1e-4, lr=run.lr, weight_decay=run.weight_decay
         )

@@ -11,7 +11,7 @@ from overmix.train import METRICS, SGD, LRSchedule, Normalization
 from overmix.train.dropout import KeyedDropout
 from overmix.train.plan import Planner
 from overmix.train.resident import Labels
-from overmix.train.stacked_model import build_model
+from overmix.train.stacked_model import seeded_model
 
 EXECUTIONS = ["stacked", "looped"]
 ERM, MIXUP = overmix.NoMixup(), overmix.Mixup(alpha=1.0)
@@ -154,7 +154,7 @@ def standardised(own, r):
 
 def plain_run(own, run, r, name, models):
     """What a reader of the paper would write, with dense soft labels, on data that are normalised beforehand."""
-    model = build_model(models[name], run.streams.torch_seed("init"))
+    model = seeded_model(models[name], run.streams.torch_seed("init"))
     optimizer = torch.optim.SGD(
         model.parameters(),
         lr=run.lr,
@@ -210,7 +210,7 @@ def test_the_engine_trains_as_a_users_loop_with_epochs_does(replica, training, m
     own = training([run])
     own.train()
     x, y = standardised(own, 0), own.data.y
-    model = build_model(models["mlp"], run.streams.torch_seed("init"))
+    model = seeded_model(models["mlp"], run.streams.torch_seed("init"))
     optimizer = torch.optim.SGD(model.parameters(), lr=run.lr, momentum=0.9)
     for epoch in Epochs(own.epochs, mix=MIXUP, switch=schedule, seed=3):
         order = run.streams.generator("order", epoch=epoch.index).permutation(run.train_index)
