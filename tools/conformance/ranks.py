@@ -74,7 +74,8 @@ def _in_process(rank: int, folder: Path, name: str, switch: str, port: int) -> N
 
 def _read(path: Path) -> Trained:
     values = json.loads(path.read_text())
-    return Trained(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    fields: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in values.items()}
+    return Trained(**fields)
 
 
 def _free_port() -> int:
