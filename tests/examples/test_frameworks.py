@@ -110,66 +110,64 @@ def test_one_import_of_the_timm_script_changes():
     )
 
 
-def _trained(script, timms):
-    """Train the script's ResNet18 for two steps, and return what its loss was given, and the mixer's class."""
+LAM, BATCH = 0.7, 50
+
+
+def _told_timms(mixer):
+    class Told(mixer):
+        """Draws nothing; each image's partner is its mirror in the batch, as timm's always is."""
+
+        def _params_per_batch(self):
+            return (LAM if self.mixup_enabled else 1.0), False
+
+    return Told
+
+
+def _told_ours(mixer):
+    class Told(mixer):
+        """Plans what the other mixes."""
+
+        def __init__(self, **settings):
+            super().__init__(**settings | {"cutmix_alpha": 0.0})
+            plan = MixPlan(torch.arange(BATCH).flip(0), torch.full((BATCH,), LAM))
+            draw, mix, unmixed = self.recipe.draw, self.recipe.mix, self.recipe.unmixed
+            told = SimpleNamespace(draw=draw, plan=lambda *_, **__: plan, mix=mix, unmixed=unmixed)
+            object.__setattr__(self, "recipe", told)
+
+    return Told
+
+
+def _batches(script, told):
+    """Train the script's ResNet18, a step in each of two epochs, and return its batches and the mixer's class."""
     spec = spec_from_file_location("script", script)
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    given, mixer = [], module.Mixup
-    lam = 0.7
+    mixer, batches = module.Mixup, []
 
-    class Told(mixer):
-        """Draws nothing: one weight or box, and each image's partner is its mirror in the batch, as timm's is."""
+    class Watched(told(mixer)):
+        def __call__(self, x, target):
+            with torch.random.fork_rng(devices=[]):  # ours draws from PyTorch's generator, which orders the loader
+                batches.append(super().__call__(x, target))
+            return batches[-1]
 
-        if timms:
-
-            def _params_per_batch(self):
-                return lam, False
-
-    if not timms:
-        Told.__init__ = lambda self, **settings: _plan_of(mixer.__init__, self, settings, lam)
-    module.Mixup = Told
-    loss = module.SoftTargetCrossEntropy
-
-    class Watching(loss):
-        def forward(self, output, rows):
-            given.append(rows)
-            return super().forward(output, rows)
-
-    module.SoftTargetCrossEntropy = Watching
-    module.main(SimpleNamespace(model="resnet18", img_size=32, samples=100, epochs=2, mixup_off_epoch=1))
-    return given, mixer
-
-
-def _plan_of(begin, mixup, settings, lam):
-    begin(mixup, **settings | {"cutmix_alpha": 0.0})
-    recipe = mixup.recipe
-    told = MixPlan(torch.arange(50).flip(0), torch.full((50,), lam))
-    object.__setattr__(
-        mixup,
-        "recipe",
-        SimpleNamespace(
-            **{
-                "draw": recipe.draw,
-                "plan": lambda *args, **others: told,
-                "mix": recipe.mix,
-                "unmixed": recipe.unmixed,
-            }
-        ),
-    )
+    module.Mixup = Watched
+    module.main(SimpleNamespace(model="resnet18", img_size=32, samples=BATCH, epochs=2, mixup_off_epoch=1))
+    return batches, mixer
 
 
 @pytest.mark.slow
 def test_a_resnet18_script_for_timms_mixup_has_the_same_rows(tmp_path):
-    """Told the same weights and partners: every row that the loss sees in two epochs, of which the second is plain."""
+    """Told the same weight and partners: images and rows of both epochs, of which the second is plain."""
     need("timm_train")
     script = tmp_path / "timm_train.py"
     script.write_text(before("timm_train"))
-    (ours, a), (theirs, b) = _trained(path("timm_train"), False), _trained(script, True)
-    assert (a.__module__, b.__module__) == ("overmix.integrations.timm", "timm.data.mixup")
-    assert len(ours) == len(theirs) == 4
-    assert all(torch.allclose(one, two, atol=1e-6) for one, two in zip(ours, theirs, strict=True))
-    assert ours[0].amax() < 0.9 < ours[-1].amax()
+    (ours, mixer), (theirs, timms) = _batches(path("timm_train"), _told_ours), _batches(script, _told_timms)
+    assert (mixer.__module__, timms.__module__) == ("overmix.integrations.timm", "timm.data.mixup")
+    assert len(ours) == len(theirs) == 2
+    for (x, rows), (their_x, their_rows) in zip(ours, theirs, strict=True):
+        assert torch.allclose(x, their_x, atol=1e-6)
+        assert torch.allclose(rows, their_rows, atol=1e-6)
+    assert ours[0][1].amax(1).min() < 0.9 < ours[1][1].amax(1).min()
 
 
 def test_the_mosaic_of_yolo_is_closed_on_patience():

@@ -98,10 +98,9 @@ def _sharded(rank: int) -> Loaders:
     )
 
 
-def _whole() -> Loaders:
+def _whole(order: torch.Generator | None = None) -> Loaders:
     """Return loaders of all samples, of whose batches each process takes every second; all of them are full."""
     train, held_out = data()
-    order = torch.Generator().manual_seed(0)
     return DataLoader(train, BATCH, shuffle=True, drop_last=True, generator=order), DataLoader(held_out, HELD_OUT_BATCH)
 
 
@@ -135,7 +134,8 @@ def _fabric(rank: int, switch: Schedule | Policy) -> Trained:
 
 
 def _accelerate(rank: int, switch: Schedule | Policy) -> Trained:
-    return accelerate.trained(switch, SETTINGS["plain"], seedable=False, spread=_whole())
+    order = torch.Generator().manual_seed(0)
+    return accelerate.trained(switch, SETTINGS["plain"], seedable=False, spread=_whole(order))
 
 
 def _accelerate_seedable(rank: int, switch: Schedule | Policy) -> Trained:
@@ -163,7 +163,7 @@ def _plain_sharded(rank: int, switch: Schedule | Policy) -> Trained:
 
 def _plain_whole(rank: int, switch: Schedule | Policy) -> Trained:
     """A loop of one's own under DDP, that takes every second batch."""
-    loaders = _whole()
+    loaders = _whole(torch.Generator().manual_seed(0))
     return _plain(switch, loaders, lambda epoch: None, lambda batch: batch % PROCESSES == rank, scheduled=PROCESSES)
 
 

@@ -187,7 +187,7 @@ def _transformers(setting: Setting) -> Count:
             loss: Tensor = super().training_step(model, inputs, *others)
             return loss
 
-    transformers.logging.set_verbosity_error()
+    logging.getLogger("transformers").setLevel(logging.ERROR)
     data = DATASETS[setting.dataset](None)
     count = Count(data)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():

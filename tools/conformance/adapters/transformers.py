@@ -166,7 +166,8 @@ def own_loop(switch: Schedule | Policy, setting: Setting, **settings: Any) -> Tr
                 wrapped.eval()
                 with no_grad():
                     for batch in theirs.get_eval_dataloader():
-                        epoch.observe(wrapped(pixel_values=batch["pixel_values"]).logits, batch["labels"])
+                        # As Trainer does: the model itself, with each process's own statistics.
+                        epoch.observe(model(pixel_values=batch["pixel_values"]).logits, batch["labels"])
     return outcome(model, run)
 
 
