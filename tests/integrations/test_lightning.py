@@ -3,7 +3,12 @@ from types import SimpleNamespace
 import lightning
 import pytest
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, GradientAccumulationScheduler
+from lightning.pytorch.callbacks import (
+    BackboneFinetuning,
+    EMAWeightAveraging,
+    GradientAccumulationScheduler,
+    ModelPruning,
+)
 from lightning.pytorch.loggers.logger import DummyLogger
 
 import overmix
@@ -26,6 +31,7 @@ def fit(mix, **settings):
     [
         ({"callbacks": [EMAWeightAveraging()]}, "it keeps what a probe discards"),
         ({"callbacks": [GradientAccumulationScheduler({0: 2})]}, "it changes the training by the epoch"),
+        ({"callbacks": [ModelPruning("l1_unstructured", amount=0.5)]}, "it changes the training by the epoch"),
         ({"val_check_interval": 0.5}, "a policy looks once an epoch"),
         ({"max_steps": 5}, "give max_epochs, and no max_steps"),
     ],
@@ -34,6 +40,14 @@ def test_what_cannot_be_set_back_is_refused(settings, message):
     mix = Mix(overmix.Mixup(), SWITCHES["goes back"])
     with pytest.raises(ConfigError, match=message):
         fit(mix, **settings)
+
+
+def test_finetuning_by_the_epoch_is_refused():
+    mix, model = Mix(overmix.Mixup(), SWITCHES["goes back"]), net()
+    module = Module(mix, model, SETTINGS["plain"])
+    module.backbone = model[0]
+    with pytest.raises(ConfigError, match="it changes the training by the epoch"):
+        trainer(mix, callbacks=[BackboneFinetuning(3)]).fit(module, *loaders())
 
 
 def test_switches_and_phases_in_epochs_are_those_of_the_trainer():

@@ -252,7 +252,8 @@ class MixTrainer(Trainer):
 
     def _look(self) -> None:
         """Show the held-out samples to the run, and to nobody else."""
-        model = self.model_wrapped
+        # What Trainer evaluates: in several processes not the wrapper, which would hand the first one's statistics out.
+        model = self._wrap_model(self.model, training=False)
         was_training, self._observing = model.training, True
         model.eval()
         try:
