@@ -117,7 +117,7 @@ def mix_part(
         >>> mix_part("open", "open", 0.004, (-0.004, 0.012)).sentence
         'Mix or not is open: between 0.4 points worse and 1.2 points better than plain training.'
     """
-    after = f" {detail}" if detail and not detail.startswith((",", ";")) else detail
+    after = f" {detail}" if detail and detail[0] not in ",;:" else detail
     if answer == "mix":
         better = f"{size_of(gain or 0.0, unit)} better than {PLAIN}{bracket(interval, unit)}"
         sentence = f"Mix{likely(strength)}: {better}{after}."
@@ -129,15 +129,27 @@ def mix_part(
         head = "Likely no difference" if strength == "likely" else "No difference"
         sentence = f"{head} that matters{after}: train plainly, it is cheaper."
     elif answer == "open":
-        between = "" if interval is None else f": between {_side(interval[0], unit)} and {_side(interval[1], unit)}"
-        sentence = f"Mix or not is open{between}{f' than {PLAIN}' if between else ''}{after}."
+        between = "" if interval is None else f": {between_sides(interval, unit)} than {PLAIN}"
+        sentence = f"Mix or not is open{between}{after}."
     else:
         sentence = f"Nothing is said about mixing{after}."
     return Part(answer, strength if answer in ("mix", "plain", "same") else "open", sentence, gain, interval)
 
 
-def _side(gain: float, unit: Unit) -> str:
-    return f"{size_of(gain, unit)} {'better' if gain >= 0 else 'worse'}"
+def between_sides(gain: Interval, unit: Unit) -> str:
+    """Write the ends of a gain's interval in words.
+
+    Example:
+        >>> between_sides((-0.004, 0.012), "fraction"), between_sides((0.001, 0.007), "fraction")
+        ('between 0.4 points worse and 1.2 points better', 'between 0.1 and 0.7 points better')
+    """
+    low, high = (bracket((0.0, abs(end)), unit)[:-1].split(", ")[1] for end in gain)
+    word = " points" if unit in ("fraction", "percent") else " dB" if unit == "decibel" else ""
+    sides = ["better" if end >= 0 else "worse" for end in gain]
+    if sides[0] == sides[1]:
+        first, last = sorted((low, high), key=float)
+        return f"between {first} and {last}{word} {sides[0]}"
+    return f"between {low}{word} {sides[0]} and {high}{word} {sides[1]}"
 
 
 def until_part(
@@ -206,7 +218,7 @@ def written_range(reach: Interval | None, epochs: float) -> str:
     """
     if reach is None:
         return ""
-    low, high = reach
+    low, high = (end if end >= epochs else round(end) for end in reach)
     if low >= epochs:
         return "the end"
     if high >= epochs:
