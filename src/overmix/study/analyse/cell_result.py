@@ -33,6 +33,7 @@ class CellResult:
         forked_at: how many of its epochs were trained by the run that it went on from.
         forked_seconds: how much of its time that took.
         labels: what a label is.
+        test_classes: of the test samples, shape (M,); ``None`` where labels are no classes, or the data are gone.
     """
 
     cell: Cell
@@ -47,6 +48,7 @@ class CellResult:
     forked_at: int = 0
     forked_seconds: float = 0.0
     labels: LabelKind = "classes"
+    test_classes: np.ndarray | None = None
 
     @property
     def condition(self) -> str:

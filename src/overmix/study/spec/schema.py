@@ -290,6 +290,9 @@ class StudySpec(_Strict):
         description="a number of seeds, or a list of them",
         json_schema_extra=_remedy(f"use a number of seeds, 1 to {_MOST_SEEDS}, or a list of different integers >= 0"),
     )
+    metric: Literal["error", "balanced_error"] = Field(
+        "error", description="what is judged: the error, or that which weighs all classes alike"
+    )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1")
     executor: ExecutorSpec = ExecutorSpec()
 
@@ -297,6 +300,12 @@ class StudySpec(_Strict):
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
         return _named(value)
+
+    @model_serializer(mode="wrap")
+    def _without_the_usual_metric(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A study that names none is the study that it was before there was a choice.
+        content: dict[str, Any] = write(self)
+        return {key: value for key, value in content.items() if key != "metric" or value != "error"}
 
     @field_validator("seeds")
     @classmethod
