@@ -142,7 +142,7 @@ def run_seed(row: Row, seed: int) -> Arrays:
             training.run(control.recipe, control.schedule)
         _end(arrays, name, training)
     training.go_back(snapshots[0])
-    run = training.run(row.recipe, AutoSwitch())
+    run = training.run(row.recipe, AutoSwitch(anywhere=True))
     _end(arrays, "auto", training)
     decided = run.decision.switch_at
     arrays["auto/switch_at"] = np.array(row.task.epochs if decided is None else decided)

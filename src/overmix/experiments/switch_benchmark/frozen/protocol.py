@@ -8,6 +8,10 @@ that AutoSwitch decides in, which is what AutoSwitch may cost. Mean over a train
 trainings, then over data sets; the interval is a bootstrap over data sets, since trainings of one share its test
 samples. It gains if the lower bound is above 0, and is "as good" if the interval lies within :data:`AS_GOOD`.
 
+AutoSwitch is the second generation of :mod:`~overmix.experiments.switch_benchmark.frozen.candidates`; it becomes the
+default if it must not be feared (below) and its mean regret is not above that of the first generation, which is
+reported beside it.
+
 **Must not harm.** Over the user's own recipe (mixing to the end) and over plain training, each at its own steps: the
 upper bound of the same interval must be below the margin, and no training may be worse by more than its margin,
 one-sided test over paired seeds, Holm-corrected over trainings.
@@ -70,6 +74,5 @@ RULES: Mapping[str, str] = {
     "best look of Mixup": "weights of Mixup to the end at the look with the lowest held-out Brier score",
     "best look of plain training": "weights of plain training at the look with the lowest held-out Brier score",
     "best checkpoint, cooled down": "the best held-out Brier score where long tails are, then a plain tail of 20 %",
-    "patience": "the registered policy of that name, on the Brier score",
 }
 """Further rivals, and what each one is."""
