@@ -1,34 +1,15 @@
 """A record of a small training, whose parts agree with the engine's own runs."""
 
 import numpy as np
-import pytest
 import torch
 
-from overmix.experiments.switch_benchmark.frozen import data as data_of
-from overmix.experiments.switch_benchmark.frozen.record import ENDS, packed, record
+from overmix.experiments.switch_benchmark.frozen.record import ENDS, packed
 from overmix.experiments.switch_benchmark.frozen.setup import Settings, Setup
-from overmix.experiments.switch_benchmark.frozen.trainings import Training
-
-TINY = Training("toy", 24, 10, 16, "mlp", "Mixup1", "sgd", seeds=2, batch_size=12)
-
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("frozen")
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(90, 3)).astype(np.float32)
-    y = (x[:, 0] + 0.5 * rng.normal(size=90) > 0).astype(np.int64)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(data_of.DATA, "toy", lambda: (x, y))
-        content = record(TINY, folder)
-    (folder / "toy.npz").write_bytes(content)
-    with np.load(folder / "toy.npz", allow_pickle=False) as arrays:
-        return folder, {name: arrays[name] for name in arrays.files}
 
 
 def test_a_switched_run_is_the_engines_own(recorded):
-    folder, arrays = recorded
-    run = Setup(TINY, folder / "data").stack(Settings(*arrays["settings"].tolist()), {"off_at": 4})
+    tiny, folder, arrays = recorded
+    run = Setup(tiny, folder / "data").stack(Settings(*arrays["settings"].tolist()), {"off_at": 4})
     result = run.train()
     curve = np.stack([result.metrics[name] for name in ENDS]).astype(np.float16)
     np.testing.assert_array_equal(arrays["off at 4: curve"], curve)
@@ -37,14 +18,14 @@ def test_a_switched_run_is_the_engines_own(recorded):
 
 
 def test_fade_goes_on_from_the_run_that_mixes(recorded):
-    folder, arrays = recorded
-    result = Setup(TINY, folder / "data").stack(Settings(*arrays["settings"].tolist()), "fade").train()
+    tiny, folder, arrays = recorded
+    result = Setup(tiny, folder / "data").stack(Settings(*arrays["settings"].tolist()), "fade").train()
     np.testing.assert_array_equal(arrays["fade: wrong"], result.wrong[:, -1])
 
 
 def test_probes_are_the_engines_own_and_leave_no_trace(recorded):
-    folder, arrays = recorded
-    training = Setup(TINY, folder / "data").stack(Settings(*arrays["settings"].tolist()), "always")
+    tiny, folder, arrays = recorded
+    training = Setup(tiny, folder / "data").stack(Settings(*arrays["settings"].tolist()), "always")
     probes = []
 
     def probe(now):
@@ -52,7 +33,7 @@ def test_probes_are_the_engines_own_and_leave_no_trace(recorded):
             probes.append(now.probe(2).astype(np.float16))
 
     result = training.train(after_step=probe)
-    at = TINY.switch_epochs.index(4)
+    at = tiny.switch_epochs.index(4)
     np.testing.assert_array_equal(arrays["tail 0.02: val brier"][:, at], probes[0])
     np.testing.assert_array_equal(arrays["Mixup: wrong"], result.wrong[:, -1])
     assert (arrays["tail 0.02: val brier"] != arrays["mixed tail 0.02: val brier"]).any()
