@@ -24,9 +24,10 @@ from overmix.experiments.reproduce.words import (
     NUMBER_COLUMNS,
     condition_cells,
     describe,
+    measured_with,
     number_cell,
     same_run,
-    where_from,
+    set_up,
 )
 from overmix.report.explain import still
 from overmix.report.figures import to_png
@@ -50,7 +51,7 @@ PICTURES: tuple[tuple[str, str, str], ...] = (
 
 _SIGNS = {"confirmed": "✓", "not confirmed": "✗", "undecided": "?", "out of reach here": "–"}
 
-_HEAD = """# The paper, reproduced
+_HEAD = """# The paper's claims, at the scale that was run
 
 Every experiment of *Over-training with Mixup May Hurt Generalization* (Liu, Wang, Guo, Mao, ICLR 2023) can be run:
 `overmix reproduce --list`, `overmix reproduce over-training --scale laptop`. A run leaves its page, `report.html`, in
@@ -105,6 +106,7 @@ def _at_laptop_scale(path: Path) -> dict[str, Any]:
 def page(results: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the page as Markdown."""
     lines = [_HEAD, "## In short", "", _overview(results), "", *_negatives(results), ""]
+    lines += [_machines(results), ""] if results else []
     for entry in EXPERIMENTS:
         lines += [f"## {entry.name}: {entry.title}", ""]
         if entry.name not in results:
@@ -229,8 +231,19 @@ def _minima(result: Mapping[str, Any]) -> list[str]:
 
 
 def _settings(result: Mapping[str, Any]) -> str:
-    said = [f"{setting['key']} ({where_from(setting)})" for setting in result["settings"]]
+    said = [f"{setting['key']} ({set_up(setting)})" for setting in result["settings"]]
     return "; ".join(said) + f". Same run: `{same_run(result)}`."
+
+
+def _machines(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return once what all was measured with, and which settings were measured with something else."""
+    by_machine: dict[str, list[str]] = {}
+    for name, result in results.items():
+        for setting in result["settings"]:
+            by_machine.setdefault(measured_with(setting), []).append(f"{name}/{setting['key']}")
+    usual, *others = sorted(by_machine, key=lambda machine: -len(by_machine[machine]))
+    said = "; ".join(f"{', '.join(by_machine[machine])} with {machine}" for machine in others)
+    return f"Measured with {usual}{f'; {said}' if said else ''}."
 
 
 def _setting(result: Mapping[str, Any], key: str) -> dict[str, Any]:
