@@ -11,6 +11,7 @@ import numpy as np
 from scipy import special
 
 from overmix.diagnose.sentences import decision_sentence
+from overmix.switch.cautions import cautions
 from overmix.switch.policy import Observation, Probe
 
 Answer = Literal["fixed", "undecided", "no Mixup", "Mixup to the end", "switch"]
@@ -167,6 +168,11 @@ class Outcome:
         """Whether any probe is worse than the best one beyond chance; if none is, the samples did not decide."""
         return any(row.worse for row in self.rows())
 
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What it could not judge, a sentence each."""
+        return cautions(self.probes, self.observations)
+
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON; what is no number (the standard error of one sample, scores that diverged) is None."""
         return {
@@ -182,6 +188,7 @@ class Outcome:
             "observations": [for_json(asdict(seen)) for seen in self.observations],
             "spent": self.spent,
             "cost": self.cost,
+            "cautions": list(self.cautions),
             "note": self.note,
         }
 
@@ -189,6 +196,7 @@ class Outcome:
         lines = [f"{self._headline()}: {self.reason}."]
         if self.probes:
             lines += [table(self.rows(), self.n, score_name(self.probes)), *self._what_would_have_done()]
+        lines += self.cautions
         lines.append(f"Price: {self.spent} epochs trained, {self.cost:.2f} times one run of {self.epochs}.")
         return "\n".join([*lines, f"{self.note}."] if self.note else lines)
 

@@ -60,9 +60,11 @@ def test_regret_is_against_the_epoch_that_the_other_seeds_would_choose():
 def test_trainings_of_one_data_set_count_as_one():
     assert by_group([1.0, 3.0, 5.0], ["a", "a", "b"]) == {"a": 2.0, "b": 5.0}
     # A hundred trainings on one data set narrow nothing.
-    one = mean_and_interval([0.0, 1.0], ["a", "b"])
-    many = mean_and_interval([0.0] * 100 + [1.0], ["a"] * 100 + ["b"])
+    names = list("abcdefghij")
+    one = mean_and_interval([0.0] * 5 + [1.0] * 5, names)
+    many = mean_and_interval([0.0] * 100 + [0.0] * 4 + [1.0] * 5, ["a"] * 100 + names[1:])
     assert one == many
+    assert mean_and_interval([0.0] * 9, names[:9])["ci"] is None  # a bootstrap over fewer is too narrow
 
 
 def test_the_bootstrap_covers_the_mean_of_data_sets():
@@ -84,10 +86,11 @@ def judged(policy, half, group="a"):
 
 
 def test_the_primary_endpoint_has_the_right_sign():
-    gain = compared([judged(0.10, 0.12, "a"), judged(0.10, 0.13, "b"), judged(0.10, 0.11, "c")], PRIMARY)
-    assert gain["mean"] == pytest.approx(0.02)
+    sets = [str(number) for number in range(10)]
+    gain = compared([judged(0.10, 0.11 + 0.002 * number, name) for number, name in enumerate(sets)], PRIMARY)
+    assert gain["mean"] == pytest.approx(0.019)
     assert verdict(gain) == "better"
-    assert verdict(compared([judged(0.12, 0.10, "a"), judged(0.13, 0.10, "b")], PRIMARY)) == "worse"
+    assert verdict(compared([judged(0.12, 0.10, name) for name in sets], PRIMARY)) == "worse"
 
 
 def test_worse_needs_more_than_the_margin():

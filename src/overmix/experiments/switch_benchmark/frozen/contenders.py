@@ -90,7 +90,7 @@ def _behind(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _or_stay(record: FrozenRecord, second: Ended) -> Ended:
-    """Mix to the end where, from the epoch that would be switched at, a mixed tail is clearly better than a plain one."""
+    """Mix to the end where, at the epoch that would be switched at, a mixed tail is clearly better than a plain one."""
     share, epochs = SHORT_TAILS[0], record.training.epochs
     assert second.switch_at is not None
     at, errors = second.switch_at.copy(), second.error.copy()

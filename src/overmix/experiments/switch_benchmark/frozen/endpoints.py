@@ -13,7 +13,7 @@ from overmix.diagnose import holm
 from overmix.diagnose.practical import practical_size
 from overmix.experiments.switch_benchmark.frozen.candidates import SECOND
 from overmix.experiments.switch_benchmark.frozen.contenders import Ended
-from overmix.experiments.switch_benchmark.frozen.protocol import AS_GOOD, BASE_ERROR, DRAW_SEED, DRAWS, LEVEL
+from overmix.experiments.switch_benchmark.frozen.protocol import AS_GOOD, BASE_ERROR, DRAW_SEED, DRAWS, FEWEST, LEVEL
 from overmix.experiments.switch_benchmark.frozen.trainings import LONGER
 
 
@@ -114,14 +114,14 @@ def by_group(values: Sequence[float], groups: Sequence[str]) -> dict[str, float]
 def mean_and_interval(values: Sequence[float], groups: Sequence[str]) -> dict[str, Any]:
     """Return the mean over data sets of the means over their trainings, and its bootstrap interval over data sets.
 
-    The interval is None with fewer than two data sets.
+    The interval is None with fewer than :data:`FEWEST` data sets.
 
     Example:
         >>> mean_and_interval([0.1, 0.3, 0.4], ["a", "a", "b"])["mean"]
         0.30000000000000004
     """
     means = np.array(list(by_group(values, groups).values()))
-    if len(means) < 2:
+    if len(means) < FEWEST:
         return {"mean": float(means.mean()), "ci": None}
     rng = np.random.default_rng(DRAW_SEED)
     drawn = means[rng.integers(len(means), size=(DRAWS, len(means)))].mean(axis=1)

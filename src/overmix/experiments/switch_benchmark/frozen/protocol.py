@@ -26,6 +26,9 @@ over seeds, is lowest.
 **Any prefix counts.** The trainings are recorded in a shuffled order; a table of the first n says so. No stopping rule
 looks at results: what is recorded when a session ends is reported.
 
+**Fewer than ten data sets** say nothing: a bootstrap over them is too narrow, so that there is neither an interval nor
+a verdict. (Written after the first two trainings were looked at; it can only withhold a claim.)
+
 Fashion-MNIST is the one data set that earlier policies were chosen on, in another size; the primary endpoint is
 therefore also given without it.
 """
@@ -39,6 +42,9 @@ AS_GOOD = 0.005
 
 LEVEL, DRAWS, DRAW_SEED = 0.95, 10_000, 0
 """Of the bootstrap over data sets."""
+
+FEWEST = 10
+"""Data sets that an interval over them needs."""
 
 BASE_ERROR = 0.05
 """Regret is relative to the oracle's error, but to no less than this."""
