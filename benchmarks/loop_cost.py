@@ -17,7 +17,7 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -41,7 +41,8 @@ class Training:
         self.held_out = torch.rand(256, INPUTS), torch.randint(CLASSES, (256,))
         self.steps = 0
 
-    def batches(self):  # noqa: ANN201
+    def batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield the batches of one epoch."""
         order = torch.randperm(SAMPLES)
         for at in range(0, SAMPLES, BATCH):
             index = order[at : at + BATCH]
