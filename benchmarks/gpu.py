@@ -3,8 +3,8 @@
     python benchmarks/gpu.py --out results/gpu.json
     python benchmarks/gpu.py --device cpu --smoke         # no GPU: only shows that the script still runs
 
-It needs the core alone (torch, NumPy, SciPy) and makes its own data; timm, torchvision and kornia are measured beside it
-where they are installed. A check that fails does not stop the others: the JSON says which, and why. Sections that no
+It needs the core alone (torch, NumPy, SciPy) and makes its own data; timm, torchvision and kornia are measured beside
+it where they are installed. A check that fails does not stop the others: the JSON says which, and why. Sections that no
 longer fit into the time are named as left out.
 """
 

@@ -2,13 +2,12 @@
 
     python benchmarks/loop_cost.py --out results/loop_cost.json
 
-The bare loop draws nothing and mixes by hand; the others are the same loop driven by overmix: mixing alone, mixing that
-is off from half of the training on, and AutoSwitch with its probes. The batch is ten times as costly to train as to mix,
-as in real trainings: an MLP of two hidden layers of 512 on 256 samples of 784. Rounds are interleaved; the figure is the
-processor time of this process, so that other work on the machine counts little. Evaluation is in none of the times.
+The bare loop mixes by hand; the others are the same loop driven by overmix: mixing, mixing that is off from half of the
+training on, and AutoSwitch with its probes. Rounds are interleaved; the figure is the processor time of this process,
+so that other work on the machine counts little. Evaluation is in none of the times.
 
-The steps that AutoSwitch trains for its probes, and again after going back, are its price and are named apart: times are
-per optimizer step, whatever it was done for.
+The steps that AutoSwitch trains for its probes, and again after going back, are its price and are named apart: times
+are per optimizer step, whatever it was done for. A probe's own cost, a tenth of a second whatever the model, is in it.
 """
 
 from __future__ import annotations
