@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from overmix._typing import Float, Int, LabelKind, Shaped
+from overmix._typing import Float, Int, Shaped
+from overmix._typing import LabelKind as LabelKind
 from overmix.errors import ConfigError, did_you_mean
 from overmix.mix.target import IGNORE_INDEX, label_entropy, mixed_cross_entropy
 

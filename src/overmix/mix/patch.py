@@ -114,7 +114,7 @@ class PatchSpace(Space):
         box = None if x.requires_grad or not x.is_contiguous() else _common_box(plan)
         if box is None or x.shape[1:][-len(box) :] != plan.grid or not _is_small(box, plan.grid):
             return super().mixture(plan, x)
-        inside = (..., *(slice(low, high) for low, high in box))
+        inside: tuple[EllipsisType | slice, ...] = (..., *(slice(low, high) for low, high in box))
         mixed = x.clone()
         if all(high > low for low, high in box):
             mixed[inside] = x[inside].index_select(0, plan.partner)
