@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -23,7 +23,12 @@ from overmix.cli.plan import plan
 from overmix.cli.reproduce import reproduce
 from overmix.errors import OvermixError, StudyInterrupted
 
+if TYPE_CHECKING:
+    from overmix.study import Summary
+    from overmix.study.store.receipt import Request
+
 USAGE_ERROR, INTERRUPTED = 2, 130
+PAGE = "report.html"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -109,12 +114,18 @@ def demo(
     """
     from importlib.resources import as_file, files
 
-    from overmix.study import read_study
+    from overmix.study.store.receipt import request_of
 
     name = "tiny" if quick else "demo"
+    folder = out or Path("overmix-demo-quick" if quick else "overmix-demo")
     with as_file(files("overmix.study") / "studies" / f"{name}.yaml") as path:
+        request = request_of("demo", path, workers=workers)
+        if _show_finished(folder, request, as_json=as_json):
+            return
+        from overmix.study import read_study
+
         spec = read_study(path)
-    _run_and_report(spec, out or Path("overmix-demo-quick" if quick else "overmix-demo"), workers, as_json=as_json)
+    _run_and_report(spec, folder, workers, as_json=as_json, request=request)
 
 
 @app.command("run")
@@ -149,11 +160,25 @@ def run_command(
     overmix run study.yaml --json > summary.json
     ```
     """
+    from overmix.study.store.receipt import request_of
+
+    folder = out or Path("runs") / spec.stem
+    # Code of the user's own may do something else today.
+    request = None if allow_code else request_of("run", spec, workers=workers, other_machine=other_machine)
+    if _show_finished(folder, request, as_json=as_json):
+        return
     from overmix.study import read_study
 
     study = read_study(spec, allow_code=allow_code)
-    folder = out or Path("runs") / spec.stem
-    _run_and_report(study, folder, workers, as_json=as_json, allow_code=allow_code, other_machine=other_machine)
+    _run_and_report(
+        study,
+        folder,
+        workers,
+        as_json=as_json,
+        allow_code=allow_code,
+        other_machine=other_machine,
+        request=request,
+    )
 
 
 @app.command("switch")
@@ -177,13 +202,18 @@ def switch_command(
     overmix switch study.yaml --out runs/when --json > summary.json
     ```
     """
+    from overmix.study.store.receipt import request_of
+
+    folder = out or Path("runs") / f"{spec.stem}-switch"
+    request = None if allow_code else request_of("switch", spec, workers=workers)
+    if _show_finished(folder, request, as_json=as_json):
+        return
     from overmix.study import plan_study, read_study, sweep_study
 
     own = read_study(spec, allow_code=allow_code)
     plan_study(own, allow_code=allow_code)  # first, so that errors name what the user wrote, not what is made from it
     study = sweep_study(own)
-    folder = out or Path("runs") / f"{spec.stem}-switch"
-    _run_and_report(study, folder, workers, as_json=as_json, allow_code=allow_code)
+    _run_and_report(study, folder, workers, as_json=as_json, allow_code=allow_code, request=request)
 
 
 @app.command()
@@ -196,11 +226,17 @@ def report(directory: Annotated[Path, typer.Argument(help="A finished run direct
     overmix report runs/study
     ```
     """
+    from overmix.study.store.receipt import is_unchanged, write_receipt
+
+    if is_unchanged(directory):
+        print(directory / PAGE)
+        return
     from overmix.report import write_report
     from overmix.study import locked_result
 
     with locked_result(directory) as result:
         print(write_report(result, directory).page)
+        write_receipt(directory, None)
 
 
 @app.command()
@@ -224,6 +260,25 @@ def recipes(as_json: AsJson = False) -> None:
     Console(emoji=False).print(recipe_table(entries))
 
 
+def _show_finished(folder: Path, request: Request | None, *, as_json: bool) -> bool:
+    """Show a study that is finished, if nothing that it came from has changed; return whether it was."""
+    from overmix.study.analyse.record_json import from_json
+    from overmix.study.store.files import read_json
+    from overmix.study.store.receipt import is_unchanged
+
+    if request is None or not is_unchanged(folder, request):
+        return False
+    summary = from_json(read_json(folder / "summary.json"))
+    console = Console(stderr=as_json, emoji=False)
+    console.print(
+        f"{escape(summary.name)}: finished, and nothing has changed since; results are in {escape(str(folder))}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    _show_summary(console, summary, folder / PAGE, as_json=as_json)
+    return True
+
+
 def _run_and_report(
     spec: Any,
     out: Path,
@@ -232,11 +287,13 @@ def _run_and_report(
     as_json: bool,
     allow_code: bool = False,
     other_machine: bool = False,
+    request: Request | None = None,
 ) -> None:
     from overmix.cli.progress import StudyProgress
-    from overmix.cli.tables import summary_table
     from overmix.report import write_report
-    from overmix.study import run_study, summary_to_json
+    from overmix.study import run_study
+    from overmix.study.spec.schema import condition_parts
+    from overmix.study.store.receipt import write_receipt
 
     if workers is not None:
         spec = spec.model_copy(update={"executor": spec.executor.model_copy(update={"workers": workers})})
@@ -253,6 +310,14 @@ def _run_and_report(
             tell=progress.tell,
             show=lambda result: pages.append(write_report(result, out).page),
         )
+    write_receipt(out, request, [condition_parts(spec, condition)[0] for condition in spec.compare])
+    _show_summary(console, summary, pages[0], as_json=as_json)
+
+
+def _show_summary(console: Console, summary: Summary, page: Path, *, as_json: bool) -> None:
+    from overmix.cli.tables import summary_table
+    from overmix.study import summary_to_json
+
     if as_json:
         _print_json(summary_to_json(summary))
         return
@@ -260,7 +325,7 @@ def _run_and_report(
     console.print(Text(summary.advice.sentence, style="bold"))
     if summary.advice.note:
         console.print(Text(summary.advice.note, style="dim"))
-    console.print(f"Page: {escape(str(pages[0]))}", highlight=False, soft_wrap=True)
+    console.print(f"Page: {escape(str(page))}", highlight=False, soft_wrap=True)
 
 
 def _print_json(content: Any) -> None:

@@ -6,18 +6,16 @@ gradient with respect to the output lets the engine leave automatic differentiat
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from overmix._typing import Float, Int, Shaped
+from overmix._typing import LabelKind as LabelKind
 from overmix.errors import ConfigError, did_you_mean
 from overmix.mix.target import IGNORE_INDEX, label_entropy, mixed_cross_entropy
-
-LabelKind = Literal["classes", "rows", "values", "views"]
-"""What a label is: a class, a row of 0 and 1 (several labels at once), one or more real values, or a second view."""
 
 
 class Objective(Protocol):
@@ -76,10 +74,10 @@ class CrossEntropy:
         lam: Float[Tensor, "*stack batch"],
     ) -> tuple[Float[Tensor, "*stack"], Float[Tensor, "*stack batch classes"]]:
         """Return the mean loss and its gradient."""
-        own, partner, lam = a.unsqueeze(-1), b.unsqueeze(-1), lam.unsqueeze(-1)
+        a, b, lam = a.unsqueeze(-1), b.unsqueeze(-1), lam.unsqueeze(-1)
         log_p = F.log_softmax(logits, dim=-1)
-        loss = torch.lerp(log_p.gather(-1, partner), log_p.gather(-1, own), lam).mean(dim=(-2, -1)).neg_()
-        gradient = log_p.exp_().scatter_add_(-1, own, -lam).scatter_add_(-1, partner, lam - 1)
+        loss = torch.lerp(log_p.gather(-1, b), log_p.gather(-1, a), lam).mean(dim=(-2, -1)).neg_()
+        gradient = log_p.exp_().scatter_add_(-1, a, -lam).scatter_add_(-1, b, lam - 1)
         return loss, gradient.div_(logits.shape[-2])
 
     def floors(

@@ -109,6 +109,17 @@ class PatchSpace(Space):
             partners[block] = x[block]
         return partners
 
+    def mixture(self, plan: MixPlan, x: Tensor) -> Tensor:
+        """Return the mixture; where one small box serves the whole batch, only what lies in it is gathered."""
+        box = None if x.requires_grad or not x.is_contiguous() else _common_box(plan)
+        if box is None or x.shape[1:][-len(box) :] != plan.grid or not _is_small(box, plan.grid):
+            return super().mixture(plan, x)
+        inside: tuple[EllipsisType | slice, ...] = (..., *(slice(low, high) for low, high in box))
+        mixed = x.clone()
+        if all(high > low for low, high in box):
+            mixed[inside] = x[inside].index_select(0, plan.partner)
+        return mixed
+
     def labels(self, plan: MixPlan, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return both sides' labels and the own share; labels with positions are cut, so that one side says it all.
 
@@ -140,6 +151,11 @@ def _common_box(plan: MixPlan) -> Intervals | None:
     return ((top, bottom), (left, right))[-len(plan.grid) :]
 
 
+def _is_small(box: Intervals, grid: tuple[int, ...]) -> bool:
+    """Return whether copying all and then the box is less than gathering all and copying what lies around."""
+    return 2 * math.prod(high - low for low, high in box) <= math.prod(grid)
+
+
 def _around(box: Intervals) -> Iterator[tuple[EllipsisType | slice, ...]]:
     """Yield indices of disjoint blocks that together are all that lies outside of a box in the last axes."""
     before: tuple[slice, ...] = ()
@@ -160,8 +176,8 @@ def _filled(inside: Tensor, partners: Tensor, x: Tensor) -> Tensor:
     # x ^ ((partner ^ x) & mask), on the bits of the numbers: exact for values that are not finite, no second temporary,
     # and less than half of torch.where's time on the CPU, which takes the values one by one.
     bits = _BITS[x.dtype.itemsize]
-    own = x.view(bits)
-    partners.view(bits).bitwise_xor_(own).bitwise_and_(-inside.to(bits)).bitwise_xor_(own)
+    x_bits = x.view(bits)
+    partners.view(bits).bitwise_xor_(x_bits).bitwise_and_(-inside.to(bits)).bitwise_xor_(x_bits)
     return partners
 
 
