@@ -120,7 +120,7 @@ def table(rows: list[Result]) -> list[str]:
         name = f"**{row['name']}**" if own else row["name"]
         gain = "" if own else _gain(row["gain"])
         ends = row["regret"]["ci"]
-        regret = percent(row["regret"]["mean"]) + (f" [{points_range(*ends, 1)}]" if ends else "")
+        regret = percent(row["regret"]["mean"]) + (f" [{points_range(ends[0], ends[1], 1)}]" if ends else "")
         lines.append(
             f"| {name} | {gain} | {regret} | {percent(row['within'], 0)} "
             f"| {row['worse_than_plain']}, {row['worse_than_mixed']} | {row['cost']:.2f} |"
