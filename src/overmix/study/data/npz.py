@@ -11,6 +11,7 @@ import torch
 
 from overmix.errors import ConfigError, DataError
 from overmix.mix import IGNORE_INDEX, LabelKind
+from overmix.regular_file import open_regular
 from overmix.study.data.arrays import (
     check_single_class,
     validate_arrays,
@@ -144,7 +145,7 @@ _NAMES = ("x", "y", "view", "domain", "unlabelled", "x_test", "y_test", "view_te
 def _read(path: Path, field: str) -> dict[str, np.ndarray]:
     """Return the arrays that have a meaning, by their names."""
     try:
-        stream = path.open("rb")
+        stream = open_regular(path)
     except FileNotFoundError:
         raise ConfigError("data.path", str(path), "there is no such file: name an .npz file") from None
     except OSError as error:

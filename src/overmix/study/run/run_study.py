@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from overmix.study.analyse.record import Summary
@@ -27,11 +27,15 @@ class Outlook:
         tasks: all stacks.
         missing: those that are not finished yet.
         workers: processes that will be used.
+        damaged: where files are now that were damaged since they were written; what they held is trained again.
+        notes: what there is to say about the study, a line each.
     """
 
     tasks: list[StackTask]
     missing: list[StackTask]
     workers: int
+    damaged: list[Path] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
 
 def run_study(
@@ -70,13 +74,13 @@ def run_study(
     directory.open()
     with locked(out):
         marks = directory.adopt(study, marks, other_machine=other_machine)
-        directory.tidy(plan.tasks)
+        damaged = directory.tidy(plan.tasks)
         missing = [task for task in plan.tasks if not directory.result_file(task).exists()]
         # Conditions that differ in name alone share their stacks.
         missing = list({task.id: task for task in missing}.values())
         workers = min(worker_count(spec.executor.workers, plan.spec.device), max(1, len(missing)))
         if on_start is not None:
-            on_start(Outlook(plan.tasks, missing, workers))
+            on_start(Outlook(plan.tasks, missing, workers, damaged, plan.notes))
         run_local(
             missing,
             directory,
