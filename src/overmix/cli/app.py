@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -21,7 +21,12 @@ from overmix.cli.explain import explain
 from overmix.cli.fault import FAULT, tell_fault
 from overmix.cli.plan import plan
 from overmix.cli.reproduce import reproduce
+from overmix.cli.stopping import stopped
 from overmix.errors import OvermixError, StudyInterrupted
+
+if TYPE_CHECKING:
+    from overmix.study import Summary
+    from overmix.study.plan.shards import Shard
 
 USAGE_ERROR, INTERRUPTED = 2, 130
 
@@ -44,6 +49,9 @@ app.command()(plan)
 
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run directory; gone on with if it holds this study.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; the results do not depend on it.")]
+ShardOption = Annotated[
+    str | None, typer.Option("--shard", help="Train a part only, such as 3/8, in a folder of its own; see merge.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
 
 
@@ -55,16 +63,21 @@ def run(arguments: Sequence[str]) -> int:
         code = left.code if isinstance(left.code, int) else 0 if left.code is None else USAGE_ERROR
         if code == INTERRUPTED:
             _say_how_to_go_on("stopped", arguments)
+            return stopped() or INTERRUPTED
         return code
-    except StudyInterrupted as stopped:
-        _say_how_to_go_on(str(stopped), arguments)
-        return INTERRUPTED
+    except StudyInterrupted as interrupted:
+        _say_how_to_go_on(str(interrupted), arguments)
+        return stopped() or INTERRUPTED
     except OvermixError as error:
         _say(str(error), style="bold red")
         return USAGE_ERROR
     except ModuleNotFoundError:
         raise  # an extra that is not installed; the entry point names it
     except Exception as error:
+        if (code := stopped()) is not None:
+            # In the middle of an import, or of compiled code, Ctrl-C comes out as something else.
+            _say_how_to_go_on("stopped", arguments)
+            return code
         tell_fault(error)
         return FAULT
     return 0
@@ -129,6 +142,7 @@ def run_command(
     other_machine: Annotated[
         bool, typer.Option("--other-machine", help="Go on with a run directory of another machine or version.")
     ] = False,
+    shard: ShardOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a study, or what is still missing of it, and write its page.
@@ -151,9 +165,48 @@ def run_command(
     """
     from overmix.study import read_study
 
+    part = _shard(shard)
     study = read_study(spec, allow_code=allow_code)
-    folder = out or Path("runs") / spec.stem
-    _run_and_report(study, folder, workers, as_json=as_json, allow_code=allow_code, other_machine=other_machine)
+    folder = out or _folder(spec.stem, part)
+    _run_and_report(
+        study, folder, workers, as_json=as_json, allow_code=allow_code, other_machine=other_machine, shard=part
+    )
+
+
+@app.command()
+def merge(
+    directories: Annotated[list[Path], typer.Argument(help="Run directories of all shards of a study.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Run directory of the whole study.")],
+    allow_code: Annotated[
+        bool, typer.Option("--allow-code", help="Let the study name code of your own by import path (runs it).")
+    ] = False,
+    other_machine: Annotated[
+        bool, typer.Option("--other-machine", help="Join shards of unequal machines or versions.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Join the shards of a study into one run directory, and write its page. Nothing is trained.
+
+    The curves are those of one run of the whole study, byte for byte. For example:
+
+    ```
+    overmix run study.yaml --shard 1/2 --out runs/part-1
+    overmix run study.yaml --shard 2/2 --out runs/part-2
+    overmix merge runs/part-1 runs/part-2 --out runs/study
+    ```
+    """
+    from overmix.report import write_report
+    from overmix.study.run.merge import merge_study
+
+    pages: list[Path] = []
+    summary = merge_study(
+        directories,
+        out,
+        allow_code=allow_code,
+        other_machine=other_machine,
+        show=lambda result: pages.append(write_report(result, out).page),
+    )
+    _show_summary(Console(stderr=as_json, emoji=False), summary, pages[0], as_json=as_json)
 
 
 @app.command("switch")
@@ -165,6 +218,7 @@ def switch_command(
         bool,
         typer.Option("--allow-code", help="Let the study name code of your own by import path (runs it)."),
     ] = False,
+    shard: ShardOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Find out when to switch Mixup off in a study: its mixing condition, switched off on a log grid of epochs.
@@ -179,11 +233,12 @@ def switch_command(
     """
     from overmix.study import plan_study, read_study, sweep_study
 
+    part = _shard(shard)
     own = read_study(spec, allow_code=allow_code)
     plan_study(own, allow_code=allow_code)  # first, so that errors name what the user wrote, not what is made from it
     study = sweep_study(own)
-    folder = out or Path("runs") / f"{spec.stem}-switch"
-    _run_and_report(study, folder, workers, as_json=as_json, allow_code=allow_code)
+    folder = out or _folder(f"{spec.stem}-switch", part)
+    _run_and_report(study, folder, workers, as_json=as_json, allow_code=allow_code, shard=part)
 
 
 @app.command()
@@ -224,6 +279,17 @@ def recipes(as_json: AsJson = False) -> None:
     Console(emoji=False).print(recipe_table(entries))
 
 
+def _shard(text: str | None) -> Shard | None:
+    from overmix.study.plan.shards import Shard
+
+    return None if text is None else Shard.parse(text)
+
+
+def _folder(stem: str, shard: Shard | None) -> Path:
+    """Return the run directory where none is named; shards have one each."""
+    return Path("runs") / (stem if shard is None else f"{stem}-shard-{shard.number}-of-{shard.of}")
+
+
 def _run_and_report(
     spec: Any,
     out: Path,
@@ -232,16 +298,31 @@ def _run_and_report(
     as_json: bool,
     allow_code: bool = False,
     other_machine: bool = False,
+    shard: Shard | None = None,
 ) -> None:
     from overmix.cli.progress import StudyProgress
-    from overmix.cli.tables import summary_table
     from overmix.report import write_report
-    from overmix.study import run_study, summary_to_json
+    from overmix.study import run_study
 
     if workers is not None:
         spec = spec.model_copy(update={"executor": spec.executor.model_copy(update={"workers": workers})})
     # With --json standard output belongs to the script that reads it.
     console = Console(stderr=as_json, emoji=False)
+    if shard is not None:
+        from overmix.study.run.run_study import run_shard
+
+        with StudyProgress(console, f"{spec.name}, shard {shard}", out) as progress:
+            run_shard(
+                spec,
+                out,
+                shard,
+                allow_code=allow_code,
+                other_machine=other_machine,
+                on_start=progress.start,
+                tell=progress.tell,
+            )
+        console.print(f"Shard {shard} is done; when all are: overmix merge DIR... --out OUT", highlight=False)
+        return
     pages: list[Path] = []
     with StudyProgress(console, spec.name, out) as progress:
         summary = run_study(
@@ -253,6 +334,13 @@ def _run_and_report(
             tell=progress.tell,
             show=lambda result: pages.append(write_report(result, out).page),
         )
+    _show_summary(console, summary, pages[0], as_json=as_json)
+
+
+def _show_summary(console: Console, summary: Summary, page: Path, *, as_json: bool) -> None:
+    from overmix.cli.tables import summary_table
+    from overmix.study import summary_to_json
+
     if as_json:
         _print_json(summary_to_json(summary))
         return
@@ -260,7 +348,7 @@ def _run_and_report(
     console.print(Text(summary.advice.sentence, style="bold"))
     if summary.advice.note:
         console.print(Text(summary.advice.note, style="dim"))
-    console.print(f"Page: {escape(str(pages[0]))}", highlight=False, soft_wrap=True)
+    console.print(f"Page: {escape(str(page))}", highlight=False, soft_wrap=True)
 
 
 def _print_json(content: Any) -> None:
