@@ -69,7 +69,7 @@ def test_shards_of_unequal_machines_are_refused_or_marked(shards, tmp_path):
     described = read_sealed_json(shards[3] / "study.json")
     described["marks"]["fingerprint"]["cpu"] = "Another One"
     write_sealed_json(shards[3] / "study.json", described)
-    with pytest.raises(RunDirectoryError, match="now 'Another One': .*--other-machine"):
+    with pytest.raises(RunDirectoryError, match=r"now .Another One.: .*--other-machine"):
         merge_study(shards, tmp_path / "a")
     summary = merge_study(shards, tmp_path / "b", other_machine=True)
     assert "Another One" in {versions["cpu"] for versions in (summary.versions, *summary.earlier_versions)}
