@@ -182,7 +182,7 @@ def _check_names(names: list[str], field: str) -> None:
 
 def _array(file: np.lib.npyio.NpzFile, name: str, field: str) -> np.ndarray:
     try:
-        array: np.ndarray = file[name]
+        array: np.ndarray | bytes = file[name]
     except ValueError as error:
         if "pickle" in str(error):
             # Rows of different lengths become an object array, which only pickle can store, and pickle runs code.
@@ -193,6 +193,9 @@ def _array(file: np.lib.npyio.NpzFile, name: str, field: str) -> np.ndarray:
         raise DataError(f"{field}: {name} cannot be read ({_first_line(error)}): save it again") from None
     except Exception as error:
         raise DataError(f"{field}: {name} cannot be read ({_first_line(error)}): save it again") from None
+    if not isinstance(array, np.ndarray):
+        # NumPy hands out the bytes of a member that is no array of its format.
+        raise DataError(f"{field}: {name} is no array: {_SAVE}")
     return array
 
 

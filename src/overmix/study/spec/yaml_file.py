@@ -11,9 +11,17 @@ import yaml
 from overmix.errors import ConfigError
 from overmix.regular_file import open_regular
 
+_DEEPEST = 50
+
 
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, which builds no objects, stricter with keys and with YAML 1.2's floats."""
+
+    def fetch_flow_collection_start(self, token: type[yaml.Token]) -> None:
+        """Refuse brackets within brackets early: PyYAML's time grows with the square of their depth."""
+        if self.flow_level > _DEEPEST:
+            raise RecursionError
+        super().fetch_flow_collection_start(token)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Refuse a key that stands twice: PyYAML would silently keep the last one."""
