@@ -74,10 +74,11 @@ def run(arguments: Sequence[str]) -> int:
     except ModuleNotFoundError:
         raise  # an extra that is not installed; the entry point names it
     except Exception as error:
-        if (code := stopped()) is not None:
+        signalled = stopped()
+        if signalled is not None:
             # In the middle of an import, or of compiled code, Ctrl-C comes out as something else.
             _say_how_to_go_on("stopped", arguments)
-            return code
+            return signalled
         tell_fault(error)
         return FAULT
     return 0
