@@ -27,8 +27,10 @@ from overmix.errors import OvermixError, StudyInterrupted
 if TYPE_CHECKING:
     from overmix.study import Summary
     from overmix.study.plan.shards import Shard
+    from overmix.study.store.receipt import Request
 
 USAGE_ERROR, INTERRUPTED = 2, 130
+PAGE = "report.html"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -123,12 +125,18 @@ def demo(
     """
     from importlib.resources import as_file, files
 
-    from overmix.study import read_study
+    from overmix.study.store.receipt import request_of
 
     name = "tiny" if quick else "demo"
+    folder = out or Path("overmix-demo-quick" if quick else "overmix-demo")
     with as_file(files("overmix.study") / "studies" / f"{name}.yaml") as path:
+        request = request_of("demo", path, workers=workers)
+        if _show_finished(folder, request, as_json=as_json):
+            return
+        from overmix.study import read_study
+
         spec = read_study(path)
-    _run_and_report(spec, out or Path("overmix-demo-quick" if quick else "overmix-demo"), workers, as_json=as_json)
+    _run_and_report(spec, folder, workers, as_json=as_json, request=request)
 
 
 @app.command("run")
@@ -164,13 +172,26 @@ def run_command(
     overmix run study.yaml --json > summary.json
     ```
     """
-    from overmix.study import read_study
+    from overmix.study.store.receipt import request_of
 
     part = _shard(shard)
-    study = read_study(spec, allow_code=allow_code)
     folder = out or _folder(spec.stem, part)
+    # Code of the user's own may do something else today.
+    request = None if allow_code or part else request_of("run", spec, workers=workers, other_machine=other_machine)
+    if _show_finished(folder, request, as_json=as_json):
+        return
+    from overmix.study import read_study
+
+    study = read_study(spec, allow_code=allow_code)
     _run_and_report(
-        study, folder, workers, as_json=as_json, allow_code=allow_code, other_machine=other_machine, shard=part
+        study,
+        folder,
+        workers,
+        as_json=as_json,
+        allow_code=allow_code,
+        other_machine=other_machine,
+        request=request,
+        shard=part,
     )
 
 
@@ -232,14 +253,19 @@ def switch_command(
     overmix switch study.yaml --out runs/when --json > summary.json
     ```
     """
-    from overmix.study import plan_study, read_study, sweep_study
+    from overmix.study.store.receipt import request_of
 
     part = _shard(shard)
+    folder = out or _folder(f"{spec.stem}-switch", part)
+    request = None if allow_code or part else request_of("switch", spec, workers=workers)
+    if _show_finished(folder, request, as_json=as_json):
+        return
+    from overmix.study import plan_study, read_study, sweep_study
+
     own = read_study(spec, allow_code=allow_code)
     plan_study(own, allow_code=allow_code)  # first, so that errors name what the user wrote, not what is made from it
     study = sweep_study(own)
-    folder = out or _folder(f"{spec.stem}-switch", part)
-    _run_and_report(study, folder, workers, as_json=as_json, allow_code=allow_code, shard=part)
+    _run_and_report(study, folder, workers, as_json=as_json, allow_code=allow_code, request=request, shard=part)
 
 
 @app.command()
@@ -252,11 +278,17 @@ def report(directory: Annotated[Path, typer.Argument(help="A finished run direct
     overmix report runs/study
     ```
     """
+    from overmix.study.store.receipt import is_unchanged, write_receipt
+
+    if is_unchanged(directory):
+        print(directory / PAGE)
+        return
     from overmix.report import write_report
     from overmix.study import locked_result
 
     with locked_result(directory) as result:
         print(write_report(result, directory).page)
+        write_receipt(directory, None)
 
 
 @app.command()
@@ -281,14 +313,35 @@ def recipes(as_json: AsJson = False) -> None:
 
 
 def _shard(text: str | None) -> Shard | None:
+    if text is None:
+        return None  # without what a shard is defined by, which takes PyTorch to import
     from overmix.study.plan.shards import Shard
 
-    return None if text is None else Shard.parse(text)
+    return Shard.parse(text)
 
 
 def _folder(stem: str, shard: Shard | None) -> Path:
     """Return the run directory where none is named; shards have one each."""
     return Path("runs") / (stem if shard is None else f"{stem}-shard-{shard.number}-of-{shard.of}")
+
+
+def _show_finished(folder: Path, request: Request | None, *, as_json: bool) -> bool:
+    """Show a study that is finished, if nothing that it came from has changed; return whether it was."""
+    from overmix.study.analyse.record_json import from_json
+    from overmix.study.store.files import read_json
+    from overmix.study.store.receipt import is_unchanged
+
+    if request is None or not is_unchanged(folder, request):
+        return False
+    summary = from_json(read_json(folder / "summary.json"))
+    console = Console(stderr=as_json, emoji=False)
+    console.print(
+        f"{escape(summary.name)}: finished, and nothing has changed since; results are in {escape(str(folder))}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    _show_summary(console, summary, folder / PAGE, as_json=as_json)
+    return True
 
 
 def _run_and_report(
@@ -299,11 +352,14 @@ def _run_and_report(
     as_json: bool,
     allow_code: bool = False,
     other_machine: bool = False,
+    request: Request | None = None,
     shard: Shard | None = None,
 ) -> None:
     from overmix.cli.progress import StudyProgress
     from overmix.report import write_report
     from overmix.study import run_study
+    from overmix.study.spec.schema import condition_parts
+    from overmix.study.store.receipt import write_receipt
 
     if workers is not None:
         spec = spec.model_copy(update={"executor": spec.executor.model_copy(update={"workers": workers})})
@@ -335,6 +391,7 @@ def _run_and_report(
             tell=progress.tell,
             show=lambda result: pages.append(write_report(result, out).page),
         )
+    write_receipt(out, request, [condition_parts(spec, condition)[0] for condition in spec.compare])
     _show_summary(console, summary, pages[0], as_json=as_json)
 
 
