@@ -234,7 +234,7 @@ def _run_and_report(
     other_machine: bool = False,
 ) -> None:
     from overmix.cli.progress import StudyProgress
-    from overmix.cli.tables import summary_table
+    from overmix.cli.tables import advice_lines, summary_table
     from overmix.report import write_report
     from overmix.study import run_study, summary_to_json
 
@@ -257,7 +257,8 @@ def _run_and_report(
         _print_json(summary_to_json(summary))
         return
     console.print(summary_table(summary))
-    console.print(Text(summary.advice.sentence, style="bold"))
+    for line in advice_lines(summary.advice):
+        console.print(line)
     if summary.advice.note:
         console.print(Text(summary.advice.note, style="dim"))
     console.print(f"Page: {escape(str(pages[0]))}", highlight=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from overmix.diagnose.advice.best_set import may_be_best
 from overmix.diagnose.evidence import Compared, Evidence, strength_below, weaker
@@ -22,8 +23,13 @@ def answer_until(study: Compared, mix: Part) -> Part:
         if only_to_the_end:
             return until_part("never", mix.strength, epochs=epochs)
         return until_part("never", mix.strength, best.mixed_epochs, reach_of(study, forms), epochs=epochs)
-    if only_to_the_end:
-        return _untested(best, epochs)
+    part = _untested(best, epochs) if only_to_the_end else _tested(study, best, forms, parent, epochs)
+    if mix.answer != "open":
+        return part
+    return replace(part, sentence=f"If you mix: {part.sentence[0].lower()}{part.sentence[1:]}")
+
+
+def _tested(study: Compared, best: Evidence, forms: list[Evidence], parent: Evidence | None, epochs: float) -> Part:
     answer = {"mixup": "end", "auto": "auto"}.get(best.role, "switch")
     return until_part(
         answer,  # type: ignore[arg-type]
