@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeInt,
     SerializerFunctionWrapHandler,
     ValidationError,
     field_validator,
@@ -64,14 +65,20 @@ class DataSpec(_WithOptions):
         description="training samples drawn per seed: a number, a share in (0, 1), or null for all that is left",
         json_schema_extra=_remedy("use a number of samples, a share in (0, 1), or null for all that is left"),
     )
-    val_size: int | float = Field(
+    val_size: NonNegativeInt | float = Field(
         0,
-        ge=0,
         description="samples held out of the training data for decisions: a number, or a share in (0, 1) of them, with "
         "at least two of each class",
         json_schema_extra=_remedy("use a number of samples, or a share of the training samples in (0, 1), such as 0.2"),
     )
     balanced: bool = Field(False, description="draw as many training samples of each class")
+
+    @field_validator("val_size")
+    @classmethod
+    def _number_or_share(cls, value: int | float) -> int | float:
+        if isinstance(value, float) and not 0 < value < 1:
+            raise ValueError("no share")
+        return value
 
 
 class ModelSpec(_WithOptions):
