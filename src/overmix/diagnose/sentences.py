@@ -180,8 +180,8 @@ def until_part(
         'Off at about 125 is the best guess; 75 to the end may be as good.'
         >>> until_part("end", "shown", 1000, (1000, 1000), epochs=1000).sentence
         'To the end.'
-        >>> until_part("turn", "likely", 80, (56, 112), epochs=1000).sentence
-        'Not before its own curve turns, likely: at about 80 (56–112).'
+        >>> until_part("turn", "open", 80, (56, 112), epochs=1000).sentence
+        'Not before its own curve turns, at about 80 (56–112), is the best guess.'
     """
     span, after = written_range(reach, epochs), f"; {detail}" if detail else ""
     alone = reach is None or (reach[0] == reach[1] == guess)
@@ -201,7 +201,8 @@ def until_part(
         sentence = f"To the end{likely(strength)}{as_good}{after}."
     elif answer == "turn":
         where = "" if reach is None else f" ({span})"
-        sentence = f"Not before its own curve turns{likely(strength)}: at about {guess:g}{where}{after}."
+        is_guessed = ", is the best guess" if strength == "open" else likely(strength)
+        sentence = f"Not before its own curve turns, at about {guess:g}{where}{is_guessed}{after}."
     elif answer == "never":
         sentence = f"Not at all{'' if guess is None else f'; if you mix all the same, {guessed}{as_good}'}{after}."
     else:

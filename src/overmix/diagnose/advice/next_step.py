@@ -26,7 +26,7 @@ def answer_next(study: Compared, mix: Part, until: Part, recommended: Evidence |
     part = (
         _stop_plain_training(study, mix, recommended)
         or _something_better(study, recommended)
-        or _add_a_condition(study, until)
+        or _add_a_condition(study, mix, until)
         or _train_longer(study, mix)
         or _tell_apart(study, mix, until)
     )
@@ -145,10 +145,11 @@ def with_steps(e: Evidence, beside: Evidence) -> str:
     return f"{e.name} ({e.steps / beside.steps:.2g} × the steps)"
 
 
-def _add_a_condition(study: Compared, until: Part) -> Part | None:
+def _add_a_condition(study: Compared, mix: Part, until: Part) -> Part | None:
     if study.erm is None:
         return next_part("compare", "shown", "Add a condition that trains plainly (recipe: NoMixup).")
-    if until.answer == "turn":
+    untested = study.forms(study.best) == [study.best] and study.best.role == "mixup"
+    if until.answer == "turn" or (untested and mix.answer == "mix"):
         return next_part(
             "search", "shown", "Find the switch: overmix switch with this study file tries a grid of them."
         )
