@@ -189,7 +189,8 @@ def _advice(row: Mapping[str, Any]) -> Advice:
 def _advice_value(value: Any) -> Any:
     """Return a value of the advice: its parts are mappings, intervals lists."""
     if isinstance(value, Mapping):
-        return Part(**{key: tuple(inner) if isinstance(inner, list) else inner for key, inner in value.items()})
+        part: dict[str, Any] = {key: _advice_value(inner) for key, inner in value.items()}
+        return Part(**part)
     return tuple(value) if isinstance(value, list) else value
 
 
