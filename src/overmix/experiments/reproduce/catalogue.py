@@ -11,16 +11,16 @@ from overmix.errors import ConfigError, did_you_mean
 from overmix.experiments.reproduce import gradients, noise, theory
 from overmix.experiments.reproduce.finding import Finding
 from overmix.experiments.reproduce.parts import Parts
-from overmix.experiments.reproduce.scale import Scale
+from overmix.experiments.reproduce.scale import SCALES, Scale
 from overmix.experiments.reproduce.shrink import shrunk
 from overmix.experiments.reproduce.study_checks import (
-    Rule,
+    CheckRule,
     deeper,
     ends_better,
-    flat,
     long_budget_does_not_hurt,
     long_budget_hurts,
     loss_goes_on,
+    monotone,
     switch_helps,
     together,
     turns_earlier,
@@ -44,7 +44,7 @@ class Setting:
     """
 
     key: str
-    rules: dict[str, Rule] = field(default_factory=dict)
+    rules: dict[str, CheckRule] = field(default_factory=dict)
     measure: Callable[[StudySpec, Parts], Finding] | None = None
     compute: Callable[[Scale, Parts], Finding] | None = None
 
@@ -58,21 +58,35 @@ class Experiment:
         title: what it asks.
         settings: at smoke and laptop scale.
         paper: at the paper's scale; the theory's experiments are the same there.
+        gpu: what one GPU does in minutes; none for most.
     """
 
     name: str
     title: str
     settings: tuple[Setting, ...]
     paper: tuple[Setting, ...] = ()
+    gpu: tuple[Setting, ...] = ()
+
+    @property
+    def scales(self) -> tuple[Scale, ...]:
+        """The scales that it can be run at."""
+        return tuple(scale for scale in SCALES if scale != "gpu" or self.gpu)
 
     def at(self, scale: Scale) -> tuple[Setting, ...]:
-        """Return the settings of a scale."""
-        return self.paper if scale == "paper" and self.paper else self.settings
+        """Return the settings of a scale.
+
+        Raises:
+            ConfigError: if it has none.
+        """
+        if scale not in self.scales:
+            raise ConfigError("scale", scale, f"{self.name} has {', '.join(self.scales)}")
+        larger = {"gpu": self.gpu, "paper": self.paper}.get(scale, ())
+        return larger or self.settings
 
 
 def study_spec(experiment: str, key: str, scale: Scale) -> StudySpec:
     """Return the study of a setting; smoke is the laptop's with everything small."""
-    folder = resources.files("overmix.experiments.reproduce") / "studies" / ("paper" if scale == "paper" else "laptop")
+    folder = resources.files("overmix.experiments.reproduce") / "studies" / ("laptop" if scale == "smoke" else scale)
     with resources.as_file(folder / experiment / f"{key}.yaml") as path:
         content = read_yaml(path)
     return parse_study(shrunk(content) if scale == "smoke" else content)
@@ -112,7 +126,7 @@ def _sizes(key: str, small: int, large: int, longer: int) -> Setting:
     )
 
 
-_BOTH = together(u_shaped(), flat())
+_BOTH = together(u_shaped(), monotone())
 _BUDGETS = (64, 128, 256, 512, 1024, 2048)
 _OVER = {"u": _BOTH, "loss-on": loss_goes_on()}
 _DECAYED, _AVERAGED = "Mixup, weight decay 0.005", "Mixup, averaged weights"
@@ -130,6 +144,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             Setting("digits-mlp", _OVER),
             Setting("digits-convnet", _OVER),
             Setting("mnist1d-mlp", _OVER),
+            Setting("fashion-resnet8", _OVER),
             Setting(
                 "budget",
                 {
@@ -140,7 +155,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             Setting(
                 "remedies",
                 {
-                    "decay": together(flat(_DECAYED), ends_better(_DECAYED, "Mixup")),
+                    "decay": together(monotone(_DECAYED), ends_better(_DECAYED, "Mixup")),
                     "average": u_shaped(_AVERAGED),
                 },
             ),
@@ -149,6 +164,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             Setting(key, _OVER)
             for key in ("cifar10-resnet18", "cifar10-30-resnet18", "cifar100-resnet34", "svhn-resnet18")
         ),
+        gpu=(Setting("fashion-resnet18", _OVER),),
     ),
     Experiment(
         "data-size",
@@ -159,7 +175,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
         "augmentation",
         "Does augmentation delay the turn?",
-        (Setting("digits-mlp", _LATER), Setting("digits-convnet", _LATER)),
+        tuple(Setting(key, _LATER) for key in ("digits-mlp", "digits-convnet", "fashion-resnet8")),
         (Setting("cifar10-resnet18", _LATER),),
     ),
     Experiment(
@@ -175,6 +191,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             _switching("digits-mlp", (4, 32, 64, 128, 256, 900)),
             _switching("digits-convnet", (8, 32, 128, 360)),
             _switching("mnist1d-mlp", (32, 128, 256, 360)),
+            _switching("fashion-resnet8", (300, 450)),
         ),
         (_switching("cifar10-resnet18", _PAPER_SWITCHES), _switching("svhn-resnet18", _PAPER_SWITCHES)),
     ),
@@ -237,7 +254,7 @@ def experiment(name: str) -> Experiment:
         ...
         overmix.errors.ConfigError: NAME = 'over-trainning': did you mean over-training? known: ...
     """
-    found = {entry.name: entry for entry in EXPERIMENTS}
-    if name not in found:
-        raise ConfigError("NAME", name, did_you_mean(name, found))
-    return found[name]
+    experiments = {entry.name: entry for entry in EXPERIMENTS}
+    if name not in experiments:
+        raise ConfigError("NAME", name, did_you_mean(name, experiments))
+    return experiments[name]

@@ -17,10 +17,11 @@ from overmix.experiments.reproduce.words import (
     NOTES,
     NUMBER_COLUMNS,
     condition_cells,
+    measured_with,
     number_cell,
     numbers_of,
     same_run,
-    where_from,
+    set_up,
 )
 from overmix.report.charts import Chart
 from overmix.report.explain import Explanation, explain_floor
@@ -35,7 +36,7 @@ _CLOSED_FORMS: dict[tuple[str, str], Callable[[], Explanation]] = {
 """Settings that are drawn from a formula."""
 
 
-def explain(result: Mapping[str, Any]) -> Explanation:
+def explained(result: Mapping[str, Any]) -> Explanation:
     """Return what the page of an experiment shows: claims with their verdicts and numbers, charts, and where from.
 
     Args:
@@ -56,7 +57,7 @@ def explain(result: Mapping[str, Any]) -> Explanation:
             if setting.rules and setting.key in by_key
         ],
         command="reproduce",
-        kicker="The paper, reproduced",
+        kicker="The paper's claims, run",
         numbers=NUMBERS,
     )
 
@@ -69,12 +70,13 @@ def _counted(result: Mapping[str, Any]) -> str:
 
 
 def _findings(result: Mapping[str, Any]) -> list[str]:
-    found = ["Smoke scale: everything is small, and the verdicts mean nothing."] if result["scale"] == "smoke" else []
+    smoke = "Smoke scale: everything is small, and the verdicts mean nothing."
+    findings = [smoke] if result["scale"] == "smoke" else []
     for row in result["verdicts"]:
         claim = claim_of(result["name"], row["claim"])
         verdict = f"{row['verdict'][0].upper()}{row['verdict'][1:]}"
-        found.append(f"{verdict} ({row['setting']}): {claim.text} ({claim.provenance})")
-    return found
+        findings.append(f"{verdict} ({row['setting']}): {claim.text} ({claim.provenance})")
+    return findings
 
 
 def _charts(name: str, setting: Mapping[str, Any]) -> list[Chart]:
@@ -138,7 +140,10 @@ def _method(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         *lowest,
         *minima,
-        *((setting["key"], f"{where_from(setting).replace('`', '')}.") for setting in result["settings"]),
+        *(
+            (setting["key"], f"{set_up(setting).replace('`', '')}; {measured_with(setting)}.")
+            for setting in result["settings"]
+        ),
         *((gap["key"], f"Not measured: {gap['reason']}.") for gap in result["missing"]),
         ("Same run", same_run(result)),
     ]

@@ -73,11 +73,11 @@ def numbers_of(check: Check) -> tuple[str, str, str]:
     return decimal(check.value, 3), interval, f"{check.side} {decimal(check.bound, 3)}"
 
 
-def describe(check: Check) -> str:
+def in_words(check: Check) -> str:
     """Return a check in words: what, the number with its interval, and the bound it is held against.
 
     Example:
-        >>> describe(Check("depth of Mixup", 0.028, (0.02, 0.036), "above", 0.005, "points", 16)).replace(chr(160), " ")
+        >>> in_words(Check("depth of Mixup", 0.028, (0.02, 0.036), "above", 0.005, "points", 16)).replace(chr(160), " ")
         'depth of Mixup: 2.80 points [2.00 to 3.60] (above 0.50)'
     """
     estimate, interval, bound = numbers_of(check)
@@ -110,14 +110,16 @@ def number_cell(value: str | float, interval: Sequence[float] | None = None) -> 
     return f"{value:.4g}{within}".replace("-", "−")
 
 
-def where_from(setting: Mapping[str, Any]) -> str:
-    """Return seeds, set-up, digest and versions of a setting."""
-    versions = setting["versions"]
+def set_up(setting: Mapping[str, Any]) -> str:
+    """Return seeds, set-up and digest of a setting."""
     lost = f", {setting['n_lost']} diverged seeds left out" if setting["n_lost"] else ""
-    return (
-        f"n = {setting['n']}{lost}; {setting['set_up']}; digest `{setting['digest'][:12]}`; "
-        f"overmix {versions['overmix']}, torch {versions['torch']}, {versions['cpu']}"
-    )
+    return f"n = {setting['n']}{lost}; {setting['set_up']}; digest `{setting['digest'][:12]}`"
+
+
+def measured_with(setting: Mapping[str, Any]) -> str:
+    """Return the versions and the processor that a setting was measured with."""
+    versions = setting["versions"]
+    return f"overmix {versions['overmix']}, torch {versions['torch']}, {versions['cpu']}"
 
 
 def same_run(result: Mapping[str, Any]) -> str:
