@@ -109,13 +109,14 @@ def _share_held_out(
 ) -> Int[np.ndarray, " val"]:
     """Return the held-out samples of a study that holds out a share: the first two of each class, and then in order.
 
-    The share is of the training samples that are asked for, and is drawn beside them; of the whole pool where all of
-    it is asked for. Every class keeps one sample to train on.
+    The share is of the training samples that are asked for, and is drawn beside them as far as the pool goes; of the
+    whole pool where all of it is asked for. Every class keeps one sample to train on.
     """
     if not 0 < share < 1:
         raise ConfigError("data.val_size", share, "use a share in (0, 1), or a whole number of samples")
     n = len(y)
     asked = n if train_size is None else _count(train_size, n, n)
+    wanted = round(share * asked) if train_size is None else min(round(share * asked), n - asked)
     seen = np.empty(n, dtype=np.int64)  # how many of its own class come before it
     for label in np.unique(y):
         members = order[y[order] == label]
@@ -123,7 +124,7 @@ def _share_held_out(
     left = np.bincount(y[y >= 0])[y] - seen if n else seen
     first = [at for at in order if seen[at] < 2 and left[at] > 1]
     others = [at for at in order if seen[at] >= 2 and left[at] > 1]
-    return np.array([*first, *others][: max(len(first), round(share * asked))], dtype=np.int64)
+    return np.array([*first, *others][: max(len(first), wanted)], dtype=np.int64)
 
 
 def _check_rest(y: np.ndarray, rest: np.ndarray, val_size: int, num_classes: int) -> None:
