@@ -16,7 +16,7 @@ from overmix.study.store.files import LOCK_NAME, is_temporary, read_json, remove
 
 _FORMAT = 1
 _LEAST_FREE_BYTES = 64 << 20
-_EXTENDABLE = ("seeds", "compare", "executor", "name")
+_EXTENDABLE = ("seeds", "compare", "executor", "name", "metric")
 """Keys of a study that may differ when a run directory is used again: what is missing is then added."""
 
 
