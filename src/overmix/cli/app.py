@@ -396,14 +396,15 @@ def _run_and_report(
 
 
 def _show_summary(console: Console, summary: Summary, page: Path, *, as_json: bool) -> None:
-    from overmix.cli.tables import summary_table
+    from overmix.cli.tables import advice_lines, summary_table
     from overmix.study import summary_to_json
 
     if as_json:
         _print_json(summary_to_json(summary))
         return
     console.print(summary_table(summary))
-    console.print(Text(summary.advice.sentence, style="bold"))
+    for line in advice_lines(summary.advice):
+        console.print(line)
     if summary.advice.note:
         console.print(Text(summary.advice.note, style="dim"))
     console.print(f"Page: {escape(str(page))}", highlight=False, soft_wrap=True)

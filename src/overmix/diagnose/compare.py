@@ -44,6 +44,28 @@ class Comparison:
         ci = None if self.ci is None else (-self.ci[1], -self.ci[0])
         return replace(self, difference=-self.difference, ci=ci)
 
+    @property
+    def standard_error(self) -> float:
+        """Of the difference; NaN for a single seed."""
+        return math.nan if self.ci is None else (self.ci[1] - self.ci[0]) / 2 / t_factor(self.df, self.level)
+
+    def upper(self, p: float, *, looks: int = 1) -> float:
+        """Upper end of the one-sided interval that misses the difference with probability ``p``; infinity for one seed.
+
+            ``difference + t_df(1 - p / looks) * standard_error``
+
+        Args:
+            p: in (0, 0.5).
+            looks: number of such intervals that hold together (Bonferroni).
+
+        Example:
+            >>> round(Comparison(-0.012, (-0.019, -0.005), 0.004, 16).upper(0.025), 3)
+            -0.005
+        """
+        if self.ci is None:
+            return math.inf
+        return self.difference + t_factor(self.df, 1 - 2 * p, looks=looks) * self.standard_error
+
     def as_one_of(self, looks: int) -> Comparison:
         """The same comparison, where ``a`` or ``b`` was chosen among several by the values that are compared here.
 

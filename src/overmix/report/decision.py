@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from overmix.diagnose.sentences import decision_sentence
 from overmix.errors import ConfigError, DataError
 from overmix.report.charts import Chart
 from overmix.report.charts.axis import Axis
@@ -138,13 +139,7 @@ def _score_name(decision: Mapping[str, Any]) -> str:
 
 
 def _headline(decision: Mapping[str, Any]) -> str:
-    return {
-        "fixed": "Fixed before the training",
-        "undecided": "Undecided, Mixup stays on",
-        "no Mixup": "No Mixup here",
-        "Mixup to the end": "Mixup to the end",
-        "switch": f"Mixup off after {decision['switch_at']} of {decision['epochs']} epochs",
-    }[decision["answer"]]
+    return decision_sentence(decision["answer"], epoch=decision["switch_at"], epochs=decision["epochs"])
 
 
 def _alt(decision: Mapping[str, Any], probes: list[dict[str, Any]]) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy import special
 
+from overmix.diagnose.sentences import decision_sentence
 from overmix.switch.policy import Observation, Probe
 
 Answer = Literal["fixed", "undecided", "no Mixup", "Mixup to the end", "switch"]
@@ -123,7 +124,7 @@ class Outcome:
 
     Example:
         >>> print(Outcome(8, 0, "plain training is better", (), (), spent=10))
-        No Mixup here: plain training is better.
+        Do not mix: plain training is better.
         Price: 10 epochs trained, 1.25 times one run of 8.
     """
 
@@ -201,13 +202,7 @@ class Outcome:
         return lines
 
     def _headline(self) -> str:
-        return {
-            "fixed": "Fixed before the training",
-            "undecided": "Undecided, Mixup stays on",
-            "no Mixup": "No Mixup here",
-            "Mixup to the end": "Mixup to the end",
-            "switch": f"Mixup off after {self.switch_at} of {self.epochs} epochs",
-        }[self.answer]
+        return decision_sentence(self.answer, epoch=self.switch_at, epochs=self.epochs)
 
 
 def for_json(content: dict[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def compare(**entry):
 
 REFUSED = [
     # Unknown keys, at every level, with the nearest known one.
-    ({"dat": 1}, "dat = 1: unknown key, did you mean data? known: compare, data, device, executor, model, name, seeds, train"),
+    ({"dat": 1}, "dat = 1: unknown key, did you mean data? known: compare, data, device, executor, metric, model, name, seeds, train"),
     ({"data": {"train_sze": 3}}, "data.train_sze = 3: unknown key, did you mean train_size? known: balanced, name, train_size, val_size"),
     ({"data": {"name": "npz", "pth": "x"}}, "data.pth = 'x': unknown key, did you mean path? known: balanced, labels, name, path, test_size, train_size, val_size"),
     ({"model": {"hiden": [3]}}, "model.hiden = [3]: unknown key, did you mean hidden? known: *"),
@@ -112,9 +112,9 @@ REFUSED = [
     ({"data": {"train_size": True}}, f"data.train_size = True: {SIZE}"),
     ({"data": {"train_size": NAN}}, f"data.train_size = nan: {SIZE}"),
     ({"data": {"train_size": [5]}}, f"data.train_size = [5]: {SIZE}"),
-    ({"data": {"val_size": -1}}, "data.val_size = -1: use a number >= 0"),
-    ({"data": {"val_size": 1.5}}, "data.val_size = 1.5: use a whole number"),
-    ({"data": {"val_size": True}}, "data.val_size = True: use a whole number"),
+    ({"data": {"val_size": -1}}, "data.val_size = -1: use a number of samples, or a share*"),
+    ({"data": {"val_size": 1.5}}, "data.val_size = 1.5: use a number of samples, or a share*"),
+    ({"data": {"val_size": True}}, "data.val_size = True: use a number of samples, or a share*"),
     ({"data": {"balanced": "yes"}}, "data.balanced = 'yes': use true or false"),
     ({"data": {"name": "npz", "path": 5}}, "data.path = 5: give text*"),
     ({"model": {"hidden": 5}}, "model.hidden = 5: give a list*"),

@@ -145,6 +145,9 @@ def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
             values={name: tensors[name][r] for name in (*_COLUMNS[4:], *(c for c in _ASKED_FOR if c in tensors))},
             wrong=_errors(tensors["wrong"][r], header),
             labels=header.get("labels", "classes"),
+            n_val=header["n_val"]
+            if "n_val" in header
+            else int(cell.data.val_size),  # numbers, before there were shares
             class_counts=header["class_counts"][r],
             steps_per_epoch=header["steps_per_epoch"],
             seconds=header["seconds"] / len(task.cells),

@@ -155,6 +155,7 @@ class StackRunner:
                 "n_test": result.n_test,
                 "labels": result.labels,
                 "class_counts": class_counts(training),
+                "n_val": len(training.planner.replicas[0].val_index),
                 "switch_at": None if result.switch_at is None else result.switch_at.tolist(),
                 "cost": None if result.cost is None else result.cost.tolist(),
                 "forked": self._forked,

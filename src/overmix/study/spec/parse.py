@@ -147,7 +147,7 @@ def _check_recipe(condition: ConditionSpec, *, allow_code: bool) -> None:
             raise ConfigError("parameters", parameters, f"{name} cannot use them ({error})") from None
 
 
-def _check_schedule(condition: ConditionSpec, epochs: int, val_size: int, *, allow_code: bool) -> None:
+def _check_schedule(condition: ConditionSpec, epochs: int, val_size: int | float, *, allow_code: bool) -> None:
     name = schedule_name(condition.schedule)
     if ":" in name and not allow_code:
         raise ConfigError("schedule", name, "an import path runs that module's code: allow it with --allow-code")

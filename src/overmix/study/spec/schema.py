@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeInt,
     SerializerFunctionWrapHandler,
     ValidationError,
     field_validator,
@@ -67,8 +68,20 @@ class DataSpec(_WithOptions):
         description="training samples drawn per seed: a number, a share in (0, 1), or null for all that is left",
         json_schema_extra=_remedy("use a number of samples, a share in (0, 1), or null for all that is left"),
     )
-    val_size: int = Field(0, ge=0, description="samples held out of the training data for decisions")
+    val_size: NonNegativeInt | float = Field(
+        0,
+        description="samples held out of the training data for decisions: a number, or a share in (0, 1) of them, with "
+        "at least two of each class",
+        json_schema_extra=_remedy("use a number of samples, or a share of the training samples in (0, 1), such as 0.2"),
+    )
     balanced: bool = Field(False, description="draw as many training samples of each class")
+
+    @field_validator("val_size")
+    @classmethod
+    def _number_or_share(cls, value: int | float) -> int | float:
+        if isinstance(value, float) and not 0 < value < 1:
+            raise ValueError("no share")
+        return value
 
 
 class ModelSpec(_WithOptions):
@@ -277,12 +290,18 @@ class ExecutorSpec(_Strict):
         return value
 
 
-def _default_compare() -> tuple[ConditionSpec, ...]:
-    return (
-        ConditionSpec(name="ERM", recipe="NoMixup", schedule="never"),
-        ConditionSpec(name="Mixup"),
-        ConditionSpec(name="Mixup → ERM @50%", schedule={"off_at": 0.5}),
-    )
+HELD_OUT = 0.2
+"""Share of the training samples that a study holds out which leaves to overmix what is compared."""
+
+
+def _default_compare(*, held_out: bool) -> list[dict[str, Any]]:
+    """Return what a study compares that does not say it: what decides together best, see docs/statistics.md."""
+    return [
+        {"name": "ERM", "recipe": "NoMixup", "schedule": "never"},
+        {"name": "Mixup"},
+        {"name": "Mixup → ERM @75%", "schedule": {"off_at": 0.75}},
+        {"name": "Mixup → ERM (auto)", "schedule": "auto" if held_out else {"auto": {"holdout": HELD_OUT}}},
+    ]
 
 
 class StudySpec(_Strict):
@@ -293,20 +312,44 @@ class StudySpec(_Strict):
     model: ModelSpec = ModelSpec()
     train: TrainSpec = TrainSpec()
     compare: tuple[ConditionSpec, ...] = Field(
-        default_factory=_default_compare, min_length=1, max_length=_MOST_CONDITIONS, strict=False
+        min_length=1,
+        max_length=_MOST_CONDITIONS,
+        strict=False,
+        description="by default ERM, Mixup, Mixup off at 75 %, and off by AutoSwitch",
     )
     seeds: int | list[int] = Field(
         8,
         description="a number of seeds, or a list of them",
         json_schema_extra=_remedy(f"use a number of seeds, 1 to {_MOST_SEEDS}, or a list of different integers >= 0"),
     )
+    metric: Literal["error", "balanced_error"] = Field(
+        "error", description="what is judged: the error, or that which weighs all classes alike"
+    )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1")
     executor: ExecutorSpec = ExecutorSpec()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _decides_together(cls, value: Any) -> Any:
+        """Fill in what is compared, and what is held out for it; a study that says what it compares is left alone."""
+        if not isinstance(value, dict) or "compare" in value:
+            return value
+        data = _named(value.get("data", {}))
+        if not isinstance(data, dict):
+            return value
+        data = {"val_size": HELD_OUT, **data}
+        return {**value, "data": data, "compare": _default_compare(held_out=bool(data["val_size"]))}
 
     @field_validator("data", "model", "executor", mode="before")
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
         return _named(value)
+
+    @model_serializer(mode="wrap")
+    def _without_the_usual_metric(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A study that names none is the study that it was before there was a choice.
+        content: dict[str, Any] = write(self)
+        return {key: value for key, value in content.items() if key != "metric" or value != "error"}
 
     @field_validator("seeds")
     @classmethod

@@ -28,7 +28,7 @@ _UNSEALED = 1
 """The format before files had seals: its study may be gone on with, but its stacks are trained again."""
 
 _LEAST_FREE_BYTES = 64 << 20
-_EXTENDABLE = ("seeds", "compare", "executor", "name")
+_EXTENDABLE = ("seeds", "compare", "executor", "name", "metric")
 """Keys of a study that may differ when a run directory is used again: what is missing is then added."""
 
 
