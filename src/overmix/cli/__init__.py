@@ -7,6 +7,7 @@ import os
 import sys
 
 from overmix.cli.fault import FAULT, tell_fault
+from overmix.cli.stopping import deafen, listen, stopped
 from overmix.errors import MissingExtraError
 
 _CLI_MODULES = ("typer", "rich")
@@ -28,6 +29,19 @@ _STUDY_MODULES = {
 
 def main() -> None:
     """Run the command line; the entry point ``overmix``."""
+    listen()
+    try:
+        code = _run()
+    except BaseException:
+        # Nobody else raises here but a signal, at a moment when nothing is there yet that could tell of it.
+        if stopped() is None:
+            raise
+        code = stopped() or 0
+    deafen()
+    sys.exit(code)
+
+
+def _run() -> int:
     for stream in (sys.stdout, sys.stderr):
         # A terminal that knows no arrows gets question marks, not a traceback.
         with contextlib.suppress(AttributeError):
@@ -51,4 +65,4 @@ def main() -> None:
     except BrokenPipeError:
         # The reader of our output has gone (head, a pager); that is its right.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(code)
+    return code

@@ -21,10 +21,12 @@ from overmix.cli.explain import explain
 from overmix.cli.fault import FAULT, tell_fault
 from overmix.cli.plan import plan
 from overmix.cli.reproduce import reproduce
+from overmix.cli.stopping import stopped
 from overmix.errors import OvermixError, StudyInterrupted
 
 if TYPE_CHECKING:
     from overmix.study import Summary
+    from overmix.study.plan.shards import Shard
     from overmix.study.store.receipt import Request
 
 USAGE_ERROR, INTERRUPTED = 2, 130
@@ -49,6 +51,9 @@ app.command()(plan)
 
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run directory; gone on with if it holds this study.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; the results do not depend on it.")]
+ShardOption = Annotated[
+    str | None, typer.Option("--shard", help="Train a part only, such as 3/8, in a folder of its own; see merge.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
 
 
@@ -60,16 +65,22 @@ def run(arguments: Sequence[str]) -> int:
         code = left.code if isinstance(left.code, int) else 0 if left.code is None else USAGE_ERROR
         if code == INTERRUPTED:
             _say_how_to_go_on("stopped", arguments)
+            return stopped() or INTERRUPTED
         return code
-    except StudyInterrupted as stopped:
-        _say_how_to_go_on(str(stopped), arguments)
-        return INTERRUPTED
+    except StudyInterrupted as interrupted:
+        _say_how_to_go_on(str(interrupted), arguments)
+        return stopped() or INTERRUPTED
     except OvermixError as error:
         _say(str(error), style="bold red")
         return USAGE_ERROR
     except ModuleNotFoundError:
         raise  # an extra that is not installed; the entry point names it
     except Exception as error:
+        signalled = stopped()
+        if signalled is not None:
+            # In the middle of an import, or of compiled code, Ctrl-C comes out as something else.
+            _say_how_to_go_on("stopped", arguments)
+            return signalled
         tell_fault(error)
         return FAULT
     return 0
@@ -140,6 +151,7 @@ def run_command(
     other_machine: Annotated[
         bool, typer.Option("--other-machine", help="Go on with a run directory of another machine or version.")
     ] = False,
+    shard: ShardOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a study, or what is still missing of it, and write its page.
@@ -162,9 +174,10 @@ def run_command(
     """
     from overmix.study.store.receipt import request_of
 
-    folder = out or Path("runs") / spec.stem
+    part = _shard(shard)
+    folder = out or _folder(spec.stem, part)
     # Code of the user's own may do something else today.
-    request = None if allow_code else request_of("run", spec, workers=workers, other_machine=other_machine)
+    request = None if allow_code or part else request_of("run", spec, workers=workers, other_machine=other_machine)
     if _show_finished(folder, request, as_json=as_json):
         return
     from overmix.study import read_study
@@ -178,7 +191,44 @@ def run_command(
         allow_code=allow_code,
         other_machine=other_machine,
         request=request,
+        shard=part,
     )
+
+
+@app.command()
+def merge(
+    directories: Annotated[list[Path], typer.Argument(help="Run directories of all shards of a study.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Run directory of the whole study.")],
+    allow_code: Annotated[
+        bool, typer.Option("--allow-code", help="Let the study name code of your own by import path (runs it).")
+    ] = False,
+    other_machine: Annotated[
+        bool, typer.Option("--other-machine", help="Join shards of unequal machines or versions.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Join the shards of a study into one run directory, and write its page. Nothing is trained.
+
+    The curves are those of one run of the whole study, byte for byte. For example:
+
+    ```
+    overmix run study.yaml --shard 1/2 --out runs/part-1
+    overmix run study.yaml --shard 2/2 --out runs/part-2
+    overmix merge runs/part-1 runs/part-2 --out runs/study
+    ```
+    """
+    from overmix.report import write_report
+    from overmix.study.run.merge import merge_study
+
+    pages: list[Path] = []
+    summary = merge_study(
+        directories,
+        out,
+        allow_code=allow_code,
+        other_machine=other_machine,
+        show=lambda result: pages.append(write_report(result, out).page),
+    )
+    _show_summary(Console(stderr=as_json, emoji=False), summary, pages[0], as_json=as_json)
 
 
 @app.command("switch")
@@ -190,6 +240,7 @@ def switch_command(
         bool,
         typer.Option("--allow-code", help="Let the study name code of your own by import path (runs it)."),
     ] = False,
+    shard: ShardOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Find out when to switch Mixup off in a study: its mixing condition, switched off on a log grid of epochs.
@@ -204,8 +255,9 @@ def switch_command(
     """
     from overmix.study.store.receipt import request_of
 
-    folder = out or Path("runs") / f"{spec.stem}-switch"
-    request = None if allow_code else request_of("switch", spec, workers=workers)
+    part = _shard(shard)
+    folder = out or _folder(f"{spec.stem}-switch", part)
+    request = None if allow_code or part else request_of("switch", spec, workers=workers)
     if _show_finished(folder, request, as_json=as_json):
         return
     from overmix.study import plan_study, read_study, sweep_study
@@ -213,7 +265,7 @@ def switch_command(
     own = read_study(spec, allow_code=allow_code)
     plan_study(own, allow_code=allow_code)  # first, so that errors name what the user wrote, not what is made from it
     study = sweep_study(own)
-    _run_and_report(study, folder, workers, as_json=as_json, allow_code=allow_code, request=request)
+    _run_and_report(study, folder, workers, as_json=as_json, allow_code=allow_code, request=request, shard=part)
 
 
 @app.command()
@@ -260,6 +312,19 @@ def recipes(as_json: AsJson = False) -> None:
     Console(emoji=False).print(recipe_table(entries))
 
 
+def _shard(text: str | None) -> Shard | None:
+    if text is None:
+        return None  # without what a shard is defined by, which takes PyTorch to import
+    from overmix.study.plan.shards import Shard
+
+    return Shard.parse(text)
+
+
+def _folder(stem: str, shard: Shard | None) -> Path:
+    """Return the run directory where none is named; shards have one each."""
+    return Path("runs") / (stem if shard is None else f"{stem}-shard-{shard.number}-of-{shard.of}")
+
+
 def _show_finished(folder: Path, request: Request | None, *, as_json: bool) -> bool:
     """Show a study that is finished, if nothing that it came from has changed; return whether it was."""
     from overmix.study.analyse.record_json import from_json
@@ -288,6 +353,7 @@ def _run_and_report(
     allow_code: bool = False,
     other_machine: bool = False,
     request: Request | None = None,
+    shard: Shard | None = None,
 ) -> None:
     from overmix.cli.progress import StudyProgress
     from overmix.report import write_report
@@ -299,6 +365,21 @@ def _run_and_report(
         spec = spec.model_copy(update={"executor": spec.executor.model_copy(update={"workers": workers})})
     # With --json standard output belongs to the script that reads it.
     console = Console(stderr=as_json, emoji=False)
+    if shard is not None:
+        from overmix.study.run.run_study import run_shard
+
+        with StudyProgress(console, f"{spec.name}, shard {shard}", out) as progress:
+            run_shard(
+                spec,
+                out,
+                shard,
+                allow_code=allow_code,
+                other_machine=other_machine,
+                on_start=progress.start,
+                tell=progress.tell,
+            )
+        console.print(f"Shard {shard} is done; when all are: overmix merge DIR... --out OUT", highlight=False)
+        return
     pages: list[Path] = []
     with StudyProgress(console, spec.name, out) as progress:
         summary = run_study(
@@ -315,14 +396,15 @@ def _run_and_report(
 
 
 def _show_summary(console: Console, summary: Summary, page: Path, *, as_json: bool) -> None:
-    from overmix.cli.tables import summary_table
+    from overmix.cli.tables import advice_lines, summary_table
     from overmix.study import summary_to_json
 
     if as_json:
         _print_json(summary_to_json(summary))
         return
     console.print(summary_table(summary))
-    console.print(Text(summary.advice.sentence, style="bold"))
+    for line in advice_lines(summary.advice):
+        console.print(line)
     if summary.advice.note:
         console.print(Text(summary.advice.note, style="dim"))
     console.print(f"Page: {escape(str(page))}", highlight=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -76,6 +77,8 @@ class StudyProgress:
             markup=False,
             highlight=False,
         )
+        for line in (*outlook.notes, *_words_on_damage(outlook.damaged)):
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         self._total = sum(_epochs(task) for task in outlook.missing)
         self._bar.update(self._task, total=self._total)
         if outlook.missing and self._console.is_terminal:
@@ -83,6 +86,9 @@ class StudyProgress:
 
     def tell(self, progress: StackProgress) -> None:
         """Take in what a worker says."""
+        if progress.note:
+            self._console.print(progress.note, markup=False, highlight=False, soft_wrap=True)
+            return
         # The first message of a resumed stack is where it goes on from: that part is not work of this session.
         begin = self._begin.setdefault(progress.stack, progress.epoch)
         replicas = sum(progress.runs.values())
@@ -113,6 +119,16 @@ class StudyProgress:
             mean = sum(share * error for share, _, error in rows) / runs
             table.add_row(Text(condition), str(runs), str(min(epoch for _, epoch, _ in rows)), f"{100 * mean:.1f} %")
         return table
+
+
+def _words_on_damage(damaged: Sequence[Path]) -> list[str]:
+    """Return what to say about files that were set aside."""
+    if not damaged:
+        return []
+    return [
+        f"{_count(len(damaged), 'file')} damaged, or of an earlier version that did not seal files, set aside in "
+        f"{damaged[0].parent}: what was in there is trained again"
+    ]
 
 
 class JobProgress:

@@ -180,8 +180,8 @@ def until_part(
         'Off at about 125 is the best guess; 75 to the end may be as good.'
         >>> until_part("end", "shown", 1000, (1000, 1000), epochs=1000).sentence
         'To the end.'
-        >>> until_part("turn", "likely", 80, (56, 112), epochs=1000).sentence
-        'Not before its own curve turns, likely: at about 80 (56–112).'
+        >>> until_part("turn", "open", 80, (56, 112), epochs=1000).sentence
+        'Not before its own curve turns, at about 80 (56–112), is the best guess.'
     """
     span, after = written_range(reach, epochs), f"; {detail}" if detail else ""
     alone = reach is None or (reach[0] == reach[1] == guess)
@@ -201,7 +201,8 @@ def until_part(
         sentence = f"To the end{likely(strength)}{as_good}{after}."
     elif answer == "turn":
         where = "" if reach is None else f" ({span})"
-        sentence = f"Not before its own curve turns{likely(strength)}: at about {guess:g}{where}{after}."
+        is_guessed = ", is the best guess" if strength == "open" else likely(strength)
+        sentence = f"Not before its own curve turns, at about {guess:g}{where}{is_guessed}{after}."
     elif answer == "never":
         sentence = f"Not at all{'' if guess is None else f'; if you mix all the same, {guessed}{as_good}'}{after}."
     else:
@@ -246,6 +247,18 @@ def seeds_sentence(more: int, question: str, now: int) -> str:
         '8 more seeds (16 in all) would likely tell whether to switch off.'
     """
     return f"{more} more seed{'' if more == 1 else 's'} ({now + more} in all) would likely tell {question}."
+
+
+def after_a_turn(epoch: float) -> str:
+    """Say what to do about a curve that turns, of which nobody knows how it was trained.
+
+    The turn is no guess at the best switch, which lay 2.8 times as late in the middle of the recorded trainings.
+
+    Example:
+        >>> after_a_turn(75)
+        'If Mixup was on all along, switches from about epoch 75 on are worth a try; if not, stop there.'
+    """
+    return f"If Mixup was on all along, switches from about epoch {epoch:g} on are worth a try; if not, stop there."
 
 
 def decision_sentence(answer: DecisionAnswer, *, epoch: int | None = None, epochs: int | None = None) -> str:

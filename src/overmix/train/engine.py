@@ -237,7 +237,9 @@ class StackTraining:
             if plan.a is None or plan.b is None:
                 self._mix_floor[at] = self._floor_sum / self.steps_per_epoch
             else:
-                self._mix_floor[at] = self.objective.floors(plan.a, plan.b, plan.lam).mean(dim=(0, 2))
+                # Row by row, so that a replica's bits do not depend on how many others there are.
+                floors = self.objective.floors(plan.a, plan.b, plan.lam).mean(dim=2)
+                self._mix_floor[at] = floors.T.contiguous().mean(dim=1)
             self._mixing[at] = torch.from_numpy(plan.mixing)
         self._loss_sum.zero_()
         self._floor_sum.zero_()

@@ -88,7 +88,7 @@ class Study:
             epochs=EPOCHS,
             fall=_known(fall / 100, 0.004, self),
             stopping=_known(self.stops / 100, 0.016, self) if stops else None,
-            stopping_epochs=(10, 12, 20) if stops else (),
+            stopping_epochs=(10, 10, 12, 20, 20) if stops else (),
             scores={"Brier score": self.scores[name]} if name in self.scores else {},
         )
 

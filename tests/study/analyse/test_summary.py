@@ -15,7 +15,7 @@ from overmix.train import METRICS
 TOP = {
     "schema_version", "name", "metric", "conditions", "comparisons", "best",  # what scripts may rely on
     "advice", "policies", "floor", "epochs", "n_test", "steps", "elapsed_seconds", "versions", "earlier_versions",
-    "labels", "unit", "majority", "unequal",
+    "labels", "unit", "majority", "unequal", "n_val",
 }  # fmt: skip
 CONDITION = {
     "name", "n_seeds", "n_diverged", "final_error", "final_error_ci", "lowest_error", "turning_epoch", "depth",

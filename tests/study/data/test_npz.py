@@ -1,4 +1,5 @@
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -198,3 +199,11 @@ def test_domains_stay_with_their_samples_and_samples_without_a_label_are_not_tes
     assert data.labelled.sum() + len(data.y_test) == 20
     assert (data.y_test >= 0).all()
     assert (~data.labelled).sum() == 20
+
+
+def test_a_member_that_is_no_array(tmp_path):
+    np.savez(tmp_path / "d.npz", x=np.zeros((8, 2)))
+    with zipfile.ZipFile(tmp_path / "d.npz", "a") as archive:
+        archive.writestr("y.npy", b"these are no labels")
+    with pytest.raises(DataError, match=r"y is no array: save it as numpy\.savez"):
+        load_dataset("npz", path=str(tmp_path / "d.npz"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from overmix.diagnose.advice.mix import answer_mix
 from overmix.diagnose.advice.next_step import answer_next, with_steps
@@ -98,7 +99,7 @@ def _turning(study: Compared) -> Interval | None:
     return parent.judged.turning_epoch_ci if parent is not None and parent.u_shaped else None
 
 
-def _gain(study: Compared, mix: Part) -> dict[str, object]:
+def _gain(study: Compared, mix: Part) -> dict[str, Any]:
     """Return the best candidate's gain, of which the first answer speaks."""
     if mix.answer == "unsaid" or study.erm is None:
         return {}

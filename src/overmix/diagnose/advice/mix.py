@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from overmix.diagnose.compare import Comparison
 from overmix.diagnose.evidence import Compared, Evidence, strength_below, weaker
-from overmix.diagnose.practical import MIN_SEEDS, format_size
+from overmix.diagnose.practical import MIN_SEEDS, SHOWN, format_size
 from overmix.diagnose.sentences import PLAIN, Part, Strength, between_sides, bracket, likely, mix_part, size_of
 
 
@@ -48,13 +48,35 @@ def answer_mix(study: Compared) -> Part:
     if worse is not None:
         return worse
     if none_gains == "open" or gain is None:
-        ends = None if gain is None else gain.ci
-        return mix_part("open", "open", None if gain is None else gain.difference, ends, unit=unit)
+        if gain is None:
+            return mix_part("open", "open")
+        return mix_part("open", "open", gain.difference, gain.ci, unit=unit, detail=_another_form(study))
     if -gain.difference >= best.delta and strength_below(gain) != "open":
         return mix_part("plain", weaker(none_gains, strength_below(gain)), gain.difference, gain.ci, unit=unit)
     size = f": {_in_what_form(study)} gains {format_size(best.delta, unit)}"
     part = mix_part("same", none_gains, gain.difference, gain.ci, unit=unit)
     return replace(part, sentence=part.sentence.replace(": train", f"{size}; train"))
+
+
+def blocking(study: Compared) -> list[Evidence]:
+    """Return the candidates that keep open whether mixing helps: the best, or those that may gain what matters yet."""
+    gain = study.plain_difference(study.erm, study.best)
+    if gain is not None and gain.difference >= study.best.delta:
+        return [study.best]
+    return [
+        e for e in study.candidates if strength_below(study.plain_difference(study.erm, e), e.delta, looks=1) != "shown"
+    ]
+
+
+def _another_form(study: Compared) -> str:
+    """Name the form that may gain what matters, where the best on held-out samples is known not to."""
+    blockers = [(e, study.plain_difference(study.erm, e)) for e in blocking(study) if e is not study.best]
+    if not blockers or strength_below(study.plain_difference(study.erm, study.best), study.best.delta) == "open":
+        return ""
+    e, gain = max(blockers, key=lambda pair: pair[1].upper(SHOWN / 2) if pair[1] else 0.0)
+    if gain is None or gain.ci is None:
+        return ""
+    return f"; {e.name} may gain {format_size(gain.ci[1], e.judged.unit)}"
 
 
 def _which(study: Compared, best: Evidence) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 
-from overmix.diagnose.advice.mix import under_trained
+from overmix.diagnose.advice.mix import blocking, under_trained
 from overmix.diagnose.advice.seeds import seeds_to_tell
 from overmix.diagnose.compare import Comparison
 from overmix.diagnose.evidence import Compared, Evidence, strength_below
@@ -25,7 +26,7 @@ def answer_next(study: Compared, mix: Part, until: Part, recommended: Evidence |
     part = (
         _stop_plain_training(study, mix, recommended)
         or _something_better(study, recommended)
-        or _add_a_condition(study, until)
+        or _add_a_condition(study, mix, until)
         or _train_longer(study, mix)
         or _tell_apart(study, mix, until)
     )
@@ -87,7 +88,7 @@ class Stop:
         loss: what it loses by going on: error at the end minus that at its best.
         interval: of the loss.
         epoch: where it is best.
-        span: epochs between which that lies.
+        span: epochs between which that lies: for half of the runs, or an interval of the mean curve.
         strength: of its turning at all.
     """
 
@@ -108,9 +109,13 @@ def plain_stop(erm: Evidence) -> Stop | None:
     if erm.stopping is not None and erm.stopping_epochs and erm.stopping.difference >= erm.delta:
         strength = strength_below(erm.stopping.swapped())
         if strength != "open":
-            low, high = float(min(erm.stopping_epochs)), float(max(erm.stopping_epochs))
+            low, _, high = quantiles(erm.stopping_epochs, n=4, method="inclusive")
             return Stop(
-                erm.stopping.difference, erm.stopping.ci, float(median(erm.stopping_epochs)), (low, high), strength
+                erm.stopping.difference,
+                erm.stopping.ci,
+                round(median(erm.stopping_epochs)),
+                (round(low), round(high)),
+                strength,
             )
     if not erm.u_shaped:
         return None
@@ -140,10 +145,11 @@ def with_steps(e: Evidence, beside: Evidence) -> str:
     return f"{e.name} ({e.steps / beside.steps:.2g} × the steps)"
 
 
-def _add_a_condition(study: Compared, until: Part) -> Part | None:
+def _add_a_condition(study: Compared, mix: Part, until: Part) -> Part | None:
     if study.erm is None:
         return next_part("compare", "shown", "Add a condition that trains plainly (recipe: NoMixup).")
-    if until.answer == "turn":
+    untested = study.forms(study.best) == [study.best] and study.best.role == "mixup"
+    if until.answer == "turn" or (untested and mix.answer == "mix"):
         return next_part(
             "search", "shown", "Find the switch: overmix switch with this study file tries a grid of them."
         )
@@ -162,8 +168,11 @@ def _tell_apart(study: Compared, mix: Part, until: Part) -> Part | None:
     """Say how many seeds the comparison asks for that blocks; or test samples, where these are what is few."""
     best, erm = study.best, study.erm
     if mix.strength != "shown":
-        question = "whether mixing helps" if mix.answer == "open" else "whether that holds"
-        return _more(study, study.plain_difference(best, erm), best, question)
+        open_ = mix.answer == "open"
+        question = "whether mixing helps" if open_ else "whether that holds"
+        steps = [_more(study, study.plain_difference(e, erm), e, question) for e in blocking(study)]
+        # All that blocks has to be told: the dearest of them is the price.
+        return max((step for step in steps if step is not None), key=_price, default=None)
     parent = study.mixed_to_the_end(best)
     if mix.answer == "mix" and until.strength == "open" and best is not parent and parent is not None:
         difference = study.plain_difference(best, parent)
@@ -172,6 +181,10 @@ def _tell_apart(study: Compared, mix: Part, until: Part) -> Part | None:
             return None
         return _more(study, difference, best, "whether to switch off")
     return None
+
+
+def _price(step: Part) -> float:
+    return math.inf if step.value is None else step.value
 
 
 def _more(study: Compared, difference: Comparison | None, best: Evidence, question: str) -> Part | None:

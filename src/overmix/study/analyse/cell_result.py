@@ -33,6 +33,7 @@ class CellResult:
         forked_at: how many of its epochs were trained by the run that it went on from.
         forked_seconds: how much of its time that took.
         labels: what a label is.
+        n_val: held-out samples.
         test_classes: of the test samples, shape (M,); ``None`` where labels are no classes, or the data are gone.
     """
 
@@ -48,6 +49,7 @@ class CellResult:
     forked_at: int = 0
     forked_seconds: float = 0.0
     labels: LabelKind = "classes"
+    n_val: int = 0
     test_classes: np.ndarray | None = None
 
     @property

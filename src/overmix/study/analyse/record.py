@@ -220,6 +220,7 @@ class Summary:
         floor: per condition that mixes to the end, the lowest training loss that any model can reach.
         epochs: of the longest condition.
         n_test: test samples.
+        n_val: samples that each run holds out, a draw of its own.
         steps: of all runs together.
         elapsed_seconds: of all runs together.
         versions: what the last bits depend on.
@@ -241,6 +242,7 @@ class Summary:
     floor: Mapping[str, float] = field(default_factory=dict)
     epochs: int | None = None
     n_test: int | None = None
+    n_val: int | None = None
     steps: StepCount | None = None
     elapsed_seconds: float | None = None
     versions: Mapping[str, Any] = field(default_factory=dict)

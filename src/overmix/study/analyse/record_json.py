@@ -44,6 +44,7 @@ def to_json(summary: Summary) -> dict[str, Any]:
         "floor": dict(summary.floor),
         "epochs": summary.epochs,
         "n_test": summary.n_test,
+        "n_val": summary.n_val,
         "steps": {"trained": summary.steps.trained, "separate": summary.steps.separate} if summary.steps else None,
         "elapsed_seconds": summary.elapsed_seconds,
         "versions": dict(summary.versions),
@@ -75,6 +76,7 @@ def from_json(content: Mapping[str, Any]) -> Summary:
         floor={str(name): float(value) for name, value in (content.get("floor") or {}).items()},
         epochs=content.get("epochs"),
         n_test=content.get("n_test"),
+        n_val=content.get("n_val"),
         steps=StepCount(int(steps["trained"]), int(steps["separate"])) if steps else None,
         elapsed_seconds=_number(content.get("elapsed_seconds")),
         versions=dict(content.get("versions") or {}),
@@ -187,7 +189,8 @@ def _advice(row: Mapping[str, Any]) -> Advice:
 def _advice_value(value: Any) -> Any:
     """Return a value of the advice: its parts are mappings, intervals lists."""
     if isinstance(value, Mapping):
-        return Part(**{key: tuple(inner) if isinstance(inner, list) else inner for key, inner in value.items()})
+        part: dict[str, Any] = {key: _advice_value(inner) for key, inner in value.items()}
+        return Part(**part)
     return tuple(value) if isinstance(value, list) else value
 
 

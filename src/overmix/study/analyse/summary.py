@@ -101,6 +101,7 @@ def summarise(spec: StudySpec, cells: Sequence[CellResult], marks: Mapping[str, 
         floor=_floors(results),
         epochs=max(result.epochs for result in results),
         n_test=int(cells[0].wrong.shape[-1]),
+        n_val=cells[0].n_val,
         steps=_steps(cells),
         elapsed_seconds=round(sum(cell.seconds - cell.forked_seconds for cell in cells), 1),
         versions=dict(marks["fingerprint"]),
@@ -166,7 +167,7 @@ def _condition(result: ConditionResult, diagnosis: Diagnosis | None, stop: Stopp
         cross_entropy=_at_the_end("cross_entropy", alive),
         brier=_at_the_end("brier", alive),
         ece=_at_the_end("ece", alive),
-        best_checkpoint=stop and stop.record,
+        best_checkpoint=stop.record if stop else None,
         lowest_loss=_lowest_loss(alive),
     )
 

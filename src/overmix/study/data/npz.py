@@ -11,6 +11,7 @@ import torch
 
 from overmix.errors import ConfigError, DataError
 from overmix.mix import IGNORE_INDEX, LabelKind
+from overmix.regular_file import open_regular
 from overmix.study.data.arrays import (
     check_single_class,
     validate_arrays,
@@ -144,7 +145,7 @@ _NAMES = ("x", "y", "view", "domain", "unlabelled", "x_test", "y_test", "view_te
 def _read(path: Path, field: str) -> dict[str, np.ndarray]:
     """Return the arrays that have a meaning, by their names."""
     try:
-        stream = path.open("rb")
+        stream = open_regular(path)
     except FileNotFoundError:
         raise ConfigError("data.path", str(path), "there is no such file: name an .npz file") from None
     except OSError as error:
@@ -181,7 +182,7 @@ def _check_names(names: list[str], field: str) -> None:
 
 def _array(file: np.lib.npyio.NpzFile, name: str, field: str) -> np.ndarray:
     try:
-        array: np.ndarray = file[name]
+        array: np.ndarray | bytes = file[name]
     except ValueError as error:
         if "pickle" in str(error):
             # Rows of different lengths become an object array, which only pickle can store, and pickle runs code.
@@ -192,6 +193,9 @@ def _array(file: np.lib.npyio.NpzFile, name: str, field: str) -> np.ndarray:
         raise DataError(f"{field}: {name} cannot be read ({_first_line(error)}): save it again") from None
     except Exception as error:
         raise DataError(f"{field}: {name} cannot be read ({_first_line(error)}): save it again") from None
+    if not isinstance(array, np.ndarray):
+        # NumPy hands out the bytes of a member that is no array of its format.
+        raise DataError(f"{field}: {name} is no array: {_SAVE}")
     return array
 
 

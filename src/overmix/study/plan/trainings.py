@@ -32,6 +32,7 @@ from overmix.train import (
     ResidentData,
     StackTraining,
     choose_execution,
+    stacking_error,
 )
 
 Training = TypeVar("Training", bound=StackTraining)
@@ -103,6 +104,13 @@ def execution_of(cell: Cell, dataset: Dataset, device: str, *, allow_code: bool)
     """Return whether stacks of the cell's shape are stacked or looped."""
     sample = dataset.x[:4].to(torch.float32)
     return choose_execution(model_factory(cell, dataset, allow_code=allow_code), sample, torch.device(device))
+
+
+def stacking_obstacle(cell: Cell, dataset: Dataset, *, allow_code: bool) -> str:
+    """Return why models of the cell's shape cannot be stacked, in a line; nothing if they can."""
+    sample = dataset.x[:4].to(torch.float32)
+    error = stacking_error(model_factory(cell, dataset, allow_code=allow_code), sample)
+    return "" if error is None else (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def training_of(task: StackTask, dataset: Dataset, *, allow_code: bool) -> StackTraining:

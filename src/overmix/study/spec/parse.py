@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,9 @@ def read_study(path: Path, *, allow_code: bool = False) -> StudySpec:
         ConfigError: if it cannot be read, or :func:`parse_study` refuses it.
     """
     content = read_yaml(path)
-    return parse_study(_with_absolute_paths({} if content is None else content, path.parent), allow_code=allow_code)
+    if content is None:
+        raise ConfigError("study file", str(path), "it is empty: write what is trained, such as data: digits")
+    return parse_study(_with_absolute_paths(plain(content), path.parent), allow_code=allow_code)
 
 
 def parse_study(content: Any, *, allow_code: bool = False) -> StudySpec:
@@ -144,7 +147,7 @@ def _check_recipe(condition: ConditionSpec, *, allow_code: bool) -> None:
             raise ConfigError("parameters", parameters, f"{name} cannot use them ({error})") from None
 
 
-def _check_schedule(condition: ConditionSpec, epochs: int, val_size: int, *, allow_code: bool) -> None:
+def _check_schedule(condition: ConditionSpec, epochs: int, val_size: int | float, *, allow_code: bool) -> None:
     name = schedule_name(condition.schedule)
     if ":" in name and not allow_code:
         raise ConfigError("schedule", name, "an import path runs that module's code: allow it with --allow-code")
@@ -174,9 +177,8 @@ def _schedule_field(schedule: str | dict[str, Any], field: str) -> str:
 
 
 def _check_names(spec: StudySpec) -> None:
-    names = spec.condition_names
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(spec.condition_names).items():
+        if count > 1:
             raise ConfigError("compare.name", name, "give each condition a name of its own")
 
 
