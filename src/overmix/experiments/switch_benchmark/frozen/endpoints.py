@@ -56,7 +56,7 @@ def regret(error: np.ndarray, finals: np.ndarray) -> float:
         finals: of every switch epoch, shape (grid, S).
 
     Example:
-        >>> regret(np.array([0.3, 0.3]), np.array([[0.2, 0.2], [0.4, 0.4]]))
+        >>> round(regret(np.array([0.3, 0.3]), np.array([[0.2, 0.2], [0.4, 0.4]])), 6)
         0.5
     """
     seeds = finals.shape[1]
