@@ -13,6 +13,7 @@ _CLI_MODULES = ("typer", "rich")
 """Modules of the extra ``cli``, which is all that ``overmix diagnose`` needs."""
 
 _STUDY_MODULES = {
+    "PIL": "pillow",
     "jinja2": "jinja2",
     "polars": "polars",
     "pydantic": "pydantic",

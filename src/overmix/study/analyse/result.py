@@ -133,6 +133,7 @@ def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
             values={name: tensors[name][r] for name in (*_COLUMNS[4:], *(c for c in _ASKED_FOR if c in tensors))},
             wrong=_errors(tensors["wrong"][r], header),
             labels=header.get("labels", "classes"),
+            n_val=header.get("n_val", cell.data.val_size),
             class_counts=header["class_counts"][r],
             steps_per_epoch=header["steps_per_epoch"],
             seconds=header["seconds"] / len(task.cells),

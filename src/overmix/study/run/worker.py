@@ -100,6 +100,7 @@ class StackRunner:
                 "seconds": round(watch.spent(), 3),
                 "steps_per_epoch": result.steps_per_epoch,
                 "n_test": result.n_test,
+                "n_val": len(training.planner.replicas[0].val_index),
                 "labels": result.labels,
                 "class_counts": class_counts(training),
                 "switch_at": None if result.switch_at is None else result.switch_at.tolist(),

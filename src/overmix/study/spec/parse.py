@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from overmix.errors import ConfigError, did_you_mean
 from overmix.study.data import dataset_names, dataset_options
+from overmix.study.data.registry import BRING_VALIDATION
 from overmix.study.models import check_model_name, model_options
 from overmix.study.options import check_option_values
 from overmix.study.spec.plain import plain
@@ -102,7 +103,7 @@ def _check_condition(spec: StudySpec, condition: ConditionSpec, *, allow_code: b
             train.augment.build()
     with within(where):
         _check_recipe(condition, allow_code=allow_code)
-        _check_schedule(condition, train.epochs, data.val_size, allow_code=allow_code)
+        _check_schedule(condition, train.epochs, data, allow_code=allow_code)
 
 
 def _check_data(data: DataSpec) -> None:
@@ -144,7 +145,7 @@ def _check_recipe(condition: ConditionSpec, *, allow_code: bool) -> None:
             raise ConfigError("parameters", parameters, f"{name} cannot use them ({error})") from None
 
 
-def _check_schedule(condition: ConditionSpec, epochs: int, val_size: int, *, allow_code: bool) -> None:
+def _check_schedule(condition: ConditionSpec, epochs: int, data: DataSpec, *, allow_code: bool) -> None:
     name = schedule_name(condition.schedule)
     if ":" in name and not allow_code:
         raise ConfigError("schedule", name, "an import path runs that module's code: allow it with --allow-code")
@@ -152,7 +153,8 @@ def _check_schedule(condition: ConditionSpec, epochs: int, val_size: int, *, all
         schedule = make_schedule(condition.schedule)
     except ConfigError as error:
         raise ConfigError(_schedule_field(condition.schedule, error.field), error.value, error.remedy) from None
-    if isinstance(schedule, Policy) and val_size == 0:
+    # Whether a file holds validation samples is known once it is read.
+    if isinstance(schedule, Policy) and data.val_size == 0 and data.name not in BRING_VALIDATION:
         raise ConfigError(
             "data.val_size",
             0,
