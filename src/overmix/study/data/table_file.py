@@ -46,6 +46,8 @@ def read_table(path: str, form: str) -> pl.DataFrame:
         raise MissingExtraError("polars", "study") from None
     try:
         table = _read_csv(file) if form == "csv" else pl.read_parquet(file)
+        # pandas, among others, writes missing numbers as NaN.
+        table = table.with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None))
     except UnicodeDecodeError:
         raise DataError(f"{field}: it is no text in UTF-8: save it so") from None
     except OSError as error:

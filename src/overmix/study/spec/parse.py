@@ -31,7 +31,7 @@ def read_study(path: Path, *, allow_code: bool = False) -> StudySpec:
         ConfigError: if it cannot be read, or :func:`parse_study` refuses it.
     """
     content = read_yaml(path)
-    return parse_study(_with_absolute_paths({} if content is None else content, path.parent), allow_code=allow_code)
+    return parse_study(with_absolute_paths({} if content is None else content, path.parent), allow_code=allow_code)
 
 
 def parse_study(content: Any, *, allow_code: bool = False) -> StudySpec:
@@ -182,7 +182,7 @@ def _check_names(spec: StudySpec) -> None:
             raise ConfigError("compare.name", name, "give each condition a name of its own")
 
 
-def _with_absolute_paths(content: Any, folder: Path) -> Any:
+def with_absolute_paths(content: Any, folder: Path) -> Any:
     """Take relative data paths from the study file's folder, those of ``compare`` too."""
     if not isinstance(content, dict):
         return content

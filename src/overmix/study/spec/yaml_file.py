@@ -38,24 +38,39 @@ def read_yaml(path: Path) -> Any:
     """Return what a YAML (or JSON) file holds.
 
     Raises:
-        ConfigError: if it cannot be read, is no YAML, has a key twice, or asks for objects to be built.
+        ConfigError: if it cannot be read, or :func:`parse_yaml` refuses it.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError("study file", str(path), f"it cannot be read ({error.strerror}): give a YAML file") from None
     except UnicodeDecodeError:
         raise ConfigError("study file", str(path), "it is no text in UTF-8: give a YAML file") from None
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, path: str) -> Any:
+    """Return what a text in YAML says.
+
+    Args:
+        text: the text.
+        path: where it stands, for errors.
+
+    Raises:
+        ConfigError: if it is no YAML, has a key twice, or asks for objects to be built.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)
     except RecursionError:
-        raise ConfigError("study file", str(path), "it is nested too deeply: write fewer levels") from None
+        raise ConfigError("study file", path, "it is nested too deeply: write fewer levels") from None
     except yaml.constructor.ConstructorError as error:
         remedy = "write plain text, numbers, lists and mappings, each key once"
-        raise ConfigError("study file", str(path), f"{_place(error)}{error.problem}: {remedy}") from None
+        raise ConfigError("study file", path, f"{_place(error)}{error.problem}: {remedy}") from None
     except (yaml.YAMLError, ValueError) as error:
         # ValueError: a date such as 2024-13-45 looks like one to YAML, and is none.
         problem = getattr(error, "problem", None) or "it is no YAML"
         raise ConfigError(
-            "study file", str(path), f"{_place(error)}{problem}: check indentation, colons and quotes"
+            "study file", path, f"{_place(error)}{problem}: check indentation, colons and quotes"
         ) from None
 
 
