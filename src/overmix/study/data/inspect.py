@@ -40,6 +40,7 @@ _OTHER = {
 TARGETS = ("target", "label", "labels", "class", "y", "outcome", "diagnosis", "species", "quality", "price")
 """Names of columns that are what is predicted, more often than not."""
 
+_FEWEST_SAMPLES, _FEWEST_OF_A_CLASS = 16, 3
 _LOOKED_AT = 200  # images whose sizes are looked at
 _IMAGE_SIDE = 32
 
@@ -104,7 +105,24 @@ def inspect_data(path: Path, *, target: str = "", domain: str = "", labels: str 
     else:
         options, facts = _inspect_table(path, form, target, domain, labels)
     dataset = load_dataset(**options)
+    _check_enough(dataset, path)
     return Inspection(options, (_size_of(dataset), *_labels_of(dataset), *facts), dataset)
+
+
+def _check_enough(dataset: Dataset, path: Path) -> None:
+    """Refuse what no study can train on, hold out and compare."""
+    if len(dataset.x) < _FEWEST_SAMPLES:
+        raise DataError(f"{path}: {len(dataset.x)} samples to train on are too few: give at least {_FEWEST_SAMPLES}")
+    if dataset.labels != "classes":
+        return
+    counts = np.bincount(dataset.y.numpy()[dataset.labelled], minlength=dataset.num_classes)
+    if counts.min() < _FEWEST_OF_A_CLASS:
+        fewest = int(counts.argmin())
+        name = dataset.class_names[fewest] if dataset.class_names else fewest
+        raise DataError(
+            f"{path}: the class {name} has {counts.min()} samples to train on and hold out, at least "
+            f"{_FEWEST_OF_A_CLASS} are needed: give more, join it with another class, or leave it out"
+        )
 
 
 def _size_of(dataset: Dataset) -> str:

@@ -133,6 +133,6 @@ def _written(value: Any) -> str:
 def _quoted(text: str) -> str:
     """Return text as YAML reads it: bare where that is certain, else in quotes, which JSON's are."""
     plain = text.replace("_", "").replace("/", "").replace(".", "").replace("-", "")
-    safe = plain.isascii() and plain.isalnum() and text[0].isalpha()
+    safe = plain.isascii() and plain.isalnum() and (text[0].isalpha() or text[0] in "./")
     words = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
     return text if safe and text.lower() not in words else json.dumps(text, ensure_ascii=False)
