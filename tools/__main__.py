@@ -19,11 +19,12 @@ from tools.gate.page import GATE
 from tools.generated import Generated
 from tools.kinds import KINDS
 from tools.reproduction import REPRODUCTION
+from tools.should_i_mix import SHOULD_I_MIX
 from tools.speed import SPEED
 from tools.switch_benchmark.page import SWITCH
 
 ROOT = Path(__file__).parents[1]
-GENERATED = (DEMO, CENSUS, CONFORMANCE, DETECTOR, EXPLAIN, GATE, KINDS, REPRODUCTION, SPEED, SWITCH)
+GENERATED = (DEMO, CENSUS, CONFORMANCE, DETECTOR, EXPLAIN, GATE, KINDS, REPRODUCTION, SHOULD_I_MIX, SPEED, SWITCH)
 
 
 def check(chosen: Sequence[Generated], root: Path) -> int:

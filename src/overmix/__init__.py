@@ -13,25 +13,27 @@ if TYPE_CHECKING:
     from overmix import switch as switch
     from overmix.diagnose import diagnose_curve
     from overmix.diagnose import sample_scores as scores
-    from overmix.mix import MixedTarget, MixPlan, Recipe
-    from overmix.recipes import Mixup, NoMixup
+    from overmix.mix import MixedTarget, Recipe
+    from overmix.recipes import CutMix, ManifoldMixup, Mixup, NoMixup, OneOf, RegMixup
     from overmix.switch import AutoSwitch, Epochs, always, never, off_at
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AutoSwitch",
+    "CutMix",
     "Epochs",
-    "MixPlan",
+    "ManifoldMixup",
     "MixedTarget",
     "Mixup",
     "NoMixup",
+    "OneOf",
     "Recipe",
+    "RegMixup",
     "always",
     "diagnose_curve",
     "never",
     "off_at",
-    "recipes",
     "scores",
 ]
 

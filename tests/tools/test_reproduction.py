@@ -26,7 +26,7 @@ def test_results_say_where_they_come_from(path):
     for setting in result["settings"]:
         assert setting["digest"]
         assert {"overmix", "torch", "cpu"} <= set(setting["versions"])
-        assert setting["n"] >= 8 or setting["key"] == "closed-form"
+        assert setting["n"] >= (3 if setting["key"] == "fashion-resnet8" else 8) or setting["key"] == "closed-form"
     assert "seconds" not in path.read_text(encoding="utf-8")
 
 
@@ -58,17 +58,25 @@ def test_minima_are_shown_with_plain_training_once_they_were_measured():
     assert reproduction._minima({"settings": [{"key": "digits-mlp", "rows": old}]}) == []
 
 
-def test_a_whole_result_is_kept_and_a_part_never_takes_its_place(tmp_path):
-    path = ROOT / "results" / "reproduce" / "teacher-student.json"
-    whole = json.loads(path.read_text(encoding="utf-8"))
-    left_out = {"missing": [{"key": "generic", "reason": reproduction.NOT_ASKED_FOR}]}
-    run = tmp_path / "run"
+def test_a_part_takes_the_place_of_what_it_measured_and_of_nothing_else(tmp_path):
+    kept = json.loads((ROOT / "results" / "reproduce" / "over-training.json").read_text(encoding="utf-8"))
+    place, run = tmp_path / reproduction.RESULTS / "over-training.json", tmp_path / "run"
     run.mkdir()
-    for part, named in ((left_out, "without generic"), ({"scale": "smoke"}, "of smoke scale")):
-        (run / "result.json").write_text(json.dumps(whole | part))
-        with pytest.raises(DataError, match=f"{named}: run overmix reproduce teacher-student"):
-            reproduction.keep(run, tmp_path)
+    first, second, *_ = kept["settings"]
+    others = [{"key": setting["key"], "reason": "not asked for"} for setting in kept["settings"]]
+    for part in ([second], [first | {"n_lost": 1}], [first]):
+        missing = [entry for entry in others if entry["key"] not in [setting["key"] for setting in part]]
+        (run / "result.json").write_text(json.dumps(kept | {"settings": part, "missing": missing}))
+        reproduction.keep(run, tmp_path)
+    result = json.loads(place.read_text(encoding="utf-8"))
+    assert result["settings"] == [first, second]
+    assert [entry["key"] for entry in result["missing"]] == [setting["key"] for setting in kept["settings"][2:]]
+    assert result["verdicts"] == judge([first, second])
+
+
+def test_another_scale_is_never_kept(tmp_path):
+    whole = json.loads((ROOT / "results" / "reproduce" / "teacher-student.json").read_text(encoding="utf-8"))
+    (tmp_path / "result.json").write_text(json.dumps(whole | {"scale": "smoke"}))
+    with pytest.raises(DataError, match="of smoke scale: run overmix reproduce teacher-student"):
+        reproduction.keep(tmp_path, tmp_path)
     assert not (tmp_path / "results").exists()
-    (run / "result.json").write_text(json.dumps(whole))
-    reproduction.keep(run, tmp_path)
-    assert list(reproduction.load_results(tmp_path / "results" / "reproduce")) == ["teacher-student"]

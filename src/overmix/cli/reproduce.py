@@ -16,8 +16,11 @@ def reproduce(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="An experiment; --list names them.")] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the experiments and their claims, and leave.")] = False,
     scale: Annotated[
-        Literal["smoke", "laptop", "paper"],
-        typer.Option("--scale", help="smoke: seconds, shows only that it runs; laptop: minutes; paper: a GPU's work."),
+        Literal["smoke", "laptop", "gpu", "paper"],
+        typer.Option(
+            "--scale",
+            help="smoke: seconds, shows only that it runs; laptop: minutes; gpu: minutes on one; paper: a GPU's days.",
+        ),
     ] = "laptop",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder [runs/reproduce/NAME-SCALE]; gone on with if it exists.")
@@ -49,7 +52,7 @@ def reproduce(
 
 def _run(
     name: str,
-    scale: Literal["smoke", "laptop", "paper"],
+    scale: Literal["smoke", "laptop", "gpu", "paper"],
     out: Path | None,
     settings: list[str] | None,
     workers: int | None,
@@ -104,14 +107,13 @@ def _show(result: dict[str, Any], console: Console) -> None:
 def _list(*, as_json: bool) -> None:
     from overmix.experiments.reproduce.catalogue import EXPERIMENTS
     from overmix.experiments.reproduce.claims import CLAIMS
-    from overmix.experiments.reproduce.scale import SCALES
 
     if as_json:
         content = [
             {
                 "name": entry.name,
                 "title": entry.title,
-                "settings": {scale: [setting.key for setting in entry.at(scale)] for scale in SCALES},
+                "settings": {scale: [setting.key for setting in entry.at(scale)] for scale in entry.scales},
                 "claims": [
                     {"text": claim.text, "provenance": claim.provenance, "rule": claim.rule}
                     for claim in CLAIMS
@@ -128,5 +130,5 @@ def _list(*, as_json: bool) -> None:
         for claim in CLAIMS:
             if claim.experiment == entry.name:
                 console.print(f"    {escape(claim.text)} ({claim.provenance})")
-        for scale in SCALES[1:]:
+        for scale in entry.scales[1:]:
             console.print(f"    {scale}: {', '.join(setting.key for setting in entry.at(scale))}", style="dim")

@@ -17,7 +17,7 @@ NAMES = [
 STUDIES = [
     (entry.name, setting.key, scale)
     for entry in EXPERIMENTS
-    for scale in ("smoke", "laptop", "paper")
+    for scale in entry.scales
     for setting in entry.at(scale)
     if setting.compute is None and not (scale == "paper" and not entry.paper)
 ]
@@ -37,7 +37,8 @@ def test_every_study_passes_the_validator(name, key, scale):
     spec = study_spec(name, key, scale)
     assert spec.condition_names
     if scale == "laptop":
-        assert len(spec.seed_list) >= 8
+        # A residual network's training takes minutes, a perceptron's seconds.
+        assert len(spec.seed_list) >= (3 if spec.model.name == "resnet8" else 8)
     if scale == "smoke":
         assert len(spec.seed_list) == 2
         assert spec.train.epochs == 12
@@ -54,6 +55,14 @@ def test_the_convnet_is_looked_at_where_over_training_found_its_turn(name):
     assert measured.measure.keywords["turn"] == mixup["turning_epoch"] / own.train.epochs
 
 
+def test_the_residual_network_s_settings_share_their_trainings():
+    over = study_spec("over-training", "fashion-resnet8", "laptop")
+    for name in ("switching", "augmentation"):
+        other = study_spec(name, "fashion-resnet8", "laptop")
+        assert (other.data, other.model, other.train, other.seeds) == (over.data, over.model, over.train, over.seeds)
+        assert other.compare[:2] == over.compare
+
+
 def test_no_study_file_lies_unused():
     folder = resources.files("overmix.experiments.reproduce") / "studies"
     files = {
@@ -67,7 +76,7 @@ def test_no_study_file_lies_unused():
 
 def test_rules_name_conditions_that_their_studies_have():
     for entry in EXPERIMENTS:
-        for scale in ("laptop", "paper"):
+        for scale in entry.scales:
             for setting in entry.at(scale):
                 for claim in setting.rules:
                     assert claim_of(entry.name, claim).experiment == entry.name
@@ -119,3 +128,18 @@ def test_data_size_compares_as_many_steps():
         whole = max(steps.values())
         assert longest
         assert all(steps[name] == pytest.approx(whole, rel=0.01) for name in longest)
+
+
+def test_a_scale_that_an_experiment_has_not_is_refused():
+    with pytest.raises(ConfigError, match=r"^scale = 'gpu': mse has smoke, laptop, paper$"):
+        experiment("mse").at("gpu")
+
+
+def test_the_gpu_s_scale_is_sized_for_minutes():
+    for entry in EXPERIMENTS:
+        for setting in entry.gpu:
+            spec = study_spec(entry.name, setting.key, "gpu")
+            images = sum(
+                train.epochs * data.train_size for data, _, train in (condition_parts(spec, c) for c in spec.compare)
+            )
+            assert images * len(spec.seed_list) == 7_200_000

@@ -1,4 +1,4 @@
-"""The first steps of the paper's own scale, on fake data of the true shape."""
+"""The first steps of the paper's own scale and of a GPU's, on fake data of the true shape."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,8 @@ from overmix.study.data import Dataset
 from overmix.study.plan.cells import StackTask, expand
 from overmix.study.plan.trainings import model_factory, training_of
 
-SAMPLES = {"cifar10": (50_000, 10), "cifar100": (50_000, 100), "svhn": (73_257, 10)}
+SAMPLES = {"cifar10": (50_000, 10, 3, 32), "cifar100": (50_000, 100, 3, 32), "svhn": (73_257, 10, 3, 32)}
+SAMPLES |= {"fashion_mnist": (60_000, 10, 1, 28)}
 
 
 class Enough(Exception):
@@ -22,21 +23,22 @@ class Enough(Exception):
 
 
 def fake(name):
-    count, classes = SAMPLES[name]
+    count, classes, channels, side = SAMPLES[name]
     generator = torch.Generator().manual_seed(0)
-    x = torch.randint(256, (count, 3, 32, 32), generator=generator, dtype=torch.uint8)
+    x = torch.randint(256, (count, channels, side, side), generator=generator, dtype=torch.uint8)
     y = torch.arange(count) % classes
     return Dataset(name=name, x=x, y=y, x_test=x[:16], y_test=y[:16], num_classes=classes)
 
 
-SETTINGS = [(entry.name, setting.key) for entry in EXPERIMENTS for setting in entry.paper]
+SETTINGS = [(entry.name, setting.key, "paper") for entry in EXPERIMENTS for setting in entry.paper]
+SETTINGS += [(entry.name, setting.key, "gpu") for entry in EXPERIMENTS for setting in entry.gpu]
 MEASURED = [(entry.name, setting.key) for entry in EXPERIMENTS for setting in entry.paper if setting.measure]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("experiment", "key"), SETTINGS)
-def test_the_first_steps_run(experiment, key):
-    spec = study_spec(experiment, key, "paper")
+@pytest.mark.parametrize(("experiment", "key", "scale"), SETTINGS)
+def test_the_first_steps_run(experiment, key, scale):
+    spec = study_spec(experiment, key, scale)
     dataset = fake(spec.data.name)
     cell = [cell for cell in expand(spec) if cell.condition.startswith("Mixup")][-1]
     training = training_of(StackTask((cell,), "looped", "cpu"), dataset, allow_code=False)

@@ -10,6 +10,7 @@ from overmix.study.models import build_model, check_model_name, model_names, mod
 SMALL = {
     "mlp": {"hidden": [8]},
     "convnet": {"width": 4},
+    "resnet8": {"width": 2},
     "resnet18": {"width": 2},
     "resnet34": {"width": 2},
     "vgg16": {"width": 2},

@@ -35,6 +35,19 @@ def test_against_torchvision_with_the_small_stem(name, training):
         torch.testing.assert_close(ours.train(training)(x), theirs.train(training)(x), rtol=1e-4, atol=1e-5)
 
 
+def test_resnet8_has_a_block_in_each_of_three_stages():
+    model = build_model("resnet8", sample_shape=(1, 28, 28), num_classes=10)
+    convolutions = [
+        module for module in model.modules() if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3)
+    ]
+    assert [layer.out_channels for layer in convolutions] == [16, 16, 16, 32, 32, 64, 64]
+    assert sum(p.numel() for p in model.parameters()) == 77_754
+    # By hand: convolutions, shortcuts of 1 by 1, two numbers a channel for each BatchNorm, the classifier.
+    by_hand = 9 * (1 * 16 + 2 * 16 * 16 + 16 * 32 + 32 * 32 + 32 * 64 + 64 * 64) + 16 * 32 + 32 * 64
+    by_hand += 2 * (16 * 3 + 32 * 3 + 64 * 3) + 64 * 10 + 10
+    assert by_hand == 77_754
+
+
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32), (2, 5, 9)])
 def test_any_size_of_image(shape):
     assert build_model("resnet18", sample_shape=shape, num_classes=7, width=2)(torch.zeros(3, *shape)).shape == (3, 7)

@@ -11,7 +11,7 @@ from overmix.errors import ConfigError, did_you_mean
 from overmix.experiments.reproduce import gradients, noise, theory
 from overmix.experiments.reproduce.finding import Finding
 from overmix.experiments.reproduce.parts import Parts
-from overmix.experiments.reproduce.scale import Scale
+from overmix.experiments.reproduce.scale import SCALES, Scale
 from overmix.experiments.reproduce.shrink import shrunk
 from overmix.experiments.reproduce.study_checks import (
     Rule,
@@ -58,21 +58,35 @@ class Experiment:
         title: what it asks.
         settings: at smoke and laptop scale.
         paper: at the paper's scale; the theory's experiments are the same there.
+        gpu: what one GPU does in minutes; none for most.
     """
 
     name: str
     title: str
     settings: tuple[Setting, ...]
     paper: tuple[Setting, ...] = ()
+    gpu: tuple[Setting, ...] = ()
+
+    @property
+    def scales(self) -> tuple[Scale, ...]:
+        """The scales that it can be run at."""
+        return tuple(scale for scale in SCALES if scale != "gpu" or self.gpu)
 
     def at(self, scale: Scale) -> tuple[Setting, ...]:
-        """Return the settings of a scale."""
-        return self.paper if scale == "paper" and self.paper else self.settings
+        """Return the settings of a scale.
+
+        Raises:
+            ConfigError: if it has none.
+        """
+        if scale not in self.scales:
+            raise ConfigError("scale", scale, f"{self.name} has {', '.join(self.scales)}")
+        larger = {"gpu": self.gpu, "paper": self.paper}.get(scale, ())
+        return larger or self.settings
 
 
 def study_spec(experiment: str, key: str, scale: Scale) -> StudySpec:
     """Return the study of a setting; smoke is the laptop's with everything small."""
-    folder = resources.files("overmix.experiments.reproduce") / "studies" / ("paper" if scale == "paper" else "laptop")
+    folder = resources.files("overmix.experiments.reproduce") / "studies" / ("laptop" if scale == "smoke" else scale)
     with resources.as_file(folder / experiment / f"{key}.yaml") as path:
         content = read_yaml(path)
     return parse_study(shrunk(content) if scale == "smoke" else content)
@@ -130,6 +144,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             Setting("digits-mlp", _OVER),
             Setting("digits-convnet", _OVER),
             Setting("mnist1d-mlp", _OVER),
+            Setting("fashion-resnet8", _OVER),
             Setting(
                 "budget",
                 {
@@ -149,6 +164,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             Setting(key, _OVER)
             for key in ("cifar10-resnet18", "cifar10-30-resnet18", "cifar100-resnet34", "svhn-resnet18")
         ),
+        gpu=(Setting("fashion-resnet18", _OVER),),
     ),
     Experiment(
         "data-size",
@@ -159,7 +175,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
         "augmentation",
         "Does augmentation delay the turn?",
-        (Setting("digits-mlp", _LATER), Setting("digits-convnet", _LATER)),
+        tuple(Setting(key, _LATER) for key in ("digits-mlp", "digits-convnet", "fashion-resnet8")),
         (Setting("cifar10-resnet18", _LATER),),
     ),
     Experiment(
@@ -175,6 +191,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             _switching("digits-mlp", (4, 32, 64, 128, 256, 900)),
             _switching("digits-convnet", (8, 32, 128, 360)),
             _switching("mnist1d-mlp", (32, 128, 256, 360)),
+            _switching("fashion-resnet8", (300, 450)),
         ),
         (_switching("cifar10-resnet18", _PAPER_SWITCHES), _switching("svhn-resnet18", _PAPER_SWITCHES)),
     ),

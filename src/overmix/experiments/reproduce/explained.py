@@ -17,10 +17,11 @@ from overmix.experiments.reproduce.words import (
     NOTES,
     NUMBER_COLUMNS,
     condition_cells,
+    measured_with,
     number_cell,
     numbers_of,
     same_run,
-    where_from,
+    set_up,
 )
 from overmix.report.charts import Chart
 from overmix.report.explain import Explanation, explain_floor
@@ -56,7 +57,7 @@ def explain(result: Mapping[str, Any]) -> Explanation:
             if setting.rules and setting.key in by_key
         ],
         command="reproduce",
-        kicker="The paper, reproduced",
+        kicker="The paper's claims, run",
         numbers=NUMBERS,
     )
 
@@ -138,7 +139,10 @@ def _method(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         *lowest,
         *minima,
-        *((setting["key"], f"{where_from(setting).replace('`', '')}.") for setting in result["settings"]),
+        *(
+            (setting["key"], f"{set_up(setting).replace('`', '')}; {measured_with(setting)}.")
+            for setting in result["settings"]
+        ),
         *((gap["key"], f"Not measured: {gap['reason']}.") for gap in result["missing"]),
         ("Same run", same_run(result)),
     ]

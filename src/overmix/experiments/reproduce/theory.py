@@ -33,8 +33,8 @@ from overmix.explain import (
 ETA = 0.1
 SHOWN_FROM = 30
 """First step of the pictures: the descent before it would press the rest flat."""
-SEEDS: dict[Scale, int] = {"smoke": 3, "laptop": 64, "paper": 64}
-LAST: dict[Scale, float] = {"smoke": 1e4, "laptop": 1e6, "paper": 1e6}
+SEEDS: dict[Scale, int] = {"smoke": 3, "laptop": 64, "gpu": 64, "paper": 64}
+LAST: dict[Scale, float] = {"smoke": 1e4, "laptop": 1e6, "gpu": 1e6, "paper": 1e6}
 NAMES = {
     "erm": "ERM",
     "mixup": "Mixup",

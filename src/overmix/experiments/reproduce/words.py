@@ -110,14 +110,16 @@ def number_cell(value: str | float, interval: Sequence[float] | None = None) -> 
     return f"{value:.4g}{within}".replace("-", "−")
 
 
-def where_from(setting: Mapping[str, Any]) -> str:
-    """Return seeds, set-up, digest and versions of a setting."""
-    versions = setting["versions"]
+def set_up(setting: Mapping[str, Any]) -> str:
+    """Return seeds, set-up and digest of a setting."""
     lost = f", {setting['n_lost']} diverged seeds left out" if setting["n_lost"] else ""
-    return (
-        f"n = {setting['n']}{lost}; {setting['set_up']}; digest `{setting['digest'][:12]}`; "
-        f"overmix {versions['overmix']}, torch {versions['torch']}, {versions['cpu']}"
-    )
+    return f"n = {setting['n']}{lost}; {setting['set_up']}; digest `{setting['digest'][:12]}`"
+
+
+def measured_with(setting: Mapping[str, Any]) -> str:
+    """Return the versions and the processor that a setting was measured with."""
+    versions = setting["versions"]
+    return f"overmix {versions['overmix']}, torch {versions['torch']}, {versions['cpu']}"
 
 
 def same_run(result: Mapping[str, Any]) -> str:

@@ -12,13 +12,14 @@ from overmix.errors import ConfigError, did_you_mean
 from overmix.study.models.convnet import convnet
 from overmix.study.models.import_path import call_factory
 from overmix.study.models.mlp import mlp
-from overmix.study.models.resnet import resnet18, resnet34
+from overmix.study.models.resnet import resnet8, resnet18, resnet34
 from overmix.study.models.vgg import vgg16
 from overmix.study.options import check_option_values
 
 _MODELS: dict[str, Callable[..., nn.Module]] = {
     "convnet": convnet,
     "mlp": mlp,
+    "resnet8": resnet8,
     "resnet18": resnet18,
     "resnet34": resnet34,
     "vgg16": vgg16,
