@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -66,7 +66,7 @@ app = typer.Typer(
     "**130** stopped by Ctrl-C.",
 )
 
-for _name, _command in {
+_COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,
     "init": init,
     "run": run_command,
@@ -78,7 +78,8 @@ for _name, _command in {
     "doctor": doctor,
     "reproduce": reproduce,
     "census": census,
-}.items():
+}
+for _name, _command in _COMMANDS.items():
     app.command(_name, rich_help_panel=_JOURNEY[_name])(_command)
 app.add_typer(explain, name="explain", rich_help_panel=_JOURNEY["explain"])
 app.add_typer(benchmark, name="benchmark", rich_help_panel=_JOURNEY["benchmark"])

@@ -59,7 +59,7 @@ def _statistics_seconds(spec: StudySpec, n_test: int) -> float:
         if epochs not in verdicts:
             looks = evaluation_epochs(epochs)
             wrong = rng.random((seeds, len(looks), tried)) < 0.2
-            verdicts[epochs] = _seconds_of(lambda at=looks, of=wrong: diagnose_ensemble(at, of))  # type: ignore[misc]
+            verdicts[epochs] = _seconds_of(lambda at=looks, of=wrong: diagnose_ensemble(at, of))
         total += verdicts[epochs]
     a, b = rng.random((2, seeds, tried)) < 0.2
     count = len(spec.compare)
@@ -85,7 +85,7 @@ def _page_seconds(spec: StudySpec) -> float:
     def draw(chart: Chart) -> None:
         to_png(to_svg(light(chart, strokes)))
 
-    first, *others = (_seconds_of(lambda chart=chart: draw(chart)) for chart in charts[: _TRIED_CHARTS + 1])  # type: ignore[misc]
+    first, *others = (_seconds_of(lambda chart=chart: draw(chart)) for chart in charts[: _TRIED_CHARTS + 1])
     each = float(np.mean(others)) if others else first
     # The first one starts the renderer.
     return prepared + first + (len(charts) - 1) * each
