@@ -1,5 +1,6 @@
 """One thread, no deadlines, and array shapes checked against their annotations while the tests run."""
 
+import functools
 import gc
 import sys
 import types
@@ -17,15 +18,25 @@ hypothesis.settings.register_profile("overmix", deadline=None)
 hypothesis.settings.load_profile("overmix")
 
 
+_left_out = {"modules": 0}
+
+
+def leave_out_imports():
+    """Take what imports left out of every later collection, and of every look at what lives: both take a while.
+
+    PyTorch's compiler alone, which the first optimizer imports, has a million objects.
+    """
+    if len(sys.modules) > _left_out["modules"] + 100:
+        gc.collect()
+        gc.freeze()
+        _left_out["modules"] = len(sys.modules)
+
+
 def pytest_runtest_setup(item):
-    """Let every test draw the same numbers each time it runs, and whatever ran before it."""
+    """Let every test draw the same numbers each time it runs, and check shapes anew, whatever ran before it."""
     torch.manual_seed(0)
-
-
-def pytest_collection_finish(session):
-    """Take what the imports left out of every later collection, and of every look at what lives: both take a while."""
-    gc.collect()
-    gc.freeze()
+    _calls.clear()
+    leave_out_imports()
 
 
 CHECKED = ["overmix"]
@@ -46,9 +57,45 @@ def only_with_shapes(jaxtyped):
 
     def with_settings(**settings):
         checked = jaxtyped(**settings)
-        return lambda part: checked(part) if _has_shapes(part) else part
+
+        def decorated(part):
+            if not _has_shapes(part):
+                return part
+            if not isinstance(part, type):
+                return checked_once_per_form(part, checked(part)) if isinstance(part, types.FunctionType) else part
+            plain = part.__init__
+            part = checked(part)
+            if part.__init__ is not plain:
+                part.__init__ = checked_once_per_form(plain, part.__init__)
+            return part
+
+        return decorated
 
     return with_settings
+
+
+EVERY = 16
+_calls = {}
+"""How often each function was called in this test with arguments of one form."""
+
+
+def checked_once_per_form(plain, checked):
+    """Check the first call of a test with arguments of these shapes and dtypes, and every 16th: checks take longer."""
+
+    @functools.wraps(plain)
+    def call(*args, **kwargs):
+        if torch.compiler.is_compiling():
+            return checked(*args, **kwargs)
+        form = (plain, *map(_form, args), *map(_form, kwargs.values()))
+        count = _calls[form] = _calls.get(form, -1) + 1
+        return (plain if count % EVERY else checked)(*args, **kwargs)
+
+    return call
+
+
+def _form(value):
+    shape = getattr(value, "shape", None)
+    return type(value) if shape is None else (tuple(shape), value.dtype)
 
 
 def _has_shapes(part):

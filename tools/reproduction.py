@@ -14,7 +14,7 @@ from typing import Any
 from overmix.errors import DataError
 from overmix.experiments.reproduce.catalogue import EXPERIMENTS, experiment
 from overmix.experiments.reproduce.chart import picture_chart
-from overmix.experiments.reproduce.check import Check, judge
+from overmix.experiments.reproduce.check import Check, judge_claims
 from overmix.experiments.reproduce.claims import CLAIMS, Claim, claim_of
 from overmix.experiments.reproduce.words import (
     CONDITION_COLUMNS,
@@ -23,7 +23,7 @@ from overmix.experiments.reproduce.words import (
     NOTES,
     NUMBER_COLUMNS,
     condition_cells,
-    describe,
+    in_words,
     measured_with,
     number_cell,
     same_run,
@@ -86,7 +86,7 @@ def load_results(folder: Path) -> dict[str, dict[str, Any]]:
     """Return the kept results by experiment, in the catalogue's order, their claims judged anew."""
     kept = {entry.name: folder / f"{entry.name}.json" for entry in EXPERIMENTS}
     results = {name: _at_laptop_scale(path) for name, path in kept.items() if path.exists()}
-    return {name: result | {"verdicts": judge(result["settings"])} for name, result in results.items()}
+    return {name: result | {"verdicts": judge_claims(result["settings"])} for name, result in results.items()}
 
 
 def _at_laptop_scale(path: Path) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _together(kept: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]
     measured = {setting["key"]: setting for setting in (*kept["settings"], *new["settings"])}
     settings = [measured[key] for setting in experiment(new["name"]).at("laptop") if (key := setting.key) in measured]
     missing = [entry for entry in new["missing"] if entry["key"] not in measured]
-    return {**new, "settings": settings, "missing": missing, "verdicts": judge(settings)}
+    return {**new, "settings": settings, "missing": missing, "verdicts": judge_claims(settings)}
 
 
 def _overview(results: Mapping[str, Mapping[str, Any]]) -> str:
@@ -190,7 +190,7 @@ def _claims(name: str, result: Mapping[str, Any]) -> list[str]:
             setting = by_key[row["setting"]]
             checks = [Check.from_dict(check) for check in setting["checks"][claim.key]]
             told = "<br>".join(
-                f"{describe(check)}: {state}" for check, state in zip(checks, row["states"], strict=True)
+                f"{in_words(check)}: {state}" for check, state in zip(checks, row["states"], strict=True)
             )
             lines.append(
                 f"| {_once(claim)} | {claim.provenance} | {row['setting']} | {_n(checks)} | {told} "

@@ -30,7 +30,7 @@ def digits():
 
 @pytest.mark.filterwarnings("ignore:.*too few to hold some out:UserWarning")
 @parametrize_with_checks(
-    [MixupClassifier((32,), epochs=30, learning_rate=0.02), MixupRegressor((32,), epochs=30, learning_rate=0.02)]
+    [MixupClassifier((16,), epochs=10, learning_rate=0.05), MixupRegressor((16,), epochs=10, learning_rate=0.05)]
 )
 def test_conventions(estimator, check):
     check(estimator)

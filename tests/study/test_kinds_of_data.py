@@ -31,7 +31,7 @@ def example_data(tmp_path):
 def test_the_examples_run(name, example_data, tmp_path):
     content = yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text())
     content["data"]["path"] = str(example_data / content["data"]["path"])
-    content["train"]["epochs"], content["seeds"], content["device"] = 4, 5, "cpu"
+    content["train"]["epochs"], content["seeds"], content["device"] = 4, 2, "cpu"
     summary = summary_to_json(run_study(parse_study(content), tmp_path / "run"))
     assert all(row["final_error"] is not None for row in summary["conditions"])
     assert all(row["verdict"] in ("u-shaped", "monotone", "undecided") for row in summary["conditions"])
@@ -68,7 +68,7 @@ def test_every_kind_of_label_is_trained_decided_on_and_judged(name, tmp_path):
                 {"name": "auto", "recipe": recipes[0], "schedule": "auto"},
                 {"name": "other", "recipe": recipes[1], "schedule": {"off_at": 0.5}},
             ],
-            "seeds": 5,
+            "seeds": 2,
             "device": "cpu",
         }
     )

@@ -195,7 +195,9 @@ def drive_with_saves(loops, training, run, save_at=None):
     return saves
 
 
-@pytest.mark.parametrize(("optimizer", "every"), [("sgd", 1), ("adamw", 3)])
+@pytest.mark.parametrize(
+    ("optimizer", "every"), [("sgd", 3), ("adamw", 7), pytest.param("sgd", 1, marks=pytest.mark.slow)]
+)
 def test_a_run_saved_anywhere_goes_on_as_if_it_had_never_stopped(loops, optimizer, every):
     # Before, inside and after probes; on both sides of the switch; in an epoch and between two.
     policy = loops.Scripted(probes=(0, 2), tail=2, decide_at=3, switch_at=1)

@@ -175,8 +175,10 @@ def test_a_trainer_that_counts_epochs_resumes_between_them(loops, stop):
     assert same_run(resumed, expected_run)
 
 
-@NAMES
-def test_a_trainer_that_counts_steps_and_resumes_anywhere(loops, name):
+@pytest.mark.parametrize(
+    ("name", "every"), [("off_at", 13), ("back", 5), ("auto", 13), pytest.param("back", 1, marks=pytest.mark.slow)]
+)
+def test_a_trainer_that_counts_steps_and_resumes_anywhere(loops, name, every):
     expected, expected_run = plain(loops, name, order="indexed")
 
     def trainer():
@@ -187,7 +189,7 @@ def test_a_trainer_that_counts_steps_and_resumes_anywhere(loops, name):
     whole = trainer().fit()
     assert digest(whole.training) == digest(expected)
     assert same_run(whole.run, expected_run)
-    for file in whole.saves[:: 2 if name == "back" else 9]:
+    for file in whole.saves[::every]:
         resumed = trainer().resume(file).fit()
         assert digest(resumed.training) == digest(expected)
         assert same_run(resumed.run, expected_run)

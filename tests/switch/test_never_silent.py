@@ -72,7 +72,7 @@ WAYS = pytest.mark.parametrize("switch", [schedule, policy, going_back])
 
 
 @WAYS
-@pytest.mark.parametrize(("workers", "persistent"), [(0, False), (1, False), (1, True), (2, False), (2, True)])
+@pytest.mark.parametrize(("workers", "persistent"), [(0, False), (1, True), (2, False)])
 def test_the_switch_shows_in_the_batches_whatever_the_loader(loops, switch, workers, persistent):
     data, clean = loader(workers, persistent), {}
     run = run_of(switch(loops))

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from overmix.errors import DataError
-from overmix.experiments.reproduce.check import judge
+from overmix.experiments.reproduce.check import judge_claims
 from overmix.experiments.reproduce.claims import CLAIMS
 from tools import reproduction
 
@@ -40,7 +40,9 @@ def test_a_setting_that_came_after_the_result_is_named_as_not_measured_yet():
     results = reproduction.load_results(ROOT / "results" / "reproduce")
     result = results["gradient-norm"]
     few = [setting for setting in result["settings"] if setting["key"] == "digits-mlp"]
-    text = reproduction.page({"gradient-norm": result | {"settings": few, "verdicts": judge(few), "missing": []}})
+    text = reproduction.page(
+        {"gradient-norm": result | {"settings": few, "verdicts": judge_claims(few), "missing": []}}
+    )
     assert "Settings that can be run and were not measured yet: digits-convnet." in text
 
 
@@ -71,7 +73,7 @@ def test_a_part_takes_the_place_of_what_it_measured_and_of_nothing_else(tmp_path
     result = json.loads(place.read_text(encoding="utf-8"))
     assert result["settings"] == [first, second]
     assert [entry["key"] for entry in result["missing"]] == [setting["key"] for setting in kept["settings"][2:]]
-    assert result["verdicts"] == judge([first, second])
+    assert result["verdicts"] == judge_claims([first, second])
 
 
 def test_another_scale_is_never_kept(tmp_path):

@@ -13,7 +13,7 @@ from overmix.recipes import CutMix
 from overmix.train import METRICS, SGD, CropFlip, LRSchedule, ResidentData
 from overmix.train.plan import Planner
 from overmix.train.resident import Labels
-from overmix.train.stacked_model import build_model
+from overmix.train.stacked_model import seeded_model
 
 SHAPE, CLASSES, POOL, TEST, BATCH = (2, 5, 6), 3, 120, 50, 12
 EXECUTIONS = ["stacked", "looped"]
@@ -119,7 +119,7 @@ def runs_of(replica, **settings):
 
 def plain_run(own, run, r, factory, augment):
     """A loop that augments image by image, in NumPy, then mixes within the batch that it made."""
-    model = build_model(factory, run.streams.torch_seed("init"))
+    model = seeded_model(factory, run.streams.torch_seed("init"))
     optimizer = torch.optim.SGD(model.parameters(), lr=run.lr, momentum=0.9)
     planner = Planner([run], Labels(own.data.y), SHAPE, own.epochs, BATCH, torch.device("cpu"))
     mean, std = own.normalization.mean[r], own.normalization.std[r]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 
 from overmix.train import METRICS, evaluation, evaluation_epochs
-from overmix.train.stacked_model import build_model
+from overmix.train.stacked_model import seeded_model
 
 
 @given(epochs=st.integers(1, 20_000), per_octave=st.integers(1, 12))
@@ -51,7 +51,7 @@ def test_every_metric_is_that_of_the_plain_models(replica, training, models, exe
     assert metrics.shape == (len(METRICS), 3)
     data = own.data
     for r, run in enumerate(runs):
-        model = build_model(models["dropout"], run.streams.torch_seed("init")).eval()
+        model = seeded_model(models["dropout"], run.streams.torch_seed("init")).eval()
         mean, std = own.normalization.mean[r], own.normalization.std[r]
         splits = {
             "test": (data.x_test, data.y_test),

@@ -8,7 +8,7 @@ import torch
 import overmix
 from overmix.switch import AutoSwitch, Epochs
 from overmix.train import SGD, DecidingTraining, FirstRun
-from overmix.train.stacked_model import build_model
+from overmix.train.stacked_model import seeded_model
 
 MIXUP = overmix.Mixup(alpha=1.0)
 
@@ -17,7 +17,7 @@ def in_a_loop(own, run, policy, factory):
     """The loop of a user who sees the same samples in the same order, and looks when the study looks."""
     mean, std = own.normalization.mean[0], own.normalization.std[0]
     x, y = (own.data.x.float() - mean) / std, own.data.y
-    model = build_model(factory, run.streams.torch_seed("init"))
+    model = seeded_model(factory, run.streams.torch_seed("init"))
     optimizer = torch.optim.SGD(model.parameters(), lr=run.lr, momentum=0.9)
     loop = Epochs(
         own.epochs, mix=MIXUP, switch=policy, seed=run.streams.replica_seed, state={"model": model, "opt": optimizer}

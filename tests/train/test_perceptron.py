@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, vmap
 
-from overmix.train.perceptron import perceptron, perceptron_layers
+from overmix.train.perceptron import perceptron_layers, stacked_perceptron
 from overmix.train.stacked_model import StackedModel
 
 CPU = torch.device("cpu")
@@ -28,7 +28,7 @@ def test_output_and_gradients_are_those_of_vmap_in_float64(hidden):
     leaves = {name: p.requires_grad_() for name, p in parameters.items()}
     x = torch.randn(3, 5, 1, 4, 4, dtype=torch.float64, requires_grad=True)
     expected = vmap(lambda p, b: functional_call(model, p, (b,)))(leaves, x)
-    found = perceptron(x, [leaves[name] for name in names])
+    found = stacked_perceptron(x, [leaves[name] for name in names])
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
     weights = torch.randn_like(expected)
     wanted = torch.autograd.grad((expected * weights).sum(), [x, *leaves.values()])
@@ -42,12 +42,14 @@ def test_gradcheck():
     shapes = [(2, 4, 3), (2, 4), (2, 2, 4), (2, 2)]
     parameters = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
     x = torch.randn(2, 5, 3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x, *p: perceptron(x, list(p)), (x, *parameters))
+    assert torch.autograd.gradcheck(lambda x, *p: stacked_perceptron(x, list(p)), (x, *parameters))
 
 
 def test_a_stack_of_perceptrons_takes_this_path(monkeypatch):
     calls = []
-    monkeypatch.setattr("overmix.train.stacked_model.perceptron", lambda x, p: calls.append(len(p)) or perceptron(x, p))
+    monkeypatch.setattr(
+        "overmix.train.stacked_model.stacked_perceptron", lambda x, p: calls.append(len(p)) or stacked_perceptron(x, p)
+    )
     stack = StackedModel(lambda: mlp(8), [0, 1], CPU, "stacked")
     stack(torch.randn(2, 4, 1, 4, 4))
     assert calls == [4]

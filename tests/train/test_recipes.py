@@ -14,7 +14,7 @@ from overmix.mix import IGNORE_INDEX, Recipe
 from overmix.mix.capture import captured
 from overmix.recipes import CMixup, LossMix, Mixup, RegMixup, make_recipe, registered
 from overmix.train import Normalization, ResidentData
-from overmix.train.stacked_model import build_model
+from overmix.train.stacked_model import seeded_model
 
 POOL, TEST, TRAIN, BATCH, FEATURES = 60, 20, 48, 16, 6
 OWN_LOOP = {"M3Co"}  # its model is of several modalities
@@ -74,7 +74,7 @@ def by_hand(own, factory, r, step):
     """Do what a user does: one model, the recipe's own objective on a clean batch, torch's gradients."""
     run, data, loss = own.planner.replicas[r], own.data, own.objective
     plan, recipe = own.planner.epoch(0), run.recipe
-    model = build_model(factory, run.streams.torch_seed("init")).train()
+    model = seeded_model(factory, run.streams.torch_seed("init")).train()
     for layer in model.modules():
         if hasattr(layer, "key"):
             layer.key, layer.calls = plan.dropout_keys[step, r], 0

@@ -58,11 +58,12 @@ def test_it_decides_as_a_run_with_that_validation_set_and_ends_as_the_run_that_i
     np.testing.assert_allclose(found.cost, 1 + first * (3 / 4) / 20)
 
 
-def test_it_goes_on_from_any_step_bit_for_bit(repeated):
+@pytest.mark.parametrize("every", [23, pytest.param(7, marks=pytest.mark.slow)])
+def test_it_goes_on_from_any_step_bit_for_bit(repeated, every):
     states = []
     whole = repeated().train(after_step=lambda own: states.append(own.state_dict()))
     assert len(states) > 20 * 4  # the second run's steps, and those of the first
-    for state in states[::7]:
+    for state in states[::every]:
         again = repeated()
         again.load_state_dict(state)
         found = again.train()

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from overmix.train import Normalization
-from overmix.train.resident import gather
+from overmix.train.resident import gather_samples
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
@@ -10,7 +10,7 @@ from overmix.train.resident import gather
 def test_a_batch_is_an_index_into_the_pool(dtype, sample):
     x = torch.randint(256, (20, *sample)).to(dtype)
     index = torch.randint(20, (3, 7))
-    batch = gather(x, index)
+    batch = gather_samples(x, index)
     assert batch.dtype == torch.float32
     assert torch.equal(batch, x[index].float())
 
@@ -18,7 +18,7 @@ def test_a_batch_is_an_index_into_the_pool(dtype, sample):
 def test_a_batch_is_a_copy_so_that_normalising_it_in_place_leaves_the_pool_alone():
     x = torch.rand(20, 5)
     kept = x.clone()
-    Normalization(torch.zeros(1, 5), torch.full((1, 5), 2.0)).apply_(gather(x, torch.arange(20)[None]))
+    Normalization(torch.zeros(1, 5), torch.full((1, 5), 2.0)).apply_(gather_samples(x, torch.arange(20)[None]))
     assert torch.equal(x, kept)
 
 

@@ -9,7 +9,7 @@ from overmix.errors import ConfigError
 from overmix.recipes import CutMix, ManifoldMixup, Mixup, NoMixup, OneOf
 from overmix.switch import Progress, mixes
 from overmix.train import METRICS, SGD
-from overmix.train.stacked_model import build_model
+from overmix.train.stacked_model import seeded_model
 
 RECIPES = {
     "cutmix": CutMix(axes=1),
@@ -24,7 +24,7 @@ def by_hand(own, run, factory):
     """Train as a user would: one model, the recipe's own objective, torch's optimizer."""
     stats = own.normalization
     x, y = (own.data.x.float() - stats.mean[0]) / stats.std[0], own.data.y
-    model = build_model(factory, run.streams.torch_seed("init"))
+    model = seeded_model(factory, run.streams.torch_seed("init"))
     optimizer = torch.optim.SGD(model.parameters(), lr=run.lr, momentum=0.9)
     for epoch in range(own.epochs):
         order = run.streams.generator("order", epoch=epoch).permutation(run.train_index)

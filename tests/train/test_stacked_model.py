@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from overmix.train import StackedModel, choose_execution
-from overmix.train.stacked_model import build_model
+from overmix.train.stacked_model import seeded_model
 
 CPU = torch.device("cpu")
 STACKABLE = [
@@ -52,7 +52,7 @@ def test_a_loop_is_bit_for_bit_the_plain_module(models, name):
     with torch.no_grad():
         outputs = [model(x), model(x)]
     for r, seed in enumerate([5, 6]):
-        plain = build_model(models[name], seed)
+        plain = seeded_model(models[name], seed)
         for output in outputs:
             assert torch.equal(output[r], plain(x[r]))
         for key, buffer in plain.named_buffers():
@@ -161,9 +161,9 @@ def test_own_randomness_repeats_and_leaves_the_callers_generator_alone(models, m
 def test_building_leaves_the_callers_generator_alone_and_ignores_it(models):
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    one = build_model(models["mlp"], 8).state_dict()
+    one = seeded_model(models["mlp"], 8).state_dict()
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(2)
-    torch.testing.assert_close(build_model(models["mlp"], 8).state_dict(), one, rtol=0, atol=0)
+    torch.testing.assert_close(seeded_model(models["mlp"], 8).state_dict(), one, rtol=0, atol=0)
     torch.manual_seed(8)
     torch.testing.assert_close(models["mlp"]().state_dict(), one, rtol=0, atol=0)

@@ -10,15 +10,15 @@ from overmix.errors import ConfigError
 from overmix.explain import dominant_label, gradient_norm
 from overmix.mix import mixed_cross_entropy
 from overmix.train import TRACKED, TRACKS
-from overmix.train.stacked_model import build_model
-from overmix.train.track import MIXTURES, draw_mixtures
+from overmix.train.stacked_model import seeded_model
+from overmix.train.track import FIXED_MIXTURES, fixed_mixtures
 
 BOTH = ("gradient_norm", "memorization")
 
 
 def own_model(own, r, factory):
     """Replica r of a stack as a module of its own."""
-    model = build_model(factory, 0)
+    model = seeded_model(factory, 0)
     state = {name: p.detach()[r] for name, p in own.model.parameters.items()}
     model.load_state_dict({**state, **{name: b[r] for name, b in own.model.buffers.items()}}, strict=False)
     return model.eval()
@@ -125,8 +125,8 @@ def test_stacked_equals_looped(replica, training, models):
 
 def test_twins_are_looked_at_on_the_same_mixtures_of_training_samples(replica):
     runs = [replica(0), replica(0, lr=1.0), replica(1)]
-    index, partner, lam = draw_mixtures(runs, torch.device("cpu"))
-    assert index.shape == partner.shape == lam.shape == (3, MIXTURES)
+    index, partner, lam = fixed_mixtures(runs, torch.device("cpu"))
+    assert index.shape == partner.shape == lam.shape == (3, FIXED_MIXTURES)
     for tensor in (index, partner, lam):
         assert torch.equal(tensor[0], tensor[1])
         assert not torch.equal(tensor[0], tensor[2])

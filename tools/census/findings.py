@@ -8,10 +8,13 @@ import numpy as np
 
 from overmix.diagnose import holm
 from overmix.experiments.census.cells import RowSummary, final, last
+from overmix.experiments.census.rows import ROWS
+from overmix.experiments.census.study_row import StudyRow
 from overmix.report.numbers import decimal, duration
 from tools.census.cells import at_epoch, best_switch, compared, gain, markdown
 
 LEVEL = 0.05
+STUDIES = {row.name for row in ROWS if isinstance(row, StudyRow)}
 MINDEYE = ("MixCo", "BiMixCo", "GroupedMixCo", "M3Co")
 """Recipes whose authors switch them off after a third, or inherit it from those who do."""
 
@@ -103,8 +106,11 @@ def cost_of_it(rows: Sequence[RowSummary]) -> list[str]:
         "overmix census                     # goes on where it stopped; --recipes MixCo,LISA for some of it",
         "```",
         "",
-        f"It took {duration(seconds)} of one core in {len(rows)} rows, {duration(seconds / 2)} on two if both are free;"
-        f" the longest row {duration(max(row['core_seconds'] for row in rows))}. {measured}.",
+        f"It took {duration(seconds)} of one core in {len(rows)} rows, where a study trains by the clock and with other"
+        f" work beside it; the longest row {duration(max(row['core_seconds'] for row in rows))}. {measured}.",
+        "",
+        f"{_names(_where(rows, lambda row: row['name'] in STUDIES))} are studies: `overmix report` opens their run"
+        " directories, `runs/census/studies/...`. All others are trained by a user's loop over `overmix.Epochs`.",
     ]
 
 

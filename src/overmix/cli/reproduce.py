@@ -92,13 +92,13 @@ def _show(result: dict[str, Any], console: Console) -> None:
     """Print each claim with its verdict and the numbers that decide."""
     from overmix.experiments.reproduce.check import Check
     from overmix.experiments.reproduce.claims import claim_of
-    from overmix.experiments.reproduce.words import describe
+    from overmix.experiments.reproduce.words import in_words
 
     checks = {setting["key"]: setting["checks"] for setting in result["settings"]}
     console.print(f"[bold]{escape(result['title'])}[/]")
     for row in result["verdicts"]:
         claim = claim_of(result["name"], row["claim"])
-        numbers = [describe(Check.from_dict(check)) for check in checks[row["setting"]][row["claim"]]]
+        numbers = [in_words(Check.from_dict(check)) for check in checks[row["setting"]][row["claim"]]]
         console.print(f"\n[bold]{row['verdict']}[/] ({row['setting']}): {escape(claim.text)} ({claim.provenance})")
         for number in numbers:
             console.print(f"    {escape(number)}", highlight=False)

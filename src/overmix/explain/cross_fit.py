@@ -50,13 +50,13 @@ def cross_fitted_label_noise(
     """
     if saw.shape != (len(teachers), len(x)):
         raise DataError(f"saw has shape {saw.shape}: use {len(teachers)} teachers by {len(x)} samples")
-    own = torch.arange(len(partner)) if index is None else index.cpu()
+    first = torch.arange(len(partner)) if index is None else index.cpu()
     unseen = torch.from_numpy(~saw)
-    eligible = unseen[:, own] & unseen[:, partner.cpu()]
+    eligible = unseen[:, first] & unseen[:, partner.cpu()]
     if not bool(eligible.any(0).all()):
         m = int((~eligible.any(0)).nonzero()[0])
         raise DataError(
-            f"mixture {m} of samples {int(own[m])} and {int(partner[m])}: every teacher saw one of them; leave two "
+            f"mixture {m} of samples {int(first[m])} and {int(partner[m])}: every teacher saw one of them; leave two "
             "folds out of each teacher, or mix within folds"
         )
 

@@ -129,8 +129,8 @@ def input_curvature(
         >>> def square(output, scale):
         ...     return scale * (output**2).sum(1)
         >>> x, scale = torch.zeros(2, 3), torch.tensor([1.0, 5.0])
-        >>> found = input_curvature(nn.Identity(), x, (scale,), square)
-        >>> found.hessian_trace.tolist(), found.jacobian_norm.tolist()
+        >>> curvature = input_curvature(nn.Identity(), x, (scale,), square)
+        >>> curvature.hessian_trace.tolist(), curvature.jacobian_norm.tolist()
         ([6.0, 30.0], [3.0, 3.0])
     """
     if num_probes < 1:

@@ -185,14 +185,14 @@ def _measure_chunk(
 ) -> dict[str, Tensor]:
     dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
     index, partner = index.to(x.device), partner.to(x.device)
-    own, other = x[index].to(dtype), x[partner].to(dtype)
+    first, second = x[index].to(dtype), x[partner].to(dtype)
     weight = lam.to(x.device, dtype).reshape(-1, *[1] * (x.ndim - 1))
-    truth = _checked(predict(weight * own + (1 - weight) * other, rows))
+    truth = _checked(predict(weight * first + (1 - weight) * second, rows))
     a, b = y.to(truth.device)[index.to(truth.device)], y.to(truth.device)[partner.to(truth.device)]
     if int(torch.maximum(a, b).max()) >= truth.shape[1]:
         raise DataError(f"label {int(torch.maximum(a, b).max())} but the teacher knows {truth.shape[1]} classes")
     if law == "teacher":
-        end, other_end = _checked(predict(own, rows)), _checked(predict(other, rows))
+        end, other_end = _checked(predict(first, rows)), _checked(predict(second, rows))
     else:
         end, other_end = (torch.nn.functional.one_hot(label, truth.shape[1]).to(truth) for label in (a, b))
     share = lam.to(truth)[:, None]

@@ -159,14 +159,14 @@ def _resampled_means(
         return np.full((draws, indicator.shape[1]), np.nan)
     rng = np.random.default_rng(seed)
     samples, position = np.unique(members, return_inverse=True)
-    own, other = position.reshape(members.shape).T
+    first, second = position.reshape(members.shape).T
     weighted = sparse.diags_array(values) @ indicator
     chunk = max(1, 4_000_000 // len(values))  # about 32 MB of weights at a time
     means = []
     for start in range(0, draws, chunk):
         size = min(chunk, draws - start)
         drawn = rng.multinomial(len(samples), np.full(len(samples), 1 / len(samples)), size=size)
-        weights = np.where(own == other, drawn[:, own], drawn[:, own] * drawn[:, other]).astype(np.float64)
+        weights = np.where(first == second, drawn[:, first], drawn[:, first] * drawn[:, second]).astype(np.float64)
         with np.errstate(invalid="ignore"):
             means.append(np.asarray(weights @ weighted) / np.asarray(weights @ indicator))
     return np.concatenate(means)

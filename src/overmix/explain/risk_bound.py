@@ -21,7 +21,7 @@ from overmix.errors import ConfigError
 from overmix.explain.least_squares import LeastSquares
 from overmix.explain.random_features import Rule, check_init_std, check_rate, propagators, risk
 
-Kind: TypeAlias = Literal["bound", "exact"]
+SizeKind: TypeAlias = Literal["bound", "exact"]
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def clean_distance(
 
 
 def mode_sizes(
-    problem: LeastSquares, init_std: float, kind: Kind
+    problem: LeastSquares, init_std: float, kind: SizeKind
 ) -> tuple[Float[np.ndarray, " features"], Float[np.ndarray, " features"]]:
     """Return what each mode has to learn, ``xi^2 + theta*_k^2``, and the noise it takes up.
 

@@ -15,7 +15,7 @@ from overmix._typing import Float
 from overmix.errors import ConfigError
 from overmix.explain.least_squares import LeastSquares
 from overmix.explain.random_features import Rule, check_init_std, check_rate
-from overmix.explain.risk_bound import Kind, mode_sizes
+from overmix.explain.risk_bound import SizeKind, mode_sizes
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class StoppingTime:
 
 
 def mode_stopping_times(
-    problem: LeastSquares, *, eta: float, init_std: float = 0.0, rule: Rule = "flow", kind: Kind = "bound"
+    problem: LeastSquares, *, eta: float, init_std: float = 0.0, rule: Rule = "flow", kind: SizeKind = "bound"
 ) -> Float[np.ndarray, " features"]:
     """Return when each mode should stop, in steps; infinity where it never turns (no noise, or a null mode).
 

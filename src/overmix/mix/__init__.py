@@ -2,7 +2,7 @@
 
 from overmix.mix.coefficient import BetaCoefficient, Coefficient, FixedCoefficient, Per
 from overmix.mix.coefficient_shapes import CoinCoefficient, FoldedCoefficient, GatedCoefficient
-from overmix.mix.contrastive import ContrastiveTarget, Direction, SoftClipTarget, cosine_annealed
+from overmix.mix.contrastive import ContrastiveTarget, MatchDirection, SoftClipTarget, cosine_annealed
 from overmix.mix.cross_entropy import IGNORE_INDEX, Reduction, mixed_cross_entropy
 from overmix.mix.draws import Draws
 from overmix.mix.grouped import GroupPairing, LabelledPairing, permute_within
@@ -45,7 +45,6 @@ __all__ = [
     "CoinCoefficient",
     "ContrastiveTarget",
     "CrossEntropy",
-    "Direction",
     "Draws",
     "EntropyLoss",
     "FixedCoefficient",
@@ -59,6 +58,7 @@ __all__ = [
     "LabelledPairing",
     "MaskRule",
     "Masks",
+    "MatchDirection",
     "MixPlan",
     "MixedTarget",
     "Need",

@@ -18,7 +18,7 @@ from overmix.mix.target import IGNORE_INDEX, MixedTarget, Reduction
 if TYPE_CHECKING:
     from overmix.mix.objective import Objective
 
-Direction = Literal["forward", "both"]
+MatchDirection = Literal["forward", "both"]
 """Whether queries look for keys only, or keys for queries too."""
 
 
@@ -38,10 +38,10 @@ class ContrastiveTarget(MixedTarget):
 
     keys: Float[Tensor, "batch dim"]
     temperature: float
-    direction: Direction
+    direction: MatchDirection
 
     @classmethod
-    def of(cls, plan: MixPlan, keys: Tensor, temperature: float, direction: Direction) -> ContrastiveTarget:
+    def of(cls, plan: MixPlan, keys: Tensor, temperature: float, direction: MatchDirection) -> ContrastiveTarget:
         """Return the target of a plan.
 
         Raises:
@@ -82,8 +82,8 @@ class ContrastiveTarget(MixedTarget):
         if self.direction == "forward":
             return forwards
         log_p = F.log_softmax(similarity.T, dim=-1)
-        own, other = log_p[self.a, self.a], log_p[self.b, self.a]
-        return (forwards - torch.lerp(other, own, self.lam.to(own.dtype)).mean()) / 2
+        log_p_a, log_p_b = log_p[self.a, self.a], log_p[self.b, self.a]
+        return (forwards - torch.lerp(log_p_b, log_p_a, self.lam.to(log_p.dtype)).mean()) / 2
 
     def under(self, objective: Objective, output: Tensor) -> Float[Tensor, ""]:
         """Return :meth:`cross_entropy`: its temperature and directions are the recipe's own."""

@@ -43,8 +43,8 @@ def mixed_criterion(
     """
     values = [_values(criterion, output, side, lam.shape[0], (a, b)) for side in (a, b)]
     if weight is None and ignore_index is None:
-        own, other = (value.flatten(1).mean(1) if value.dim() > 1 else value for value in values)
-        losses = torch.lerp(other, own, lam.to(own.dtype))
+        loss_a, loss_b = (value.flatten(1).mean(1) if value.dim() > 1 else value for value in values)
+        losses = torch.lerp(loss_b, loss_a, lam.to(loss_a.dtype))
         terms = Terms(losses, torch.ones_like(losses))
     else:
         terms = _class_terms(values, (a, b), lam, weight, ignore_index)
@@ -80,12 +80,12 @@ def _class_terms(
             raise ConfigError(
                 "criterion", tuple(value.shape), "return one loss per class index, or leave out weight and ignore_index"
             )
-    own, other = (
+    side_a, side_b = (
         Side.of(label, None if weight is None else weight.to(values[0].dtype), ignore_index) for label in labels
     )
     lam = over_samples(lam.to(values[0].dtype), values[0])
-    losses = lam * torch.where(own.valid, values[0], 0.0) + (1 - lam) * torch.where(other.valid, values[1], 0.0)
-    return Terms(losses, lam * own.counts + (1 - lam) * other.counts)
+    losses = lam * torch.where(side_a.valid, values[0], 0.0) + (1 - lam) * torch.where(side_b.valid, values[1], 0.0)
+    return Terms(losses, lam * side_a.counts + (1 - lam) * side_b.counts)
 
 
 def counts_read_from(criterion: object) -> tuple[Tensor | None, int | None]:

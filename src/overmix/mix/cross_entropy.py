@@ -44,9 +44,9 @@ def mixed_cross_entropy(
         tensor([1.3863])
     """
     log_p = F.log_softmax(in_loss_precision(logits), dim=-1)
-    own = log_p.gather(-1, a.unsqueeze(-1)).squeeze(-1)
-    other = log_p.gather(-1, b.unsqueeze(-1)).squeeze(-1)
-    return -torch.lerp(other, own, lam.to(own.dtype))
+    log_p_a = log_p.gather(-1, a.unsqueeze(-1)).squeeze(-1)
+    log_p_b = log_p.gather(-1, b.unsqueeze(-1)).squeeze(-1)
+    return -torch.lerp(log_p_b, log_p_a, lam.to(log_p.dtype))
 
 
 class Terms(NamedTuple):
@@ -121,12 +121,12 @@ def class_terms(
     """
     log_p = F.log_softmax(at_least_float32(logits), dim=1)
     weight = None if weight is None else weight.to(log_p.dtype)
-    own, other = Side.of(a, weight, ignore_index), Side.of(b, weight, ignore_index)
+    side_a, side_b = Side.of(a, weight, ignore_index), Side.of(b, weight, ignore_index)
     lam = over_samples(lam.to(log_p.dtype), a)
-    share_a, share_b = lam * own.counts, (1 - lam) * other.counts
-    losses = _log_likelihood(log_p, own.labels, share_a) + _log_likelihood(log_p, other.labels, share_b)
+    share_a, share_b = lam * side_a.counts, (1 - lam) * side_b.counts
+    losses = _log_likelihood(log_p, side_a.labels, share_a) + _log_likelihood(log_p, side_b.labels, share_b)
     if label_smoothing:
-        mass = lam * own.valid + (1 - lam) * other.valid
+        mass = lam * side_a.valid + (1 - lam) * side_b.valid
         every_class = log_p if weight is None else log_p * weight.view(-1, *[1] * (log_p.dim() - 2))
         losses = torch.lerp(losses, mass * every_class.sum(1) / log_p.shape[1], label_smoothing)
     return Terms(-losses, share_a + share_b)

@@ -77,10 +77,7 @@ class LabelledPairing(Pairing):
 
     def partner(self, drawn: Tensor, side: SideInfo) -> Int[Tensor, " batch"]:
         """Return each labelled sample's labelled partner, and every other sample itself."""
-        y = side.y
-        if y is None or y.is_floating_point() or y.dim() != 1:
-            found = "missing" if y is None else f"of dtype {y.dtype} and shape {tuple(y.shape)}"
-            raise DataError(f"the pool is who has a label, but y is {found}: give class indices of shape (B,)")
+        y = side.classes("the pool is who has a label")
         labelled = y != self.ignore_index
         itself = torch.arange(y.shape[0], device=y.device)
         return torch.where(labelled, permute_within(drawn, labelled.long()), itself)

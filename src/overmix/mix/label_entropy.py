@@ -56,9 +56,9 @@ def class_entropy(
     A label of which one side is ignored counts with the share of the other, and has no entropy.
     """
     a, b, lam = a.long(), b.long(), over_samples(lam, a)
-    own, other = a != ignore_index, b != ignore_index
-    counts = lam * own + (1 - lam) * other
-    entropy = label_entropy(a, b, lam.expand(a.shape)) * (own & other)
+    a_counts, b_counts = a != ignore_index, b != ignore_index
+    counts = lam * a_counts + (1 - lam) * b_counts
+    entropy = label_entropy(a, b, lam.expand(a.shape)) * (a_counts & b_counts)
     positions = tuple(range(1, a.dim()))
     if not positions:
         return entropy

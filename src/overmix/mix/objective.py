@@ -76,10 +76,10 @@ class CrossEntropy:
         lam: Float[Tensor, "*stack batch"],
     ) -> tuple[Float[Tensor, "*stack"], Float[Tensor, "*stack batch classes"]]:
         """Return the mean loss and its gradient."""
-        own, partner, lam = a.unsqueeze(-1), b.unsqueeze(-1), lam.unsqueeze(-1)
+        a, b, lam = a.unsqueeze(-1), b.unsqueeze(-1), lam.unsqueeze(-1)
         log_p = F.log_softmax(logits, dim=-1)
-        loss = torch.lerp(log_p.gather(-1, partner), log_p.gather(-1, own), lam).mean(dim=(-2, -1)).neg_()
-        gradient = log_p.exp_().scatter_add_(-1, own, -lam).scatter_add_(-1, partner, lam - 1)
+        loss = torch.lerp(log_p.gather(-1, b), log_p.gather(-1, a), lam).mean(dim=(-2, -1)).neg_()
+        gradient = log_p.exp_().scatter_add_(-1, a, -lam).scatter_add_(-1, b, lam - 1)
         return loss, gradient.div_(logits.shape[-2])
 
     def floors(

@@ -71,9 +71,9 @@ class OneOfSpace(Space):
         for k, (space, part) in enumerate(self._pairs(plan)):
             chosen = torch.eq(plan.choice, k)  # type: ignore[arg-type]
             over_y = chosen.view(-1, *[1] * (y.dim() - 1))
-            own, other, weight = space.labels(part, y)
-            a, b = torch.where(over_y, own, a), torch.where(over_y, other, b)
-            lam = torch.where(chosen, weight, lam)
+            mixed_a, mixed_b, mixed_lam = space.labels(part, y)
+            a, b = torch.where(over_y, mixed_a, a), torch.where(over_y, mixed_b, b)
+            lam = torch.where(chosen, mixed_lam, lam)
         return a, b, lam
 
     def _pairs(self, plan: MixPlan) -> Iterator[tuple[Space, MixPlan]]:

@@ -160,8 +160,8 @@ def _filled(inside: Tensor, partners: Tensor, x: Tensor) -> Tensor:
     # x ^ ((partner ^ x) & mask), on the bits of the numbers: exact for values that are not finite, no second temporary,
     # and less than half of torch.where's time on the CPU, which takes the values one by one.
     bits = _BITS[x.dtype.itemsize]
-    own = x.view(bits)
-    partners.view(bits).bitwise_xor_(own).bitwise_and_(-inside.to(bits)).bitwise_xor_(own)
+    x_bits = x.view(bits)
+    partners.view(bits).bitwise_xor_(x_bits).bitwise_and_(-inside.to(bits)).bitwise_xor_(x_bits)
     return partners
 
 

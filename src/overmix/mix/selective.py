@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from overmix._typing import Bool, Float, Int
+from overmix._typing import Bool, Float
 from overmix.errors import ConfigError, DataError
 from overmix.mix.side import Need, SideInfo
 from overmix.mix.weighted import WeightedPairing
@@ -62,7 +62,7 @@ class SelectivePairing(WeightedPairing):
         """
         related = []
         if self.label != "any":
-            related.append(_related(class_of(side), self.label))
+            related.append(_related(side.classes("pairs are made by class"), self.label))
         if self.domain != "any" and side.domain is not None:
             related.append(_related(side.domain, self.domain))
         known = side.domain if side.y is None else side.y
@@ -77,16 +77,3 @@ class SelectivePairing(WeightedPairing):
 def _related(group: Tensor, relation: Relation) -> Bool[Tensor, "batch batch"]:
     same = group.unsqueeze(0) == group.unsqueeze(1)
     return same if relation == "same" else ~same
-
-
-def class_of(side: SideInfo) -> Int[Tensor, " batch"]:
-    """Return the class of each sample, shape (B,).
-
-    Raises:
-        DataError: if there are no labels, or they are no class indices.
-    """
-    y = side.y
-    if y is None or y.is_floating_point() or y.dim() != 1:
-        found = "missing" if y is None else f"of dtype {y.dtype} and shape {tuple(y.shape)}"
-        raise DataError(f"pairs are made by class, but y is {found}: give class indices of shape (B,)")
-    return y

@@ -41,6 +41,20 @@ class SideInfo:
     features: Float[Tensor, "batch dim"] | None = None
     domain: Int[Tensor, " batch"] | None = None
 
+    def classes(self, reason: str) -> Int[Tensor, " batch"]:
+        """Return the class of each sample, shape (B,).
+
+        Args:
+            reason: what they are needed for, as the beginning of a message.
+
+        Raises:
+            DataError: if there are no labels, or they are no class indices.
+        """
+        if self.y is not None and not self.y.is_floating_point() and self.y.dim() == 1:
+            return self.y
+        given = "missing" if self.y is None else f"of dtype {self.y.dtype} and shape {tuple(self.y.shape)}"
+        raise DataError(f"{reason}, but y is {given}: give class indices of shape (B,)")
+
     def require(self, needs: frozenset[Need], who: str) -> None:
         """Refuse to go on without what is needed.
 

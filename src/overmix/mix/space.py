@@ -73,8 +73,8 @@ class Space(Protocol):
             rule = self.mask_rule(name) if is_countable(tensor) and tensor is not x else None
             if rule is not None:
                 return mixed_mask(plan, tensor, rule)
-            own, mixes_something = self.mixable(tensor, name), True
-            return self.combine(plan, own, gather_partners(own, plan.partner))
+            samples, mixes_something = self.mixable(tensor, name), True
+            return self.combine(plan, samples, gather_partners(samples, plan.partner))
 
         result = map_named(mixed, x)
         if not mixes_something:

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from overmix._typing import Float, Shaped
 from overmix.errors import ConfigError, DataError
+from overmix.mix.accuracy import accuracy_terms
 from overmix.mix.criterion import counts_read_from, mixed_criterion
 from overmix.mix.cross_entropy import (
     IGNORE_INDEX,
     Reduction,
-    Side,
     Terms,
     check_cross_entropy,
     class_terms,
@@ -24,7 +24,8 @@ from overmix.mix.cross_entropy import (
     row_terms,
 )
 from overmix.mix.label_entropy import EntropyLoss, class_entropy, label_entropy, multi_label_entropy, soft_row_entropy
-from overmix.mix.precision import in_loss_precision, over_samples
+from overmix.mix.label_rows import are_rows_of, check_class_indices, mixed_rows, soft_labels
+from overmix.mix.precision import in_loss_precision
 from overmix.mix.torch_losses import loss_of_target
 
 if TYPE_CHECKING:
@@ -148,13 +149,13 @@ class MixedTarget:
         logits = in_loss_precision(logits)
         check_cross_entropy(weight, label_smoothing, logits.shape[1])
         lam, total = self._weights(sample_weight)
-        if self._rows_of(logits):
+        if are_rows_of(self.a, logits):
             if ignore_index != IGNORE_INDEX:
                 raise ConfigError("ignore_index", ignore_index, "leave it out: rows hold no class index")
-            rows = torch.lerp(self.b.to(lam.dtype), self.a.to(lam.dtype), over_samples(lam, self.a))
+            rows = mixed_rows(self.a, self.b, lam, lam.dtype)
             terms = row_terms(logits, rows, weight=weight, label_smoothing=label_smoothing)
         else:
-            self._check_indices(logits)
+            check_class_indices(self.a, logits)
             terms = class_terms(
                 *(logits, self.a, self.b, lam),
                 weight=weight,
@@ -175,25 +176,8 @@ class MixedTarget:
         if sides[0] is sides[1]:
             return self.lam, sides[0]
         # lam w_a l(a) + (1 - lam) w_b l(b) is one weight times a mixture with another lam.
-        own, other = self.lam * sides[0], (1 - self.lam) * sides[1]
-        return torch.where(own + other > 0, own / (own + other), self.lam), own + other
-
-    def _rows_of(self, output: Tensor) -> bool:
-        """Whether the labels are rows of the output's classes."""
-        return self.a.dim() > 1 and self.a.shape == output.shape
-
-    def _check_indices(self, logits: Tensor) -> None:
-        expected = tuple(logits.shape[:1] + logits.shape[2:])
-        if self.a.is_floating_point():
-            raise DataError(
-                f"cross_entropy: soft labels must have the logits' shape {tuple(logits.shape)}, "
-                f"but y has {tuple(self.a.shape)}; for regression use .loss(criterion, output)"
-            )
-        if self.a.shape != expected:
-            raise DataError(
-                f"cross_entropy: logits of shape {tuple(logits.shape)} need class indices of shape {expected}, or rows "
-                f"of the logits' shape, but y has {tuple(self.a.shape)}"
-            )
+        of_a, of_b = self.lam * sides[0], (1 - self.lam) * sides[1]
+        return torch.where(of_a + of_b > 0, of_a / (of_a + of_b), self.lam), of_a + of_b
 
     def loss(
         self,
@@ -272,31 +256,7 @@ class MixedTarget:
             ConfigError: if class indices come without ``num_classes``, or one of them is not below it.
             DataError: if a class index is negative, such as an ignored one, or rows hold anything but 0 and 1.
         """
-        if self.a.is_floating_point():
-            return torch.lerp(self.b, self.a, over_samples(self.lam, self.a).to(self.a.dtype))
-        sides = torch.stack([self.a, self.b]).long()
-        lowest, highest = (int(bound) for bound in sides.aminmax()) if sides.numel() else (0, 0)
-        if not self._holds_rows_of(num_classes):
-            if num_classes is None:
-                raise ConfigError("num_classes", None, "give the number of classes: the labels are class indices")
-            if lowest < 0:
-                raise DataError(f"soft: y holds the class index {lowest}: an ignored label has no row")
-            if highest >= num_classes:
-                raise ConfigError("num_classes", num_classes, f"use at least {highest + 1}: label {highest} occurs")
-            sides = F.one_hot(sides, num_classes).movedim(-1, 2)
-        elif lowest < 0 or highest > 1:
-            raise DataError(
-                f"soft: y has shape {tuple(self.a.shape)}, as multi-label rows of {self.a.shape[1]} classes, but holds "
-                f"{lowest if lowest < 0 else highest}: of as many positions as classes, give F.one_hot rows"
-            )
-        a, b = sides.to(self.lam.dtype)
-        return torch.lerp(b, a, over_samples(self.lam, a))
-
-    def _holds_rows_of(self, num_classes: int | None) -> bool:
-        """Whether labels that are no floats are rows of so many classes, by their shape."""
-        if num_classes is None or self.a.dim() < 2:
-            return self.a.dim() > 1
-        return self.a.shape[1] == num_classes and (self.a.dim() == 2 or self.a.dtype == torch.bool)
+        return soft_labels(self.a, self.b, self.lam, num_classes)
 
     def rows_like(self, output: Float[Tensor, "batch *row"]) -> Float[Tensor, "batch *row"]:
         """``lam * a + (1 - lam) * b`` for labels that have the output's shape, in the output's dtype.
@@ -309,8 +269,7 @@ class MixedTarget:
                 f"output has shape {tuple(output.shape)} but y has {tuple(self.a.shape)}: give rows of the output's "
                 "shape; of class indices, target.soft(num_classes)"
             )
-        mixed = torch.lerp(self.b.to(self.lam.dtype), self.a.to(self.lam.dtype), over_samples(self.lam, self.a))
-        return mixed.to(in_loss_precision(output).dtype)
+        return mixed_rows(self.a, self.b, self.lam, self.lam.dtype).to(in_loss_precision(output).dtype)
 
     def entropy(self, loss: EntropyLoss = "cross_entropy", ignore_index: int = IGNORE_INDEX) -> Float[Tensor, " batch"]:
         """Entropy of each mixed label, in nats: the part of the loss that no model can remove.
@@ -351,8 +310,8 @@ class MixedTarget:
         return class_entropy(self.a, self.b, self.lam, ignore_index)
 
     def _mixed_rows(self) -> Tensor:
-        a, b = (side if side.is_floating_point() else side.to(self.lam.dtype) for side in (self.a, self.b))
-        return torch.lerp(b, a, over_samples(self.lam, a).to(a.dtype))
+        dtype = self.a.dtype if self.a.is_floating_point() else self.lam.dtype
+        return mixed_rows(self.a, self.b, self.lam, dtype)
 
     def accuracy(
         self,
@@ -378,24 +337,8 @@ class MixedTarget:
         """
         check_cross_entropy(weight, 0.0, logits.shape[1])
         lam, total = self._weights(sample_weight)
-        prediction = logits.argmax(dim=1)
-        if self._rows_of(logits):
-            hits = [_heaviest(side, prediction) for side in (self.a, self.b)]
-            counts = [torch.ones_like(hit) for hit in hits]
-        else:
-            self._check_indices(logits)
-            sides = [Side.of(side, weight, ignore_index) for side in (self.a, self.b)]
-            hits = [prediction == side.labels for side in sides]
-            counts = [side.counts.float() for side in sides]
-        lam = over_samples(lam.float(), prediction)
-        shares = lam * counts[0], (1 - lam) * counts[1]
-        return Terms(shares[0] * hits[0] + shares[1] * hits[1], shares[0] + shares[1]).times(total).mean()
-
-
-def _heaviest(rows: Tensor, prediction: Tensor) -> Tensor:
-    """Return 1.0 where the predicted class is the heaviest of its row, or one of several, shape (B, ...)."""
-    rows = rows.float()
-    return (rows.gather(1, prediction.unsqueeze(1)).squeeze(1) == rows.amax(dim=1)).float()
+        terms = accuracy_terms(logits, self.a, self.b, lam, weight=weight, ignore_index=ignore_index)
+        return terms.times(total).mean()
 
 
 def _reduced(terms: Terms, reduction: Reduction) -> Tensor:

@@ -72,11 +72,11 @@ def _nll_loss(
     _check(input, target, size_average, reduce)
     if reduction == "mean":
         return target.loss(nn.NLLLoss(weight=weight, ignore_index=ignore_index, reduction="none"), input)
-    own, other = (
+    loss_a, loss_b = (
         F.nll_loss(input, side, weight=weight, ignore_index=ignore_index, reduction="none")
         for side in (target.a, target.b)
     )
-    losses = torch.lerp(other, own, over_samples(target.lam, own).to(own.dtype))
+    losses = torch.lerp(loss_b, loss_a, over_samples(target.lam, loss_a).to(loss_a.dtype))
     return losses.sum() if reduction == "sum" else losses
 
 

@@ -16,7 +16,7 @@ from overmix.mix.pairing import Pairing
 from overmix.mix.precision import at_least_float32
 from overmix.mix.side import SideInfo
 
-Unit: TypeAlias = Literal["std", "label"]
+LengthUnit: TypeAlias = Literal["std", "label"]
 """What a distance between labels is measured in: standard deviations of the batch's labels, or their own unit."""
 
 
@@ -84,7 +84,7 @@ class KernelPairing(WeightedPairing):
     """
 
     sigma: float = 1.0
-    unit: Unit = "std"
+    unit: LengthUnit = "std"
 
     def __post_init__(self) -> None:
         number = isinstance(self.sigma, int | float) and not isinstance(self.sigma, bool)

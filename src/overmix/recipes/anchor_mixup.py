@@ -226,8 +226,8 @@ class AnchorMixup(Recipe):
         loss = loss or AbsoluteError()
         certain = torch.ones_like(plan.lam)
 
-        def mean(found: Tensor, value: Tensor) -> Tensor:
-            return loss.losses(found, value, value, certain).mean(-1)
+        def mean(prediction: Tensor, value: Tensor) -> Tensor:
+            return loss.losses(prediction, value, value, certain).mean(-1)
 
         return mean(clean, y.reshape(-1)) + self.weight * mean(mixed, mixed_values[0])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from overmix.mix import BetaCoefficient, KernelPairing, Objective, Per, Recipe, SquaredError
-from overmix.mix.weighted import Unit
+from overmix.mix.weighted import LengthUnit
 from overmix.recipes.registry import register
 
 
@@ -40,5 +40,5 @@ class CMixup(Recipe):
 
     usual_loss: ClassVar[Objective] = SquaredError()
 
-    def __init__(self, alpha: float = 2.0, sigma: float = 1.0, per: Per = "batch", unit: Unit = "std") -> None:
+    def __init__(self, alpha: float = 2.0, sigma: float = 1.0, per: Per = "batch", unit: LengthUnit = "std") -> None:
         super().__init__(KernelPairing(sigma, unit), BetaCoefficient(alpha, per))

@@ -84,6 +84,6 @@ def confident_labels(
         raise ConfigError(
             "threshold", tuple(bound.shape), f"give one number, or {probabilities.shape[1]}, one per class"
         )
-    own = bound[likely] if bound.dim() else bound
-    pseudo = torch.where(highest >= own, likely, IGNORE_INDEX)
+    needed = bound[likely] if bound.dim() else bound
+    pseudo = torch.where(highest >= needed, likely, IGNORE_INDEX)
     return torch.where(y == IGNORE_INDEX, pseudo, y)

@@ -9,10 +9,10 @@ from torch import Tensor
 from overmix.mix import (
     BetaCoefficient,
     ContrastiveTarget,
-    Direction,
     FixedCoefficient,
     GatedCoefficient,
     GroupPairing,
+    MatchDirection,
     MixPlan,
     Need,
     Pairing,
@@ -36,10 +36,11 @@ class _Contrastive(Recipe):
 
     asks: ClassVar[frozenset[Need]] = frozenset({"views"})
     for_labels = ("views",)
-    direction: ClassVar[Direction]
+    direction: ClassVar[MatchDirection]
+    pairs: ClassVar[type[Pairing]] = RandomPairing
 
-    def __init__(self, alpha: float, probability: float, temperature: float, pairing: Pairing) -> None:
-        super().__init__(pairing, GatedCoefficient(BetaCoefficient(alpha, "sample"), probability))
+    def __init__(self, alpha: float = 0.15, probability: float = 0.5, temperature: float = 0.006) -> None:
+        super().__init__(self.pairs(), GatedCoefficient(BetaCoefficient(alpha, "sample"), probability))
         check_temperature(temperature)
         self.temperature = float(temperature)
 
@@ -79,9 +80,6 @@ class MixCo(_Contrastive):
 
     direction = "forward"
 
-    def __init__(self, alpha: float = 0.15, probability: float = 0.5, temperature: float = 0.006) -> None:
-        super().__init__(alpha, probability, temperature, RandomPairing())
-
 
 @register(
     source=_MIND_EYE, target=f"{_ROWS}, cross-entropy of rows and columns", schedule="the first third, then SoftCLIP"
@@ -105,9 +103,6 @@ class BiMixCo(_Contrastive):
     """
 
     direction = "both"
-
-    def __init__(self, alpha: float = 0.15, probability: float = 0.5, temperature: float = 0.006) -> None:
-        super().__init__(alpha, probability, temperature, RandomPairing())
 
 
 @register(
@@ -139,9 +134,7 @@ class GroupedMixCo(_Contrastive):
     """
 
     direction = "both"
-
-    def __init__(self, alpha: float = 0.15, probability: float = 0.5, temperature: float = 0.006) -> None:
-        super().__init__(alpha, probability, temperature, GroupPairing())
+    pairs = GroupPairing
 
 
 @register(

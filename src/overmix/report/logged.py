@@ -12,7 +12,7 @@ from overmix.report.charts import Chart
 from overmix.report.charts.axis import Axis
 from overmix.report.charts.line_chart import Mark, line_chart
 from overmix.report.charts.series import DASHED, Series
-from overmix.report.explain.estimate import versions
+from overmix.report.explain.estimate import made_with
 from overmix.report.explain.explanation import Explanation
 from overmix.report.table import Table
 
@@ -37,7 +37,7 @@ def explain_logged(curves: LoggedCurves, diagnosis: Diagnosis) -> Explanation:
         name=curves.metric,
         sentence=diagnosis.advice,
         findings=[*said, *curves.notes],
-        summary={"command": "diagnose"} | curves.to_dict() | diagnosis.to_dict() | {"versions": versions()},
+        summary={"command": "diagnose"} | curves.to_dict() | diagnosis.to_dict() | {"versions": made_with()},
         charts=[_chart(curves, diagnosis)],
         tables=[_numbers(diagnosis), _runs(curves)],
         method=_METHOD,

@@ -14,7 +14,7 @@ from overmix.mix import MixPlan, Objective, Recipe, gather_partners
 from overmix.mix.capture import captured
 from overmix.train.augment import CropFlip
 from overmix.train.plan import AT_THE_STEP, EpochPlan
-from overmix.train.resident import Labels, Normalization, ResidentData, gather
+from overmix.train.resident import Labels, Normalization, ResidentData, gather_samples
 from overmix.train.stacked_model import Bound, StackedModel
 
 
@@ -105,8 +105,8 @@ class Batches:
             return model.map(self._mixed, batch.x, batch.y, batch.plan, seeds=batch.seeds)
         return model.choose(
             batch.on,
-            lambda own, clean, clean_y, *mixed: self._mixed(own, *mixed),
-            lambda own, clean, clean_y, *mixed: self._plain(own, clean, clean_y),
+            lambda bound, clean, clean_y, *mixed: self._mixed(bound, *mixed),
+            lambda bound, clean, clean_y, *mixed: self._plain(bound, clean, clean_y),
             *(batch.clean, batch.clean_y, batch.x, batch.y, batch.plan),
             seeds=batch.seeds,
         )
@@ -138,7 +138,7 @@ class Batches:
         """Return the samples of a step as floats: a copy, which may be written to."""
         index = plan.index[step]
         if self.augment is None or plan.augmentation is None:
-            return gather(self.data.x, index)
+            return gather_samples(self.data.x, index)
         # Bytes stay bytes until the last moment: there are four times as many of floats.
         flat = self.data.x.index_select(0, index.reshape(-1))
         flat = self.augment.apply(flat, plan.augmentation[step].reshape(-1, 3))
@@ -155,7 +155,7 @@ class Batches:
         model.eval()
         with torch.no_grad():
             if "predictions" in self._at_the_step:
-                said = model.map(lambda own, x: own(x), clean, seeds=plan.seeds[step])
+                said = model.map(lambda bound, x: bound(x), clean, seeds=plan.seeds[step])
                 relabelled = vmap(self.recipe.relabelled)(y, said)
                 y = torch.where(where.view(-1, *[1] * (y.dim() - 1)), relabelled, y)
             if "features" in self._at_the_step:

@@ -11,7 +11,7 @@ from torch import Tensor
 from overmix._typing import Int
 from overmix.diagnose import scores
 from overmix.mix import LabelKind, Objective
-from overmix.train.resident import Labels, Normalization, ResidentData, gather
+from overmix.train.resident import Labels, Normalization, ResidentData, gather_samples
 from overmix.train.scoring import Scoring, scoring_of
 from overmix.train.stacked_model import StackedModel
 
@@ -114,7 +114,9 @@ class Evaluator:
     def _outputs(self, model: StackedModel, split: str) -> tuple[Tensor, Tensor]:
         """Return the outputs for a split and its labels, shapes (R, N, ...)."""
         x, y, index = self._splits[split]
-        parts = [model(self.normalization.apply_(gather(x, part))) for part in torch.split(index, self._chunk, dim=1)]
+        parts = [
+            model(self.normalization.apply_(gather_samples(x, part))) for part in torch.split(index, self._chunk, dim=1)
+        ]
         return torch.cat(parts, dim=1), self.labels.at(index, y)
 
     def _of_others(self, model: StackedModel, scoring: Scoring) -> tuple[Tensor, Tensor]:
@@ -160,7 +162,7 @@ class Evaluator:
         total, wrong = None, []
         margin = torch.zeros(index.shape[0], device=y.device)
         for part in torch.split(index, self._chunk, dim=1):
-            logits = model(self.normalization.apply_(gather(x, part)))
+            logits = model(self.normalization.apply_(gather_samples(x, part)))
             labels = y.index_select(0, part.reshape(-1)).view_as(part)
             chunk, missed = scores.sums(logits, labels)
             total = chunk if total is None else scores.add(total, chunk)

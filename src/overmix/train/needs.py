@@ -114,7 +114,7 @@ def labelled_index(replicas: Sequence[Replica], data: ResidentData) -> Tensor:
     """Return each replica's training samples that have a label, shape (R, n)."""
     known = data.labelled.cpu().numpy()
     index = [replica.train_index[known[replica.train_index]] for replica in replicas]
-    if len({len(own) for own in index}) != 1 or not len(index[0]):
+    if len({len(samples) for samples in index}) != 1 or not len(index[0]):
         raise ConfigError("replicas", len(index), "give all replicas of a stack equally many labelled samples, >= 1")
     return torch.as_tensor(np.stack(index), device=data.y.device)
 

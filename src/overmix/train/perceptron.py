@@ -52,7 +52,7 @@ def _has_hooks(module: nn.Module) -> bool:
     return any(hooks)
 
 
-def perceptron(
+def stacked_perceptron(
     x: Float[Tensor, "replicas batch *sample"], parameters: list[Tensor]
 ) -> Float[Tensor, "replicas batch output"]:
     """Return ``W_L relu(... relu(W_1 x + b_1) ...) + b_L`` for every replica.
@@ -158,6 +158,6 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor, *, relu: bool) -> Tensor:
     # Fast products have no gradient of their own.
     if products.gains(weight) and not torch.is_grad_enabled():
         each = zip(x.unbind(), weight.unbind(), bias.unbind(), strict=True)
-        return torch.stack([products.linear(*own, relu=relu) for own in each])
+        return torch.stack([products.linear(*layer, relu=relu) for layer in each])
     out = torch.baddbmm(bias.unsqueeze(1), x, weight.mT)
     return out.relu_() if relu else out

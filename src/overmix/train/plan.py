@@ -221,5 +221,5 @@ class Planner:
         """Return the plan of a step, with lam = 1 for replicas that do not mix; ``None`` if none of them does."""
         if not mixed.any():
             return None
-        every = [self._batch_plan(r, own, epoch, step) for r, own in enumerate(index)]
+        every = [self._batch_plan(r, batch, epoch, step) for r, batch in enumerate(index)]
         return MixPlan.stack([p.only_where(torch.tensor([bool(on)])) for p, on in zip(every, mixed, strict=True)])

@@ -54,7 +54,7 @@ class ResidentData:
         return torch.ones(len(self.y), dtype=torch.bool, device=self.y.device)
 
 
-def gather(x: Shaped[Tensor, "pool *sample"], index: Int[Tensor, "replicas batch"]) -> Tensor:
+def gather_samples(x: Shaped[Tensor, "pool *sample"], index: Int[Tensor, "replicas batch"]) -> Tensor:
     """Return ``x[index]`` as floats, shape (R, B, ...)."""
     return x.index_select(0, index.reshape(-1)).view(*index.shape, *x.shape[1:]).to(torch.float32)
 

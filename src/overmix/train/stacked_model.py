@@ -15,7 +15,7 @@ from torch.func import functional_call, vmap
 from overmix._typing import Float, Shaped
 from overmix.mix import MixPlan
 from overmix.train.dropout import KeyedDropout, key_dropout
-from overmix.train.perceptron import perceptron, perceptron_layers
+from overmix.train.perceptron import perceptron_layers, stacked_perceptron
 
 ModelFactory = Callable[[], nn.Module]
 """Builds a freshly initialised model."""
@@ -24,7 +24,7 @@ Execution = Literal["stacked", "looped"]
 """``"stacked"``: one call of torch.func.vmap serves all replicas. ``"looped"``: one call per replica."""
 
 
-def build_model(factory: ModelFactory, seed: int) -> nn.Module:
+def seeded_model(factory: ModelFactory, seed: int) -> nn.Module:
     """Return a model initialised under a forked generator: equal for equal seeds, and the caller's state is kept."""
     with torch.random.fork_rng(devices=[]):
         # Not torch.manual_seed, which would seed the caller's GPUs too.
@@ -43,7 +43,7 @@ def choose_execution(factory: ModelFactory, sample: Tensor, device: torch.device
         sample: a small batch of shape (B, ...) with B >= 2.
         device: where the training will run.
     """
-    model = build_model(factory, seed=0)
+    model = seeded_model(factory, seed=0)
     convolutions = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
     if device.type == "cpu" and any(isinstance(module, convolutions) for module in model.modules()):
         return "looped"
@@ -98,7 +98,7 @@ class StackedModel:
     """
 
     def __init__(self, factory: ModelFactory, seeds: Sequence[int], device: torch.device, execution: Execution) -> None:
-        models = [build_model(factory, seed) for seed in seeds]
+        models = [seeded_model(factory, seed) for seed in seeds]
         self.execution, self.device = execution, device
         self.parameters = {
             name: torch.stack([dict(m.named_parameters())[name].detach() for m in models]).to(device)
@@ -166,7 +166,7 @@ class StackedModel:
                 of the initialisation; such modules are always looped over. The caller's generator is left as it was.
         """
         if self.execution == "stacked" and self._perceptron is not None:
-            return perceptron(x, [self.parameters[name] for name in self._perceptron])
+            return stacked_perceptron(x, [self.parameters[name] for name in self._perceptron])
         return self.map(lambda model, batch: model(batch), x, seeds=seeds)
 
     def map(

@@ -19,7 +19,7 @@ from overmix.errors import ConfigError, did_you_mean
 from overmix.explain import Memorization, dominant_label, memorization
 from overmix.mix import Objective
 from overmix.train.plan import Replica
-from overmix.train.resident import Normalization, ResidentData, gather
+from overmix.train.resident import Normalization, ResidentData, gather_samples
 from overmix.train.stacked_model import StackedModel
 
 TRACKS: dict[str, tuple[str, ...]] = {
@@ -30,21 +30,21 @@ TRACKS: dict[str, tuple[str, ...]] = {
 
 TRACKED = tuple(column for columns in TRACKS.values() for column in columns)
 
-MIXTURES = 1024
+FIXED_MIXTURES = 1024
 NEIGHBOURS = 5
 _ADDRESS = 1 << 62  # an epoch that no training reaches
 _SAMPLES_AT_ONCE, _REFERENCES_AT_ONCE = 8192, 4096
 
 
 class Mixtures(NamedTuple):
-    """The fixed mixtures ``lam x[own] + (1 - lam) x[partner]`` of every replica, shape (R, m) each."""
+    """The fixed mixtures ``lam x[sample] + (1 - lam) x[partner]`` of every replica, shape (R, m) each."""
 
-    own: Int[Tensor, "replicas mixtures"]
+    sample: Int[Tensor, "replicas mixtures"]
     partner: Int[Tensor, "replicas mixtures"]
     lam: Float[Tensor, "replicas mixtures"]
 
 
-def draw_mixtures(replicas: Sequence[Replica], device: torch.device, count: int = MIXTURES) -> Mixtures:
+def fixed_mixtures(replicas: Sequence[Replica], device: torch.device, count: int = FIXED_MIXTURES) -> Mixtures:
     """Return the fixed mixtures of each replica's training samples, from an address of their own."""
     index = np.empty((len(replicas), count), dtype=np.int64)
     partner, lam = index.copy(), np.empty((len(replicas), count), dtype=np.float32)
@@ -94,7 +94,7 @@ class Tracker:
         self.names = [name for name in TRACKS if name in names]
         self.columns = tuple(column for name in self.names for column in TRACKS[name])
         self.data, self.normalization, self.objective = data, normalization, objective
-        self.mixtures = draw_mixtures(replicas, device)
+        self.mixtures = fixed_mixtures(replicas, device)
         clean = torch.as_tensor(np.stack([replica.train_index for replica in replicas]), device=device)
         self._clean = Mixtures(clean, clean, torch.ones(clean.shape, device=device))
         self._chunk = max(1, _SAMPLES_AT_ONCE // len(replicas))
@@ -125,20 +125,20 @@ class Tracker:
                     if gradient is not None:
                         kept += gradient
         squares = [value.flatten(1).double().square().sum(1) for value in total]
-        return torch.stack(squares).sum(0).sqrt() / mixtures.own.shape[1]
+        return torch.stack(squares).sum(0).sqrt() / mixtures.sample.shape[1]
 
     @torch.no_grad()
     def truth(self) -> tuple[Int[Tensor, "replicas mixtures"], Float[Tensor, " replicas"]]:
         """Return the true class of each mixture, and the error of the rule that names it; computed once."""
         if self._truth is None:
-            test = self.data.x_test[:MIXTURES]
+            test = self.data.x_test[:FIXED_MIXTURES]
             nearest, errors = [], []
-            for r in range(len(self.mixtures.own)):
+            for r in range(len(self.mixtures.sample)):
                 one = Mixtures(*(tensor[r : r + 1] for tensor in self.mixtures))
-                left_out = torch.stack([one.own[0], one.partner[0]], 1)
+                left_out = torch.stack([one.sample[0], one.partner[0]], 1)
                 nearest.append(self._nearest(self._mixed(one, r)[0], left_out, r))
                 named = self._nearest(self._alone(test, r), None, r)
-                errors.append((named != self.data.y_test[:MIXTURES]).double().mean())
+                errors.append((named != self.data.y_test[:FIXED_MIXTURES]).double().mean())
             self._truth = torch.stack(nearest), torch.stack(errors)
         return self._truth
 
@@ -176,11 +176,11 @@ class Tracker:
         return [Mixtures(*part) for part in columns]
 
     def _labels(self, mixtures: Mixtures) -> tuple[Tensor, Tensor]:
-        return self.data.y[mixtures.own], self.data.y[mixtures.partner]
+        return self.data.y[mixtures.sample], self.data.y[mixtures.partner]
 
     def _mixed(self, mixtures: Mixtures, r: int | None = None) -> Tensor:
         """Return normalised mixtures of all replicas, or of one of them."""
-        x, partner = (self._of(r).filled(gather(self.data.x, of)) for of in (mixtures.own, mixtures.partner))
+        x, partner = (self._of(r).filled(gather_samples(self.data.x, of)) for of in (mixtures.sample, mixtures.partner))
         lam = mixtures.lam.view(*mixtures.lam.shape, *[1] * (x.dim() - 2))
         return self._normalized(torch.lerp(partner, x, lam), r)
 

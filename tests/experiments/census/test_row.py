@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from overmix.experiments.census.row import Control, Row
+from overmix.experiments.census.loop_row import Control, LoopRow
 from overmix.experiments.census.tasks.classification import Classification
 from overmix.recipes import LossMix, MixCo, Mixup
 from overmix.switch import off_at
 
-ROW = Row("Mixup", Mixup(), Classification())
+ROW = LoopRow(recipe_name="Mixup", method=Mixup(), task=Classification())
 
 
 def test_the_grid_is_log_spaced_between_never_on_and_never_off():
@@ -27,7 +27,7 @@ def test_a_short_training_has_no_switch_twice():
 @pytest.mark.parametrize(
     "other",
     [
-        replace(ROW, recipe=Mixup(alpha=0.5)),
+        replace(ROW, method=Mixup(alpha=0.5)),
         replace(ROW, task=Classification(lr=0.05)),
         replace(ROW, variant="digits"),
         replace(ROW, controls={"c": Control(Mixup())}),
@@ -41,13 +41,11 @@ def test_whatever_changes_the_numbers_changes_the_digest(other):
 
 
 def test_weights_of_a_loss_are_part_of_the_digest():
-    digests = {Row("MixCo", MixCo(temperature=t), Classification()).digest() for t in (0.1, 0.2)}
-    assert len(digests) == 2
+    assert len({replace(ROW, method=MixCo(temperature=t)).digest() for t in (0.1, 0.2)}) == 2
 
 
 def test_the_digest_is_the_same_in_every_process():
     # No address of an object may be part of it.
-    row = Row("LossMix", LossMix(criterion=lambda output, y: y), Classification())
-    again = Row("LossMix", LossMix(criterion=lambda output, y: y), Classification())
+    row, again = (replace(ROW, method=LossMix(criterion=lambda output, y: y)) for _ in range(2))
     assert row.digest() == again.digest()
-    assert ROW.digest() == Row("Mixup", Mixup(), Classification()).digest()
+    assert ROW.digest() == replace(ROW, method=Mixup()).digest()

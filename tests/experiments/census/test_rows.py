@@ -52,5 +52,5 @@ def test_contrastive_rows_are_compared_with_their_own_loss_never_mixed_and_give_
 
 def test_every_grid_has_both_ends_and_the_third_that_mindeye_switches_at():
     for row in ROWS:
-        assert (row.grid[0], row.grid[-1]) == (0, row.task.epochs)
+        assert (row.grid[0], row.grid[-1]) == (0, row.epochs)
         assert row.third in row.grid

@@ -28,8 +28,7 @@ def ran(monkeypatch):
         seeds.append((row.name, seed))
         rng = np.random.default_rng(seed)
         looks = np.arange(1, 13)
-        names = [*(f"off@{epoch}" for epoch in row.grid), *row.controls, "auto"]
-        values = {f"{kind}/{name}": np.array(rng.random()) for kind in ("value", "val") for name in names}
+        values = {f"{kind}/{name}": np.array(rng.random()) for kind in ("value", "val") for name in row.conditions}
         curves = {f"curve/{name}": rng.random(12) for name in ("on", "erm")}
         rest = {"auto/switch_at": np.array(5), "auto/cost": np.array(1.2), "seconds": np.array(1.5)}
         return {"looks": looks, **values, **curves, **rest}
@@ -43,9 +42,9 @@ def test_the_laptop_has_as_many_seeds_as_the_statistics_ask_for():
 
 
 def test_what_is_there_is_not_run_again(ran, tmp_path):
-    first = run_census(tmp_path, "smoke", ["CMixup"], 1, quiet)
-    assert ran == [("CMixup", 0), ("CMixup", 1)]
-    assert run_census(tmp_path, "smoke", ["CMixup"], 1, quiet) == first
+    first = run_census(tmp_path, "smoke", ["AnchorMixup"], 1, quiet)
+    assert ran == [("AnchorMixup", 0), ("AnchorMixup", 1)]
+    assert run_census(tmp_path, "smoke", ["AnchorMixup"], 1, quiet) == first
     assert len(ran) == 2
 
 
@@ -59,21 +58,21 @@ def test_after_an_interruption_only_missing_seeds_are_run(ran, tmp_path, monkeyp
 
     monkeypatch.setattr(run, "run_seed", stopped)
     with pytest.raises(StudyInterrupted):
-        run_census(tmp_path, "smoke", ["CMixup"], 1, quiet)
-    assert not (tmp_path / "CMixup.json").exists()
+        run_census(tmp_path, "smoke", ["AnchorMixup"], 1, quiet)
+    assert not (tmp_path / "AnchorMixup.json").exists()
     monkeypatch.setattr(run, "run_seed", whole)
-    resumed = run_census(tmp_path, "smoke", ["CMixup"], 1, quiet)
-    assert ran == [("CMixup", 0), ("CMixup", 1)]
-    assert resumed == run_census(tmp_path / "whole", "smoke", ["CMixup"], 1, quiet)
+    resumed = run_census(tmp_path, "smoke", ["AnchorMixup"], 1, quiet)
+    assert ran == [("AnchorMixup", 0), ("AnchorMixup", 1)]
+    assert resumed == run_census(tmp_path / "whole", "smoke", ["AnchorMixup"], 1, quiet)
 
 
 def test_another_version_of_a_row_is_run_anew(ran, tmp_path):
-    (row,) = (row.at("smoke") for row in choose(["CMixup"]))
-    run_census(tmp_path, "smoke", ["CMixup"], 1, quiet)
+    (row,) = (row.at("smoke") for row in choose(["AnchorMixup"]))
+    run_census(tmp_path, "smoke", ["AnchorMixup"], 1, quiet)
     path = Census(tmp_path, "smoke").row_file(row)
     path.write_text(path.read_text().replace(row.digest(), "another"))
     shutil.rmtree(tmp_path / "seeds")
-    run_census(tmp_path, "smoke", ["CMixup"], 1, quiet)
+    run_census(tmp_path, "smoke", ["AnchorMixup"], 1, quiet)
     assert len(ran) == 4
 
 
@@ -83,30 +82,30 @@ def test_nothing_is_half_written(ran, tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.replace", torn)
     with pytest.raises(Exception, match="disk full"):
-        run_census(tmp_path, "smoke", ["CMixup"], 1, quiet)
+        run_census(tmp_path, "smoke", ["AnchorMixup"], 1, quiet)
     assert not list((tmp_path / "seeds").glob("*.npz"))
     monkeypatch.undo()
 
 
 def test_what_an_interruption_left_is_swept_away_and_never_read(ran, tmp_path):
     (tmp_path / "seeds").mkdir()
-    (row,) = (row.at("smoke") for row in choose(["CMixup"]))
+    (row,) = (row.at("smoke") for row in choose(["AnchorMixup"]))
     census = Census(tmp_path, "smoke")
     assert census.missing(row) == [0, 1]
-    run_census(tmp_path, "smoke", ["CMixup"], 1, quiet)
+    run_census(tmp_path, "smoke", ["AnchorMixup"], 1, quiet)
     assert census.missing(row) == []
     assert {path.suffix for path in (tmp_path / "seeds").iterdir()} == {".npz"}
 
 
 def test_two_censuses_in_one_folder_are_refused(ran, tmp_path):
     with locked(tmp_path), pytest.raises(RunDirectoryError):
-        run_census(tmp_path, "smoke", ["CMixup"], 1, quiet)
+        run_census(tmp_path, "smoke", ["AnchorMixup"], 1, quiet)
     assert not ran
 
 
 def test_an_unknown_recipe_is_refused_before_any_work(ran, tmp_path):
-    with pytest.raises(ConfigError, match="did you mean CMixup"):
-        run_census(tmp_path / "new", "smoke", ["CMixpu"], 1, quiet)
+    with pytest.raises(ConfigError, match="did you mean AnchorMixup"):
+        run_census(tmp_path / "new", "smoke", ["AnchorMixpu"], 1, quiet)
     assert not (tmp_path / "new").exists()
 
 
@@ -126,17 +125,17 @@ def test_results_do_not_depend_on_the_number_of_workers(tmp_path):
 
 
 def test_the_command_prints_json_and_only_json(ran, tmp_path):
-    names = ["census", "--recipes", "CMixup, LISA", "--scale", "smoke", "--workers", "1", "--out", str(tmp_path)]
+    names = ["census", "--recipes", "AnchorMixup, LISA", "--scale", "smoke", "--workers", "1", "--out", str(tmp_path)]
     outcome = CliRunner().invoke(app, [*names, "--json"])
     assert outcome.exit_code == 0
     rows = json.loads(outcome.stdout)
-    assert [row["name"] for row in rows] == ["CMixup", "LISA"]
+    assert {row["name"] for row in rows} == {"AnchorMixup", "LISA"}
     assert {"n_seeds", "digest", "versions", "comparisons", "diagnosis"} <= rows[0].keys()
 
 
 def test_the_command_shows_a_table(ran, tmp_path):
-    names = ["census", "--recipes", "CMixup", "--scale", "smoke", "--workers", "1", "--out", str(tmp_path)]
+    names = ["census", "--recipes", "AnchorMixup", "--scale", "smoke", "--workers", "1", "--out", str(tmp_path)]
     outcome = CliRunner(env={"COLUMNS": "100"}).invoke(app, names)
     assert outcome.exit_code == 0
-    (line,) = [line for line in outcome.stdout.splitlines() if line.strip().startswith("CMixup ")]
+    (line,) = [line for line in outcome.stdout.splitlines() if line.strip().startswith("AnchorMixup ")]
     assert len(line.split()) == 10

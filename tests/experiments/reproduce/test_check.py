@@ -1,6 +1,6 @@
 import pytest
 
-from overmix.experiments.reproduce.check import Check, judge, states, verdict_of
+from overmix.experiments.reproduce.check import Check, claim_verdict, judge_claims, states
 
 
 def check(value, low, high, side="above", bound=0.0):
@@ -42,11 +42,11 @@ def test_many_checks_are_corrected_together():
 
 
 def test_one_failed_check_refutes_a_claim_and_one_open_check_leaves_it_open():
-    assert verdict_of(["yes", "no"]) == "not confirmed"
-    assert verdict_of(["undecided", "no"]) == "not confirmed"
-    assert verdict_of(["yes", "undecided"]) == "undecided"
-    assert verdict_of(["yes"]) == "confirmed"
-    assert verdict_of([]) == "out of reach here"
+    assert claim_verdict(["yes", "no"]) == "not confirmed"
+    assert claim_verdict(["undecided", "no"]) == "not confirmed"
+    assert claim_verdict(["yes", "undecided"]) == "undecided"
+    assert claim_verdict(["yes"]) == "confirmed"
+    assert claim_verdict([]) == "out of reach here"
 
 
 def test_judging_is_a_pure_function_of_what_json_holds():
@@ -55,12 +55,12 @@ def test_judging_is_a_pure_function_of_what_json_holds():
         {"key": "a", "checks": {"u": [yes.to_dict(), yes.to_dict()], "later": [no.to_dict()]}},
         {"key": "b", "checks": {"u": [yes.to_dict(), no.to_dict()]}},
     ]
-    assert [(row["claim"], row["setting"], row["verdict"]) for row in judge(settings)] == [
+    assert [(row["claim"], row["setting"], row["verdict"]) for row in judge_claims(settings)] == [
         ("u", "a", "confirmed"),
         ("later", "a", "not confirmed"),
         ("u", "b", "not confirmed"),
     ]
-    assert judge(settings)[2]["states"] == ["yes", "no"]
+    assert judge_claims(settings)[2]["states"] == ["yes", "no"]
 
 
 def test_a_check_survives_json():

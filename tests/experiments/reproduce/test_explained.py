@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from overmix.experiments.reproduce.chart import picture_chart
-from overmix.experiments.reproduce.check import Check, judge
-from overmix.experiments.reproduce.explained import explain
+from overmix.experiments.reproduce.check import Check, judge_claims
+from overmix.experiments.reproduce.explained import explained
 from overmix.experiments.reproduce.finding import Finding, Picture
 from overmix.report.explain import still
 from overmix.report.explain.writing import render_explanation
@@ -23,7 +23,7 @@ def result_of(finding, name="gradient-norm", key="digits-mlp", **changes):
     versions = {"overmix": "1", "torch": "2", "cpu": "none"}
     setting = {"key": key, "n_lost": 0, "digest": "0" * 16, "versions": versions, **finding.to_dict()}
     result = {"name": name, "title": "Does it?", "scale": "laptop", "settings": [setting], "missing": []}
-    return result | {"verdicts": judge([setting])} | changes
+    return result | {"verdicts": judge_claims([setting])} | changes
 
 
 def finding(text="depth", series=None):
@@ -35,7 +35,7 @@ def finding(text="depth", series=None):
 
 
 def page_of(result):
-    return render_explanation(explain(result), {})
+    return render_explanation(explained(result), {})
 
 
 def test_the_page_has_claim_verdict_numbers_and_where_from():
@@ -67,9 +67,12 @@ def test_whatever_a_result_holds_is_escaped():
 
 
 def test_only_studies_have_pages_of_their_own():
-    assert list(explain(result_of(finding())).pages) == []
+    assert list(explained(result_of(finding())).pages) == []
     study = json.loads(next(path for path in RESULTS if path.stem == "mse").read_text(encoding="utf-8"))
-    assert [address for _, address in explain(study).pages] == ["digits-mlp/report.html", "digits-convnet/report.html"]
+    assert [address for _, address in explained(study).pages] == [
+        "digits-mlp/report.html",
+        "digits-convnet/report.html",
+    ]
     assert 'href="digits-convnet/report.html"' in page_of(study)
 
 
@@ -77,7 +80,7 @@ def test_only_studies_have_pages_of_their_own():
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 def test_committed_results_can_be_shown(path):
     result = json.loads(path.read_text(encoding="utf-8"))
-    found = explain(result)
+    found = explained(result)
     names = [chart.name for chart in found.charts]
     assert len(set(names)) == len(names)
     drawn = {f"{setting['key']}-{p['name']}" for setting in result["settings"] for p in setting["pictures"]}

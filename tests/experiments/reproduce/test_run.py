@@ -7,7 +7,7 @@ from markupsafe import escape
 from overmix.errors import ConfigError, MissingExtraError, StudyInterrupted
 from overmix.experiments.reproduce import gradients
 from overmix.experiments.reproduce.catalogue import EXPERIMENTS
-from overmix.experiments.reproduce.check import judge
+from overmix.experiments.reproduce.check import judge_claims
 from overmix.experiments.reproduce.claims import claim_of
 from overmix.experiments.reproduce.run import run_experiment
 
@@ -20,7 +20,7 @@ def test_every_experiment_runs_at_smoke_scale(name, tmp_path):
     entry = next(entry for entry in EXPERIMENTS if entry.name == name)
     assert [setting["key"] for setting in result["settings"]] == [setting.key for setting in entry.settings]
     assert json.loads((tmp_path / "out" / "result.json").read_text()) == json.loads(json.dumps(result))
-    assert result["verdicts"] == judge(result["settings"])
+    assert result["verdicts"] == judge_claims(result["settings"])
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert result["verdicts"]
     for row in result["verdicts"]:

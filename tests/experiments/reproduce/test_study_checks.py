@@ -19,9 +19,9 @@ def said(rule, measured):
 
 def test_a_valley_is_u_shaped_and_a_falling_curve_is_flat(study):
     measured = study(ERM=FALLING, Mixup=VALLEY)
-    assert said(rules.together(rules.u_shaped(), rules.flat()), measured) == ["yes", "yes"]
+    assert said(rules.together(rules.u_shaped(), rules.monotone()), measured) == ["yes", "yes"]
     assert said(rules.u_shaped("ERM"), measured) == ["no"]
-    assert said(rules.flat("Mixup"), measured) == ["no"]
+    assert said(rules.monotone("Mixup"), measured) == ["no"]
 
 
 def test_the_loss_goes_on_only_if_it_falls_after_the_turn(study):

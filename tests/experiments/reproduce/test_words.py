@@ -1,7 +1,7 @@
 import pytest
 
 from overmix.experiments.reproduce.check import Check
-from overmix.experiments.reproduce.words import describe
+from overmix.experiments.reproduce.words import in_words
 
 
 @pytest.mark.parametrize(
@@ -14,4 +14,4 @@ from overmix.experiments.reproduce.words import describe
     ],
 )
 def test_a_check_in_words(check, words):
-    assert describe(check) == words
+    assert in_words(check) == words

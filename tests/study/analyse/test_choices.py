@@ -1,5 +1,7 @@
 """Policies on a search made by hand: where each switches, how that run ends, and what it is behind the best."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -156,3 +158,16 @@ def test_a_search_that_was_trained_has_them(tmp_path, in_process):
     assert auto["error"] == pytest.approx(finals["Mixup → ERM (auto)"]["final_error"], abs=1e-6)
     candidates = [row["final_error"] for row in finals.values() if row["role"] in ("erm", "mixup", "switched")]
     assert summary["policies"]["oracle"]["error"] == pytest.approx(min(candidates), abs=1e-6)
+
+
+def test_labels_that_are_no_classes_are_decided_on_by_their_scores():
+    def scored(condition, errors, seed, **keys):
+        cell = run(condition, errors, seed=seed, **keys)
+        curves = {"val_score": 0.2 + 0.001 * abs(LOOKS - 96), "train_score": np.full(len(LOOKS), 0.1)}
+        return replace(cell, labels="values", values={**cell.values, **curves}, wrong=cell.wrong.astype(np.float32))
+
+    trunk = [scored("Mixup", ending(EPOCHS), seed) for seed in (0, 1)]
+    switched = {at: [scored(f"@{at}", ending(at), seed) for seed in (0, 1)] for at in (0, 15, 63, 127)}
+    found = rows(written(policy_choices(trunk, switched, {})))
+    assert found["lowest validation score"]["switch_at"] == found["patience"]["switch_at"] == [96, 96]
+    assert not any("Brier" in name or name.startswith("clean") for name in found)

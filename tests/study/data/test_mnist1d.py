@@ -12,8 +12,24 @@ from overmix.study.data import load_dataset
 
 
 @pytest.fixture(scope="module")
-def data():
-    return load_dataset("mnist1d")
+def loaded(tmp_path_factory):
+    """The data set, loaded once in an empty folder without a network, and the random states before and after."""
+    folder = tmp_path_factory.mktemp("mnist1d")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(socket, "socket", lambda *_, **__: pytest.fail("it used the network"))
+        before = states()
+        data = load_dataset("mnist1d")
+        return data, before, states(), list(folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def data(loaded):
+    return loaded[0]
+
+
+def states():
+    return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
 
 
 def test_it_is_the_packages_own_data_set_every_time(data):
@@ -30,16 +46,10 @@ def test_every_class_is_in_both_parts(data):
     assert data.y.unique().tolist() == data.y_test.unique().tolist() == list(range(10))
 
 
-def test_random_states_network_and_files_are_left_alone(monkeypatch, tmp_path):
-    def states():
-        return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(socket, "socket", lambda *_, **__: pytest.fail("it used the network"))
-    before = states()
-    load_dataset("mnist1d")
-    assert states() == before
-    assert not list(tmp_path.iterdir())
+def test_random_states_network_and_files_are_left_alone(loaded):
+    _, before, after, files = loaded
+    assert after == before
+    assert not files
 
 
 def test_without_the_package(monkeypatch):

@@ -2,9 +2,12 @@
 
 import polars as pl
 import pytest
+from tests.study.conftest import train_here
 
 from overmix.errors import ConfigError
 from overmix.study import parse_study, run_study, summary_to_json
+
+pytestmark = pytest.mark.usefixtures("in_process")
 
 STUDY = {
     "name": "auto",
@@ -19,7 +22,9 @@ AUTO = {"auto": {"shares": [0.25, 0.5, 0.75], "tail": 0.1}}
 @pytest.fixture(scope="module")
 def decided(tmp_path_factory):
     out = tmp_path_factory.mktemp("auto") / "run"
-    summary = run_study(parse_study({**STUDY, "compare": [{"name": "auto", "schedule": AUTO}]}), out)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("overmix.study.run.run_study.run_local", train_here)
+        summary = run_study(parse_study({**STUDY, "compare": [{"name": "auto", "schedule": AUTO}]}), out)
     return summary_to_json(summary)["conditions"][0], pl.read_parquet(out / "curves.parquet")
 
 

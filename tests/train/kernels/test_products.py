@@ -7,7 +7,7 @@ from torch import nn
 from overmix.mix.objective import CrossEntropy
 from overmix.train.kernels import Kernel, momentum_step, products
 from overmix.train.optimizer import SGD
-from overmix.train.perceptron import perceptron, perceptron_step
+from overmix.train.perceptron import perceptron_step, stacked_perceptron
 
 fast = pytest.mark.skipif(not products.has_fast_products(), reason="this processor gains nothing")
 
@@ -121,9 +121,9 @@ def test_forward_with_and_without_gradients_agree():
     parameters = stack()
     x = torch.randn(3, 16, 20)
     with torch.no_grad():
-        found = perceptron(x, parameters)
+        found = stacked_perceptron(x, parameters)
     leaves = [p.requires_grad_() for p in parameters]
-    expected = perceptron(x, leaves)
+    expected = stacked_perceptron(x, leaves)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     assert all(g is not None for g in torch.autograd.grad(expected.sum(), leaves))
 

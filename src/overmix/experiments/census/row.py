@@ -1,16 +1,15 @@
-"""A row of the census: a recipe on its task."""
+"""A row of the census: a recipe, what it is trained on, and what it is compared with."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from overmix.experiments.census.task import Task
+import numpy as np
+
+from overmix.diagnose.interval import t_interval
 from overmix.mix import Recipe
-from overmix.switch import AutoSwitch, Schedule, always
-from overmix.switch.policies.auto import RULE
 
 SHARES = (1 / 24, 1 / 12, 1 / 6, 1 / 3, 2 / 3)
 """Where the recipe is switched off, as shares of the training, beside never on and never off: log-spaced, with 1/3."""
@@ -20,40 +19,51 @@ Scale = Literal["smoke", "laptop"]
 SMOKE_EPOCHS = 10
 
 
-@dataclass(frozen=True)
-class Control:
-    """Another training to compare with.
+@dataclass(frozen=True, kw_only=True)
+class Row(ABC):
+    """What all rows have, whether a study or a loop trains them.
 
-    Args:
-        recipe: how it mixes.
-        schedule: when.
-    """
-
-    recipe: Recipe
-    schedule: Schedule = field(default_factory=always)
-
-
-@dataclass(frozen=True)
-class Row:
-    """A recipe on a task.
+    Conditions are ``off@<epoch>`` (0 is never mixed, the last epoch the recipe all along), controls, and ``auto``.
 
     Args:
         recipe_name: as ``overmix recipes`` lists it.
-        recipe: the method with its parameters.
-        task: the task, whose own unmixed loss is what the recipe is switched to.
         variant: tells rows of one recipe apart.
-        controls: by name, further trainings to compare with.
         off: what "off" means in this row.
         erm: the condition that mixes nothing: never on, or a control where being off is another method.
     """
 
     recipe_name: str
-    recipe: Recipe
-    task: Task
     variant: str = ""
-    controls: Mapping[str, Control] = field(default_factory=dict)
     off: str = "plain training"
     erm: str = "off@0"
+
+    @property
+    @abstractmethod
+    def recipe(self) -> Recipe:
+        """The method with its parameters."""
+
+    @property
+    @abstractmethod
+    def epochs(self) -> int:
+        """Length of the training."""
+
+    @property
+    @abstractmethod
+    def control_names(self) -> list[str]:
+        """Further trainings to compare with."""
+
+    @property
+    @abstractmethod
+    def about(self) -> dict[str, Any]:
+        """What is trained: ``title``, ``metric``, ``kind`` and the settings, as JSON has them."""
+
+    @abstractmethod
+    def at(self, scale: Scale) -> Row:
+        """Return the row at a scale: ``"smoke"`` only shows that it runs."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """Return what tells this row from another version of itself."""
 
     @property
     def name(self) -> str:
@@ -63,28 +73,43 @@ class Row:
     @property
     def grid(self) -> list[int]:
         """Switch epochs, 0 (never mixed) and the last (never off) included."""
-        epochs = self.task.epochs
-        inner = {int(round(share * epochs, 6)) for share in SHARES}
-        return sorted({0, epochs} | {epoch for epoch in inner if 0 < epoch < epochs})
+        inner = {int(round(share * self.epochs, 6)) for share in SHARES}
+        return sorted({0, self.epochs} | {epoch for epoch in inner if 0 < epoch < self.epochs})
 
     @property
     def third(self) -> int:
         """The epoch of the grid after one third of the training."""
-        return int(round(self.task.epochs / 3, 6))
+        return int(round(self.epochs / 3, 6))
 
-    def at(self, scale: Scale) -> Row:
-        """Return the row at a scale: ``"smoke"`` only shows that it runs."""
-        return self if scale == "laptop" else replace(self, task=replace(self.task, epochs=SMOKE_EPOCHS))
+    @property
+    def conditions(self) -> list[str]:
+        """Names of all trainings."""
+        return [*(f"off@{epoch}" for epoch in self.grid), *self.control_names, "auto"]
 
-    def digest(self) -> str:
-        """Return what tells this row from another version of itself."""
-        controls = {name: (_says(c.recipe), repr(c.schedule)) for name, c in self.controls.items()}
-        plain = () if self.erm == "off@0" else (self.erm,)
-        said = repr((self.name, _says(self.recipe), repr(self.task), controls, self.grid, *plain, AutoSwitch(), RULE))
-        return hashlib.sha256(said.encode()).hexdigest()[:10]
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """What is compared, by the names that :meth:`condition` knows."""
+        others = [name for name in self.control_names if name != self.erm]
+        ends = [("on", "erm"), ("best", "erm"), ("best", "on"), ("auto", "erm"), ("auto", "on")]
+        return [*ends, ("third", "on"), ("third", "best"), *((a, b) for b in others for a in ("on", "best"))]
+
+    def condition(self, name: str, best: int) -> str:
+        """Return the training that a name stands for.
+
+        Args:
+            name: ``erm``, ``on``, ``best``, ``third``, or a condition.
+            best: the best switch epoch.
+        """
+        known = {"erm": self.erm, "on": f"off@{self.epochs}", "best": f"off@{best}", "third": f"off@{self.third}"}
+        return known.get(name, name)
 
 
-def _says(recipe: Recipe) -> str:
-    """Return all settings of a recipe; its repr has the parts only, not the weights of its losses."""
-    settings = {name: value for name, value in sorted(vars(recipe).items()) if not callable(value)}
-    return f"{type(recipe).__name__}{settings}"
+def number(value: Any) -> float | None:
+    """Return a number as JSON holds it: none where a run diverged."""
+    return float(value) if np.isfinite(value) else None
+
+
+def interval(values: np.ndarray) -> list[float] | None:
+    """Return Student's interval of a mean over seeds, as JSON holds it."""
+    ci = t_interval(values)
+    return None if ci is None else list(ci)

@@ -1,17 +1,21 @@
 """The rows of the census: every recipe with the task that it is made for.
 
-Parameters are the recipe's defaults, unless said here.
+Parameters are the recipe's defaults, unless said here. A row is a study or, where loss, data or being off are of a kind
+that studies do not have, a user's loop; rows that were measured by a loop while a study could do it are loops still.
 """
 
 from __future__ import annotations
 
-from overmix.experiments.census.row import Control, Row
+from overmix.experiments.census.data import diabetes
+from overmix.experiments.census.loop_row import Control, LoopRow
+from overmix.experiments.census.row import Row
+from overmix.experiments.census.study_row import Setting, StudyRow
+from overmix.experiments.census.task import Task
 from overmix.experiments.census.tasks.classification import Classification
 from overmix.experiments.census.tasks.detection import Scenes, detection_loss
 from overmix.experiments.census.tasks.graphs import Triangles
 from overmix.experiments.census.tasks.multimodal import TwoViews
 from overmix.experiments.census.tasks.prompt import Prompts
-from overmix.experiments.census.tasks.regression import Diabetes
 from overmix.experiments.census.tasks.retrieval import TEMPERATURE, Halves
 from overmix.experiments.census.tasks.semi import FewLabels
 from overmix.experiments.census.tasks.shift import ColouredDigits, ImbalancedDigits
@@ -21,9 +25,7 @@ from overmix.recipes import (
     LISA,
     AnchorMixup,
     BiMixCo,
-    CMixup,
     ConfidentMixup,
-    CutMix,
     GroupedMixCo,
     LossMix,
     M3Co,
@@ -35,82 +37,107 @@ from overmix.recipes import (
     RegMixup,
     SelectiveMixup,
     SemanticEquivariantMixup,
-    SKMixup,
 )
 from overmix.switch import Hesitation, OnFrom
 
-_DIGITS = Classification()
+_TRAIN = {"batch_size": 50, "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9}}
+_PERCEPTRON = {"name": "mlp", "hidden": [128, 128]}
+_DIGITS = Setting(
+    title="classification",
+    metric="test error",
+    kind="error",
+    data={"name": "digits", "train_size": 200, "val_size": 200},
+    model=_PERCEPTRON,
+    train={"epochs": 600, **_TRAIN},
+)
+_DIGITS_LOOP = Classification()
 _MNIST1D = Classification(dataset="mnist1d", train_size=400, val_size=400, epochs=400)
+_DIABETES = Setting(
+    title="regression: diabetes",
+    metric="mean squared error over the variance of the training values",
+    kind="value",
+    data={"name": "npz", "path": "diabetes.npz", "labels": "values", "train_size": 120, "val_size": 120},
+    model={"name": "mlp", "hidden": [64, 64]},
+    train={"epochs": 300, "batch_size": 30, "optimizer": {"name": "sgd", "lr": 0.01, "momentum": 0.9}},
+    arrays=diabetes,
+)
 _LAYERS = ("input", "2", "4")
 _RESAMPLED = "resampled, not mixed"
 _PLAIN = "plain contrast"
 
 
 def _contrastive(name: str, recipe: type[MixCo] | type[BiMixCo] | type[GroupedMixCo], task: Halves) -> Row:
-    return Row(
-        name,
-        recipe(temperature=TEMPERATURE),
-        task,
+    return LoopRow(
+        recipe_name=name,
+        method=recipe(temperature=TEMPERATURE),
+        task=task,
         controls={_PLAIN: Control(recipe(probability=0.0, temperature=TEMPERATURE))},
         off="SoftCLIP",
         erm=_PLAIN,
     )
 
 
-def _selective(variant: str, task: Classification, **who: str) -> Row:
-    return Row(
-        "SelectiveMixup",
-        SelectiveMixup(**who),  # type: ignore[arg-type]
-        task,
-        variant,
+def _selective(variant: str, task: Task, **who: str) -> Row:
+    return LoopRow(
+        recipe_name="SelectiveMixup",
+        variant=variant,
+        method=SelectiveMixup(**who),  # type: ignore[arg-type]
+        task=task,
         controls={_RESAMPLED: Control(SelectiveMixup(**who, mix=False))},  # type: ignore[arg-type]
     )
 
 
-ROWS = (
-    Row("Mixup", Mixup(alpha=1.0), _DIGITS, "digits"),
-    Row("Mixup", Mixup(alpha=1.0), _MNIST1D, "mnist1d"),
+ROWS: tuple[Row, ...] = (
+    StudyRow(recipe_name="Mixup", variant="digits", setting=_DIGITS),
+    LoopRow(recipe_name="Mixup", variant="mnist1d", method=Mixup(), task=_MNIST1D),
     # Beta(50, 50) has a standard deviation of 0.05: every mixture is far from both samples.
-    Row("Mixup", Mixup(alpha=50.0), _DIGITS, "half"),
-    Row("CutMix", CutMix(), _DIGITS),
-    Row("ManifoldMixup", ManifoldMixup(layers=_LAYERS), _DIGITS, "digits"),
-    Row("ManifoldMixup", ManifoldMixup(layers=_LAYERS), _MNIST1D, "mnist1d"),
-    Row("RegMixup", RegMixup(), _DIGITS),
-    Row(
-        "MixupWithoutHesitation",
-        MixupWithoutHesitation(),
-        _DIGITS,
+    StudyRow(recipe_name="Mixup", variant="half", setting=_DIGITS, parameters={"alpha": 50.0}),
+    StudyRow(recipe_name="CutMix", setting=_DIGITS),
+    LoopRow(recipe_name="ManifoldMixup", variant="digits", method=ManifoldMixup(layers=_LAYERS), task=_DIGITS_LOOP),
+    LoopRow(recipe_name="ManifoldMixup", variant="mnist1d", method=ManifoldMixup(layers=_LAYERS), task=_MNIST1D),
+    LoopRow(recipe_name="RegMixup", method=RegMixup(), task=_DIGITS_LOOP),
+    LoopRow(
+        recipe_name="MixupWithoutHesitation",
+        method=MixupWithoutHesitation(),
+        task=_DIGITS_LOOP,
         controls={"its schedule": Control(MixupWithoutHesitation(), Hesitation())},
     ),
-    Row("SKMixup", SKMixup(), _DIGITS),
-    Row("SemanticEquivariantMixup", SemanticEquivariantMixup(), _DIGITS),
+    StudyRow(recipe_name="SKMixup", setting=_DIGITS),
+    LoopRow(recipe_name="SemanticEquivariantMixup", method=SemanticEquivariantMixup(), task=_DIGITS_LOOP),
     # Values are scaled to variance 1 over the training set; half a standard deviation of it is our choice.
-    Row(
-        "CMixup",
-        CMixup(sigma=0.5, unit="label"),
-        Diabetes(),
-        controls={"any partner": Control(CMixup(sigma=float("inf")))},
+    StudyRow(
+        recipe_name="CMixup",
+        setting=_DIABETES,
+        parameters={"sigma": 0.5, "unit": "label"},
+        controls={"any partner": {"recipe": {"Mixup": {"alpha": 2.0}}}},
     ),
-    Row(
-        "LISA",
-        LISA(),
-        ColouredDigits(),
+    LoopRow(
+        recipe_name="LISA",
+        method=LISA(),
+        task=ColouredDigits(),
         controls={_RESAMPLED: Control(Recipe(LISA().pairing, CoinCoefficient()))},
     ),
     _selective("imbalanced", ImbalancedDigits()),
     _selective("coloured", ColouredDigits(), label="same", domain="different"),
     # The authors' intervals are of the whole training set; a batch is half of it here.
-    Row(
-        "AnchorMixup",
-        AnchorMixup(intervals=8, layer="readout"),
-        Triangles(),
+    LoopRow(
+        recipe_name="AnchorMixup",
+        method=AnchorMixup(intervals=8, layer="readout"),
+        task=Triangles(),
         controls={"on from a quarter": Control(AnchorMixup(intervals=8, layer="readout"), OnFrom(0.25))},
     ),
     _contrastive("MixCo", MixCo, Halves()),
     _contrastive("BiMixCo", BiMixCo, Halves()),
     _contrastive("GroupedMixCo", GroupedMixCo, Voxels()),
-    Row("M3Co", M3Co(), TwoViews(), controls={_PLAIN: Control(M3Co(probability=0.0))}, off="SoftCLIP", erm=_PLAIN),
-    Row("ConfidentMixup", ConfidentMixup(), FewLabels()),
-    Row("PromptMixup", PromptMixup(), Prompts()),
-    Row("LossMix", LossMix(criterion=detection_loss), Scenes()),
+    LoopRow(
+        recipe_name="M3Co",
+        method=M3Co(),
+        task=TwoViews(),
+        controls={_PLAIN: Control(M3Co(probability=0.0))},
+        off="SoftCLIP",
+        erm=_PLAIN,
+    ),
+    LoopRow(recipe_name="ConfidentMixup", method=ConfidentMixup(), task=FewLabels()),
+    LoopRow(recipe_name="PromptMixup", method=PromptMixup(), task=Prompts()),
+    LoopRow(recipe_name="LossMix", method=LossMix(criterion=detection_loss), task=Scenes()),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+import overmix
 from overmix.errors import ConfigError, did_you_mean
-from overmix.experiments.census.driver import Arrays, run_seed
+from overmix.experiments.census.loop import Arrays, run_seed
+from overmix.experiments.census.loop_row import LoopRow
 from overmix.experiments.census.row import Row, Scale
 from overmix.experiments.census.rows import ROWS
+from overmix.experiments.census.study_row import StudyRow
 from overmix.experiments.census.summary import summarize
 from overmix.report.numbers import duration
 from overmix.study.run.missing import Done, FileJob, run_missing
@@ -42,7 +47,7 @@ def choose(recipes: Sequence[str] | None) -> list[Row]:
 
 @dataclass(frozen=True)
 class Census:
-    """The files of a census in one folder: one JSON for each row, and its seeds below, until they are summed up.
+    """The files of a census in one folder: one JSON for each row, and below it the studies, and seeds of loops.
 
     Args:
         out: the folder.
@@ -60,7 +65,11 @@ class Census:
         """Return the file of a row."""
         return self.out / f"{row.name}.json"
 
-    def seed_file(self, row: Row, seed: int) -> Path:
+    def study_folder(self, row: StudyRow) -> Path:
+        """Return the run directory of a row's study; another version of the row has another one."""
+        return self.out / "studies" / f"{row.name}-{row.digest()}"
+
+    def seed_file(self, row: LoopRow, seed: int) -> Path:
         """Return the file of one seed of a row; another version of the row has other files."""
         return self.out / "seeds" / f"{row.name}-{row.digest()}-{seed}.npz"
 
@@ -72,19 +81,33 @@ class Census:
         summary = read_json(path)
         return bool(summary["digest"] == row.digest() and summary["n_seeds"] >= self.seeds)
 
-    def missing(self, row: Row) -> list[int]:
+    def missing(self, row: LoopRow) -> list[int]:
         """Return the seeds of a row that were not run yet."""
         return [seed for seed in range(self.seeds) if not self.seed_file(row, seed).exists()]
 
-    def job(self, row: Row, seed: int) -> FileJob:
+    def job(self, row: LoopRow, seed: int) -> FileJob:
         """Return what makes one seed of a row."""
         return FileJob(f"{row.name}, seed {seed}", self.seed_file(row, seed), partial(packed_seed, row, seed))
 
-    def sum_up(self, row: Row) -> dict[str, Any]:
-        """Write the file of a row whose seeds are complete."""
-        summary = summarize(row, [_read(self.seed_file(row, seed)) for seed in range(self.seeds)], self.scale)
-        write_json(self.row_file(row), summary)
-        return summary
+    def write(self, row: Row, said: dict[str, Any]) -> dict[str, Any]:
+        """Write the file of a row: where its numbers come from, and what they say."""
+        content = {
+            "name": row.name,
+            "recipe": row.recipe_name,
+            "variant": row.variant,
+            "scale": self.scale,
+            "digest": row.digest(),
+            "task": row.about,
+            "off": row.off,
+            "erm": row.erm,
+            "n_seeds": self.seeds,
+            "grid": row.grid,
+            "third": row.third,
+            **said,
+            "versions": {"overmix": overmix.__version__, "torch": torch.__version__, "cpu": platform.machine()},
+        }
+        write_json(self.row_file(row), content)
+        return content
 
 
 def run_census(
@@ -115,23 +138,35 @@ def run_census(
     with locked(out):
         remove_temporaries(out)
         remove_temporaries(out / "seeds")
-        _run(census, [row for row in rows if not census.is_done(row)], workers, tell, progress)
+        left = [row for row in rows if not census.is_done(row)]
+
+        def close(row: Row, said: dict[str, Any]) -> None:
+            content = census.write(row, said)
+            verdict = content["diagnosis"]["on"]["verdict"]
+            tell(f"{row.name}: {verdict}, {duration(content['core_seconds'])} of one core")
+
+        for row in left:
+            if isinstance(row, StudyRow):
+                close(row, row.run(census.study_folder(row), census.seeds, workers))
+        _run_loops(census, [row for row in left if isinstance(row, LoopRow)], workers, close, progress)
     return [read_json(census.row_file(row)) for row in rows]
 
 
-def _run(
-    census: Census, rows: list[Row], workers: int, tell: Callable[[str], None], progress: Callable[[Done], None]
+def _run_loops(
+    census: Census,
+    rows: Sequence[LoopRow],
+    workers: int,
+    close: Callable[[Row, dict[str, Any]], None],
+    progress: Callable[[Done], None],
 ) -> None:
     """Run the seeds of some rows that are missing, and sum each row up as soon as it is complete."""
-    closed: list[str] = []
+    open_rows = list(rows)
 
     def close_complete() -> None:
-        for row in rows:
-            if row.name not in closed and not census.missing(row):
-                closed.append(row.name)
-                summary = census.sum_up(row)
-                said = summary["diagnosis"]["on"]["verdict"]
-                tell(f"{len(closed)}/{len(rows)} {row.name}: {said}, {duration(summary['core_seconds'])} of one core")
+        for row in list(open_rows):
+            if not census.missing(row):
+                open_rows.remove(row)
+                close(row, summarize(row, [_read(census.seed_file(row, seed)) for seed in range(census.seeds)]))
 
     def after(done: Done) -> None:
         progress(done)
@@ -141,7 +176,7 @@ def _run(
     run_missing([census.job(row, seed) for row in rows for seed in range(census.seeds)], workers=workers, tell=after)
 
 
-def packed_seed(row: Row, seed: int) -> bytes:
+def packed_seed(row: LoopRow, seed: int) -> bytes:
     """Train one seed of a row, and return its arrays as a file's content."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **run_seed(row, seed))  # type: ignore[arg-type]

@@ -104,10 +104,6 @@ class Task:
         """Return the batch as the loop sees it."""
         return batch
 
-    def features(self, model: nn.Module, batch: Samples) -> Tensor | None:
-        """Return representations for recipes that need them."""
-        return None
-
     def plain(self, model: nn.Module, batch: Samples) -> Tensor:
         """Return the loss of a batch that is not mixed."""
         raise NotImplementedError

@@ -14,13 +14,13 @@ from overmix.experiments.reproduce.parts import Parts
 from overmix.experiments.reproduce.scale import SCALES, Scale
 from overmix.experiments.reproduce.shrink import shrunk
 from overmix.experiments.reproduce.study_checks import (
-    Rule,
+    CheckRule,
     deeper,
     ends_better,
-    flat,
     long_budget_does_not_hurt,
     long_budget_hurts,
     loss_goes_on,
+    monotone,
     switch_helps,
     together,
     turns_earlier,
@@ -44,7 +44,7 @@ class Setting:
     """
 
     key: str
-    rules: dict[str, Rule] = field(default_factory=dict)
+    rules: dict[str, CheckRule] = field(default_factory=dict)
     measure: Callable[[StudySpec, Parts], Finding] | None = None
     compute: Callable[[Scale, Parts], Finding] | None = None
 
@@ -126,7 +126,7 @@ def _sizes(key: str, small: int, large: int, longer: int) -> Setting:
     )
 
 
-_BOTH = together(u_shaped(), flat())
+_BOTH = together(u_shaped(), monotone())
 _BUDGETS = (64, 128, 256, 512, 1024, 2048)
 _OVER = {"u": _BOTH, "loss-on": loss_goes_on()}
 _DECAYED, _AVERAGED = "Mixup, weight decay 0.005", "Mixup, averaged weights"
@@ -155,7 +155,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             Setting(
                 "remedies",
                 {
-                    "decay": together(flat(_DECAYED), ends_better(_DECAYED, "Mixup")),
+                    "decay": together(monotone(_DECAYED), ends_better(_DECAYED, "Mixup")),
                     "average": u_shaped(_AVERAGED),
                 },
             ),
@@ -254,7 +254,7 @@ def experiment(name: str) -> Experiment:
         ...
         overmix.errors.ConfigError: NAME = 'over-trainning': did you mean over-training? known: ...
     """
-    found = {entry.name: entry for entry in EXPERIMENTS}
-    if name not in found:
-        raise ConfigError("NAME", name, did_you_mean(name, found))
-    return found[name]
+    experiments = {entry.name: entry for entry in EXPERIMENTS}
+    if name not in experiments:
+        raise ConfigError("NAME", name, did_you_mean(name, experiments))
+    return experiments[name]

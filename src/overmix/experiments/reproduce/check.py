@@ -10,13 +10,13 @@ from scipy import special
 
 from overmix.diagnose import holm
 
-Side = Literal["above", "below"]
+BoundSide = Literal["above", "below"]
 State = Literal["yes", "no", "undecided"]
-Verdict = Literal["confirmed", "not confirmed", "undecided", "out of reach here"]
-Unit = Literal["points", "number", "doublings"]
+ClaimVerdict = Literal["confirmed", "not confirmed", "undecided", "out of reach here"]
+CheckUnit = Literal["points", "number", "doublings"]
 
-LEVEL = 0.95
-ONE_SIDED = (1 - LEVEL) / 2
+CONFIDENCE = 0.95
+ONE_SIDED = (1 - CONFIDENCE) / 2
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Check:
     what: str
     value: float
     ci: tuple[float, float] | None
-    side: Side
+    side: BoundSide
     bound: float
-    unit: Unit = "number"
+    unit: CheckUnit = "number"
     n: int = 1
     exact: bool = False
 
@@ -103,13 +103,13 @@ def states(checks: Sequence[Check]) -> list[State]:
     return answers
 
 
-def verdict_of(answers: Sequence[State]) -> Verdict:
+def claim_verdict(answers: Sequence[State]) -> ClaimVerdict:
     """Return the verdict on a claim in one setting: all its checks must hold, and one that fails is enough.
 
     Example:
-        >>> verdict_of(["yes", "yes"]), verdict_of(["yes", "undecided"]), verdict_of(["no", "undecided"])
+        >>> claim_verdict(["yes", "yes"]), claim_verdict(["yes", "undecided"]), claim_verdict(["no", "undecided"])
         ('confirmed', 'undecided', 'not confirmed')
-        >>> verdict_of([])
+        >>> claim_verdict([])
         'out of reach here'
     """
     if not answers:
@@ -119,7 +119,7 @@ def verdict_of(answers: Sequence[State]) -> Verdict:
     return "confirmed" if all(state == "yes" for state in answers) else "undecided"
 
 
-def judge(settings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def judge_claims(settings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Judge every claim in every setting of one experiment; a pure function of its result.
 
     Args:
@@ -137,5 +137,5 @@ def judge(settings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     out = []
     for key, claim, checks in rows:
         mine = [next(answers) for _ in checks]
-        out.append({"claim": claim, "setting": key, "verdict": verdict_of(mine), "states": mine})
+        out.append({"claim": claim, "setting": key, "verdict": claim_verdict(mine), "states": mine})
     return out

@@ -276,7 +276,7 @@ def claim_of(experiment: str, key: str) -> Claim:
     Raises:
         KeyError: if there is none.
     """
-    found = [claim for claim in CLAIMS if (claim.experiment, claim.key) == (experiment, key)]
-    if not found:
-        raise KeyError(f"{experiment}: no claim {key}")
-    return found[0]
+    for claim in CLAIMS:
+        if (claim.experiment, claim.key) == (experiment, key):
+            return claim
+    raise KeyError(f"{experiment}: no claim {key}")

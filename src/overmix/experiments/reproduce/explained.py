@@ -36,7 +36,7 @@ _CLOSED_FORMS: dict[tuple[str, str], Callable[[], Explanation]] = {
 """Settings that are drawn from a formula."""
 
 
-def explain(result: Mapping[str, Any]) -> Explanation:
+def explained(result: Mapping[str, Any]) -> Explanation:
     """Return what the page of an experiment shows: claims with their verdicts and numbers, charts, and where from.
 
     Args:
@@ -70,12 +70,13 @@ def _counted(result: Mapping[str, Any]) -> str:
 
 
 def _findings(result: Mapping[str, Any]) -> list[str]:
-    found = ["Smoke scale: everything is small, and the verdicts mean nothing."] if result["scale"] == "smoke" else []
+    smoke = "Smoke scale: everything is small, and the verdicts mean nothing."
+    findings = [smoke] if result["scale"] == "smoke" else []
     for row in result["verdicts"]:
         claim = claim_of(result["name"], row["claim"])
         verdict = f"{row['verdict'][0].upper()}{row['verdict'][1:]}"
-        found.append(f"{verdict} ({row['setting']}): {claim.text} ({claim.provenance})")
-    return found
+        findings.append(f"{verdict} ({row['setting']}): {claim.text} ({claim.provenance})")
+    return findings
 
 
 def _charts(name: str, setting: Mapping[str, Any]) -> list[Chart]:

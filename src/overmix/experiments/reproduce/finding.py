@@ -101,11 +101,11 @@ def line(x: Any, values: np.ndarray) -> dict[str, list[float]]:
     """Return the mean over seeds and its interval at each point, from values of shape (seeds, points)."""
     mean = values.mean(axis=0)
     intervals = [t_interval(column) for column in values.T]
-    found = {"x": [float(at) for at in x], "mean": [float(value) for value in mean]}
+    points = {"x": [float(at) for at in x], "mean": [float(value) for value in mean]}
     if all(interval is not None for interval in intervals):
-        found["lo"] = [interval[0] for interval in intervals if interval is not None]
-        found["hi"] = [interval[1] for interval in intervals if interval is not None]
-    return found
+        points["lo"] = [interval[0] for interval in intervals if interval is not None]
+        points["hi"] = [interval[1] for interval in intervals if interval is not None]
+    return points
 
 
 def mean_check(what: str, values: np.ndarray, side: Any, bound: float, unit: Any = "number") -> Check:

@@ -16,7 +16,7 @@ from overmix.experiments.reproduce.check import Check
 from overmix.experiments.reproduce.finding import Finding, Picture, Surface, line, mean_check
 from overmix.experiments.reproduce.parts import Parts
 from overmix.experiments.reproduce.weights import (
-    Samples,
+    LossSamples,
     Snapshots,
     clean_loss,
     log_epochs,
@@ -39,7 +39,9 @@ STEP, DIRECTIONS, PROBES = 0.5, 5, 8
 STEPS = np.linspace(-1, 1, 21)
 
 
-def _over_epochs(runs: Snapshots, what: str, measure: Callable[[Snapshots, int, int, Samples], float]) -> np.ndarray:
+def _over_epochs(
+    runs: Snapshots, what: str, measure: Callable[[Snapshots, int, int, LossSamples], float]
+) -> np.ndarray:
     """Return a number for each run and kept epoch, shape (runs, epochs)."""
 
     def of_run(r: int) -> list[float]:
@@ -49,19 +51,19 @@ def _over_epochs(runs: Snapshots, what: str, measure: Callable[[Snapshots, int, 
     return runs.measured(what, of_run)
 
 
-def mixed_gradient(runs: Snapshots, at: int, r: int, samples: Samples) -> float:
+def mixed_gradient(runs: Snapshots, at: int, r: int, samples: LossSamples) -> float:
     """Return the norm of the gradient of Mixup's loss on the fixed mixtures."""
     x, targets = samples.mixed
     return gradient_norm(model_of(runs, at, r), x, targets, mixed_cross_entropy)
 
 
-def clean_gradient(runs: Snapshots, at: int, r: int, samples: Samples) -> float:
+def clean_gradient(runs: Snapshots, at: int, r: int, samples: LossSamples) -> float:
     """Return the norm of the gradient of the loss on the clean training samples."""
     x, targets = samples.clean
     return gradient_norm(model_of(runs, at, r), x, targets, clean_loss)
 
 
-def mean_mixed_loss(runs: Snapshots, at: int, r: int, samples: Samples) -> float:
+def mean_mixed_loss(runs: Snapshots, at: int, r: int, samples: LossSamples) -> float:
     """Return Mixup's mean loss on the fixed mixtures."""
     x, targets = samples.mixed
     with torch.no_grad():
@@ -69,7 +71,7 @@ def mean_mixed_loss(runs: Snapshots, at: int, r: int, samples: Samples) -> float
 
 
 @dataclass(frozen=True)
-class Turn:
+class KeptTurn:
     """Which of the kept epochs counts as the turn, and how it is called in a check."""
 
     at: int
@@ -85,10 +87,10 @@ def _epoch_of(spec: StudySpec, turn: float) -> int:
     return max(1, round(turn * spec.train.epochs))
 
 
-def _turn(spec: StudySpec, runs: Snapshots, turn: float | None) -> Turn:
+def _turn(spec: StudySpec, runs: Snapshots, turn: float | None) -> KeptTurn:
     epoch = runs.turn() if turn is None else _epoch_of(spec, turn)
     words = f"epoch {epoch} ({'its turn' if turn is None else 'its turn in over-training'})"
-    return Turn(runs.epochs.index(epoch), words)
+    return KeptTurn(runs.epochs.index(epoch), words)
 
 
 def _by_name(spec: StudySpec, epochs: list[int], parts: Parts) -> dict[str, Snapshots]:

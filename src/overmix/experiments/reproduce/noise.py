@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from overmix.experiments.reproduce.check import Check
 from overmix.experiments.reproduce.finding import Finding, Picture, line, mean_check
-from overmix.experiments.reproduce.parts import Parts, Tensors
+from overmix.experiments.reproduce.parts import NamedTensors, Parts
 from overmix.experiments.reproduce.weights import Snapshots, log_epochs, model_of, samples_of, snapshots
 from overmix.explain import LabelNoise, dominant_label, label_noise, mean_noise, memorization
 from overmix.explain.noise_summary import Quantity
@@ -121,7 +121,7 @@ def _network(dataset: Dataset) -> nn.Module:
     return nn.Sequential(nn.Linear(inputs, 256), nn.ReLU(), nn.Linear(256, dataset.num_classes))
 
 
-def _taught(dataset: Dataset, seed: int) -> Tensors:
+def _taught(dataset: Dataset, seed: int) -> NamedTensors:
     """Return the weights of a teacher that was trained on the test set."""
     x, y = dataset.x_test.to(torch.float32).flatten(1) / 16, dataset.y_test.long()
     with torch.random.fork_rng(devices=[]):

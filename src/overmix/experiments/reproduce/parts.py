@@ -15,7 +15,7 @@ from overmix.study.spec.plain import digest
 from overmix.study.store.checkpoint import load_tensors, save_tensors
 from overmix.study.store.files import remove_temporaries
 
-Tensors = Mapping[str, Tensor]
+NamedTensors = Mapping[str, Tensor]
 
 
 class Parts:
@@ -42,7 +42,7 @@ class Parts:
         self._folder, self._mark = folder / "parts", digest(marks)
         remove_temporaries(self._folder)
 
-    def __call__(self, name: str, make: Callable[[], Tensors]) -> Tensors:
+    def __call__(self, name: str, make: Callable[[], NamedTensors]) -> NamedTensors:
         """Return the part of a name: what was kept, else what ``make`` returns, which is kept from then on.
 
         Raises:
@@ -60,7 +60,7 @@ class Parts:
     def numbers(self, name: str, make: Callable[[], Sequence[float] | np.ndarray]) -> np.ndarray:
         """Return a part that is one array of numbers, in double precision."""
 
-        def tensors() -> Tensors:
+        def tensors() -> NamedTensors:
             return {"numbers": torch.from_numpy(np.array(make(), dtype=np.float64))}
 
         return self(name, tensors)["numbers"].numpy()

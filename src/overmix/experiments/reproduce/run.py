@@ -11,8 +11,8 @@ import numpy as np
 
 from overmix.errors import ConfigError, DataError, MissingExtraError, RunDirectoryError, did_you_mean
 from overmix.experiments.reproduce.catalogue import Experiment, Setting, experiment, study_spec
-from overmix.experiments.reproduce.check import judge
-from overmix.experiments.reproduce.explained import explain
+from overmix.experiments.reproduce.check import judge_claims
+from overmix.experiments.reproduce.explained import explained
 from overmix.experiments.reproduce.finding import Finding, Picture, line
 from overmix.experiments.reproduce.measured import Measured
 from overmix.experiments.reproduce.parts import Parts
@@ -117,9 +117,9 @@ def run_experiment(
         "scale": scale,
         "settings": done,
         "missing": missing,
-        "verdicts": judge(done),
+        "verdicts": judge_claims(done),
     }
-    write_explanation(explain(result), out)
+    write_explanation(explained(result), out)
     return result
 
 

@@ -9,46 +9,34 @@ import numpy as np
 from overmix.diagnose import Comparison
 from overmix.diagnose.interval import t_interval
 from overmix.diagnose.practical import practical_size
-from overmix.experiments.reproduce.check import Check
+from overmix.experiments.reproduce.check import BoundSide, Check
 from overmix.experiments.reproduce.measured import Measured
 
-Rule = Callable[[Measured], list[Check]]
+CheckRule = Callable[[Measured], list[Check]]
 
 
-def u_shaped(name: str = "Mixup") -> Rule:
+def u_shaped(name: str = "Mixup") -> CheckRule:
     """Return the rule that a condition over-trains: the depth of its U is more than δ."""
-
-    def read(measured: Measured) -> list[Check]:
-        diagnosis = measured.diagnosis(name)
-        return [
-            Check(
-                f"depth of {name}", diagnosis.depth, diagnosis.depth_ci, "above", diagnosis.delta, "points", measured.n
-            )
-        ]
-
-    return read
+    return lambda measured: [_depth_against_delta(measured, name, "above")]
 
 
-def flat(name: str = "ERM") -> Rule:
+def monotone(name: str = "ERM") -> CheckRule:
     """Return the rule that a condition does not over-train: the depth is less than δ."""
-
-    def read(measured: Measured) -> list[Check]:
-        diagnosis = measured.diagnosis(name)
-        return [
-            Check(
-                f"depth of {name}", diagnosis.depth, diagnosis.depth_ci, "below", diagnosis.delta, "points", measured.n
-            )
-        ]
-
-    return read
+    return lambda measured: [_depth_against_delta(measured, name, "below")]
 
 
-def together(*rules: Rule) -> Rule:
+def _depth_against_delta(measured: Measured, name: str, side: BoundSide) -> Check:
+    diagnosis = measured.diagnosis(name)
+    depth, interval = diagnosis.depth, diagnosis.depth_ci
+    return Check(f"depth of {name}", depth, interval, side, diagnosis.delta, "points", measured.n)
+
+
+def together(*rules: CheckRule) -> CheckRule:
     """Return the rule that all hold."""
     return lambda measured: [check for rule in rules for check in rule(measured)]
 
 
-def loss_goes_on(name: str = "Mixup") -> Rule:
+def loss_goes_on(name: str = "Mixup") -> CheckRule:
     """Return the rule that after the turn the training loss goes on down, and nearer to its floor, as the error rises.
 
     The loss is smoothed along log epoch, as the error is: a batch's own lam makes it noisy.
@@ -73,7 +61,7 @@ def loss_goes_on(name: str = "Mixup") -> Rule:
     return read
 
 
-def turns_earlier(small: str, large: str, *, of: str = "epochs") -> Rule:
+def turns_earlier(small: str, large: str, *, of: str = "epochs") -> CheckRule:
     """Return the rule that one condition turns before another, in epochs or in steps."""
 
     def read(measured: Measured) -> list[Check]:
@@ -84,7 +72,7 @@ def turns_earlier(small: str, large: str, *, of: str = "epochs") -> Rule:
     return read
 
 
-def deeper(small: str, large: str) -> Rule:
+def deeper(small: str, large: str) -> CheckRule:
     """Return the rule that the U of one condition is deeper than that of another, by more than the other's δ."""
 
     def read(measured: Measured) -> list[Check]:
@@ -95,12 +83,12 @@ def deeper(small: str, large: str) -> Rule:
     return read
 
 
-def ends_better(a: str, b: str) -> Rule:
+def ends_better(a: str, b: str) -> CheckRule:
     """Return the rule that a ends below b by more than δ."""
     return lambda measured: [_worse(measured, b, a)]
 
 
-def switch_helps(switched: Sequence[str], rivals: Sequence[str]) -> Rule:
+def switch_helps(switched: Sequence[str], rivals: Sequence[str]) -> CheckRule:
     """Return the rule that the right switch ends better than its rivals; held-out samples say which is right."""
 
     def read(measured: Measured) -> list[Check]:
@@ -110,7 +98,7 @@ def switch_helps(switched: Sequence[str], rivals: Sequence[str]) -> Rule:
     return read
 
 
-def wrong_time(switched: Sequence[str], at: str) -> Rule:
+def wrong_time(switched: Sequence[str], at: str) -> CheckRule:
     """Return the rule that a switch at another time ends worse than the right one."""
 
     def read(measured: Measured) -> list[Check]:
@@ -123,7 +111,7 @@ def wrong_time(switched: Sequence[str], at: str) -> Rule:
     return read
 
 
-def long_budget_hurts(budgets: Sequence[str]) -> Rule:
+def long_budget_hurts(budgets: Sequence[str]) -> CheckRule:
     """Return the rule that the longest budget ends worse than the best, which held-out samples choose."""
 
     def read(measured: Measured) -> list[Check]:
@@ -135,7 +123,7 @@ def long_budget_hurts(budgets: Sequence[str]) -> Rule:
     return read
 
 
-def long_budget_does_not_hurt(budgets: Sequence[str]) -> Rule:
+def long_budget_does_not_hurt(budgets: Sequence[str]) -> CheckRule:
     """Return the rule that the longest budget ends within δ of the best."""
 
     def read(measured: Measured) -> list[Check]:

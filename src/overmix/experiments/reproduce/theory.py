@@ -12,9 +12,9 @@ import torch
 
 from overmix.diagnose import diagnose_curve
 from overmix.diagnose.practical import practical_size
-from overmix.experiments.reproduce.check import Check, Side
+from overmix.experiments.reproduce.check import BoundSide, Check
 from overmix.experiments.reproduce.finding import Finding, Picture, line, mean_check
-from overmix.experiments.reproduce.parts import Parts, Tensors
+from overmix.experiments.reproduce.parts import NamedTensors, Parts
 from overmix.experiments.reproduce.scale import Scale
 from overmix.explain import (
     LeastSquares,
@@ -29,25 +29,20 @@ from overmix.explain import (
     toy_switch_curves,
     trajectory,
 )
+from overmix.report.explain.dynamics import CONDITION_NAMES
 
 ETA = 0.1
 SHOWN_FROM = 30
 """First step of the pictures: the descent before it would press the rest flat."""
 SEEDS: dict[Scale, int] = {"smoke": 3, "laptop": 64, "gpu": 64, "paper": 64}
 LAST: dict[Scale, float] = {"smoke": 1e4, "laptop": 1e6, "gpu": 1e6, "paper": 1e6}
-NAMES = {
-    "erm": "ERM",
-    "mixup": "Mixup",
-    "mixup_true_labels": "Mixup inputs, true labels",
-    "fresh": "fresh real samples",
-}
 
 
 def _times(last: float, count: int = 49) -> np.ndarray:
     return np.unique(np.round(np.geomspace(1, last, count)))
 
 
-def _depth(name: str, times: np.ndarray, risks: np.ndarray, side: Side) -> Check:
+def _depth(name: str, times: np.ndarray, risks: np.ndarray, side: BoundSide) -> Check:
     """Return the check of the depth of a mean risk curve, with δ as its bound."""
     diagnosis = diagnose_curve(times, risks, unit="value")
     what = (
@@ -56,7 +51,7 @@ def _depth(name: str, times: np.ndarray, risks: np.ndarray, side: Side) -> Check
     return Check(what, diagnosis.depth, diagnosis.depth_ci, side, diagnosis.delta, "number", len(risks))
 
 
-def _toy_of_seed(toy: Toy, times: np.ndarray, switches: np.ndarray, last: float, seed: int) -> Tensors:
+def _toy_of_seed(toy: Toy, times: np.ndarray, switches: np.ndarray, last: float, seed: int) -> NamedTensors:
     """Return the risks of one seed, ``risk.CONDITION`` at the times and ``final`` by switch time."""
     risks = toy_curves(toy, times, seeds=[seed], eta=ETA).risk
     final = toy_switch_curves(toy, switches, total=last, seeds=[seed], eta=ETA)
@@ -71,7 +66,7 @@ def teacher_student(scale: Scale, parts: Parts, realizable: bool = False) -> Fin
     toy, last, seeds = Toy(realizable=realizable), LAST[scale], range(SEEDS[scale])
     times, switches = _times(last), np.unique(np.concatenate([[0.0], _times(last, 13), [last]]))
     of_seeds = [parts(f"seed-{seed}", partial(_toy_of_seed, toy, times, switches, last, seed)) for seed in seeds]
-    risks = {name: np.concatenate([part[f"risk.{name}"].numpy() for part in of_seeds]) for name in NAMES}
+    risks = {name: np.concatenate([part[f"risk.{name}"].numpy() for part in of_seeds]) for name in CONDITION_NAMES}
     final = np.concatenate([part["final"].numpy() for part in of_seeds])
     checks = {"toy-u": [_depth("Mixup", times, risks["mixup"], "above"), _depth("ERM", times, risks["erm"], "below")]}
     control = _depth("Mixup inputs with true labels", times, risks["mixup_true_labels"], "above")
@@ -95,7 +90,7 @@ def teacher_student(scale: Scale, parts: Parts, realizable: bool = False) -> Fin
         for k in (first, final_switch)
     ]
     late = times >= SHOWN_FROM
-    curves = {NAMES[name]: line(times[late], values[:, late]) for name, values in risks.items()}
+    curves = {CONDITION_NAMES[name]: line(times[late], values[:, late]) for name, values in risks.items()}
     inner = slice(1, None)
     return Finding(
         set_up=f"{toy.inputs} inputs, {toy.features} random tanh features, {toy.samples} samples, {toy.mixtures} "
@@ -145,7 +140,7 @@ def _bound(world: ToyWorld, problem: LeastSquares, times: np.ndarray) -> np.ndar
 FACTORS = (0.5, 1.0, 2.0)
 
 
-def _features_of_seed(times: np.ndarray, last: float, seed: int) -> Tensors:
+def _features_of_seed(times: np.ndarray, last: float, seed: int) -> NamedTensors:
     """Return risks (factors, times), turning times of risk and bound (factors,), and the bound (times,) of one seed."""
     world = draw_world(Toy(), seed, ("mixup",))
     variance = float(np.var(world.test_targets))

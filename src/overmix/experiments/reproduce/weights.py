@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from overmix.diagnose import turning_epoch
-from overmix.experiments.reproduce.parts import Parts, Tensors
+from overmix.experiments.reproduce.parts import NamedTensors, Parts
 from overmix.study.data import Dataset, normalization_stats
 from overmix.study.plan.cells import Cell, StackTask, expand, stack_size
 from overmix.study.plan.trainings import execution_of, model_factory, open_dataset, replica_of, training_of
@@ -63,7 +63,7 @@ class Snapshots:
 
 
 @dataclass(frozen=True)
-class Samples:
+class LossSamples:
     """What one run's losses are read on: its training set as the model sees it, and a fixed set of mixtures of it."""
 
     clean: tuple[Tensor, tuple[Tensor, ...]]
@@ -112,7 +112,7 @@ def _trained(number: int, cells: list[Cell], dataset: Dataset, epochs: list[int]
     return Snapshots(cells[0].condition, number, cells, dataset, epochs, kept, looks, np.concatenate(errors), parts)
 
 
-def _train(task: StackTask, dataset: Dataset, epochs: list[int]) -> Tensors:
+def _train(task: StackTask, dataset: Dataset, epochs: list[int]) -> NamedTensors:
     """Train one stack; the weights' names begin with epoch and run."""
     kept: dict[str, Tensor] = {}
 
@@ -128,11 +128,11 @@ def _train(task: StackTask, dataset: Dataset, epochs: list[int]) -> Tensors:
     return kept | {name: torch.tensor(values) for name, values in scores.items()}
 
 
-def _below(prefix: str, tensors: Tensors) -> dict[str, Tensor]:
+def _below(prefix: str, tensors: NamedTensors) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def samples_of(runs: Snapshots, r: int) -> Samples:
+def samples_of(runs: Snapshots, r: int) -> LossSamples:
     """Return what the losses of run ``r`` are read on; runs with one seed have the same."""
     cell, dataset = runs.cells[r], runs.dataset
     index = torch.as_tensor(replica_of(cell, dataset).train_index)
@@ -147,7 +147,7 @@ def samples_of(runs: Snapshots, r: int) -> Samples:
     def seen(inputs: Tensor) -> Tensor:
         return (inputs - mean) / std
 
-    return Samples((seen(x), (y,)), (seen(raw), (y[i], y[j], lam)), raw)
+    return LossSamples((seen(x), (y,)), (seen(raw), (y[i], y[j], lam)), raw)
 
 
 def model_of(runs: Snapshots, at: int, r: int) -> nn.Module:

@@ -73,11 +73,11 @@ def numbers_of(check: Check) -> tuple[str, str, str]:
     return decimal(check.value, 3), interval, f"{check.side} {decimal(check.bound, 3)}"
 
 
-def describe(check: Check) -> str:
+def in_words(check: Check) -> str:
     """Return a check in words: what, the number with its interval, and the bound it is held against.
 
     Example:
-        >>> describe(Check("depth of Mixup", 0.028, (0.02, 0.036), "above", 0.005, "points", 16)).replace(chr(160), " ")
+        >>> in_words(Check("depth of Mixup", 0.028, (0.02, 0.036), "above", 0.005, "points", 16)).replace(chr(160), " ")
         'depth of Mixup: 2.80 points [2.00 to 3.60] (above 0.50)'
     """
     estimate, interval, bound = numbers_of(check)

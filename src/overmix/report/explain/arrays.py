@@ -25,7 +25,7 @@ from overmix.report.charts import Chart
 from overmix.report.charts.axis import Axis
 from overmix.report.charts.line_chart import Mark, line_chart
 from overmix.report.charts.series import DASHED, Series
-from overmix.report.explain.estimate import versions
+from overmix.report.explain.estimate import made_with
 from overmix.report.explain.explanation import Explanation
 from overmix.report.table import Table
 
@@ -125,7 +125,7 @@ def explain_arrays(
         "final_risk": float(values[-1]),
         "limit_risk": limit,
         "curves": {"steps": times.tolist(), "risk": values.tolist()},
-        "versions": versions(),
+        "versions": made_with(),
     }
     charts = [_risk_chart(times, values, best.time, name)]
     if "noise" in arrays:

@@ -24,12 +24,12 @@ from overmix.explain import (
 from overmix.explain.teacher_student import CONDITIONS, Condition
 from overmix.report.charts import Chart
 from overmix.report.explain.dynamics_charts import bound_chart, modes_chart, risk_chart, switch_chart
-from overmix.report.explain.estimate import over_seeds, versions
+from overmix.report.explain.estimate import made_with, over_seeds
 from overmix.report.explain.explanation import Explanation
 from overmix.report.explain.turning import Turn, turn_of
 from overmix.report.table import Table
 
-NAMES: dict[Condition, str] = {
+CONDITION_NAMES: dict[Condition, str] = {
     "erm": "ERM",
     "mixup": "Mixup",
     "mixup_true_labels": "Mixup inputs, true labels",
@@ -166,7 +166,7 @@ def explain_dynamics(
             "steps": dynamics.times.tolist(),
             "risk": {t: {c: _rounded(r.mean(axis=0)) for c, r in row.items()} for t, row in dynamics.risk.items()},
         },
-        "versions": versions(),
+        "versions": made_with(),
     }
     mixup = turns["generic"]["mixup"]
     return Explanation(
@@ -305,7 +305,7 @@ def _switch_summary(dynamics: ToyDynamics) -> dict[str, Any]:
 
 def _charts(dynamics: ToyDynamics, n: int) -> list[Chart]:
     return [
-        *(risk_chart(dynamics.times, dynamics.risk[t], NAMES, t, TEACHERS[t], n) for t in TEACHERS),
+        *(risk_chart(dynamics.times, dynamics.risk[t], CONDITION_NAMES, t, TEACHERS[t], n) for t in TEACHERS),
         bound_chart(dynamics.bound_times, dynamics.bound, n),
         switch_chart(dynamics.switches, dynamics.switched, n),
         modes_chart(dynamics.eigenvalues, dynamics.mode_times),
@@ -314,7 +314,7 @@ def _charts(dynamics: ToyDynamics, n: int) -> list[Chart]:
 
 def _table(turns: dict[str, dict[Condition, Turn]]) -> Table:
     rows = [
-        [f"{NAMES[condition]}, {TEACHERS[teacher]}", *turns[teacher][condition].cells()]
+        [f"{CONDITION_NAMES[condition]}, {TEACHERS[teacher]}", *turns[teacher][condition].cells()]
         for teacher in TEACHERS
         for condition in CONDITIONS
     ]

@@ -22,7 +22,7 @@ def over_seeds(values: Float[np.ndarray, " seeds"]) -> dict[str, Any]:
     return {"mean": float(values.mean()), "ci": None if ci is None else list(ci), "n": len(values)}
 
 
-def versions() -> dict[str, str]:
+def made_with() -> dict[str, str]:
     """Return what the numbers were made with."""
     import scipy
     import torch

@@ -15,7 +15,7 @@ from overmix.report.charts import Chart
 from overmix.report.charts.axis import Axis
 from overmix.report.charts.line_chart import Mark, line_chart
 from overmix.report.charts.series import DASHED, Series
-from overmix.report.explain.estimate import versions
+from overmix.report.explain.estimate import made_with
 from overmix.report.explain.explanation import Explanation
 from overmix.report.table import Table
 
@@ -70,7 +70,7 @@ def explain_floor(
         "lam": lam if lam is not None else 0.5 if math.isinf(alpha) else None,
         "batch_size": batch_size,
         "samples": samples if samples is not None else None if counts is None else int(sum(counts)),
-        "versions": versions(),
+        "versions": made_with(),
     }
     return Explanation(
         name="loss floor",

@@ -20,7 +20,7 @@ from overmix.report.charts import Chart
 from overmix.report.charts.axis import Axis
 from overmix.report.charts.line_chart import line_chart
 from overmix.report.charts.series import DASHED, Series
-from overmix.report.explain.estimate import over_seeds, versions
+from overmix.report.explain.estimate import made_with, over_seeds
 from overmix.report.explain.explanation import Explanation
 from overmix.report.explain.fit import Normalized, fit
 from overmix.report.explain.teachers import default_model
@@ -145,7 +145,7 @@ def _explanation(
         "seeds": seeds,
         "bands": {band: list(limits) for band, limits in BANDS.items()},
         "measured": measured,
-        "versions": versions(),
+        "versions": made_with(),
     }
     subtitle = f"{dataset.name}, {name}, {setting['samples']:,} training samples, {len(seeds)} seeds"
     return Explanation(

@@ -23,10 +23,10 @@ from overmix.report.charts import Chart
 from overmix.report.charts.axis import Axis
 from overmix.report.charts.line_chart import line_chart
 from overmix.report.charts.series import Series
-from overmix.report.explain.estimate import versions
+from overmix.report.explain.estimate import made_with
 from overmix.report.explain.explanation import Explanation
 from overmix.report.explain.heat_map import heat_map, similar_order
-from overmix.report.explain.teachers import Panel, own_panel, trained_panel
+from overmix.report.explain.teachers import TeacherPanel, own_panel, trained_panel
 from overmix.report.numbers import percent, percent_range
 from overmix.report.table import Table
 from overmix.study.data import Dataset
@@ -124,7 +124,7 @@ def explain_noise(
 
 def explanation_of(
     noise: LabelNoise,
-    panel: Panel,
+    panel: TeacherPanel,
     data: str,
     names: Sequence[str],
     *,
@@ -161,7 +161,7 @@ def explanation_of(
         },
         "by_class_pair": rows,
         "seed": seed,
-        "versions": versions(),
+        "versions": made_with(),
     }
     order = similar_order(pairs["tv"].mean)
     subtitle = f"{data}, {law}, {len(noise):,} mixtures of {len(panel.y):,} samples"
@@ -222,7 +222,7 @@ def _sentence(overall: dict[Any, Any], data: str, law: str) -> str:
 
 
 def _findings(
-    overall: dict[Any, Any], panel: Panel, rows: list[dict[str, Any]], by_lam: dict[Any, GroupMeans]
+    overall: dict[Any, Any], panel: TeacherPanel, rows: list[dict[str, Any]], by_lam: dict[Any, GroupMeans]
 ) -> list[str]:
     argmax, independent = overall["argmax_disagrees"], overall["independent"]
     findings = [
@@ -346,7 +346,7 @@ def _pair_table(rows: list[dict[str, Any]]) -> Table:
     return Table("The ten noisiest class pairs", columns, cells)
 
 
-def _method(panel: Panel) -> list[tuple[str, str]]:
+def _method(panel: TeacherPanel) -> list[tuple[str, str]]:
     return [
         ("Teacher", f"{panel.how[0].upper()}{panel.how[1:]}. It stands for the truth, and is right only as far as it "
                     "is right: its own errors are in no interval."),

@@ -26,7 +26,7 @@ MOST_SPARE = 12_000  # samples that a teacher learns from beside the measured on
 
 
 @dataclass(frozen=True)
-class Panel:
+class TeacherPanel:
     """Teachers, and the samples they may judge.
 
     Attributes:
@@ -72,7 +72,7 @@ def trained_panel(
     epochs: int | None = None,
     seed: int = 0,
     tell: Callable[[str], None] = lambda _: None,
-) -> Panel:
+) -> TeacherPanel:
     """Train teachers for samples of the pool that none of the asked ones saw.
 
     Where the data set has at least twice as many further samples (the rest of the pool, and the test set), a small
@@ -127,7 +127,7 @@ def trained_panel(
     return _panel(teachers, saw, x, y, how)
 
 
-def own_panel(dataset: Dataset, path: str, *, samples: int, seed: int = 0) -> Panel:
+def own_panel(dataset: Dataset, path: str, *, samples: int, seed: int = 0) -> TeacherPanel:
     """Use the user's own trained model as the teacher, on samples of the test set.
 
     Args:
@@ -168,10 +168,10 @@ def _calibrated(model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Teac
     return teacher
 
 
-def _panel(teachers: Sequence[Teacher], saw: np.ndarray, x: Tensor, y: Tensor, how: str) -> Panel:
+def _panel(teachers: Sequence[Teacher], saw: np.ndarray, x: Tensor, y: Tensor, how: str) -> TeacherPanel:
     probabilities = unseen_probabilities(teachers, saw, x)
     of_label = probabilities[np.arange(len(y)), y.numpy()]
-    return Panel(
+    return TeacherPanel(
         teachers=list(teachers),
         saw=saw,
         x=x,

@@ -30,13 +30,20 @@ WITH_VALIDATION: Mapping[str, Policy] = {
 }
 """Policies that look at the validation curve of the run of Mixup; the last two at its Brier score."""
 
+WITH_SCORES: Mapping[str, Policy] = {
+    "lowest validation score": Minimum(),
+    "patience": Patience(),
+    "turning point": Turned(),
+}
+"""The same where labels are no classes, which have no Brier score."""
+
 WITHOUT: Mapping[str, Policy] = {
     "clean training error 0": CleanError(),
     "clean training margin": CleanMargin(),
     "near the loss floor": NearFloor(),
     "half of the training": Fixed(0.5),
 }
-"""Policies that do with the training samples and the training loss, or with nothing."""
+"""Policies that do with the training samples and the training loss, or with nothing; the first two ask for classes."""
 
 
 def policy_choices(
@@ -70,7 +77,7 @@ def policy_choices(
     grid = np.array(sorted(finals))
     errors = np.array([[finals[at][seed] for seed in seeds] for at in grid])
     best = int(errors.mean(axis=1).argmin())
-    policies = {**ENDS, **(WITH_VALIDATION if trunk[0].has_validation else {}), **WITHOUT}
+    policies = _policies(trunk[0])
     if 0 not in switched:
         del policies["no Mixup"]
     rows = [_replayed(name, policy, [runs[seed] for seed in seeds], grid, errors) for name, policy in policies.items()]
@@ -82,6 +89,14 @@ def policy_choices(
         seeds=tuple(seeds),
         choices=tuple(_judged(row, lowest) for row in rows),
     )
+
+
+def _policies(run: CellResult) -> dict[str, Policy]:
+    """Return the policies that can be asked of runs like this one."""
+    classes = run.labels == "classes"
+    watching = (WITH_VALIDATION if classes else WITH_SCORES) if run.has_validation else {}
+    others = {name: policy for name, policy in WITHOUT.items() if classes or not name.startswith("clean")}
+    return {**ENDS, **watching, **others}
 
 
 def _finals(cells: Sequence[CellResult]) -> dict[int, float]:

@@ -21,8 +21,8 @@ from overmix.study.plan.workers import worker_count
 from overmix.study.spec.schema import StudySpec
 from overmix.switch import HeldOut, Policy
 from overmix.train import TRACKS, StackTraining
-from overmix.train.stacked_model import build_model
-from overmix.train.track import MIXTURES
+from overmix.train.stacked_model import seeded_model
+from overmix.train.track import FIXED_MIXTURES
 
 PROCESS_BYTES = 550 << 20
 """What Python with PyTorch takes in each worker, roughly; much of it is libraries that workers share."""
@@ -134,7 +134,7 @@ def _shared_epochs(tasks: Sequence[StackTask]) -> dict[str, int]:
 
 def profile(cell: Cell, dataset: Dataset, *, allow_code: bool = False) -> Profile:
     """Return what one sample costs a cell's model, counted on a batch of two."""
-    model = build_model(model_factory(cell, dataset, allow_code=allow_code), seed=0)
+    model = seeded_model(model_factory(cell, dataset, allow_code=allow_code), seed=0)
     x = dataset.x[:_PROFILED].to(torch.float32)
     kept: dict[int, int] = {}
     own = {p.untyped_storage().data_ptr() for p in model.parameters()}
@@ -205,8 +205,8 @@ def _stack_cost(
     replica = training.planner.replicas[0]
     scored = len(training.data.y_test) + len(replica.train_index) + len(replica.val_index)
     track = train.track
-    passed = MIXTURES + len(replica.train_index) if "gradient_norm" in track else 0  # forward and backward
-    scored += MIXTURES if "memorization" in track else 0
+    passed = FIXED_MIXTURES + len(replica.train_index) if "gradient_norm" in track else 0  # forward and backward
+    scored += FIXED_MIXTURES if "memorization" in track else 0
     steps, skipped = per_epoch * training.epochs, per_epoch * shared_epochs
     samples = (steps - skipped) * batch + looks * passed
     state = sum(tensor.nbytes for tensor in training.state_dict().values()) * runs / in_training

@@ -1,4 +1,4 @@
-"""Regression on tables and graphs, detection in scenes, prompts over a frozen embedding."""
+"""Regression on graphs, detection in scenes, prompts over a frozen embedding."""
 
 import numpy as np
 import pytest
@@ -16,17 +16,9 @@ from overmix.experiments.census.tasks.detection import (
 )
 from overmix.experiments.census.tasks.graphs import Triangles, random_graphs, triangles
 from overmix.experiments.census.tasks.prompt import BASE, Prompts, joint_embedding
-from overmix.experiments.census.tasks.regression import Diabetes
 from overmix.mix import Streams
 
 STREAMS = Streams(replica_seed=3)
-
-
-def test_values_are_scaled_by_the_training_samples():
-    train = Diabetes().data(STREAMS).train
-    assert float(train.y.mean()) == pytest.approx(0, abs=1e-5)
-    assert float(train.y.std()) == pytest.approx(1, abs=1e-5)
-    torch.testing.assert_close(train.x.std(0), torch.ones(10))
 
 
 def test_losses_stand_for_brier_scores():

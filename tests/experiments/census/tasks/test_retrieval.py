@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from overmix.experiments.census.driver import Training
+from overmix.experiments.census.loop import train
 from overmix.experiments.census.tasks.retrieval import GALLERY, TEMPERATURE, Halves, in_galleries
 from overmix.experiments.census.tasks.voxels import DIM, VOXELS, Voxels, embeddings, subjects
 from overmix.mix import Streams
@@ -69,10 +69,10 @@ def test_images_are_scaled_and_parts_share_none():
 
 @pytest.mark.slow
 def test_the_gates_find_the_voxels_that_see():
-    training = Training(Voxels(), 0)
-    training.run(GroupedMixCo(temperature=TEMPERATURE), always())
+    task = Voxels()
+    model, _ = train(task, task.data(Streams()), GroupedMixCo(temperature=TEMPERATURE), always(), 0)
     _, sees = subjects()
-    openness = training.model.openness.detach()
+    openness = model.openness.detach()
     for subject, width in enumerate(VOXELS):
         own, seeing = openness[subject, :width], sees[subject, :width]
         widest = own.argsort(descending=True)[: int(seeing.sum())]

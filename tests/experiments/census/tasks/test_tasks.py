@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from overmix.experiments.census.loop_row import LoopRow
 from overmix.experiments.census.rows import ROWS
 from overmix.experiments.census.task import batches, evaluated
-from overmix.experiments.census.tasks.regression import Diabetes
 from overmix.experiments.census.tasks.retrieval import Halves
 from overmix.mix import StreamCursor, Streams
 
-ONE_EACH = list({type(row.task): row for row in ROWS}.values())
+ONE_EACH = list({type(row.task): row for row in ROWS if isinstance(row, LoopRow)}.values())
 PER_TASK = pytest.mark.parametrize("row", ONE_EACH, ids=lambda row: type(row.task).__name__)
 
 
@@ -54,7 +54,7 @@ def test_the_test_samples_are_the_same_for_all_seeds_and_the_training_samples_ar
 
 
 def _scaled_by_the_training_samples(task):
-    return type(task) in (Diabetes, Halves)
+    return type(task) is Halves
 
 
 def _same(one, other):
@@ -83,9 +83,8 @@ def test_plain_and_mixed_losses_differ_and_train_what_is_to_be_trained(row, prep
     _, model, batch = prepared(row)
     task, recipe = row.task, row.recipe
     batch = task.prepare(model, batch)
-    features = task.features(model, batch) if "features" in recipe.needs else None
     draws = recipe.draw(StreamCursor(Streams()), len(batch))
-    plan = recipe.plan(draws, batch.y, features=features, domain=batch.domain)
+    plan = recipe.plan(draws, batch.y, domain=batch.domain)
     losses = [task.loss(model, batch, recipe, used, np.random.default_rng(0)) for used in (None, plan)]
     assert all(loss.isfinite() for loss in losses)
     assert not torch.isclose(*losses, rtol=1e-4)  # or the row measures nothing

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Literal
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -72,13 +71,6 @@ class Classification(Task):
     def model(self) -> nn.Module:
         """Return the perceptron; its layers 2 and 4 are the hidden states."""
         return perceptron(64 if self.dataset == "digits" else 40, self.hidden, 10)
-
-    def features(self, model: nn.Module, batch: Samples) -> Tensor | None:
-        """Return what enters the last layer."""
-        assert isinstance(model, nn.Sequential)
-        with torch.no_grad():
-            features: Tensor = model[:-1](batch.x)
-        return features
 
     def plain(self, model: nn.Module, batch: Samples) -> Tensor:
         """Return the cross-entropy."""

@@ -1,0 +1,99 @@
+"""What labels are beside a model's output, class indices or rows of classes, and rows of their mixture."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from overmix._typing import Float, Shaped
+from overmix.errors import ConfigError, DataError
+from overmix.mix.precision import over_samples
+
+
+def are_rows_of(labels: Tensor, output: Tensor) -> bool:
+    """Return whether labels are rows of the output's classes: of its own shape, of two dimensions or more.
+
+    Example:
+        >>> logits = torch.zeros(4, 3)
+        >>> are_rows_of(torch.zeros(4, 3), logits), are_rows_of(torch.zeros(4, dtype=torch.long), logits)
+        (True, False)
+    """
+    return labels.dim() > 1 and labels.shape == output.shape
+
+
+def check_class_indices(labels: Tensor, logits: Tensor) -> None:
+    """Refuse labels that are no class indices of shape (B, ...) for logits of shape (B, C, ...).
+
+    Raises:
+        DataError: if they are of another shape, or floats.
+    """
+    expected = tuple(logits.shape[:1] + logits.shape[2:])
+    if labels.is_floating_point():
+        raise DataError(
+            f"cross_entropy: soft labels must have the logits' shape {tuple(logits.shape)}, "
+            f"but y has {tuple(labels.shape)}; for regression use .loss(criterion, output)"
+        )
+    if labels.shape != expected:
+        raise DataError(
+            f"cross_entropy: logits of shape {tuple(logits.shape)} need class indices of shape {expected}, or rows "
+            f"of the logits' shape, but y has {tuple(labels.shape)}"
+        )
+
+
+def mixed_rows(
+    a: Shaped[Tensor, "batch *row"], b: Shaped[Tensor, "batch *row"], lam: Float[Tensor, " batch"], dtype: torch.dtype
+) -> Float[Tensor, "batch *row"]:
+    """``lam * a + (1 - lam) * b`` in a floating-point dtype, of rows or values of any dtype.
+
+    Example:
+        >>> a, b = torch.tensor([[1, 0]]), torch.tensor([[0, 0]])
+        >>> mixed_rows(a, b, torch.tensor([0.25]), torch.float32)
+        tensor([[0.2500, 0.0000]])
+    """
+    return torch.lerp(b.to(dtype), a.to(dtype), over_samples(lam, a).to(dtype))
+
+
+def soft_labels(
+    a: Shaped[Tensor, "batch *label"],
+    b: Shaped[Tensor, "batch *label"],
+    lam: Float[Tensor, " batch"],
+    num_classes: int | None,
+) -> Float[Tensor, "batch *row"]:
+    """``lam * a + (1 - lam) * b`` of rows, or of the one-hot rows of class indices.
+
+    Args:
+        a: labels of the samples themselves: floats are rows or values; for others see :meth:`MixedTarget.soft`.
+        b: labels of their partners, same shape.
+        lam: weight of ``a``, shape (B,).
+        num_classes: C, needed for class indices.
+
+    Raises:
+        ConfigError: if class indices come without ``num_classes``, or one of them is not below it.
+        DataError: if a class index is negative, or rows hold anything but 0 and 1.
+    """
+    if a.is_floating_point():
+        return mixed_rows(a, b, lam, a.dtype)
+    sides = torch.stack([a, b]).long()
+    lowest, highest = (int(bound) for bound in sides.aminmax()) if sides.numel() else (0, 0)
+    if not _are_multi_label(a, num_classes):
+        if num_classes is None:
+            raise ConfigError("num_classes", None, "give the number of classes: the labels are class indices")
+        if lowest < 0:
+            raise DataError(f"soft: y holds the class index {lowest}: an ignored label has no row")
+        if highest >= num_classes:
+            raise ConfigError("num_classes", num_classes, f"use at least {highest + 1}: label {highest} occurs")
+        sides = F.one_hot(sides, num_classes).movedim(-1, 2)
+    elif lowest < 0 or highest > 1:
+        raise DataError(
+            f"soft: y has shape {tuple(a.shape)}, as multi-label rows of {a.shape[1]} classes, but holds "
+            f"{lowest if lowest < 0 else highest}: of as many positions as classes, give F.one_hot rows"
+        )
+    return mixed_rows(sides[0], sides[1], lam, lam.dtype)
+
+
+def _are_multi_label(labels: Tensor, num_classes: int | None) -> bool:
+    """Whether labels that are no floats are rows of so many classes, by their shape."""
+    if num_classes is None or labels.dim() < 2:
+        return labels.dim() > 1
+    return labels.shape[1] == num_classes and (labels.dim() == 2 or labels.dtype == torch.bool)
