@@ -1,18 +1,17 @@
-"""Pages that a command wrote: named, and shown if asked for."""
+"""Pages that a command wrote, in the browser."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
+
+PAGE = "report.html"
+"""In a run directory."""
 
 
-def tell_page(page: Path, console: Console, *, show: bool) -> None:
-    """Print where a page is, and open it in the browser if asked to."""
-    console.print(f"Page: {escape(str(page))}", highlight=False, soft_wrap=True)
-    if not show:
-        return
+def show_page(page: Path, console: Console) -> None:
+    """Open a page in the browser, or say that there is none."""
     import webbrowser
 
     if not webbrowser.open(page.resolve().as_uri()):

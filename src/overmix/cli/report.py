@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from overmix.cli.options import OpenPage
-from overmix.cli.pages import tell_page
+from overmix.cli.pages import PAGE, show_page
 from overmix.errors import ConfigError
 
 
@@ -37,19 +37,36 @@ def report(
     """
     if (table or paper) and open_page:
         raise ConfigError("--open", True, "with --table or --paper no page is written: leave it out")
-    from overmix.study import locked_result
+    if table or paper:
+        _print_for_paper(directory, table, paper=paper)
+        return
+    page = _written(directory)
+    print(page)
+    if open_page:
+        show_page(page, Console(emoji=False))
 
-    console = Console(emoji=False)
-    with locked_result(directory) as result:
-        if table or paper:
-            from overmix.report.paper import bibtex, methods, results_table
 
-            parts = [results_table(result, table)] if table else []
-            parts += [methods(result), bibtex(result)] if paper else []
-            print("\n\n".join(parts))
-            return
+def _print_for_paper(directory: Path, table: Literal["text", "markdown", "latex"] | None, *, paper: bool) -> None:
+    from overmix.report.paper import bibtex, methods, results_table
+    from overmix.study import load_result
+
+    result = load_result(directory)
+    parts = [results_table(result, table)] if table else []
+    parts += [methods(result), bibtex(result)] if paper else []
+    print("\n\n".join(parts))
+
+
+def _written(directory: Path) -> Path:
+    """Return the page, written again unless it is what would be written."""
+    from overmix.study.store.receipt import is_unchanged, write_receipt
+
+    if is_unchanged(directory):
+        return directory / PAGE
+    with Console(stderr=True, emoji=False).status("writing the page", spinner="dots"):
         from overmix.report import write_report
+        from overmix.study import locked_result
 
-        with console.status("writing the page", spinner="dots"):
+        with locked_result(directory) as result:
             page = write_report(result, directory).page
-    tell_page(page, console, show=open_page)
+            write_receipt(directory, None)
+    return page

@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.text import Text
 
 from overmix.cli.options import AllowCode, AsJson, OpenPage, Out, StudyFile, Workers, run_directory
-from overmix.cli.pages import tell_page
+from overmix.cli.pages import PAGE, show_page
 
 if TYPE_CHECKING:
-    from overmix.study import StudySpec
+    from overmix.study import StudySpec, Summary
+    from overmix.study.store.receipt import Request
 
 
 def demo(
@@ -34,18 +35,21 @@ def demo(
     overmix demo --quick --json
     ```
     """
+    from importlib.resources import as_file, files
+
+    from overmix.study.store.receipt import request_of
+
     name = "tiny" if quick else "demo"
+    folder = out or Path("overmix-demo-quick" if quick else "overmix-demo")
+    with as_file(files("overmix.study") / "studies" / f"{name}.yaml") as path:
 
-    def read() -> StudySpec:
-        from importlib.resources import as_file, files
+        def read() -> StudySpec:
+            from overmix.study import read_study
 
-        from overmix.study import read_study
-
-        with as_file(files("overmix.study") / "studies" / f"{name}.yaml") as path:
             return read_study(path)
 
-    folder = out or Path("overmix-demo-quick" if quick else "overmix-demo")
-    _run_and_report(name, read, folder, workers, as_json=as_json, open_page=open_page)
+        request = request_of("demo", path, workers=workers)
+        _finish(name, read, folder, workers, as_json=as_json, request=request, open_page=open_page)
 
 
 def run_command(
@@ -84,8 +88,12 @@ def run_command(
 
         return read_study(spec, allow_code=allow_code)
 
+    from overmix.study.store.receipt import request_of
+
     folder = out or run_directory(spec, switch=False)
-    _run_and_report(
+    # Code of the user's own may do something else today.
+    request = None if allow_code else request_of("run", spec, workers=workers, other_machine=other_machine)
+    _finish(
         spec.stem,
         read,
         folder,
@@ -93,6 +101,7 @@ def run_command(
         as_json=as_json,
         allow_code=allow_code,
         other_machine=other_machine,
+        request=request,
         open_page=open_page,
     )
 
@@ -124,35 +133,94 @@ def switch_command(
         plan_study(asked, allow_code=allow_code)
         return sweep_study(asked)
 
+    from overmix.study.store.receipt import request_of
+
     folder = out or run_directory(spec, switch=True)
-    _run_and_report(spec.stem, read, folder, workers, as_json=as_json, allow_code=allow_code, open_page=open_page)
+    request = None if allow_code else request_of("switch", spec, workers=workers)
+    _finish(
+        spec.stem,
+        read,
+        folder,
+        workers,
+        as_json=as_json,
+        allow_code=allow_code,
+        request=request,
+        open_page=open_page,
+    )
 
 
-def _run_and_report(
+def _finish(
     name: str,
     read: Callable[[], StudySpec],
     out: Path,
     workers: int | None,
     *,
     as_json: bool,
+    request: Request | None,
     allow_code: bool = False,
     other_machine: bool = False,
     open_page: bool = False,
 ) -> None:
-    from overmix.cli.progress import StudyProgress
-
+    """Show a study, run first unless it is finished and nothing that it came from has changed."""
     # With --json standard output belongs to the script that reads it.
     console = Console(stderr=as_json, emoji=False)
-    pages: list[Path] = []
+    summary = _finished(out, request, console)
+    if summary is None:
+        summary = _run(
+            name,
+            read,
+            out,
+            workers,
+            console,
+            allow_code=allow_code,
+            other_machine=other_machine,
+            request=request,
+        )
+    _show_summary(console, summary, out / PAGE, as_json=as_json)
+    if open_page:
+        show_page(out / PAGE, console)
+
+
+def _finished(out: Path, request: Request | None, console: Console) -> Summary | None:
+    from overmix.study.analyse.record_json import from_json
+    from overmix.study.store.files import read_json
+    from overmix.study.store.receipt import is_unchanged
+
+    if request is None or not is_unchanged(out, request):
+        return None
+    summary = from_json(read_json(out / "summary.json"))
+    console.print(
+        f"{summary.name}: finished, and nothing has changed since; results are in {out}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    return summary
+
+
+def _run(
+    name: str,
+    read: Callable[[], StudySpec],
+    out: Path,
+    workers: int | None,
+    console: Console,
+    *,
+    allow_code: bool,
+    other_machine: bool,
+    request: Request | None,
+) -> Summary:
+    from overmix.cli.progress import StudyProgress
+
     with StudyProgress(console, name, out) as progress:
         progress.stage("checking the study and its data")
-        from overmix.cli.tables import summary_table
         from overmix.report import write_report
-        from overmix.study import StudyResult, run_study, summary_to_json
+        from overmix.study import StudyResult, run_study
+        from overmix.study.spec.schema import condition_parts
+        from overmix.study.store.receipt import write_receipt
 
         def show(result: StudyResult) -> None:
             progress.stage("writing the page")
-            pages.append(write_report(result, out).page)
+            write_report(result, out)
 
         study = read()
         if workers is not None:
@@ -168,11 +236,20 @@ def _run_and_report(
             on_trained=lambda: progress.stage("computing the statistics"),
             show=show,
         )
+    write_receipt(out, request, [condition_parts(study, condition)[0] for condition in study.compare])
+    return summary
+
+
+def _show_summary(console: Console, summary: Summary, page: Path, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(summary_to_json(summary), indent=2, ensure_ascii=False))
-    else:
-        console.print(summary_table(summary))
-        console.print(Text(summary.advice.sentence, style="bold"))
-        if summary.advice.note:
-            console.print(Text(summary.advice.note, style="dim"))
-    tell_page(pages[0], console, show=open_page)
+        from overmix.study.analyse.record_json import to_json
+
+        print(json.dumps(to_json(summary), indent=2, ensure_ascii=False))
+        return
+    from overmix.cli.tables import summary_table
+
+    console.print(summary_table(summary))
+    console.print(Text(summary.advice.sentence, style="bold"))
+    if summary.advice.note:
+        console.print(Text(summary.advice.note, style="dim"))
+    console.print(f"Page: {page}", markup=False, highlight=False, soft_wrap=True)

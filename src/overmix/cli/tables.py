@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from overmix.recipes import RecipeEntry
 from overmix.report.metrics import Metric, error_metric
 from overmix.report.numbers import NONE
-from overmix.study import Summary
-from overmix.study.analyse.record import Estimate
+from overmix.study.analyse.record import Estimate, Summary
+
+if TYPE_CHECKING:
+    from overmix.recipes import RecipeEntry
 
 _ERRORS = {"values": "; error: mean squared", "views": "; error: retrieval loss"}
 

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import special
 
 from overmix._typing import Shaped
-from overmix.diagnose.bootstrap import CrossedDraws, resample
+from overmix.diagnose.bootstrap import CrossedDraws, draw_tables
 from overmix.diagnose.checks import check_bootstrap, check_wrong
 from overmix.diagnose.interval import Interval, t_factor
 from overmix.errors import ConfigError, DataError
@@ -118,9 +118,8 @@ def paired_difference(
     check_bootstrap(n_bootstrap, level)
     n_seeds, n_samples = wrong_a.shape
     table = wrong_a.astype(np.float32) - wrong_b.astype(np.float32)
-    rng = np.random.default_rng(seed)
-    seeds = resample(rng, n_seeds, n_bootstrap, size="all but one").astype(np.float32)
-    samples = resample(rng, n_samples, n_bootstrap).astype(np.float32)
+    drawn_anew = draw_tables(n_seeds, n_samples, n_bootstrap, seed)
+    seeds, samples = drawn_anew.seeds, drawn_anew.samples
     per_seed = samples @ table.T / n_samples  # (draws, seeds)
     drawn = seeds.sum(axis=1)
     draws = CrossedDraws(

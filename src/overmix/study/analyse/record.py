@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from overmix._typing import LabelKind
 from overmix.diagnose import Advice
 from overmix.diagnose.practical import Unit
-from overmix.mix import LabelKind
 
 
 @dataclass(frozen=True)
