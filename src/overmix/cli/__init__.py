@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 
 from overmix.cli.fault import FAULT, tell_fault
 from overmix.cli.stopping import deafen, listen, stopped
 from overmix.errors import MissingExtraError
 
 _CLI_MODULES = ("typer", "rich")
-"""Modules of the extra ``cli``, which is all that ``overmix diagnose`` needs."""
+"""Modules of the extra ``cli``, which is all that ``overmix diagnose`` and ``doctor`` need."""
 
 _STUDY_MODULES = {
+    "PIL": "pillow",
     "jinja2": "jinja2",
     "polars": "polars",
     "pydantic": "pydantic",
@@ -25,6 +27,10 @@ _STUDY_MODULES = {
     "yaml": "PyYAML",
 }
 """Modules of the extra ``study``, and the packages that they come in."""
+
+
+STARTED = time.perf_counter()
+"""When this process began, nearly: what it takes to be ready, a worker takes too."""
 
 
 def main() -> None:
@@ -54,7 +60,7 @@ def _run() -> int:
         module = (error.name or "").partition(".")[0]
         if module in _STUDY_MODULES:
             # Only the core is installed: say what is missing instead of showing a traceback.
-            extra = "cli" if module in _CLI_MODULES and sys.argv[1:2] == ["diagnose"] else "study"
+            extra = "cli" if module in _CLI_MODULES and sys.argv[1:2] in (["diagnose"], ["doctor"]) else "study"
             print(f"overmix: {MissingExtraError(_STUDY_MODULES[module], extra)}", file=sys.stderr)
             code = 2
         else:

@@ -65,7 +65,7 @@ class CellResult:
     @property
     def has_validation(self) -> bool:
         """Whether samples were held out."""
-        return self.cell.data.val_size > 0
+        return self.n_val > 0
 
     @property
     def diverged(self) -> bool:

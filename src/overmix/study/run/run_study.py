@@ -50,6 +50,7 @@ def run_study(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     on_start: Callable[[Outlook], None] | None = None,
     tell: Callable[[Progress], None] | None = None,
+    on_trained: Callable[[], None] | None = None,
     show: Callable[[StudyResult], object] | None = None,
 ) -> Summary:
     """Train what is missing in a run directory and write curves and summary.
@@ -62,6 +63,7 @@ def run_study(
         checkpoint_seconds: how much work a killed process may lose, roughly.
         on_start: called once, before the first training.
         tell: called with each worker's progress.
+        on_trained: called once, after the last training, before what the study shows is computed.
         show: called with the result while no other process may write there, to write a report of it.
 
     Returns:
@@ -80,6 +82,8 @@ def run_study(
         on_start=on_start,
         tell=tell,
     ) as (plan, directory, marks):
+        if on_trained is not None:
+            on_trained()
         result = write_results(plan.spec, plan.tasks, directory, marks)
         if show is not None:
             show(result)

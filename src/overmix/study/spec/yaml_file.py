@@ -51,15 +51,32 @@ def read_yaml(path: Path) -> Any:
     """Return what a YAML (or JSON) file holds.
 
     Raises:
-        ConfigError: if it cannot be read, is no YAML, has a key twice, asks for objects to be built, or is larger than
-            any study, written out in full.
+        ConfigError: if it cannot be read, or :func:`parse_yaml` refuses it.
     """
     try:
-        return _loaded(_text(path))
+        text = _text(path)
     except OSError as error:
         raise _refused(path, f"it cannot be read ({error.strerror}): give a YAML file") from None
     except UnicodeDecodeError:
         raise _refused(path, "it is no text in UTF-8: give a YAML file") from None
+    except _TooLargeError as error:
+        raise _refused(path, str(error)) from None
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, path: str) -> Any:
+    """Return what a text in YAML says.
+
+    Args:
+        text: the text.
+        path: where it stands, for errors.
+
+    Raises:
+        ConfigError: if it is no YAML, has a key twice, asks for objects to be built, or is larger than any study,
+            written out in full.
+    """
+    try:
+        return _loaded(text)
     except RecursionError:
         raise _refused(path, "it is nested too deeply: write fewer levels") from None
     except _TooLargeError as error:
@@ -120,7 +137,7 @@ def _check_size(root: yaml.Node) -> None:
         raise _TooLargeError(f"with its aliases it has more than {_MOST_NODES} values: write fewer")
 
 
-def _refused(path: Path, remedy: str) -> ConfigError:
+def _refused(path: Path | str, remedy: str) -> ConfigError:
     return ConfigError("study file", str(path), remedy)
 
 

@@ -37,6 +37,10 @@ _PACKAGED = ("digits", "mnist1d")
 """Data that come with a package, whose version is looked at."""
 
 
+_FILES = ("npz", "csv", "parquet")
+"""Data that are one file, named by ``path``."""
+
+
 class _Data(Protocol):
     @property
     def name(self) -> str: ...
@@ -122,7 +126,7 @@ def _data_files(data: Iterable[_Data]) -> dict[str, str] | None:
     """Return digests of the files that data are read from, by absolute path; None where they are not known."""
     files: dict[str, str] = {}
     for part in data:
-        if part.name == "npz" and part.options.get("path"):
+        if part.name in _FILES and part.options.get("path"):
             file = Path(part.options["path"]).expanduser().resolve()
             files[str(file)] = _digest(file)
         elif part.name not in _PACKAGED:
