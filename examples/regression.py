@@ -32,7 +32,7 @@ def main(argv=None):
     run = overmix.Epochs(
         epochs,
         mix=CMixup(sigma=0.5),  # half a standard deviation, whatever the labels' unit
-        switch=overmix.AutoSwitch(),
+        switch=overmix.AutoSwitch(anywhere=True),  # in regression it would go on mixing, unless told
         state={"model": model, "optimizer": optimizer},
     )
     for epoch in run:

@@ -21,10 +21,24 @@ from tools.kinds import KINDS
 from tools.reproduction import REPRODUCTION
 from tools.should_i_mix import SHOULD_I_MIX
 from tools.speed import SPEED
+from tools.switch_benchmark.frozen import FROZEN
 from tools.switch_benchmark.page import SWITCH
 
 ROOT = Path(__file__).parents[1]
-GENERATED = (DEMO, CENSUS, CONFORMANCE, DETECTOR, EXPLAIN, GATE, KINDS, REPRODUCTION, SHOULD_I_MIX, SPEED, SWITCH)
+GENERATED = (
+    DEMO,
+    CENSUS,
+    CONFORMANCE,
+    DETECTOR,
+    EXPLAIN,
+    FROZEN,
+    GATE,
+    KINDS,
+    REPRODUCTION,
+    SHOULD_I_MIX,
+    SPEED,
+    SWITCH,
+)
 
 
 def check(chosen: Sequence[Generated], root: Path) -> int:

@@ -2,6 +2,9 @@
 
 python benchmarks/study_speed.py --out results/study_speed.json
 python benchmarks/mix_speed.py --out results/mix_speed.json
+python benchmarks/loop_cost.py --out results/loop_cost.json
+python benchmarks/finished_study.py study.yaml runs/search --out results/finished_study.json
+python benchmarks/gpu.py --out results/gpu.json
 python -m tools speed
 """
 
@@ -20,7 +23,7 @@ PART = Part("speed", "speed")
 
 
 def tables(study: Mapping[str, Any], mix: Mapping[str, Any]) -> str:
-    """Return both results as Markdown."""
+    """Return the speed of studies and of mixing as Markdown."""
     ratios = [row["ratio"] for row in study["rows"]]
     lines = [
         "| round | study, replica-steps/s | loop, steps/s | ratio | of the machine's limit |",
@@ -48,10 +51,65 @@ def _versions(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items() if version)
 
 
+def loop_table(loop: Mapping[str, Any]) -> str:
+    """Return what a run costs in a user's own loop."""
+    lines = ["| a user's loop | processor time of a step, against bare | steps |", "|---|---|---|"]
+    lines += [f"| {name} | {row['ratio']:.2f} | {row['steps']} |" for name, row in loop["rows"].items()]
+    measured = f"{loop['rounds']} rounds of {loop['epochs']} epochs; {_versions(loop['versions'])}."
+    return "\n".join([*lines, "", measured])
+
+
+def finished_table(finished: Mapping[str, Any]) -> str:
+    """Return what a finished study costs to show."""
+    shown = finished["statistics_cpu_s"] + finished["page_cpu_s"]
+    rows = {
+        "statistics after the training": finished["statistics_cpu_s"],
+        "page and figures": finished["page_cpu_s"],
+        "the same command again": finished["again_cpu_s"],
+        "`overmix report` of it again": finished["report_cpu_s"],
+        "`overmix explain floor`": finished["floor_cpu_s"],
+    }
+    lines = [
+        f"| a search of {finished['conditions']} conditions, {finished['seeds']} seeds | processor seconds |",
+        "|---|---|",
+        *(f"| {name} | {seconds:.2f} |" for name, seconds in rows.items()),
+        "",
+        f"Its trainings took {finished['training_s']:.0f} s: statistics and page are "
+        f"{shown / finished['training_s']:.1%} of them. {_versions(finished['versions'])}.",
+    ]
+    return "\n".join(lines)
+
+
+def gpu_table(gpu: Mapping[str, Any] | None) -> str:
+    """Return what was measured on a GPU, or that nothing was."""
+    if gpu is None:
+        return "**GPU: not run.** `python benchmarks/gpu.py --out results/gpu.json` takes at most eight minutes."
+    passed = sum(result == "passed" for result in gpu["checks"].values())
+    failed = [f"{name}: {result}" for name, result in gpu["checks"].items() if result != "passed"]
+    lines = [
+        f"**{gpu['device']}**: {passed} of {len(gpu['checks'])} checks passed{''.join(f'; {one}' for one in failed)}.",
+        "",
+        "| model | replicas | replica-steps/s | loop, steps/s | ratio | memory, MiB |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['model']} | {row['replicas']} | {row['replica_steps_per_s']:,.0f} | {row['loop_steps_per_s']:,.0f} | "
+        f"{row['ratio']:.2f} | {row['peak_mib']:,.0f} |"
+        for row in gpu["stacks"]
+    ]
+    lines += ["", "| mixing 256 × 3 × 32 × 32 floats | µs |", "|---|---|"]
+    lines += [f"| {name} | {taken:,.0f} |" for name, taken in (gpu["mixing_us"] or {}).items()]
+    return "\n".join([*lines, "", f"{_versions(gpu['versions'])}."])
+
+
 def texts(root: Path) -> Texts:
     """Return ``docs/speed.md``."""
-    study, mix = (read_json(root / RESULTS / f"{name}.json") for name in ("study_speed", "mix_speed"))
-    return {PAGE: PART.within((root / PAGE).read_text(encoding="utf-8"), tables(study, mix))}
+    names = ("study_speed", "mix_speed", "loop_cost", "finished_study")
+    study, mix, loop, finished = (read_json(root / RESULTS / f"{name}.json") for name in names)
+    gpu = root / RESULTS / "gpu.json"
+    parts = [tables(study, mix), loop_table(loop), finished_table(finished)]
+    parts.append(gpu_table(read_json(gpu) if gpu.exists() else None))
+    return {PAGE: PART.within((root / PAGE).read_text(encoding="utf-8"), "\n\n".join(parts))}
 
 
 SPEED = Generated("speed", texts)

@@ -1,4 +1,4 @@
-"""Shaped array types for annotations.
+"""Types for annotations that need no PyTorch to import: shaped arrays, and what a label is.
 
 ``Float[Tensor, "batch classes"]`` documents a shape. The tests check these shapes while they run (jaxtyping with
 beartype); users need neither package, so without jaxtyping the annotation is just the array's type.
@@ -6,7 +6,7 @@ beartype); users need neither package, so without jaxtyping the annotation is ju
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int, Shaped, UInt8
@@ -21,4 +21,7 @@ else:
 
         Bool = Float = Int = Shaped = UInt8 = _Unshaped
 
-__all__ = ["Bool", "Float", "Int", "Shaped", "UInt8"]
+LabelKind = Literal["classes", "rows", "values", "views"]
+"""What a label is: a class, a row of 0 and 1 (several labels at once), one or more real values, or a second view."""
+
+__all__ = ["Bool", "Float", "Int", "LabelKind", "Shaped", "UInt8"]

@@ -29,8 +29,21 @@ class ConfigError(OvermixError, ValueError):
     """
 
     def __init__(self, field: str, value: object, remedy: str) -> None:
-        super().__init__(f"{field} = {value!r}: {remedy}")
+        super().__init__(f"{shortened(field)} = {shortened(repr(value))}: {remedy}")
         self.field, self.value, self.remedy = field, value, remedy
+
+
+_LONGEST = 160
+
+
+def shortened(text: str) -> str:
+    """Return text whose middle is left out where a line would drown in it.
+
+    Example:
+        >>> shortened("x" * 200_000) == "x" * 80 + "..." + "x" * 80
+        True
+    """
+    return text if len(text) <= 2 * _LONGEST else f"{text[: _LONGEST // 2]}...{text[-_LONGEST // 2 :]}"
 
 
 class DataError(OvermixError, ValueError):

@@ -1,5 +1,6 @@
 import json
 import re
+import subprocess
 import sys
 
 import pytest
@@ -17,6 +18,8 @@ def test_version(overmix):
     ("command", "examples"),
     [
         ("demo", ["overmix demo", "overmix demo --quick --json"]),
+        ("init", ["overmix init mice.csv --target outcome", "overmix init photos/ --out photos.yaml"]),
+        ("doctor", ["overmix doctor", "overmix doctor --quick --json"]),
         (
             "run",
             [
@@ -28,8 +31,8 @@ def test_version(overmix):
                 "overmix run study.yaml --json > summary.json",
             ],
         ),
-        ("plan", ["overmix plan study.yaml", "overmix plan study.yaml --json"]),
-        ("report", ["overmix report runs/study"]),
+        ("plan", ["overmix plan study.yaml", "overmix plan study.yaml --switch", "overmix plan study.yaml --json"]),
+        ("report", ["overmix report runs/study --open", "overmix report runs/study --table latex > results.tex"]),
         ("recipes", ["overmix recipes", "overmix recipes --json"]),
         ("census", ["overmix census --recipes Mixup,CMixup", "overmix census --scale smoke --json"]),
     ],
@@ -56,8 +59,11 @@ def test_the_first_screen_names_every_command_and_the_exit_codes(overmix):
     outcome = overmix("--help")
     assert outcome.code == 0
     text = re.sub(r"\s+", " ", outcome.out)
-    for word in ("demo", "run", "plan", "report", "recipes", "Start with overmix demo"):
-        assert word in text
+    journey = ("demo", "init", "run", "switch", "diagnose", "explain", "plan", "report", "recipes", "doctor")
+    research = ("Research", "reproduce", "census", "benchmark")
+    places = [text.index(f"│ {name} ") for name in journey] + [text.index(f" {name} ") for name in research]
+    assert places == sorted(places)
+    assert "Start with overmix demo; for your own data, overmix init." in text
     for code in ("0 done", "1 a fault of overmix itself", "2 something to mend in what was given", "130 stopped"):
         assert code in text
     assert overmix().out.split() == outcome.out.split()
@@ -102,7 +108,10 @@ def test_run_says_what_it_does_and_what_came_out(overmix, study_file, tmp_path):
     outcome = overmix("run", study_file(), "--out", tmp_path / "out", "--workers", "1")
     assert (outcome.code, outcome.err) == (0, "")
     text = re.sub(r"\s+", " ", outcome.out)
-    assert text.startswith(f"tiny: 4 runs in 1 stack, 1 worker; results go to {tmp_path}/out ")
+    assert text.startswith(
+        f"checking the study and its data ... tiny: 4 runs in 1 stack, 1 worker; results go to {tmp_path}/out "
+        "computing the statistics ... writing the page ... "
+    )
     for word in ("condition", "verdict", "ERM", "Mixup", f"Page: {tmp_path}/out/report.html"):
         assert word in text
     again = overmix("run", study_file(), "--out", tmp_path / "out")
@@ -124,7 +133,8 @@ def test_json_is_all_that_is_printed(overmix, study_file, tmp_path, command):
     outcome = overmix(*what, "--json", "--out", tmp_path / "out")
     assert outcome.code == 0
     summary = json.loads(outcome.out)
-    assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
+    written = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary == {key: value for key, value in written.items() if key not in ("seal", "curves_sha256")}
     assert summary["advice"]["sentence"]
     assert "results go to" in outcome.err
     assert (tmp_path / "out" / "report.html").exists()
@@ -166,11 +176,38 @@ def test_report_writes_the_page_again(overmix, study_file, tmp_path, monkeypatch
     out = tmp_path / "out"
     overmix("run", study_file(), "--out", out)
     monkeypatch.undo()
+    (out / "report.html").unlink()  # what is as it was written is not written again
     outcome = overmix("report", out)
     assert outcome == (0, f"{out / 'report.html'}\n", "")
     assert "<html" in (out / "report.html").read_text()
     assert list((out / "figures").glob("*.png"))
     assert not [path for path in out.rglob("*") if path.name.endswith(".tmp")]
+
+
+@pytest.mark.usefixtures("in_process")
+def test_the_page_is_opened_if_asked_for_and_a_report_prints_a_table(overmix, study_file, tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or len(opened) == 1)
+    out = tmp_path / "out"
+    outcome = overmix("run", study_file(), "--out", out, "--open")
+    assert (outcome.code, opened) == (0, [(out / "report.html").as_uri()])
+    assert "No browser was found here" in overmix("report", out, "--open").out
+    table = overmix("report", out, "--table", "markdown", "--paper")
+    assert table.code == 0
+    assert table.out.startswith("| Condition |")
+    assert "@software{overmix," in table.out
+    refused = overmix("report", out, "--table", "text", "--open")
+    assert (refused.code, refused.out) == (2, "")
+
+
+def test_help_needs_no_pytorch():
+    code = (
+        "import sys; from overmix.cli.app import run; run(['--help']); "
+        "heavy = {'torch', 'numpy', 'polars', 'pydantic', 'sklearn'} & set(sys.modules); "
+        "print(heavy or 'light', file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr == "light\n"
 
 
 def raising(error):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overmix.diagnose.bootstrap import CrossedDraws, resample
+from overmix.diagnose.bootstrap import CrossedDraws, draw_tables, resample
 
 
 @given(st.integers(1, 30), st.integers(1, 50), st.sampled_from(["all", "all but one"]))
@@ -53,3 +53,16 @@ def test_nothing_varies() -> None:
     draws = CrossedDraws(np.full(50, 0.25), np.full(50, 0.25), np.full(50, 0.25), units=(5, 100))
     assert draws.interval(0.95) == (0.25, 0.25)
     assert draws.seed_share() == 1.0
+
+
+def test_kept_draws_are_those_of_a_generator_of_their_own_and_cannot_be_changed():
+    rng = np.random.default_rng(3)
+    seeds, samples = resample(rng, 5, 40, size="all but one"), resample(rng, 30, 40)
+    after = rng.integers(1 << 30)
+    for _ in range(2):
+        drawn = draw_tables(5, 30, 40, 3)
+        assert np.array_equal(drawn.seeds, seeds)
+        assert np.array_equal(drawn.samples, samples)
+        assert drawn.generator().integers(1 << 30) == after
+    with pytest.raises(ValueError, match="read-only"):
+        drawn.samples[0, 0] = 2

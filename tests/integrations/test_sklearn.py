@@ -131,7 +131,10 @@ def test_values_are_mixed_and_only_a_user_who_asks_has_it_switched_off():
     assert model.decision_.switch_at == 20
     assert model.n_held_out_ == 0
     assert model.score(x[300:], y[300:]) > 0.3
-    asked = MixupRegressor((32,), switch="auto", epochs=20, random_state=0).fit(x[:300], y[:300])
+    stays = MixupRegressor((32,), switch="auto", epochs=20, random_state=0).fit(x[:300], y[:300])
+    assert (stays.decision_.switch_at, stays.decision_.probes) == (20, ())
+    told = overmix.AutoSwitch(anywhere=True)
+    asked = MixupRegressor((32,), switch=told, epochs=20, random_state=0).fit(x[:300], y[:300])
     assert asked.decision_.probes
     assert asked.n_held_out_ == 60
     # Another unit of the values is another unit of the predictions, and nothing else.

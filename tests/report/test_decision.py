@@ -48,7 +48,7 @@ def test_it_is_the_same_when_read_from_json():
 
 
 @pytest.mark.parametrize(
-    ("switch_at", "title"), [(0, "No Mixup here"), (16, "Mixup to the end"), (None, "Undecided, Mixup stays on")]
+    ("switch_at", "title"), [(0, "Do not mix"), (16, "Mix to the end"), (None, "Open, Mixup stays on")]
 )
 def test_every_answer_has_its_words(switch_at, title):
     chart = decision_chart(outcome(switch_at).to_dict())

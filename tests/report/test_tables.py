@@ -22,7 +22,7 @@ def test_panel_puts_conditions_on_one_scale(make_result: Make) -> None:
         slope = (places[i + 1] - places[i]) / (finals[i + 1] - finals[i])
         assert slope == pytest.approx((places[2] - places[0]) / (finals[2] - finals[0]), rel=1e-3)
     assert all(0 <= r.lo <= r.at <= r.hi <= 100 for r in panel.readings)
-    assert [r.best for r in panel.readings] == [False, False, True]
+    assert [r.recommended for r in panel.readings] == [False, False, True]
 
 
 def test_panel_of_a_diverged_condition_has_dashes(odd_result: Any) -> None:

@@ -40,6 +40,15 @@ def test_folder_that_cannot_be_made(make_result: Make, tmp_path: Path) -> None:
         write_report(make_result(seeds=1, epochs=1), tmp_path / "file")
 
 
+def test_a_link_in_the_place_of_the_figures_is_not_followed(make_result: Make, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "figures").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunDirectoryError, match="figures: it is a link to another folder"):
+        write_report(make_result(), tmp_path / "out")
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
 def test_figure_for_a_readme(make_result: Make) -> None:
     width, height = png_size(readme_figure(make_result(seeds=3)))
     assert 1500 < width < 2000

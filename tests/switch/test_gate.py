@@ -172,7 +172,7 @@ def test_a_run_without_a_recipe_does_not_speak_of_mixup(epochs):
     model = torch.nn.Linear(3, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     run = overmix.Epochs(epochs, switch=overmix.AutoSwitch(), state={"model": model, "optimizer": optimizer})
-    assert str(run.decision).startswith("Undecided, augmentation stays on: ")
+    assert str(run.decision).startswith("Open, augmentation stays on: ")
     for epoch in run:
         optimizer.step()
         epoch.observe(scores=torch.rand(8))

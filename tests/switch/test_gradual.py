@@ -2,7 +2,7 @@ import pytest
 
 from overmix.errors import ConfigError
 from overmix.mix import Streams
-from overmix.switch import Hesitation, LinearDecay, OnFrom, Progress, make_schedule, mixes
+from overmix.switch import Hesitation, LinearDecay, OnFrom, Progress, fade, make_schedule, mixes
 
 
 def probabilities(schedule, epochs):
@@ -17,6 +17,12 @@ def test_mixing_that_sets_in_late():
 def test_mixing_that_fades_out():
     assert probabilities(LinearDecay(0.5, 1.0), 4) == [1, 1, 1, 0.5]
     assert probabilities(LinearDecay(0.0, 0.5), 4) == [1, 0.5, 0, 0]
+
+
+def test_mixing_that_is_full_until_a_half_and_gone_at_three_quarters():
+    assert probabilities(fade(), 8) == [1, 1, 1, 1, 1, 0.5, 0, 0]
+    assert probabilities(fade(0.25, 1.0), 4) == probabilities(LinearDecay(0.25, 1.0), 4)
+    assert make_schedule("fade") == make_schedule({"fade": {"start": 0.5, "end": 0.75}}) == fade()
 
 
 def test_hesitation_has_the_probabilities_of_its_authors_code():
@@ -41,6 +47,7 @@ def test_a_share_of_the_batches_is_mixed():
         (lambda: OnFrom(1.5), r"^on_from = 1.5: "),
         (lambda: LinearDecay(0.5, 0.5), r"^linear_decay = \(0.5, 0.5\): use shares with 0 <= start < end <= 1$"),
         (lambda: LinearDecay(float("nan"), 1), r"^linear_decay = "),
+        (lambda: fade(0.75, 0.5), r"^fade = \(0.75, 0.5\): use shares with 0 <= start < end <= 1$"),
         (lambda: Hesitation(0.9, 0.6), r"^hesitation = \(0.9, 0.6\): "),
         (lambda: make_schedule({"linear_decay": {"begin": 0}}), r"^linear_decay.begin = 0: unknown key, .*start"),
         (lambda: make_schedule({"linear_decay": 3}), r"^linear_decay = 3: write linear_decay alone, or with settings"),

@@ -193,7 +193,7 @@ def test_a_training_that_diverged_is_called_so(loops, kind):
         else:
             epoch.observe(scores=torch.full((9,), torch.inf))
     assert run.decision.switch_at == 20
-    assert str(run.decision).startswith("Mixup to the end: the training diverged: no probe has a finite score")
+    assert str(run.decision).startswith("Mix to the end: the training diverged: no probe has a finite score")
     assert "Every probe diverged." in str(run.decision)
     assert json.loads(json.dumps(run.decision.to_dict(), allow_nan=False))["safe_epochs"] == []
     assert [seen.mixing for seen in run.history] == [1.0] * 20

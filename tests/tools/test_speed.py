@@ -1,4 +1,4 @@
-from tools.speed import tables
+from tools.speed import finished_table, gpu_table, loop_table, tables
 
 
 def test_tables():
@@ -16,3 +16,29 @@ def test_tables():
     assert "| 1 | 4,000 | 1,000 | 4.00 | 50% |" in text
     assert "Median ratio **4.00**, 4.00 to 4.00 over 1 rounds; torch 2." in text
     assert "| ours | 0.20 | 0.10 | 1.00 |" in text
+
+
+def test_what_runs_and_finished_studies_cost():
+    rows = {"bare": {"ratio": 1.0, "steps": 80}, "AutoSwitch": {"ratio": 1.014, "steps": 104}}
+    assert "| AutoSwitch | 1.01 | 104 |" in loop_table(
+        {"rows": rows, "rounds": 5, "epochs": 10, "versions": {"torch": "2"}}
+    )
+    costs = ("statistics", "page", "again", "report", "floor")
+    finished = {"conditions": 15, "seeds": 8, "training_s": 200.0, "versions": {"torch": "2"}}
+    text = finished_table(finished | {f"{name}_cpu_s": 2.0 for name in costs})
+    assert "statistics and page are 2.0% of them. torch 2." in text
+
+
+def test_a_gpu_that_was_not_there_is_said():
+    assert "not run" in gpu_table(None)
+    stack = {"model": "mlp", "replicas": 8, "replica_steps_per_s": 1e4, "loop_steps_per_s": 1e3, "ratio": 10.0}
+    gpu = {
+        "device": "A GPU",
+        "checks": {"resumed": "passed", "in_place": "AssertionError: moved"},
+        "stacks": [stack | {"peak_mib": 12.0}],
+        "mixing_us": {"ours": 20.0},
+        "versions": {"torch": "2"},
+    }
+    text = gpu_table(gpu)
+    assert "**A GPU**: 1 of 2 checks passed; in_place: AssertionError: moved." in text
+    assert "| mlp | 8 | 10,000 | 1,000 | 10.00 | 12 |" in text

@@ -1,50 +1,94 @@
-"""Commands and their options. Heavy imports wait until a command needs them; PyTorch itself takes a second."""
+"""The commands, in the order of a user's journey. Heavy imports wait until a command needs them."""
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.text import Text
+from typer.core import TyperGroup
 
 from overmix import __version__
 from overmix.cli.benchmark import benchmark
 from overmix.cli.census import census
 from overmix.cli.diagnose import diagnose
+from overmix.cli.doctor import doctor
 from overmix.cli.explain import explain
 from overmix.cli.fault import FAULT, tell_fault
+from overmix.cli.init import init
 from overmix.cli.plan import plan
+from overmix.cli.recipes import recipes
+from overmix.cli.report import report
 from overmix.cli.reproduce import reproduce
+from overmix.cli.stopping import stopped
+from overmix.cli.studies import demo, merge, run_command, switch_command
 from overmix.errors import OvermixError, StudyInterrupted
 
 USAGE_ERROR, INTERRUPTED = 2, 130
 
+_START, _RESEARCH = "Commands", "Research"
+_JOURNEY = {
+    "demo": _START,
+    "init": _START,
+    "run": _START,
+    "switch": _START,
+    "diagnose": _START,
+    "explain": _START,
+    "plan": _START,
+    "merge": _START,
+    "report": _START,
+    "recipes": _START,
+    "doctor": _START,
+    "reproduce": _RESEARCH,
+    "census": _RESEARCH,
+    "benchmark": _RESEARCH,
+}
+"""Every command, in the order in which a user meets them, with the group that it is shown in."""
+
+
+class _InOrder(TyperGroup):
+    """Commands in the order of the journey; typer alone puts groups last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands."""
+        return sorted(self.commands, key=list(_JOURNEY).index)
+
+
 app = typer.Typer(
+    cls=_InOrder,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="The instrument for over-training with Mixup: mix, show, explain, switch off.",
-    epilog="Start with **overmix demo**. \n\nExit codes: **0** done; **1** a fault of overmix itself, "
-    "with its traceback; **2** something to mend in what was given, told in one line; **130** stopped by Ctrl-C.",
+    epilog="Start with **overmix demo**; for your own data, **overmix init**. \n\nExit codes: **0** done; **1** a "
+    "fault of overmix itself, with its traceback; **2** something to mend in what was given, told in one line; "
+    "**130** stopped by Ctrl-C.",
 )
 
-app.add_typer(benchmark, name="benchmark")
-app.add_typer(explain, name="explain")
-app.command()(diagnose)
-app.command()(census)
-app.command()(reproduce)
-app.command()(plan)
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "demo": demo,
+    "init": init,
+    "run": run_command,
+    "switch": switch_command,
+    "diagnose": diagnose,
+    "plan": plan,
+    "merge": merge,
+    "report": report,
+    "recipes": recipes,
+    "doctor": doctor,
+    "reproduce": reproduce,
+    "census": census,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name, rich_help_panel=_JOURNEY[_name])(_command)
+app.add_typer(explain, name="explain", rich_help_panel=_JOURNEY["explain"])
+app.add_typer(benchmark, name="benchmark", rich_help_panel=_JOURNEY["benchmark"])
 
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run directory; gone on with if it holds this study.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; the results do not depend on it.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
+_GO_ON = ("demo", "run", "switch", "reproduce", "census", "benchmark")
+"""Commands that go on where an earlier one stopped."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -55,23 +99,29 @@ def run(arguments: Sequence[str]) -> int:
         code = left.code if isinstance(left.code, int) else 0 if left.code is None else USAGE_ERROR
         if code == INTERRUPTED:
             _say_how_to_go_on("stopped", arguments)
+            return stopped() or INTERRUPTED
         return code
-    except StudyInterrupted as stopped:
-        _say_how_to_go_on(str(stopped), arguments)
-        return INTERRUPTED
+    except StudyInterrupted as interrupted:
+        _say_how_to_go_on(str(interrupted), arguments)
+        return stopped() or INTERRUPTED
     except OvermixError as error:
         _say(str(error), style="bold red")
         return USAGE_ERROR
     except ModuleNotFoundError:
         raise  # an extra that is not installed; the entry point names it
     except Exception as error:
+        signalled = stopped()
+        if signalled is not None:
+            # In the middle of an import, or of compiled code, Ctrl-C comes out as something else.
+            _say_how_to_go_on("stopped", arguments)
+            return signalled
         tell_fault(error)
         return FAULT
     return 0
 
 
 def _say_how_to_go_on(what: str, arguments: Sequence[str]) -> None:
-    goes_on = bool(arguments) and arguments[0] in ("demo", "run", "switch", "reproduce", "census", "benchmark")
+    goes_on = bool(arguments) and arguments[0] in _GO_ON
     _say(f"{what}; go on with the same command:\n    overmix {shlex.join(arguments)}" if goes_on else what)
 
 
@@ -89,179 +139,3 @@ def _root(
     if version:
         print(f"overmix {__version__}")
         raise typer.Exit
-
-
-@app.command()
-def demo(
-    out: Out = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A few seconds instead of two minutes; shows no U.")] = False,
-    workers: Workers = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show the U-shaped curve of Mixup, and the cure, on real images of digits (about two minutes).
-
-    Trains ERM, Mixup, and Mixup switched to ERM, over 16 seeds, and writes a page to look at. For example:
-
-    ```
-    overmix demo
-    overmix demo --quick --json
-    ```
-    """
-    from importlib.resources import as_file, files
-
-    from overmix.study import read_study
-
-    name = "tiny" if quick else "demo"
-    with as_file(files("overmix.study") / "studies" / f"{name}.yaml") as path:
-        spec = read_study(path)
-    _run_and_report(spec, out or Path("overmix-demo-quick" if quick else "overmix-demo"), workers, as_json=as_json)
-
-
-@app.command("run")
-def run_command(
-    spec: Annotated[Path, typer.Argument(help="Study file (YAML).")],
-    out: Out = None,
-    workers: Workers = None,
-    allow_code: Annotated[
-        bool,
-        typer.Option("--allow-code", help="Let the study name code of your own by import path (runs it)."),
-    ] = False,
-    other_machine: Annotated[
-        bool, typer.Option("--other-machine", help="Go on with a run directory of another machine or version.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Run a study, or what is still missing of it, and write its page.
-
-    A study file can be as short as this; every key has a default:
-
-    ```
-    data: {name: digits, train_size: 200}
-    train: {epochs: 200}
-    seeds: 5
-    ```
-
-    The command goes on where an earlier one stopped, and adds seeds and conditions to a finished study. For example:
-
-    ```
-    overmix run study.yaml
-    overmix run study.yaml --out runs/first --workers 2
-    overmix run study.yaml --json > summary.json
-    ```
-    """
-    from overmix.study import read_study
-
-    study = read_study(spec, allow_code=allow_code)
-    folder = out or Path("runs") / spec.stem
-    _run_and_report(study, folder, workers, as_json=as_json, allow_code=allow_code, other_machine=other_machine)
-
-
-@app.command("switch")
-def switch_command(
-    spec: Annotated[Path, typer.Argument(help="Study file (YAML).")],
-    out: Out = None,
-    workers: Workers = None,
-    allow_code: Annotated[
-        bool,
-        typer.Option("--allow-code", help="Let the study name code of your own by import path (runs it)."),
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Find out when to switch Mixup off in a study: its mixing condition, switched off on a log grid of epochs.
-
-    Beside the grid it trains ERM, Mixup to the end, the condition that decides by itself, and what else might help:
-    weight decay, and half the budget. The page shows final error against switch epoch. For example:
-
-    ```
-    overmix switch study.yaml
-    overmix switch study.yaml --out runs/when --json > summary.json
-    ```
-    """
-    from overmix.study import plan_study, read_study, sweep_study
-
-    own = read_study(spec, allow_code=allow_code)
-    plan_study(own, allow_code=allow_code)  # first, so that errors name what the user wrote, not what is made from it
-    study = sweep_study(own)
-    folder = out or Path("runs") / f"{spec.stem}-switch"
-    _run_and_report(study, folder, workers, as_json=as_json, allow_code=allow_code)
-
-
-@app.command()
-def report(directory: Annotated[Path, typer.Argument(help="A finished run directory.")]) -> None:
-    """Write the page and the figures of a finished run directory again.
-
-    For example, after an update of overmix:
-
-    ```
-    overmix report runs/study
-    ```
-    """
-    from overmix.report import write_report
-    from overmix.study import locked_result
-
-    with locked_result(directory) as result:
-        print(write_report(result, directory).page)
-
-
-@app.command()
-def recipes(as_json: AsJson = False) -> None:
-    """List the mixing methods, with their parameters and sources.
-
-    They are the names that `recipe` takes in a study file. For example:
-
-    ```
-    overmix recipes
-    overmix recipes --json
-    ```
-    """
-    from overmix.cli.tables import recipe_table
-    from overmix.recipes import registered
-
-    entries = list(registered().values())
-    if as_json:
-        _print_json([entry.describe() for entry in entries])
-        return
-    Console(emoji=False).print(recipe_table(entries))
-
-
-def _run_and_report(
-    spec: Any,
-    out: Path,
-    workers: int | None,
-    *,
-    as_json: bool,
-    allow_code: bool = False,
-    other_machine: bool = False,
-) -> None:
-    from overmix.cli.progress import StudyProgress
-    from overmix.cli.tables import summary_table
-    from overmix.report import write_report
-    from overmix.study import run_study, summary_to_json
-
-    if workers is not None:
-        spec = spec.model_copy(update={"executor": spec.executor.model_copy(update={"workers": workers})})
-    # With --json standard output belongs to the script that reads it.
-    console = Console(stderr=as_json, emoji=False)
-    pages: list[Path] = []
-    with StudyProgress(console, spec.name, out) as progress:
-        summary = run_study(
-            spec,
-            out,
-            allow_code=allow_code,
-            other_machine=other_machine,
-            on_start=progress.start,
-            tell=progress.tell,
-            show=lambda result: pages.append(write_report(result, out).page),
-        )
-    if as_json:
-        _print_json(summary_to_json(summary))
-        return
-    console.print(summary_table(summary))
-    console.print(Text(summary.advice.sentence, style="bold"))
-    if summary.advice.note:
-        console.print(Text(summary.advice.note, style="dim"))
-    console.print(f"Page: {escape(str(pages[0]))}", highlight=False, soft_wrap=True)
-
-
-def _print_json(content: Any) -> None:
-    print(json.dumps(content, indent=2, ensure_ascii=False))

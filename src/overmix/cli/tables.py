@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from overmix.recipes import RecipeEntry
 from overmix.report.metrics import Metric, error_metric
 from overmix.report.numbers import NONE
-from overmix.study import Summary
-from overmix.study.analyse.record import Estimate
+from overmix.study.analyse.record import Estimate, Summary
+
+if TYPE_CHECKING:
+    from overmix.diagnose import Advice
+    from overmix.recipes import RecipeEntry
 
 _ERRORS = {"values": "; error: mean squared", "views": "; error: retrieval loss"}
 
@@ -28,7 +31,7 @@ def summary_table(summary: Summary) -> Table:
     for condition in summary.conditions:
         turn = condition.turning_epoch.value
         table.add_row(
-            Text(condition.name, style="bold" if condition.name == summary.best else ""),
+            Text(condition.name, style="bold" if condition.name == summary.advice.condition else ""),
             error.text(condition.final.value),
             _interval(condition.final, error),
             NONE if turn is None else f"{turn:g}",
@@ -37,6 +40,18 @@ def summary_table(summary: Summary) -> Table:
             (condition.verdict or NONE) + (f", {condition.n_diverged} diverged" if condition.n_diverged else ""),
         )
     return table
+
+
+def advice_lines(advice: Advice) -> list[Text]:
+    """Return the answers to the three questions, a line each; of a record without them, its sentence."""
+    if advice.mix is None:
+        return [Text(advice.sentence, style="bold")]
+    questions = {"Mix?": advice.mix, "Until when?": advice.until, "What next?": advice.next, "": advice.probabilities}
+    return [
+        Text.assemble((f"{question:<12}", "dim"), (part.sentence, "bold" if question == "Mix?" else ""))
+        for question, part in questions.items()
+        if part is not None
+    ]
 
 
 def _title(summary: Summary) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,6 +34,42 @@ def resample(
     cells = units + n_units * np.arange(n_bootstrap)[:, None]
     counts = np.bincount(cells.ravel(), minlength=n_bootstrap * n_units).reshape(n_bootstrap, n_units)
     return np.concatenate([np.ones((1, n_units), dtype=np.int64), counts.astype(np.int64)])
+
+
+@dataclass(frozen=True)
+class TableDraws:
+    """How often the seeds and the test samples of a table are drawn in each bootstrap sample; see :func:`resample`.
+
+    Attributes:
+        seeds: shape (draws, seeds), all but one drawn.
+        samples: shape (draws, samples).
+        state: of the generator after them, for what else is drawn.
+    """
+
+    seeds: Float[np.ndarray, "draws seeds"]
+    samples: Float[np.ndarray, "draws samples"]
+    state: dict[str, Any]
+
+    def generator(self) -> np.random.Generator:
+        """Return a generator that goes on where the draws ended."""
+        rng = np.random.default_rng()
+        rng.bit_generator.state = self.state
+        return rng
+
+
+@lru_cache(maxsize=2)
+def draw_tables(n_seeds: int, n_samples: int, n_bootstrap: int, seed: int) -> TableDraws:
+    """Draw seeds and test samples anew, independently.
+
+    A study asks for the same draws for each of its conditions, and for each pair of them: the last two are kept, as
+    whole numbers in float32, of which they are not to be changed.
+    """
+    rng = np.random.default_rng(seed)
+    seeds = resample(rng, n_seeds, n_bootstrap, size="all but one").astype(np.float32)
+    samples = resample(rng, n_samples, n_bootstrap).astype(np.float32)
+    for counts in (seeds, samples):
+        counts.setflags(write=False)
+    return TableDraws(seeds, samples, dict(rng.bit_generator.state))
 
 
 @dataclass(frozen=True)

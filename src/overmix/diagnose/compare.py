@@ -11,7 +11,7 @@ import numpy as np
 from scipy import special
 
 from overmix._typing import Shaped
-from overmix.diagnose.bootstrap import CrossedDraws, resample
+from overmix.diagnose.bootstrap import CrossedDraws, draw_tables
 from overmix.diagnose.checks import check_bootstrap, check_wrong
 from overmix.diagnose.interval import Interval, t_factor
 from overmix.errors import ConfigError, DataError
@@ -43,6 +43,28 @@ class Comparison:
         """The same comparison as ``b - a``."""
         ci = None if self.ci is None else (-self.ci[1], -self.ci[0])
         return replace(self, difference=-self.difference, ci=ci)
+
+    @property
+    def standard_error(self) -> float:
+        """Of the difference; NaN for a single seed."""
+        return math.nan if self.ci is None else (self.ci[1] - self.ci[0]) / 2 / t_factor(self.df, self.level)
+
+    def upper(self, p: float, *, looks: int = 1) -> float:
+        """Upper end of the one-sided interval that misses the difference with probability ``p``; infinity for one seed.
+
+            ``difference + t_df(1 - p / looks) * standard_error``
+
+        Args:
+            p: in (0, 0.5).
+            looks: number of such intervals that hold together (Bonferroni).
+
+        Example:
+            >>> round(Comparison(-0.012, (-0.019, -0.005), 0.004, 16).upper(0.025), 3)
+            -0.005
+        """
+        if self.ci is None:
+            return math.inf
+        return self.difference + t_factor(self.df, 1 - 2 * p, looks=looks) * self.standard_error
 
     def as_one_of(self, looks: int) -> Comparison:
         """The same comparison, where ``a`` or ``b`` was chosen among several by the values that are compared here.
@@ -118,9 +140,8 @@ def paired_difference(
     check_bootstrap(n_bootstrap, level)
     n_seeds, n_samples = wrong_a.shape
     table = wrong_a.astype(np.float32) - wrong_b.astype(np.float32)
-    rng = np.random.default_rng(seed)
-    seeds = resample(rng, n_seeds, n_bootstrap, size="all but one").astype(np.float32)
-    samples = resample(rng, n_samples, n_bootstrap).astype(np.float32)
+    drawn_anew = draw_tables(n_seeds, n_samples, n_bootstrap, seed)
+    seeds, samples = drawn_anew.seeds, drawn_anew.samples
     per_seed = samples @ table.T / n_samples  # (draws, seeds)
     drawn = seeds.sum(axis=1)
     draws = CrossedDraws(

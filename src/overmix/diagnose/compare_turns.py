@@ -10,7 +10,7 @@ import numpy as np
 from overmix._typing import Shaped
 from overmix.diagnose.checks import check_bootstrap, check_epochs, check_wrong
 from overmix.diagnose.crossfit import choose_splits, cross_fitted_depth
-from overmix.diagnose.ensemble import crossed, draw_tables
+from overmix.diagnose.ensemble import crossed, grouped_curves
 from overmix.diagnose.interval import Interval, bootstrap_interval
 from overmix.diagnose.turning import log_position, smoothing_rows
 from overmix.errors import DataError
@@ -104,8 +104,7 @@ def compare_turns(
         raise DataError(f"{n_seeds} seeds, {n_samples} test samples: give at least 2 of each")
     turns, depths = [], []
     for grid, wrong in curves:
-        rng = np.random.default_rng(seed)  # the same draws for both
-        tables = draw_tables(wrong, n_bootstrap, rng)
+        tables, rng = grouped_curves(wrong, n_bootstrap, seed)  # the same draws for both
         splits = choose_splits(len(tables[0].total), n_splits, rng)
         position = log_position(grid)
         smoother = smoothing_rows(position, position)

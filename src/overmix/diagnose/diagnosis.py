@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from overmix.diagnose.interval import Interval
 from overmix.diagnose.practical import MIN_SEEDS, P_LEVEL, Unit, Verdict, format_size, seeds_to_narrow
+from overmix.diagnose.sentences import after_a_turn
 
 MAX_SEED_FACTOR = 10  # an extrapolation to more than ten times the seeds is a guess, and is not given
 
@@ -80,8 +81,7 @@ class Diagnosis:
         if self.verdict == "u-shaped":
             return (
                 f"U-shaped: best near epoch {self.turning_epoch:g}{self._range()}, {self._size(self.depth)} worse at "
-                f"the end. If Mixup was on all along, try switching it off near epoch {self.turning_epoch:g}; if not, "
-                f"stop there.{because}"
+                f"the end. {after_a_turn(self.turning_epoch)}{because}"
             )
         if self.verdict == "monotone":
             return f"Monotone: the end is within {self._size(self.delta)} of the best; train on as you do.{because}"

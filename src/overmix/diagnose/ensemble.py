@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from overmix._typing import Float, Shaped
-from overmix.diagnose.bootstrap import CrossedDraws, resample
+from overmix.diagnose.bootstrap import CrossedDraws, draw_tables
 from overmix.diagnose.checks import check_bootstrap, check_epochs, check_wrong
 from overmix.diagnose.crossfit import Draws, choose_splits, cross_fitted_depth
 from overmix.diagnose.diagnosis import Diagnosis
@@ -82,8 +82,7 @@ def diagnose_ensemble(
     if n_samples < 2:
         raise DataError(f"{n_samples} test sample: give at least 2, the epoch is chosen on one half of them")
 
-    rng = np.random.default_rng(seed)
-    tables = draw_tables(wrong, n_bootstrap, rng)
+    tables, rng = grouped_curves(wrong, n_bootstrap, seed)
     splits = choose_splits(len(tables[0].total), n_splits, rng)
     position = log_position(grid)
     smoother = smoothing_rows(position, position)
@@ -117,19 +116,23 @@ def diagnose_ensemble(
     )
 
 
-def draw_tables(
-    wrong: Shaped[np.ndarray, "seeds epochs samples"], n_bootstrap: int, rng: np.random.Generator
-) -> tuple[Draws, Draws, Draws]:
+def grouped_curves(
+    wrong: Shaped[np.ndarray, "seeds epochs samples"], n_bootstrap: int, seed: int
+) -> tuple[tuple[Draws, Draws, Draws], np.random.Generator]:
     """Curves of each group of samples, with resampled: seeds and samples together, seeds alone, samples alone.
 
     Of bits all sums are of whole numbers, and exact in float32 (below 2^24), so the result does not depend on the
     number of threads or the order of summation; of other errors it does, in the last digits of float64.
+
+    Returns:
+        The curves, and the generator to go on with.
     """
     exact: type[np.floating[Any]] = np.float64 if wrong.dtype == np.float32 else np.float32
     n_seeds, n_epochs, n_samples = wrong.shape
     n_groups = min(N_GROUPS, n_samples)
-    seeds = resample(rng, n_seeds, n_bootstrap, size="all but one").astype(exact)
-    samples = resample(rng, n_samples, n_bootstrap).astype(exact)
+    drawn_anew = draw_tables(n_seeds, n_samples, n_bootstrap, seed)
+    rng = drawn_anew.generator()
+    seeds, samples = drawn_anew.seeds.astype(exact, copy=False), drawn_anew.samples.astype(exact, copy=False)
     group_of = rng.permutation(n_samples) % n_groups
     both, by_seed, by_sample = np.empty((3, n_groups, n_bootstrap + 1, n_epochs))
     for g in range(n_groups):
@@ -143,12 +146,13 @@ def draw_tables(
     drawn_seeds = seeds.sum(axis=1, dtype=np.float64)
     drawn = np.stack([samples[:, group_of == g].sum(axis=1, dtype=np.float64) for g in range(n_groups)])
     sizes = np.bincount(group_of, minlength=n_groups)[:, None] * np.ones(n_bootstrap + 1)
-    return Draws(both, drawn * drawn_seeds), Draws(by_seed, sizes * drawn_seeds), Draws(by_sample, drawn * n_seeds)
+    curves = Draws(both, drawn * drawn_seeds), Draws(by_seed, sizes * drawn_seeds), Draws(by_sample, drawn * n_seeds)
+    return curves, rng
 
 
 def crossed(
     draws: list[Float[np.ndarray, " draws"]], wrong: Shaped[np.ndarray, "seeds epochs samples"]
 ) -> CrossedDraws:
-    """Return one number under the three bootstraps of :func:`draw_tables`."""
+    """Return one number under the three bootstraps of :func:`grouped_curves`."""
     both, by_seed, by_sample = draws
     return CrossedDraws(both, by_seed, by_sample, units=(wrong.shape[0], wrong.shape[2]))

@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from statistics import median
 from typing import Literal
 
 from overmix.diagnose.compare import Comparison, holm
 from overmix.diagnose.diagnosis import Diagnosis
+from overmix.diagnose.practical import LIKELY, SHOWN
+from overmix.diagnose.sentences import Strength
 
 Role = Literal["erm", "mixup", "switched", "auto", "other"]
 """Plain training, mixing to the end, mixing that is switched off at a set epoch or by itself, or anything that differs
 in more than the mixing."""
 
 ChosenOn = Literal["validation", "test"]
+
+
+def strength_below(difference: Comparison | None, bound: float = 0.0, *, looks: int = 1) -> Strength:
+    """Return how well it is known that a difference lies below a bound.
+
+    Shown: the interval that allows for two looks lies below it. Likely: the interval of 80 % does.
+
+    Args:
+        difference: of two conditions.
+        bound: what it is held against.
+        looks: candidates among which one of the two was chosen by these very errors.
+
+    Example:
+        >>> [strength_below(Comparison(d, (d - 0.01, d + 0.01), None, 16)) for d in (-0.012, -0.008, -0.004)]
+        ['shown', 'likely', 'open']
+    """
+    if difference is None:
+        return "open"
+    if difference.upper(SHOWN / 2, looks=looks) < bound:
+        return "shown"
+    return "likely" if difference.upper(LIKELY / 2, looks=looks) < bound else "open"
+
+
+def weaker(*strengths: Strength) -> Strength:
+    """Return the strength of several claims together, which is that of the weakest.
+
+    Example:
+        >>> weaker("shown", "likely")
+        'likely'
+    """
+    order: tuple[Strength, ...] = ("open", "likely", "shown")
+    return min(strengths, key=order.index, default="open")
 
 
 @dataclass(frozen=True)
@@ -31,6 +67,13 @@ class Evidence:
         validation_error: mean error at the end on held-out samples; ``None`` where none are held out.
         steps: optimizer steps of one run, all that it took to decide included.
         decided: epochs of mixing that its runs decided on by themselves.
+        epochs: length of its training.
+        fall: error before the last quarter of the training minus that at its end, where plain fitting was not over
+            either: positive while the curve still falls.
+        stopping: error at the end minus that of each run's best checkpoint, which held-out samples choose; ``None``
+            where none are held out.
+        stopping_epochs: of these checkpoints.
+        scores: what else is lower for better probabilities, at the end, by name: mean Brier score, cross-entropy.
     """
 
     name: str
@@ -42,6 +85,27 @@ class Evidence:
     validation_error: float | None = None
     steps: float | None = None
     decided: tuple[int, ...] = ()
+    epochs: int | None = None
+    fall: Comparison | None = None
+    stopping: Comparison | None = None
+    stopping_epochs: tuple[int, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def still_falls(self) -> bool:
+        """Whether its curve is shown to fall at the end, by what matters."""
+        if self.fall is None or self.fall.difference < self.delta:
+            return False
+        return strength_below(self.fall.swapped()) == "shown"
+
+    @property
+    def mixed_epochs(self) -> float:
+        """Epochs that are mixed: of runs that decide by themselves the median, without end where nothing ends it."""
+        if self.role == "switched" and self.switch_epoch is not None:
+            return float(self.switch_epoch)
+        if self.decided:
+            return float(median(self.decided))
+        return float(self.epochs or math.inf)
 
     @property
     def judged(self) -> Diagnosis:
@@ -84,22 +148,13 @@ class Compared:
 
     @property
     def candidates(self) -> list[Evidence]:
-        """Everything that mixes in the setting that is judged.
-
-        A condition that decides by itself is one where its recipe has no set switch to be compared with.
-        """
-        set_switches = {e.family for e in self.evidence if e.role == "switched"}
-        return [
-            e
-            for e in self.evidence
-            if e.role in ("mixup", "switched") or (e.role == "auto" and e.family not in set_switches)
-        ]
+        """Everything that mixes in the setting that is judged."""
+        return [e for e in self.evidence if e.role in ("mixup", "switched", "auto")]
 
     @property
     def alternatives(self) -> list[Evidence]:
-        """What else might help: other settings, and conditions that decide beside a set switch."""
-        candidates = {e.name for e in self.candidates}
-        return [e for e in self.evidence if e.role in ("auto", "other") and e.name not in candidates]
+        """What else might help: other settings of data, model or training."""
+        return [e for e in self.evidence if e.role == "other"]
 
     @property
     def chosen_on(self) -> ChosenOn:
@@ -108,10 +163,14 @@ class Compared:
 
     @property
     def best(self) -> Evidence:
-        """The candidate with the lowest error at the end, on what they are chosen on; the first among equals."""
-        if self.chosen_on == "validation":
-            return min(self.candidates, key=lambda e: (e.validation_error, e.final))
-        return min(self.candidates, key=lambda e: e.final)
+        """The candidate with the lowest mean error over seeds at the end, on what they are chosen on."""
+        return self.lowest(self.candidates)
+
+    def lowest(self, among: Sequence[Evidence]) -> Evidence:
+        """Return the condition with the lowest mean error, on what is chosen on; the first among equals."""
+        if all(e.validation_error is not None for e in among):
+            return min(among, key=lambda e: (e.validation_error, e.final))
+        return min(among, key=lambda e: e.final)
 
     @property
     def looks(self) -> int:
@@ -124,14 +183,9 @@ class Compared:
             return candidate
         return next((e for e in self.evidence if e.role == "mixup" and e.family == candidate.family), None)
 
-    def switches(self, candidate: Evidence) -> list[Evidence]:
-        """Return the set switches of a candidate's recipe, by epoch."""
-        switched = [e for e in self.evidence if e.role == "switched" and e.family == candidate.family]
-        return sorted(switched, key=lambda e: e.switch_epoch or 0)
-
-    def switched_forms(self, candidate: Evidence) -> list[Evidence]:
-        """Return the candidates that switch a candidate's recipe off, at a set epoch or by themselves."""
-        return [e for e in self.candidates if e.role in ("switched", "auto") and e.family == candidate.family]
+    def forms(self, candidate: Evidence) -> list[Evidence]:
+        """Return the candidates that mix by a candidate's own recipe, from the earliest switch to the end."""
+        return sorted((e for e in self.candidates if e.family == candidate.family), key=lambda e: e.mixed_epochs)
 
     def plain_difference(self, a: Evidence | None, b: Evidence | None) -> Comparison | None:
         """Return the final error of a minus that of b, or ``None`` if they were not compared."""
@@ -147,17 +201,10 @@ class Compared:
         alone = self.plain_difference(a, b)
         return None if alone is None else alone.as_one_of(self.looks)
 
-    def below(self, a: Evidence | None, b: Evidence | None) -> bool:
-        """Whether a ends below b by what matters, with a corrected interval that excludes 0."""
-        corrected = self.difference(a, b)
-        if a is None or corrected is None or corrected.ci is None:
-            return False
-        return corrected.ci[1] < 0 and -corrected.difference >= a.delta
-
     def not_worse(self, a: Evidence, b: Evidence) -> bool:
         """Whether a is shown to end at most by what matters above b."""
         alone = self.plain_difference(a, b)
-        return a is b or (alone is not None and alone.ci is not None and alone.ci[1] < b.delta)
+        return a is b or (alone is not None and alone.upper(SHOWN / 2) < b.delta)
 
     def better_alternatives(self, than: Evidence) -> list[Evidence]:
         """Return the alternatives that end lower by what matters, their p-values corrected after Holm; best first."""
@@ -166,9 +213,6 @@ class Compared:
         better = [
             e
             for (e, difference), p in zip(differences, corrected, strict=True)
-            if difference is not None
-            and p is not None
-            and p <= 1 - difference.level
-            and -difference.difference >= e.delta
+            if difference is not None and p is not None and p <= SHOWN and -difference.difference >= e.delta
         ]
         return sorted(better, key=lambda e: e.final)

@@ -13,6 +13,9 @@ Unit = Literal["fraction", "percent", "decibel", "value"]
 
 MIN_SEEDS = 5  # fewer say too little about how much seeds differ: nothing is decided then
 P_LEVEL = 0.03  # of one curve; not 5 %, which noise that grows and remembers long exceeded on short curves
+SHOWN = 0.0294  # p of what is called shown: 5 % over two looks, so that a user may add seeds once (Pocock, 1977)
+LIKELY = 0.2  # p of what is called likely: an interval of 80 %
+POWER = 0.84  # standard errors, the chance of 80 % that seeds which are added do tell
 ERROR_DELTA = 0.005  # half a percentage point
 RELATIVE_DELTA = 0.05
 DECIBEL_DELTA = 10 * math.log10(1 + RELATIVE_DELTA)  # what 5 % more mean squared error costs of PSNR, at any level

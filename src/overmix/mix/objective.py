@@ -6,18 +6,16 @@ gradient with respect to the output lets the engine leave automatic differentiat
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from overmix._typing import Float, Int, Shaped
+from overmix._typing import LabelKind as LabelKind
 from overmix.errors import ConfigError, did_you_mean
 from overmix.mix.target import IGNORE_INDEX, label_entropy, mixed_cross_entropy
-
-LabelKind = Literal["classes", "rows", "values", "views"]
-"""What a label is: a class, a row of 0 and 1 (several labels at once), one or more real values, or a second view."""
 
 
 class Objective(Protocol):

@@ -109,6 +109,17 @@ class PatchSpace(Space):
             partners[block] = x[block]
         return partners
 
+    def mixture(self, plan: MixPlan, x: Tensor) -> Tensor:
+        """Return the mixture; where one small box serves the whole batch, only what lies in it is gathered."""
+        box = None if x.requires_grad or not x.is_contiguous() else _common_box(plan)
+        if box is None or x.shape[1:][-len(box) :] != plan.grid or not _is_small(box, plan.grid):
+            return super().mixture(plan, x)
+        inside: tuple[EllipsisType | slice, ...] = (..., *(slice(low, high) for low, high in box))
+        mixed = x.clone()
+        if all(high > low for low, high in box):
+            mixed[inside] = x[inside].index_select(0, plan.partner)
+        return mixed
+
     def labels(self, plan: MixPlan, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return both sides' labels and the own share; labels with positions are cut, so that one side says it all.
 
@@ -138,6 +149,11 @@ def _common_box(plan: MixPlan) -> Intervals | None:
         return None
     top, left, bottom, right = boxes[0].tolist()
     return ((top, bottom), (left, right))[-len(plan.grid) :]
+
+
+def _is_small(box: Intervals, grid: tuple[int, ...]) -> bool:
+    """Return whether copying all and then the box is less than gathering all and copying what lies around."""
+    return 2 * math.prod(high - low for low, high in box) <= math.prod(grid)
 
 
 def _around(box: Intervals) -> Iterator[tuple[EllipsisType | slice, ...]]:

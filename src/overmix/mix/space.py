@@ -74,12 +74,19 @@ class Space(Protocol):
             if rule is not None:
                 return mixed_mask(plan, tensor, rule)
             samples, mixes_something = self.mixable(tensor, name), True
-            return self.combine(plan, samples, gather_partners(samples, plan.partner))
+            return self.mixture(plan, samples)
 
         result = map_named(mixed, x)
         if not mixes_something:
             raise DataError("x holds masks only: give something that can be mixed beside them")
         return result
+
+    def mixture(self, plan: MixPlan, x: Float[Tensor, "*stack batch *sample"]) -> Float[Tensor, "*stack batch *sample"]:
+        """Return the mixture of one tensor's samples and their partners, out of place; see :meth:`combine`.
+
+        A space for which most of the partners' values are never looked at may gather fewer.
+        """
+        return self.combine(plan, x, gather_partners(x, plan.partner))
 
     def mask_rule(self, name: str | None) -> MaskRule | None:
         """Return what becomes of integers and booleans in a nest of tensors, by their name; None refuses them."""

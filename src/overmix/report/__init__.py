@@ -1,10 +1,15 @@
 """Show me: charts, and one self-contained page, of a finished study."""
 
-from overmix.report.charts import Chart
-from overmix.report.decision import decision_chart, save_decision
-from overmix.report.figures import readme_figure
-from overmix.report.shown import Report, report_of
-from overmix.report.writing import ReportFiles, write_report
+from typing import TYPE_CHECKING
+
+from overmix._lazy import lazily
+
+if TYPE_CHECKING:
+    from overmix.report.charts import Chart
+    from overmix.report.decision import decision_chart, save_decision
+    from overmix.report.figures import readme_figure
+    from overmix.report.shown import Report, report_of
+    from overmix.report.writing import ReportFiles, write_report
 
 __all__ = [
     "Chart",
@@ -16,3 +21,14 @@ __all__ = [
     "save_decision",
     "write_report",
 ]
+
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "charts": ("Chart",),
+        "decision": ("decision_chart", "save_decision"),
+        "figures": ("readme_figure",),
+        "shown": ("Report", "report_of"),
+        "writing": ("ReportFiles", "write_report"),
+    },
+)

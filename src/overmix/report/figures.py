@@ -9,6 +9,7 @@ from typing import Any
 import vl_convert
 
 from overmix.report.charts import Chart, error_chart
+from overmix.report.clips import share_clips
 from overmix.report.look import LIGHT, Stroke, chart_config
 from overmix.report.shown import Report, report_of
 from overmix.study import StudyResult
@@ -37,7 +38,7 @@ def to_svg(spec: Mapping[str, Any]) -> str:
 
 def to_png(svg: str, scale: float = 2.0) -> bytes:
     """Turn an SVG into a PNG with ``scale`` pixels per CSS pixel."""
-    return bytes(vl_convert.svg_to_png(svg, scale=scale))
+    return bytes(vl_convert.svg_to_png(share_clips(svg), scale=scale))
 
 
 def readme_figure(result: StudyResult) -> bytes:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from overmix.mix.objective import LabelKind
+from overmix._typing import LabelKind
 from overmix.report.numbers import NONE, decimal, decimal_range, percent, percent_range, points
 
 

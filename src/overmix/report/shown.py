@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
+from overmix._typing import LabelKind
 from overmix.diagnose import Advice
-from overmix.mix.objective import LabelKind
 from overmix.report.bands import diverged_replicas, t_bands
 from overmix.report.look import Stroke, assign_strokes
 from overmix.report.metrics import Metric, error_metric

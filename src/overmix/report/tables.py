@@ -35,7 +35,7 @@ class Reading:
     shape: str
     depth: str
     note: str
-    best: bool
+    recommended: bool
     at: float | None
     lo: float | None
     hi: float | None
@@ -75,7 +75,7 @@ def _reading(c: ConditionSummary, report: Report, low: float, high: float) -> Re
         shape=VERDICTS.get(c.verdict or "", c.verdict or NONE),
         depth=report.error.difference_with_interval(c.depth.value, c.depth.lo, c.depth.hi),
         note="; ".join(_notes(c, report.error)),
-        best=c.name == report.summary.best,
+        recommended=c.name == report.advice.condition,
         at=place(c.final.value),
         lo=place(c.final.lo),
         hi=place(c.final.hi),
@@ -110,16 +110,26 @@ def shape_table(report: Report) -> Table:
 def price_table(report: Report) -> Table:
     """Return what each condition costs: error, calibration, losses, steps."""
     priced = _priced(report)
+    balanced = _balanced_column(report)
     base = next((c.steps for c in report.conditions if c.role == "erm" and c.steps), None)
     rows = []
     for c in report.conditions:
         measured = zip(priced, (c.final, c.ece, c.cross_entropy, c.brier), strict=False)
         cells = [metric.with_interval(x.value, x.lo, x.hi) for metric, x in measured]
+        if balanced:
+            cells.insert(1, balanced.with_interval(c.balanced.value, c.balanced.lo, c.balanced.hi))
         rows.append([c.name, *cells, _steps(c.steps, base), duration(c.seconds)])
     columns = ["Condition", *priced.values(), "Steps", "Clock time"]
+    if balanced:
+        columns.insert(2, "Balanced error")
     if all(c.seconds is None for c in report.conditions):
         rows, columns = [row[:-1] for row in rows], columns[:-1]
     return Table("At the last epoch, on the test set; 95 % intervals in brackets", columns, rows)
+
+
+def _balanced_column(report: Report) -> Metric | None:
+    """Return how the balanced error is written, where classes are unequal and it is not the error that is judged."""
+    return report.error if report.summary.unequal and report.summary.metric == "error" else None
 
 
 def _priced(report: Report) -> dict[Metric, str]:

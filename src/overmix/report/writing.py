@@ -41,11 +41,21 @@ def write_report(result: StudyResult, out: Path) -> ReportFiles:
     for chart in (chart for part in parts for chart in part.charts):
         svg = to_svg(light(chart, strokes_of(report)))
         still = still or {chart.name: svg}  # the first chart is the one that decides
-        stem = out / "figures" / chart.name
-        figures.append(write_file(stem.with_suffix(".png"), to_png(svg)))
-        figures.append(write_file(stem.with_suffix(".svg"), svg.encode()))
+        figures += write_figure(out, chart.name, svg)
     page = write_file(out / "report.html", render(report, parts, still).encode())
     return ReportFiles(page, tuple(figures))
+
+
+def write_figure(out: Path, name: str, svg: str) -> tuple[Path, Path]:
+    """Write ``figures/NAME.png`` and ``figures/NAME.svg``, and return their paths.
+
+    Raises:
+        RunDirectoryError: if they cannot be written, or ``figures`` is a link, which leads somewhere else.
+    """
+    stem = out / "figures" / name
+    if stem.parent.is_symlink():
+        raise RunDirectoryError(f"{stem.parent}: it is a link to another folder: remove it, or choose another folder")
+    return write_file(stem.with_suffix(".png"), to_png(svg)), write_file(stem.with_suffix(".svg"), svg.encode())
 
 
 def write_file(path: Path, content: bytes) -> Path:

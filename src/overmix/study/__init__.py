@@ -1,15 +1,20 @@
 """Controlled studies: conditions compared over many seeds, resumable, the same bytes whatever the number of workers."""
 
+from typing import TYPE_CHECKING
+
+from overmix._lazy import lazily
 from overmix.errors import StudyInterrupted
 from overmix.study.analyse.record import Summary
 from overmix.study.analyse.record_json import to_json as summary_to_json
-from overmix.study.analyse.result import StudyResult, load_result, locked_result
-from overmix.study.plan.study_plan import StudyPlan, plan_study
-from overmix.study.run.run_study import Outlook, run_study
-from overmix.study.run.worker import Progress
-from overmix.study.spec.parse import parse_study, read_study
-from overmix.study.spec.schema import StudySpec, resolved
-from overmix.study.spec.sweep import sweep_study
+
+if TYPE_CHECKING:
+    from overmix.study.analyse.result import StudyResult, load_result, locked_result
+    from overmix.study.plan.study_plan import StudyPlan, plan_study
+    from overmix.study.run.run_study import Outlook, run_study
+    from overmix.study.run.worker import Progress
+    from overmix.study.spec.parse import parse_study, read_study
+    from overmix.study.spec.schema import StudySpec, resolved
+    from overmix.study.spec.sweep import sweep_study
 
 __all__ = [
     "Outlook",
@@ -29,3 +34,16 @@ __all__ = [
     "summary_to_json",
     "sweep_study",
 ]
+
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "analyse.result": ("StudyResult", "load_result", "locked_result"),
+        "plan.study_plan": ("StudyPlan", "plan_study"),
+        "run.run_study": ("Outlook", "run_study"),
+        "run.worker": ("Progress",),
+        "spec.parse": ("parse_study", "read_study"),
+        "spec.schema": ("StudySpec", "resolved"),
+        "spec.sweep": ("sweep_study",),
+    },
+)

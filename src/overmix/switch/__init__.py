@@ -4,7 +4,7 @@ from overmix.switch.by_step import OffAtStep, OnFromStep
 from overmix.switch.epoch import Epoch
 from overmix.switch.epochs import Epochs
 from overmix.switch.gate import Gate
-from overmix.switch.gradual import Hesitation, LinearDecay, OnFrom
+from overmix.switch.gradual import Fade, Hesitation, LinearDecay, OnFrom, fade
 from overmix.switch.held_out import HeldOut
 from overmix.switch.named import make_schedule, schedule_name
 from overmix.switch.outcome import Outcome
@@ -31,6 +31,7 @@ __all__ = [
     "Decision",
     "Epoch",
     "Epochs",
+    "Fade",
     "Fit",
     "Gate",
     "HeldOut",
@@ -52,6 +53,7 @@ __all__ = [
     "Schedule",
     "always",
     "epochs_in",
+    "fade",
     "find_switch",
     "make_schedule",
     "mixes",

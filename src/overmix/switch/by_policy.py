@@ -45,15 +45,21 @@ class ByPolicy:
         registered: what is set back.
         steps: counts the optimizer's steps.
         steps_per_epoch: optimizer steps in an epoch; None: as many as the longest epoch so far had.
+        doubt: the task, where switching off was never seen to be safe.
 
     Raises:
         ConfigError: if the policy probes and cannot, for want of something registered or known.
     """
 
     def __init__(
-        self, machine: Machine, registered: Registered, steps: StepCounter, steps_per_epoch: int | None
+        self,
+        machine: Machine,
+        registered: Registered,
+        steps: StepCounter,
+        steps_per_epoch: int | None,
+        doubt: str = "",
     ) -> None:
-        self.machine, self.registered = machine, registered
+        self.machine, self.registered, self.doubt = machine, registered, doubt
         self.record = Record()
         self.standing = Standing()
         self.probes: list[Probe] = []
@@ -152,7 +158,7 @@ class ByPolicy:
 
     def _history(self, done: int) -> History:
         observations, fits = tuple(self.record.observations), tuple(self.record.fits)
-        return History(self.machine.epochs, done, observations, tuple(self.probes), fits)
+        return History(self.machine.epochs, done, observations, tuple(self.probes), fits, self.doubt)
 
     def _carry_out(self, move: Move, at: Position) -> Position:
         match move:

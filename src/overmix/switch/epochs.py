@@ -97,7 +97,8 @@ class Epochs:
 
     def _course_of(self, registered: Registered, per_epoch: int | None) -> Course:
         if isinstance(self.switch, Policy):
-            return ByPolicy(Machine(self.switch, self.epochs), registered, self._steps, per_epoch)
+            doubt = "" if self.recipe is None else self.recipe.off_doubt
+            return ByPolicy(Machine(self.switch, self.epochs), registered, self._steps, per_epoch, doubt)
         self.switch.check(self.epochs, None if per_epoch is None else self.epochs * per_epoch)
         return BySchedule(self.switch, self.epochs, named(self.switch))
 

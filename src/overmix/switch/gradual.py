@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from overmix.errors import ConfigError
 from overmix.switch.schedule import OffAt, Progress, Schedule, epochs_in
@@ -59,15 +60,44 @@ class LinearDecay(Schedule):
 
     start: float = 0.0
     end: float = 1.0
+    _name: ClassVar[str] = "linear_decay"
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end <= 1:
-            raise ConfigError("linear_decay", (self.start, self.end), "use shares with 0 <= start < end <= 1")
+            raise ConfigError(type(self)._name, (self.start, self.end), "use shares with 0 <= start < end <= 1")
 
     def probability(self, progress: Progress) -> float:
         """Return the probability at this epoch."""
         done = progress.epoch / progress.epochs
         return min(1.0, max(0.0, (self.end - done) / (self.end - self.start)))
+
+
+@dataclass(frozen=True)
+class Fade(LinearDecay):
+    """Mix every batch until one share of the training, ever fewer after it, and none from another share on.
+
+    What many do by hand so that the change is not sudden: :class:`LinearDecay` from a half to three quarters.
+
+    Args:
+        start: share of the training until which every batch is mixed.
+        end: share from which on none is.
+
+    Raises:
+        ConfigError: unless 0 <= start < end <= 1.
+
+    Example:
+        >>> [Fade().probability(Progress(epoch, epochs=8)) for epoch in range(8)]
+        [1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.0, 0.0]
+    """
+
+    start: float = 0.5
+    end: float = 0.75
+    _name: ClassVar[str] = "fade"
+
+
+def fade(start: float = 0.5, end: float = 0.75) -> Fade:
+    """Mix every batch until the share ``start``, with a probability that falls to 0 at ``end``, none from then on."""
+    return Fade(start, end)
 
 
 @dataclass(frozen=True)

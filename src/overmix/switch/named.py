@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from overmix.errors import ConfigError, did_you_mean
 from overmix.import_path import import_attribute
 from overmix.switch.by_step import OffAtStep, OnFromStep
-from overmix.switch.gradual import Hesitation, LinearDecay, OnFrom
+from overmix.switch.gradual import Fade, Hesitation, LinearDecay, OnFrom
 from overmix.switch.held_out import HeldOut
 from overmix.switch.policies import registered_policies
 from overmix.switch.policy import Policy
@@ -24,10 +24,10 @@ _WITH_VALUE: dict[str, tuple[Callable[[Any], Schedule], str]] = {
     "off_at_step": (OffAtStep, "2000"),
     "on_from_step": (OnFromStep, "2000"),
 }
-_WITH_SETTINGS = {"linear_decay": LinearDecay, "hesitation": Hesitation}
+_WITH_SETTINGS = {"fade": Fade, "linear_decay": LinearDecay, "hesitation": Hesitation}
 
 REMEDY = (
-    "use one of: always, never, auto, linear_decay, hesitation, {off_at: 128}, {off_at: 0.5}, {on_from: 0.5}, "
+    "use one of: always, never, auto, fade, linear_decay, hesitation, {off_at: 128}, {off_at: 0.5}, {on_from: 0.5}, "
     "{off_at_step: 2000}, {on_from_step: 2000}, another policy by its name, or module:Policy of your own"
 )
 
@@ -42,7 +42,7 @@ def make_schedule(specification: str | Mapping[str, Any]) -> Named:
 
     Args:
         specification: ``"always"``, ``"never"``, ``{"off_at": 128}`` or ``{"on_from": 0.5}``, both in optimizer steps
-            as well (``{"off_at_step": 2000}``), ``"linear_decay"``, ``"hesitation"``, a registered policy
+            as well (``{"off_at_step": 2000}``), ``"fade"``, ``"linear_decay"``, ``"hesitation"``, a registered policy
             (``"auto"``), or one of your own (``"my_module:MyPolicy"``, which runs that module's code). All but the
             first four may have settings: ``{"auto": {"tail": 0.05}}``, ``{"auto": {"holdout": 0.2}}``.
 

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from scipy import special
 
+from overmix.diagnose.sentences import decision_sentence
+from overmix.switch.cautions import cautions
 from overmix.switch.policy import Observation, Probe
 
 Answer = Literal["fixed", "undecided", "no Mixup", "Mixup to the end", "switch"]
@@ -129,7 +131,7 @@ class Outcome:
 
     Example:
         >>> print(Outcome(8, 0, "plain training is better", (), (), spent=10))
-        No Mixup here: plain training is better.
+        Do not mix: plain training is better.
         Price: 10 epochs trained, 1.25 times one run of 8.
     """
 
@@ -173,6 +175,11 @@ class Outcome:
         """Whether any probe is worse than the best one beyond chance; if none is, the samples did not decide."""
         return any(row.worse for row in self.rows())
 
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What it could not judge, a sentence each."""
+        return cautions(self.probes, self.observations)
+
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON; what is no number (the standard error of one sample, scores that diverged) is None."""
         return {
@@ -190,6 +197,7 @@ class Outcome:
             "observations": [for_json(asdict(seen)) for seen in self.observations],
             "spent": self.spent,
             "cost": self.cost,
+            "cautions": list(self.cautions),
             "note": self.note,
         }
 
@@ -197,6 +205,7 @@ class Outcome:
         lines = [f"{self.headline}: {self.reason}."]
         if self.probes:
             lines += [table(self.rows(), self.n, score_name(self.probes), self.what), *self._what_would_have_done()]
+        lines += self.cautions
         lines.append(f"Price: {self.spent} epochs trained, {self.cost:.2f} times one run of {self.epochs}.")
         return "\n".join([*lines, f"{self.note}."] if self.note else lines)
 
@@ -212,14 +221,7 @@ class Outcome:
     @property
     def headline(self) -> str:
         """The decision in half a sentence."""
-        subject = self.what[0].upper() + self.what[1:]
-        return {
-            "fixed": "Fixed before the training",
-            "undecided": f"Undecided, {self.what} stays on",
-            "no Mixup": f"No {self.what} here",
-            "Mixup to the end": f"{subject} to the end",
-            "switch": f"{subject} off after {self.switch_at} of {self.epochs} epochs",
-        }[self.answer]
+        return decision_sentence(self.answer, epoch=self.switch_at, epochs=self.epochs, what=self.what)
 
 
 def for_json(content: dict[str, Any]) -> dict[str, Any]:

@@ -69,6 +69,11 @@ class Phases:
         begun = [recipe for start, (_, recipe) in zip(self.starts(epochs), self.parts, strict=True) if start <= epoch]
         return begun[-1]
 
+    @property
+    def off_doubt(self) -> str:
+        """The task of the first recipe that was never seen to be safely switched off; empty if there is none."""
+        return next((recipe.off_doubt for _, recipe in self.parts if recipe is not None and recipe.off_doubt), "")
+
     def some(self) -> Recipe:
         """Return one of the recipes, for the types that an unmixed batch has."""
         return next(recipe for _, recipe in self.parts if recipe is not None)

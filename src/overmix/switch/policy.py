@@ -125,6 +125,8 @@ class History:
         observations: in the order of their epochs.
         probes: in the order of their epochs.
         fits: of the training's own batches, in the order of their epochs.
+        doubt: the task, where switching the recipe off was never seen to be safe, see
+            :attr:`overmix.mix.Recipe.off_doubt`.
     """
 
     epochs: int
@@ -132,6 +134,7 @@ class History:
     observations: tuple[Observation, ...] = ()
     probes: tuple[Probe, ...] = ()
     fits: tuple[Fit, ...] = ()
+    doubt: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from overmix.train.plan import Replica
 from overmix.train.repeated import FirstRun, RepeatedTraining
 from overmix.train.resident import Normalization, ResidentData
 from overmix.train.result import StackResult, diverged
-from overmix.train.stacked_model import Execution, ModelFactory, StackedModel, choose_execution
+from overmix.train.stacked_model import Execution, ModelFactory, StackedModel, choose_execution, stacking_error
 from overmix.train.track import TRACKED, TRACKS
 
 __all__ = [
@@ -43,5 +43,6 @@ __all__ = [
     "evaluation_epochs",
     "objective_for",
     "share_a_step",
+    "stacking_error",
     "stays_apart",
 ]

@@ -74,7 +74,8 @@ class Batches:
 
     def of(self, plan: EpochPlan, step: int, model: StackedModel) -> Batch:
         """Return the batch of one step of an epoch."""
-        x, on, seeds = self._samples(plan, step), plan.mixed[step], plan.seeds[step]
+        x = self.normalization.filled(self._samples(plan, step))
+        on, seeds = plan.mixed[step], plan.seeds[step]
         y = self.labels.at(plan.index[step]) if plan.a is None else plan.a[step]
         if self._seamless and not self._at_the_step:
             # Scaled after mixing, which is the same, and lets the data stay as they were stored.

@@ -131,7 +131,7 @@ class DecidingTraining(StackTraining):
             for at, epoch in enumerate(self.machine.planned)
             if self._probed[r, at]
         )
-        return History(self.epochs, self.epoch, observations, probes, fits)
+        return History(self.epochs, self.epoch, observations, probes, fits, self.planner.replicas[r].recipe.off_doubt)
 
     @property
     def kind(self) -> Kind:

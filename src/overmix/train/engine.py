@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -237,7 +237,9 @@ class StackTraining:
             if plan.a is None or plan.b is None:
                 self._mix_floor[at] = self._floor_sum / self.steps_per_epoch
             else:
-                self._mix_floor[at] = self.objective.floors(plan.a, plan.b, plan.lam).mean(dim=(0, 2))
+                # Row by row, so that a replica's bits do not depend on how many others there are.
+                floors = self.objective.floors(plan.a, plan.b, plan.lam).mean(dim=2)
+                self._mix_floor[at] = floors.T.contiguous().mean(dim=1)
             self._mixing[at] = torch.from_numpy(plan.mixing)
         self._loss_sum.zero_()
         self._floor_sum.zero_()
@@ -245,28 +247,41 @@ class StackTraining:
     def probe(self, tail: int) -> Float[np.ndarray, "replicas val"]:
         """Train a short tail without mixing, score the validation split, and go back to where the training stood.
 
-        The learning rate falls linearly to 0 along the tail, see :func:`overmix.switch.tail_factor`.
-
         Args:
             tail: length in epochs.
 
         Returns:
             The score of each validation sample of each replica, shape (R, v): the Brier score of classes.
         """
-        saved = [tensor.clone() for tensor in self._trained()]
+        with self.after_tail(tail), self._scored():
+            return _on_host(self.evaluator.val_scores(self.model))
+
+    @contextmanager
+    def after_tail(self, tail: int, *, mixing: bool = False) -> Iterator[None]:
+        """Train a tail, stand at its end for a while, and go back to where the training stood.
+
+        The learning rate falls linearly to 0 along the tail, see :func:`overmix.switch.tail_factor`.
+
+        Args:
+            tail: length in epochs; 0 is none.
+            mixing: whether it goes on mixing as the schedule says.
+        """
+        # A step of a tail counts in no look at the training's own loss.
+        changed = [*self._trained(), self._floor_sum]
+        saved = [tensor.clone() for tensor in changed]
         steps, begun = tail * self.steps_per_epoch, self.epoch * self.steps_per_epoch
         lr = self._lr[min(self.epoch, self.epochs - 1) * self.steps_per_epoch]
         self.model.train()
         for number in range(steps):
             at, step = divmod(number, self.steps_per_epoch)
             if step == 0:
-                plan = self.planner.epoch(self.epoch + at, mixing=False)
+                plan = self.planner.epoch(self.epoch + at, mixing=mixing)
             self._step(plan, step, lr * tail_factor(number, steps), begun + number)
-        with self._scored():
-            scores = _on_host(self.evaluator.val_scores(self.model))
-        for tensor, before in zip(self._trained(), saved, strict=True):
-            tensor.copy_(before)
-        return scores
+        try:
+            yield
+        finally:
+            for tensor, before in zip(changed, saved, strict=True):
+                tensor.copy_(before)
 
     def _trained(self) -> list[Tensor]:
         """The tensors that a step changes."""

@@ -111,6 +111,14 @@ class Evaluator:
         model.train()
         return scores.brier(output, y) if self.scoring is None else self.scoring.scores(output, y)
 
+    @torch.no_grad()
+    def val_outputs(self, model: StackedModel) -> Tensor:
+        """Return what the model says of each validation sample, shape (R, v, ...)."""
+        model.eval()
+        output, _ = self._outputs(model, "val")
+        model.train()
+        return output
+
     def _outputs(self, model: StackedModel, split: str) -> tuple[Tensor, Tensor]:
         """Return the outputs for a split and its labels, shapes (R, N, ...)."""
         x, y, index = self._splits[split]

@@ -46,7 +46,11 @@ def check_needs(recipe: Recipe, data: ResidentData, objective: Objective) -> Non
     if "modalities" in needs:
         raise ConfigError("recipe", name, "train it in a loop of your own: a study's models have one modality")
     if "domain" in needs and data.domain is None:
-        raise ConfigError("recipe", name, "it needs the domain of each sample: give the npz an array domain")
+        raise ConfigError(
+            "recipe",
+            name,
+            "it needs the domain of each sample: name the column (data.domain), or give the npz an array domain",
+        )
     if "views" in needs and not fits:
         raise ConfigError("recipe", name, "it needs a second view of each sample: give the npz an array view")
     if data.labels == "views" and not fits:

@@ -64,18 +64,30 @@ class Normalization:
     """``(x - mean) / std`` with each replica's own statistics.
 
     Mixing is linear, so normalising afterwards is the same as before, and the data can stay as they were stored.
+    Missing values, which are NaN, are no numbers that can be mixed: they are filled before.
 
     Args:
         mean: shape (R, ...), broadcastable to a sample.
-        std: same shape, positive.
+        std: same shape, positive; infinite where a value is to count for nothing.
+        fill: same shape, what stands for a missing value; ``None`` where none is missing.
     """
 
     mean: Float[Tensor, "replicas *sample"]
     std: Float[Tensor, "replicas *sample"]
+    fill: Float[Tensor, "replicas *sample"] | None = None
+
+    def filled(self, x: Float[Tensor, "replicas batch *sample"]) -> Tensor:
+        """Return a batch without missing values."""
+        return x if self.fill is None else torch.where(x.isnan(), self.fill.unsqueeze(1), x)
 
     def apply_(self, x: Float[Tensor, "replicas batch *sample"]) -> Tensor:
-        """Normalise a batch in place and return it."""
-        return x.sub_(self.mean.unsqueeze(1)).div_(self.std.unsqueeze(1))
+        """Normalise a batch, in place where nothing is missing, and return it."""
+        return self.filled(x).sub_(self.mean.unsqueeze(1)).div_(self.std.unsqueeze(1))
+
+    def of(self, r: int) -> Normalization:
+        """Return that of one replica."""
+        one = slice(r, r + 1)
+        return Normalization(self.mean[one], self.std[one], None if self.fill is None else self.fill[one])
 
 
 @dataclass(frozen=True)

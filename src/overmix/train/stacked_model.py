@@ -47,15 +47,20 @@ def choose_execution(factory: ModelFactory, sample: Tensor, device: torch.device
     convolutions = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
     if device.type == "cpu" and any(isinstance(module, convolutions) for module in model.modules()):
         return "looped"
+    # Whatever the error, the loop runs any module, and shows the module's own error if it has one.
+    return "stacked" if stacking_error(factory, sample) is None else "looped"
+
+
+def stacking_error(factory: ModelFactory, sample: Tensor) -> Exception | None:
+    """Return what a small stack of such models raises, None if it runs; see :func:`choose_execution`."""
     try:
         pair = StackedModel(factory, seeds=[0, 1], device=torch.device("cpu"), execution="stacked")
         pair.train()
         logits = pair(sample.cpu().float().expand(2, *sample.shape))
         torch.autograd.grad(logits.sum(), pair.trainable, allow_unused=True)
-    except Exception:
-        # Whatever the reason, the loop runs any module, and shows the module's own error if it has one.
-        return "looped"
-    return "stacked"
+    except Exception as error:
+        return error
+    return None
 
 
 @contextmanager

@@ -180,16 +180,16 @@ class Tracker:
 
     def _mixed(self, mixtures: Mixtures, r: int | None = None) -> Tensor:
         """Return normalised mixtures of all replicas, or of one of them."""
-        x = gather_samples(self.data.x, mixtures.sample)
+        x, partner = (self._of(r).filled(gather_samples(self.data.x, of)) for of in (mixtures.sample, mixtures.partner))
         lam = mixtures.lam.view(*mixtures.lam.shape, *[1] * (x.dim() - 2))
-        return self._normalized(torch.lerp(gather_samples(self.data.x, mixtures.partner), x, lam), r)
+        return self._normalized(torch.lerp(partner, x, lam), r)
 
     def _alone(self, x: Tensor, r: int) -> Tensor:
         """Return samples as one replica sees them, as a copy: floats would be normalised where they lie."""
         return self._normalized(x.to(torch.float32, copy=True).unsqueeze(0), r)[0]
 
     def _normalized(self, x: Tensor, r: int | None = None) -> Tensor:
-        normalization = self.normalization
-        if r is not None:
-            normalization = Normalization(normalization.mean[r : r + 1], normalization.std[r : r + 1])
-        return normalization.apply_(x)
+        return self._of(r).apply_(x)
+
+    def _of(self, r: int | None) -> Normalization:
+        return self.normalization if r is None else self.normalization.of(r)

@@ -7,7 +7,7 @@ import torch
 from overmix.experiments.reproduce import gradients, weights
 from overmix.experiments.reproduce.catalogue import EXPERIMENTS, study_spec
 from overmix.experiments.reproduce.parts import Parts
-from overmix.experiments.reproduce.weights import Samples, Snapshots, samples_of
+from overmix.experiments.reproduce.weights import LossSamples, Snapshots, samples_of
 from overmix.explain import loss_landscape
 from overmix.mix import mixed_cross_entropy
 from overmix.study.data import Dataset
@@ -71,7 +71,7 @@ def test_what_is_measured_there_can_be(experiment, key, monkeypatch, tmp_path):
         found = Snapshots(condition, number, cells, dataset, [1], [[state]], np.ones(1), np.ones((1, 1)), parts)
         samples = samples_of(found, 0)
         assert samples.clean[0].shape == (50_000, 3, 32, 32)
-        few = Samples((samples.clean[0][:8], (samples.clean[1][0][:8],)), samples.mixed, samples.raw)
+        few = LossSamples((samples.clean[0][:8], (samples.clean[1][0][:8],)), samples.mixed, samples.raw)
         for measure in (gradients.mixed_gradient, gradients.clean_gradient, gradients.mean_mixed_loss):
             value = measure(found, 0, 0, few)
             assert np.isfinite(value)

@@ -108,7 +108,7 @@ def test_a_curve_that_is_lowest_at_its_end_does_not_turn(make_result: Make) -> N
 
 def test_notes_in_ink_are_written(make_result: Make) -> None:
     report = report_of(make_result(seeds=2))
-    for name, note in (("test-error", "safe to switch 64–256"), ("training-loss", "loss floor 0.45")):
+    for name, note in (("test-error", "may be best: off at 64–256"), ("training-loss", "loss floor 0.45")):
         chart = next(chart for chart in charts(make_result(seeds=2)) if chart.name == name)
         written = re.findall(rf"<text[^>]*fill=\"([^\"]*)\"[^>]*>{note}<", to_svg(light(chart, strokes_of(report))))
         assert written == [LIGHT.ink] * 2  # the note, and its rim
@@ -127,7 +127,7 @@ def test_undecided_turning_point_is_hollow(make_result: Make) -> None:
 def test_switch_after_the_end_is_not_drawn(make_result: Make) -> None:
     chart = error_chart(report_of(make_result(seeds=2, epochs=50)))
     assert "switched off" not in json.dumps(chart.spec)
-    assert "safe to switch" not in json.dumps(chart.spec)
+    assert "may be best" not in json.dumps(chart.spec)
 
 
 def test_floor_is_drawn_once_for_all_that_share_it(make_result: Make) -> None:

@@ -15,7 +15,7 @@ from overmix.train import METRICS
 TOP = {
     "schema_version", "name", "metric", "conditions", "comparisons", "best",  # what scripts may rely on
     "advice", "policies", "floor", "epochs", "n_test", "steps", "elapsed_seconds", "versions", "earlier_versions",
-    "labels", "unit",
+    "labels", "unit", "majority", "unequal", "n_val",
 }  # fmt: skip
 CONDITION = {
     "name", "n_seeds", "n_diverged", "final_error", "final_error_ci", "lowest_error", "turning_epoch", "depth",
@@ -23,6 +23,7 @@ CONDITION = {
     "role", "switch_epoch", "decided", "best_checkpoint", "cost", "steps", "seconds", "lowest_error_ci",
     "turning_epoch_ci", "delta", "method", "advice", "epochs", "family", "lowest_loss", "accumulated_lr",
     "final_cross_entropy", "final_cross_entropy_ci", "final_brier", "final_brier_ci", "final_ece", "final_ece_ci",
+    "final_balanced_error", "final_balanced_error_ci",
 }  # fmt: skip
 COMPARISON = {"a", "b", "difference", "ci", "n", "p_value", "p_holm"}
 INTERVALS = ("final_error_ci", "depth_ci", "turning_epoch_ci", "lowest_error_ci", "final_brier_ci")
@@ -229,7 +230,7 @@ def test_the_switch_is_chosen_on_the_validation_split_and_code_gain_and_sentence
         advice = summary["advice"]
         assert (advice["kind"], advice["chosen_on"], advice["candidates"]) == ("switch", chosen_on, 3)
         assert (advice["switch_epoch"], advice["condition"], advice["gain_of"]) == (epoch, f"@{epoch}", f"@{epoch}")
-        assert f"at epoch {epoch}" in advice["sentence"]
+        assert f"Off at about {epoch}" in advice["until"]["sentence"]
         assert advice["code"].endswith(f"switch=overmix.off_at({epoch}))")
         finals = {row["name"]: row["final_error"] for row in summary["conditions"]}
         assert advice["gain_over_erm"] == pytest.approx(finals["ERM"] - finals[f"@{epoch}"])

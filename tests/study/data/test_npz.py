@@ -1,4 +1,5 @@
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from overmix.errors import ConfigError, DataError, OvermixError
+from overmix.study import load_result, parse_study, run_study
 from overmix.study.data import load_dataset
 
 RNG = np.random.default_rng(0)
@@ -45,6 +47,30 @@ def test_given_test_arrays_are_used_as_they_are(tmp_path):
     assert data.y_test.dtype == torch.int64
 
 
+def test_given_validation_arrays_join_the_pool_and_are_marked(tmp_path):
+    data = load(tmp_path, x=X, y=Y, x_val=X[:6], y_val=Y[:6], domain=Y % 2)
+    assert (len(data.y), len(data.y_test), len(data.domain)) == (36, 10, 36)
+    assert data.validation.tolist() == [False] * 30 + [True] * 6
+    assert torch.equal(data.x[data.validation], torch.from_numpy(X[:6]).float())
+    values = load(tmp_path, x=X, y=X[:, 0], x_val=X[:6], y_val=X[:6, 0])
+    assert (values.labels, tuple(values.y.shape)) == ("values", (36, 1))
+
+
+def test_a_study_with_validation_arrays_decides_and_chooses_on_them(tmp_path, in_process):
+    np.savez(tmp_path / "a.npz", x=X, y=Y, x_val=X[:12], y_val=Y[:12])
+    content = {
+        "data": {"name": "npz", "path": str(tmp_path / "a.npz")},
+        "model": {"hidden": [4]},
+        "train": {"epochs": 3, "batch_size": 8},
+        "compare": [{"name": "Mixup"}, {"name": "auto", "schedule": "auto"}],
+        "seeds": 2,
+        "device": "cpu",
+    }
+    run_study(parse_study(content), tmp_path / "run")
+    curves = load_result(tmp_path / "run").curves
+    assert curves["val_error"].null_count() == 0
+
+
 def test_bytes_stay_bytes_and_fortran_order_does_not_matter(tmp_path):
     images = np.asfortranarray(RNG.integers(256, size=(40, 2, 5, 5), dtype=np.uint8))
     data = load(tmp_path, x=images, y=Y, x_test=images, y_test=Y)
@@ -60,6 +86,10 @@ def test_bytes_stay_bytes_and_fortran_order_does_not_matter(tmp_path):
         ({}, "it holds nothing, not x and y"),
         ({"x_train": X, "y_train": Y}, "it holds x_train, y_train, not x and y: save it as numpy.savez"),
         ({"x": X, "y": Y, "x_test": X}, "it holds x_test alone"),
+        ({"x": X, "y": Y, "x_val": X}, "it holds x_val alone: give both x_val and y_val, or neither"),
+        ({"x": X, "y": Y, "y_val": Y}, "it holds y_val alone"),
+        ({"x": X, "y": Y, "x_val": X, "y_val": Y + 1}, "y_val has the label 4, which no training sample has"),
+        ({"x": X, "y": Y, "x_val": X[:, :2], "y_val": Y}, "a sample of x_val has shape"),
         ({"x": X, "y": Y, "X_test": X, "Y_test": Y}, "it holds X_test: rename it to x_test, or leave it out"),
         ({"x": X, "y": Y, "xtest": X, "ytest": Y}, "it holds xtest: rename it to x_test"),
         ({"x": np.array([[1], [1, 2]] * 20, dtype=object), "y": Y}, "x is an array of Python objects: make it rect"),
@@ -198,3 +228,11 @@ def test_domains_stay_with_their_samples_and_samples_without_a_label_are_not_tes
     assert data.labelled.sum() + len(data.y_test) == 20
     assert (data.y_test >= 0).all()
     assert (~data.labelled).sum() == 20
+
+
+def test_a_member_that_is_no_array(tmp_path):
+    np.savez(tmp_path / "d.npz", x=np.zeros((8, 2)))
+    with zipfile.ZipFile(tmp_path / "d.npz", "a") as archive:
+        archive.writestr("y.npy", b"these are no labels")
+    with pytest.raises(DataError, match=r"y is no array: save it as numpy\.savez"):
+        load_dataset("npz", path=str(tmp_path / "d.npz"))

@@ -7,7 +7,7 @@ from overmix.study.data import dataset_names, dataset_options, load_dataset
 def test_every_option_has_a_default():
     """The study file's schema and the documentation show them."""
     for name in dataset_names():
-        assert all(isinstance(default, str | int | float | bool) for default in dataset_options(name).values())
+        assert all(isinstance(default, str | int | float | bool | tuple) for default in dataset_options(name).values())
 
 
 def test_unknown_names_and_options():

@@ -173,3 +173,13 @@ def test_the_fixed_split_is_complete_and_sorted():
     assert np.array_equal(np.sort(np.concatenate([pool, test])), np.arange(100))
     assert (np.diff(pool) > 0).all()
     assert (np.diff(test) > 0).all()
+
+
+def test_a_share_is_held_out_beside_the_training_samples_with_two_of_each_class():
+    y = np.repeat([0, 1, 2, 3], [80, 15, 4, 1])
+    train, val = split(y, None, 0.2)
+    assert (len(train), len(val)) == (80, 20)
+    assert np.bincount(y[val]).tolist()[2:] == [2]  # two of four; the only one of its class is trained on
+    assert not np.intersect1d(train, val).size
+    train, val = split(y[:95], 50, 0.2)
+    assert (len(train), len(val)) == (50, 10)

@@ -82,6 +82,13 @@ OVERRIDING = {
         }
     ],
 }
+THREE = {  # what was compared, and nothing held out, where a study did not say so
+    "compare": [
+        {"name": "ERM", "recipe": "NoMixup", "schedule": "never"},
+        {"name": "Mixup"},
+        {"name": "Mixup → ERM @50%", "schedule": {"off_at": 0.5}},
+    ]
+}
 NPZ = {
     "data": {"name": "npz", "path": "/somewhere/data.npz"},
     "compare": [{"recipe": "NoMixup", "schedule": "never"}],
@@ -92,7 +99,7 @@ NPZ = {
 @pytest.mark.parametrize(
     ("study", "stack", "shape", "pool"),
     [
-        ({}, "0a2a2e639852ec35", "ad6fb5baac838a11", '{"name":"digits"}'),
+        (THREE, "0a2a2e639852ec35", "ad6fb5baac838a11", '{"name":"digits"}'),
         (
             TRACKED,
             "57748babbf354d88",
@@ -207,11 +214,12 @@ def test_cells_come_condition_by_condition_with_the_seeds_as_given():
 )
 def test_the_size_of_a_stack(execution, device, size):
     assert stack_size(execution, device) == size
-    sizes = [len(task.cells) for task in stacks({"seeds": 13}, execution, device)]
+    sizes = [len(task.cells) for task in stacks(THREE | {"seeds": 13}, execution, device)]
     assert max(sizes) == min(size, 39)
     assert sum(sizes) == 39
     assert all(
-        task.execution == execution and task.device == device for task in stacks({"seeds": 3}, execution, device)
+        task.execution == execution and task.device == device
+        for task in stacks(THREE | {"seeds": 3}, execution, device)
     )
 
 

@@ -1,15 +1,17 @@
 """Whole studies, trained in this process: what is done, what is kept, what is refused."""
 
 import fcntl
+import hashlib
 import json
 
 import numpy as np
 import pytest
+from safetensors.torch import save_file
 
 from overmix.errors import OvermixError, RunDirectoryError, StudyInterrupted
 from overmix.study import load_result, locked_result, run_study, summary_to_json
 from overmix.study.store.checkpoint import load_tensors
-from overmix.study.store.files import locked
+from overmix.study.store.files import locked, read_sealed_json, write_json, write_sealed_json
 from overmix.train import TRACKED
 
 pytestmark = pytest.mark.usefixtures("in_process")
@@ -46,7 +48,9 @@ def test_a_study_leaves_all_its_files_and_nothing_else(run, out, tiny):
 
 def test_the_summary_is_returned_as_it_is_written(out, tiny):
     summary = run_study(tiny(), out)
-    assert json.loads((out / "summary.json").read_text()) == summary_to_json(summary)
+    written = read_sealed_json(out / "summary.json")
+    assert written.pop("curves_sha256") == hashlib.sha256((out / "curves.parquet").read_bytes()).hexdigest()
+    assert written == summary_to_json(summary)
 
 
 def test_a_finished_study_is_not_trained_again_and_its_files_stay_as_they_are(run, out, tiny):
@@ -174,12 +178,12 @@ def test_an_extension_that_is_interrupted_between_its_results_says_so(run, out, 
 
     with monkeypatch.context() as patch:
         patch.setattr("overmix.study.analyse.result.summarise", stop)
-        patch.setattr("overmix.study.analyse.result.write_json", stop)
+        patch.setattr("overmix.study.analyse.result.write_sealed_json", stop)
         with pytest.raises(StudyInterrupted):
             run_study(tiny(seeds=3), out)
     load_result(out)  # the summary fails before anything is written
     with monkeypatch.context() as patch:
-        patch.setattr("overmix.study.analyse.result.write_json", stop)
+        patch.setattr("overmix.study.analyse.result.write_sealed_json", stop)
         with pytest.raises(StudyInterrupted):
             run_study(tiny(seeds=3), out)
     with pytest.raises(RunDirectoryError, match="the study is not finished: run the same 'overmix run' again to go on"):
@@ -226,9 +230,9 @@ def test_another_study_is_refused_before_anything_is_written(run, out, tiny):
 
 def test_another_machine_is_refused_unless_asked_for(run, out, tiny):
     run(tiny())
-    content = json.loads((out / "study.json").read_text())
+    content = read_sealed_json(out / "study.json")
     content["marks"]["fingerprint"]["cpu"] = "Another One"
-    (out / "study.json").write_text(json.dumps(content))
+    write_sealed_json(out / "study.json", content)
     with pytest.raises(RunDirectoryError, match=r"begun with cpu 'Another One', now .*--other-machine"):
         run_study(tiny(), out)
     assert run(tiny(), other_machine=True) == []
@@ -297,16 +301,86 @@ def test_a_bad_study_makes_no_folder(out, tiny):
     assert not out.exists()
 
 
-def test_a_damaged_result_is_named(run, out, tiny):
+def flip_a_bit(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def test_a_damaged_stack_is_set_aside_said_and_trained_again(run, out, tiny):
     (stack,) = run(tiny())
+    before, told = (out / "curves.parquet").read_bytes(), []
+    flip_a_bit(out / "stacks" / f"{stack}.safetensors")
+    run_study(tiny(), out, on_start=told.append)
+    assert [task.id for task in told[0].missing] == [stack]
+    assert told[0].damaged == [out / "damaged" / f"stacks-{stack}.safetensors"]
+    assert told[0].damaged[0].exists()
+    assert (out / "curves.parquet").read_bytes() == before
+    assert run(tiny()) == []
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_training_begins_anew(run, out, tiny):
+    (stack,) = run(tiny())
+    before, told = (out / "curves.parquet").read_bytes(), []
+    (out / "stacks" / f"{stack}.safetensors").unlink()
+    (out / "checkpoints" / f"{stack}.safetensors").write_bytes(b"half of a")
+    run_study(tiny(), out, on_start=told.append)
+    assert told[0].damaged == [out / "damaged" / f"checkpoints-{stack}.safetensors"]
+    assert (out / "curves.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["summary.json", "curves.parquet"])
+def test_damaged_results_are_not_shown_and_written_again(run, out, tiny, name):
+    run(tiny())
+    before = (out / name).read_bytes()
+    flip_a_bit(out / name)
+    with pytest.raises(RunDirectoryError, match="run the same 'overmix run' again"):
+        load_result(out)
+    assert run(tiny()) == []
+    load_result(out)
+    if name == "curves.parquet":
+        assert (out / name).read_bytes() == before
+
+
+def test_a_damaged_study_file_is_refused(run, out, tiny):
+    run(tiny())
+    flip_a_bit(out / "study.json")
+    for use in (lambda: run(tiny()), lambda: load_result(out)):
+        with pytest.raises(RunDirectoryError, match=r"study.json: it (was changed|cannot be read)"):
+            use()
+
+
+def test_a_directory_of_a_version_without_seals_is_trained_again_which_is_said(run, out, tiny):
+    (stack,) = run(tiny())
+    before, told = (out / "curves.parquet").read_bytes(), []
     file = out / "stacks" / f"{stack}.safetensors"
-    file.write_bytes(file.read_bytes()[:-5])
-    with pytest.raises(
-        RunDirectoryError, match=rf"{stack}.safetensors: it is missing or damaged: delete it and run ag"
-    ):
+    tensors, header = load_tensors(file, stack)
+    save_file(tensors, file, metadata={"overmix": json.dumps(header)})
+    write_json(out / "study.json", read_sealed_json(out / "study.json") | {"format": 1})
+    write_json(out / "summary.json", read_sealed_json(out / "summary.json"))
+    with pytest.raises(RunDirectoryError, match="of an earlier version that did not seal them: run the same"):
+        load_result(out)
+    run_study(tiny(), out, on_start=told.append)
+    assert [task.id for task in told[0].missing] == [stack]
+    assert len(told[0].damaged) == 1
+    assert (out / "curves.parquet").read_bytes() == before
+    assert read_sealed_json(out / "study.json")["format"] == 2
+
+
+@pytest.mark.parametrize("name", ["stacks", "checkpoints", ".lock"])
+def test_links_are_not_followed(out, tiny, tmp_path, name):
+    elsewhere = tmp_path / "elsewhere"
+    out.mkdir()
+    if name != ".lock":
+        elsewhere.mkdir()
+    (out / name).symlink_to(elsewhere)
+    if name != ".lock":
+        run_into = pytest.raises(RunDirectoryError, match=f"^{out}/?.*: it (is a link|holds other files)")
+    else:
+        run_into = pytest.raises(RunDirectoryError, match="it cannot be locked")
+    with run_into:
         run_study(tiny(), out)
-    file.unlink()
-    assert run(tiny()) == [stack]
+    assert not elsewhere.exists() or not list(elsewhere.iterdir())
 
 
 def test_what_killed_processes_left_is_tidied(run, out, tiny):

@@ -1,12 +1,15 @@
 """What a study file may not say. The whole way through the command line is in tests/cli/test_bad_input.py."""
 # ruff: noqa: E501  (one mistake, one line)
 
+import json
+
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from overmix.errors import ConfigError, OvermixError
 from overmix.study import parse_study, read_study, resolved
+from overmix.study.plan.cells import expand
 
 NAN, INF = float("nan"), float("inf")
 SEEDS = "use a number of seeds, 1 to 10000, or a list of different integers >= 0"
@@ -37,7 +40,7 @@ def compare(**entry):
 
 REFUSED = [
     # Unknown keys, at every level, with the nearest known one.
-    ({"dat": 1}, "dat = 1: unknown key, did you mean data? known: compare, data, device, executor, model, name, seeds, train"),
+    ({"dat": 1}, "dat = 1: unknown key, did you mean data? known: compare, data, device, executor, metric, model, name, seeds, train"),
     ({"data": {"train_sze": 3}}, "data.train_sze = 3: unknown key, did you mean train_size? known: balanced, name, train_size, val_size"),
     ({"data": {"name": "npz", "pth": "x"}}, "data.pth = 'x': unknown key, did you mean path? known: balanced, labels, name, path, test_size, train_size, val_size"),
     ({"model": {"hiden": [3]}}, "model.hiden = [3]: unknown key, did you mean hidden? known: *"),
@@ -85,7 +88,7 @@ REFUSED = [
     (optimizer(betas=[0.9, 0.99]), "train.optimizer = *: sgd takes no betas: give it lr, momentum, nesterov, weight_decay"),
     (optimizer(name="adamw", betas=[0.9]), "train.optimizer.betas = [0.9]: use a list of two numbers in [0, 1)"),
     (optimizer(name="adamw", betas=[0.9, 1.0]), "train.optimizer.betas = [0.9, 1.0]: use two numbers in [0, 1)"),
-    (optimizer(name="adamw", eps=0), "train.optimizer.eps = 0: use a number > 0"),
+    (optimizer(name="adamw", eps=0), "train.optimizer.eps = 0: use a number >= 1e-30"),
     (train(augment=True), f"train.augment = True: {MAPPING}"),
     (train(augment={"crop": -1}), "train.augment.crop = -1: use a number >= 0"),
     (train(augment={"crop": 0, "flip": False}), "train.augment = *: leave it out: it would change nothing"),
@@ -109,9 +112,9 @@ REFUSED = [
     ({"data": {"train_size": True}}, f"data.train_size = True: {SIZE}"),
     ({"data": {"train_size": NAN}}, f"data.train_size = nan: {SIZE}"),
     ({"data": {"train_size": [5]}}, f"data.train_size = [5]: {SIZE}"),
-    ({"data": {"val_size": -1}}, "data.val_size = -1: use a number >= 0"),
-    ({"data": {"val_size": 1.5}}, "data.val_size = 1.5: use a whole number"),
-    ({"data": {"val_size": True}}, "data.val_size = True: use a whole number"),
+    ({"data": {"val_size": -1}}, "data.val_size = -1: use a number of samples, or a share*"),
+    ({"data": {"val_size": 1.5}}, "data.val_size = 1.5: use a number of samples, or a share*"),
+    ({"data": {"val_size": True}}, "data.val_size = True: use a number of samples, or a share*"),
     ({"data": {"balanced": "yes"}}, "data.balanced = 'yes': use true or false"),
     ({"data": {"name": "npz", "path": 5}}, "data.path = 5: give text*"),
     ({"model": {"hidden": 5}}, "model.hidden = 5: give a list*"),
@@ -129,8 +132,8 @@ REFUSED = [
     (train(batch_size=0), "train.batch_size = 0: use a number >= 1"),
     (optimizer(lr=NAN), "train.optimizer.lr = nan: use a finite number"),
     (optimizer(lr=INF), "train.optimizer.lr = inf: use a finite number"),
-    (optimizer(lr=0), "train.optimizer.lr = 0: use a number > 0"),
-    (optimizer(lr=-0.1), "train.optimizer.lr = -0.1: use a number > 0"),
+    (optimizer(lr=0), "train.optimizer.lr = 0: use a number >= 1e-30"),
+    (optimizer(lr=-0.1), "train.optimizer.lr = -0.1: use a number >= 1e-30"),
     (optimizer(lr="1e-3"), "train.optimizer.lr = '1e-3': write it without quotes"),
     (optimizer(lr="fast"), "train.optimizer.lr = 'fast': use a number"),
     (optimizer(lr=True), "train.optimizer.lr = True: use a number"),
@@ -138,7 +141,7 @@ REFUSED = [
     (optimizer(momentum=NAN), "train.optimizer.momentum = nan: use a finite number"),
     (optimizer(nesterov=1), "train.optimizer.nesterov = 1: use true or false"),
     (optimizer(weight_decay=-1), "train.optimizer.weight_decay = -1: use a number >= 0"),
-    (lr_schedule(gamma=0), "train.lr_schedule.gamma = 0: use a number > 0"),
+    (lr_schedule(gamma=0), "train.lr_schedule.gamma = 0: use a number >= 1e-30"),
     (lr_schedule(gamma=NAN), "train.lr_schedule.gamma = nan: use a finite number"),
     (lr_schedule(warmup=-1), "train.lr_schedule.warmup = -1: use a number >= 0"),
     (lr_schedule(milestones=[0]), "train.lr_schedule.milestones = 0: use epochs (integers >= 1) or shares of the training (0.5)"),
@@ -272,9 +275,89 @@ def test_paths_in_the_home_folder(tmp_path, monkeypatch):
     assert read_study(tmp_path / "s.yaml").data.options["path"] == str(tmp_path / "home" / "mine.npz")
 
 
-def test_an_empty_file_is_the_default_study(tmp_path):
-    (tmp_path / "s.yaml").write_text("# nothing yet\n")
-    assert read_study(tmp_path / "s.yaml") == parse_study({})
+@pytest.mark.parametrize("content", ["", "# nothing yet\n", "null"])
+def test_an_empty_file_is_no_study(tmp_path, content):
+    (tmp_path / "s.yaml").write_text(content)
+    with pytest.raises(ConfigError, match="it is empty: write what is trained, such as data: digits"):
+        read_study(tmp_path / "s.yaml")
+
+
+positive = st.floats(1e-30, 1e30)
+optimizers = st.sampled_from(["sgd", "adamw"]) | st.fixed_dictionaries(
+    {"name": st.just("adamw")}, optional={"lr": positive, "eps": positive, "betas": st.just([0.8, 0.99])}
+)
+trainings = st.fixed_dictionaries(
+    {},
+    optional={
+        "epochs": st.integers(20, 1_000_000),
+        "optimizer": optimizers,
+        "lr_schedule": st.sampled_from(["cosine", {"name": "multistep", "milestones": [3, 0.5]}]),
+        "average": st.none() | st.just(0.99),
+        "augment": st.none() | st.just({"crop": 2}),
+        "track": st.sampled_from([[], ["memorization", "gradient_norm"]]),
+    },
+)
+numbers = st.just(float("inf")) | st.floats(1e-3, 1e3) | st.integers(1, 9)
+mixups = st.sampled_from(["Mixup", "NoMixup", "CutMix"]) | st.fixed_dictionaries(
+    {"Mixup": st.none() | st.fixed_dictionaries({"alpha": numbers})}
+)
+recipes = mixups | st.fixed_dictionaries({"OneOf": st.lists(mixups, min_size=1, max_size=3)})
+schedules = st.sampled_from(["always", "never", {"off_at": 0.5}, {"off_at": 7}, {"auto": {"holdout": 0.2}}])
+models = st.sampled_from(["mlp", {"name": "convnet", "width": 2}, {"hidden": [3, 4]}, {"hidden": []}])
+shown_text = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"]), min_size=1, max_size=9)
+conditions = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": shown_text | st.sampled_from([".inf", "-.inf", ".nan", "null", "1e3"]),
+        "recipe": recipes,
+        "schedule": schedules,
+        "train": trainings,
+        "model": models,
+        "data": st.just({"train_size": 0.5}),
+    },
+)
+studies = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": shown_text,
+        "data": st.sampled_from(["digits", {"name": "npz", "path": "/a/b.npz", "test_size": 0.3}]),
+        "model": models,
+        "train": trainings,
+        "seeds": st.integers(1, 3) | st.lists(st.integers(0, 2**62), min_size=1, max_size=3, unique=True),
+        "compare": st.lists(conditions, min_size=1, max_size=3),
+        "executor": st.just({"workers": 2}),
+    },
+)
+
+
+@given(studies)
+def test_a_resolved_study_is_json_and_the_same_study(content):
+    try:
+        spec = parse_study(content)
+    except ConfigError:
+        assume(False)  # two conditions of one name, or an option of the other model
+    written = resolved(spec)
+    again = parse_study(json.loads(json.dumps(written, allow_nan=False)))
+    assert resolved(again) == written
+    assert [cell.id for cell in expand(again)] == [cell.id for cell in expand(spec)]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"compare": [{"name": str(n)} for n in range(501)]}, "give fewer"),
+        ({"seeds": list(range(10_001))}, "use a number of seeds, 1 to 10000, or a list"),
+        ({"seeds": 10_000, "compare": [{"name": str(n)} for n in range(11)]}, "110000 runs are more than 100000"),
+        ({"name": "x" * 201}, "use fewer characters"),
+        ({"train": {"optimizer": {"lr": 1e-320}}}, "use a number >= 1e-30"),
+        ({"train": {"optimizer": {"lr": 1e300}}}, r"use a number <= 1e\+30"),
+        ({"data": {"name": "npz", "path": "a\0b"}}, r"leave out the character U\+0000"),
+    ],
+)
+def test_more_than_any_study_has_is_refused(content, told):
+    with pytest.raises(ConfigError, match=told) as caught:
+        parse_study(content)
+    assert len(str(caught.value)) < 500
 
 
 def test_import_paths_with_permission_may_have_any_option():

@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 from overmix.errors import ConfigError
 from overmix.study.spec.plain import canonical, digest, json_ready, plain
 
-scalars = st.none() | st.booleans() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False) | st.text(max_size=5)
+shown = st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"])
+scalars = (
+    st.none() | st.booleans() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False) | st.text(shown, max_size=5)
+)
 contents = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(shown, max_size=4), inner, max_size=3)
 )
 
 
@@ -47,7 +50,11 @@ def test_tuples_are_lists_so_that_python_callers_may_use_them():
         ({"data": {1: 2}}, "data = 1: keys are text: write this one in quotes"),
         ({3: 4}, "study = 3: keys are text"),
         ({"seeds": [2**63]}, r"seeds\[0\] = 9223372036854775808: use a number below 2\*\*63"),
-        ({"train": {"epochs": -(2**70)}}, "train.epochs = -1180591620717411303424: use a number below"),
+        ({"train": {"epochs": -(10**9999)}}, "train.epochs = 'a long number': use a number below"),
+        ({"name": "a\x07b"}, r"name = 'a\\x07b': leave out the character U\+0007, which cannot be shown"),
+        ({"compare": [{"name": "a\ud800"}]}, r"compare\[0\].name = 'a\\ud800': leave out the character U\+D800"),
+        ({"name": "x" * 200_000}, r"name = 'xxx*\.\.\.x*': use at most 4096 characters"),
+        ({"a": [0] * 100_001}, r"a\[99998\] = '...': write at most 100000 values in all"),
     ],
 )
 def test_what_json_cannot_hold_is_refused_with_its_place(content, told):

@@ -18,7 +18,7 @@ seeds: 5
 def test_every_default():
     assert resolved(parse_study({})) == {
         "name": "study",
-        "data": {"name": "digits", "train_size": None, "val_size": 0, "balanced": False},
+        "data": {"name": "digits", "train_size": None, "val_size": 0.2, "balanced": False},
         "model": {"name": "mlp"},
         "train": {
             "epochs": 1000,
@@ -31,9 +31,17 @@ def test_every_default():
             {"name": "ERM", "recipe": "NoMixup", "schedule": "never", "data": {}, "model": {}, "train": {}},
             {"name": "Mixup", "recipe": "Mixup", "schedule": "always", "data": {}, "model": {}, "train": {}},
             {
-                "name": "Mixup → ERM @50%",
+                "name": "Mixup → ERM @75%",
                 "recipe": "Mixup",
-                "schedule": {"off_at": 0.5},
+                "schedule": {"off_at": 0.75},
+                "data": {},
+                "model": {},
+                "train": {},
+            },
+            {
+                "name": "Mixup → ERM (auto)",
+                "recipe": "Mixup",
+                "schedule": "auto",
                 "data": {},
                 "model": {},
                 "train": {},
@@ -43,6 +51,16 @@ def test_every_default():
         "device": "auto",
         "executor": {"name": "local", "workers": "auto"},
     }
+
+
+def test_a_study_that_says_what_it_compares_or_holds_out_means_what_it_always_did():
+    compare = [{"recipe": "Mixup"}]
+    assert parse_study({"compare": compare}).data.val_size == 0
+    assert parse_study({"data": {"val_size": 50}}).data.val_size == 50
+    nothing = parse_study({"data": {"val_size": 0}})
+    assert (nothing.data.val_size, nothing.compare[-1].schedule) == (0, {"auto": {"holdout": 0.2}})
+    assert "metric" not in resolved(nothing)
+    assert resolved(parse_study({"metric": "balanced_error"}))["metric"] == "balanced_error"
 
 
 def test_five_lines_are_a_study(tmp_path):

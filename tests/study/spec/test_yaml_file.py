@@ -1,3 +1,6 @@
+import os
+from itertools import pairwise
+
 import pytest
 import yaml
 from hypothesis import given
@@ -50,6 +53,16 @@ def test_the_two_loaders_are_apart(read):
     assert yaml.safe_load("1e-3") == "1e-3"
 
 
+def bomb(line, first):
+    """Return YAML, each line of which stands for nine of the one before."""
+    letters = "abcdefghi"
+    return "\n".join([first, *(line.format(new, ",".join([f"*{old}"] * 9)) for old, new in pairwise(letters))])
+
+
+BOMB = bomb("{0}: &{0} [{1}]", "a: &a [x]")
+MERGED = bomb("{0}: &{0} {{<<: [{1}]}}", "a: &a {k: 1}")
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -67,6 +80,12 @@ def test_the_two_loaders_are_apart(read):
         ("a: \x00", "it is no YAML: check"),
         (b"a: \xff\xfe", "it is no text in UTF-8: give a YAML file"),
         ("[" * 5000, "it is nested too deeply: write fewer levels"),
+        ("a: !!bool x", "it is no YAML: check"),
+        ("a: !!timestamp x", "it is no YAML: check"),
+        ("a: " + "x" * (256 << 10), "it is larger than 256 KiB: give a study file"),
+        (BOMB, "with its aliases it has more than 100000 values: write fewer"),
+        ("a: &a [*a]", "with its aliases it has more than 100000 values"),
+        (MERGED, "with its aliases it has more than 100000 values"),
     ],
 )
 def test_what_is_no_plain_yaml_is_refused_in_one_line(read, text, told):
@@ -80,3 +99,6 @@ def test_a_missing_file_and_a_folder(tmp_path):
         read_yaml(tmp_path / "none.yaml")
     with pytest.raises(ConfigError, match=r"it cannot be read \(Is a directory\)"):
         read_yaml(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match=r"it cannot be read \(it is no regular file\)"):
+        read_yaml(tmp_path / "pipe")

@@ -11,6 +11,7 @@ from overmix.errors import RunDirectoryError
 from overmix.study import parse_study
 from overmix.study.plan.cells import StackTask, expand
 from overmix.study.store.directory import RunDirectory
+from overmix.study.store.seal import sealed_json
 
 STUDY = {
     "name": "a",
@@ -45,7 +46,7 @@ def test_a_new_folder_is_made_with_its_parents(tmp_path):
     directory = RunDirectory(tmp_path / "a" / "b")
     adopt(directory)
     assert {path.name for path in directory.path.iterdir()} == {"study.json", "stacks", "checkpoints"}
-    assert directory.read() == {"format": 1, "study": STUDY, "marks": MARKS}
+    assert directory.read() == {"format": 2, "study": STUDY, "marks": MARKS}
 
 
 def test_an_empty_folder_and_a_second_time(directory):
@@ -165,7 +166,7 @@ def test_a_finished_study_is_described_until_its_extension_is_finished(adopted):
     assert adopted.read()["marks"] == marks
     assert marks["data"] == {"digits": "d1", "mnist1d": "d3"}
     adopted.finish(extended, marks)
-    assert adopted.read() == {"format": 1, "study": extended, "marks": marks}
+    assert adopted.read() == {"format": 2, "study": extended, "marks": marks}
 
 
 def test_data_and_code_that_are_read_again_are_checked(adopted, tmp_path):
@@ -211,7 +212,7 @@ def test_edited_marks(adopted):
     content = json.loads(adopted.study_file.read_text())
     content["marks"]["fingerprint"]["torch"] = "0.1"
     adopted.study_file.write_text(json.dumps(content))
-    refused(adopted, "begun with torch '0.1', now '2.4'")
+    refused(adopted, "study.json: it was changed or damaged since it was written")
 
 
 def test_changed_data_and_code(adopted):
@@ -241,8 +242,11 @@ def test_further_data_and_code_are_added(adopted):
     ("content", "told"),
     [
         ("{", "study.json: it cannot be read"),
-        ("[]", "study.json: it is not of format 1"),
-        ('{"format": 2}', "study.json: it is not of format 1"),
+        ("[]", "study.json: it is not of format 2"),
+        ("[" * 100_000, "study.json: it is nested too deeply"),
+        ('{"format": 3}', "study.json: it is not of format 2"),
+        ('{"format": 2}', "study.json: it was changed or damaged since it was written: restore it, or choose"),
+        ('{"format": 1, "seal": "x"}', "study.json: it was changed or damaged since it was written"),
         ('{"format": 1}', "study.json: parts of it are missing"),
         ('{"format": 1, "study": {}, "marks": {"data": {}}}', "study.json: parts of it are missing"),
         ('{"format": 1, "study": {}, "marks": {"data": {}, "code": {}, "fingerprint": 3}}', "parts of it are missing"),
@@ -270,8 +274,9 @@ def test_tidying(adopted):
         adopted.path / "checkpoints" / ".x.safetensors.3.tmp",
     ]
     for path in keep + drop:
-        path.touch()
-    adopted.tidy([TASK, other])
+        if path != adopted.study_file:
+            path.write_bytes(sealed_json({}))
+    assert adopted.tidy([TASK, other]) == []
     assert all(path.exists() for path in keep)
     assert not any(path.exists() for path in drop)
 

@@ -98,7 +98,7 @@ def run_seed(row: LoopRow, seed: int) -> Arrays:
         **{f"off@{epoch}": (row.recipe, off_at(epoch)) for epoch in row.grid[:-1]},
         f"off@{task.epochs}": (row.recipe, always()),
         **{name: (control.recipe, control.schedule) for name, control in row.controls.items()},
-        "auto": (row.recipe, AutoSwitch()),
+        "auto": (row.recipe, AutoSwitch(anywhere=True)),
     }
     for name, (recipe, switch) in runs.items():
         seen: list[Score] = []

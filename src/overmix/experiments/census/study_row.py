@@ -99,6 +99,9 @@ class StudyRow(Row):
         if self.setting.arrays is not None:
             data = {**data, "path": str(beside / data["path"])}
         recipe = {self.recipe_name: dict(self.parameters)}
+        # The census asks what AutoSwitch does, where it would go on mixing too.
+        stays = bool(build_recipe(self.recipe_name, **self.parameters).off_doubt)
+        auto: str | dict[str, Any] = {"auto": {"anywhere": True}} if stays else "auto"
         return parse_study(
             {
                 "name": self.name,
@@ -110,7 +113,7 @@ class StudyRow(Row):
                     *({"name": f"off@{at}", "recipe": recipe, "schedule": {"off_at": at}} for at in self.grid[1:-1]),
                     {"name": f"off@{self.epochs}", "recipe": recipe},
                     *({"name": name, **condition} for name, condition in self.controls.items()),
-                    {"name": "auto", "recipe": recipe, "schedule": "auto"},
+                    {"name": "auto", "recipe": recipe, "schedule": auto},
                 ],
                 "seeds": n_seeds,
                 "device": "cpu",

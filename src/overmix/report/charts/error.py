@@ -16,7 +16,7 @@ _ROW = 16  # pixels between the lines of notes
 
 
 def error_chart(report: Report, *, size: tuple[int, int] = (760, 380)) -> Chart | None:
-    """Draw test error against epoch, with turning points, switches and the safe range to switch in."""
+    """Draw test error against epoch, with turning points, switches and the range of switches that may be best."""
     turning = [c for c in report.conditions if _turns(c, report.epochs)]
     switched = [c for c in report.conditions if c.switch_epoch is not None and c.switch_epoch <= report.epochs]
     safe = _within(report)
@@ -28,7 +28,7 @@ def error_chart(report: Report, *, size: tuple[int, int] = (760, 380)) -> Chart 
     if switched:
         about += " Triangles on top show where mixing was switched off."
     if safe:
-        about += " The grey bar on top is the range in which switching is safe."
+        about += " The grey bar on top spans the switches that may be best."
 
     def extra(lines: Sequence[Series]) -> list[Layer]:
         names = {line.name for line in lines}
@@ -114,7 +114,7 @@ def _switches(switched: Sequence[ConditionSummary]) -> list[Layer]:
 
 
 def _safe_range(lo: float, hi: float) -> list[Layer]:
-    data = {"values": [{"from": lo, "to": hi, "text": f"safe to switch {lo:,.0f}–{hi:,.0f}"}]}
+    data = {"values": [{"from": lo, "to": hi, "text": f"may be best: off at {lo:,.0f}–{hi:,.0f}"}]}
     y = {"value": 3}
     bar = {
         "data": data,

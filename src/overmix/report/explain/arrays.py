@@ -21,6 +21,7 @@ from overmix.explain import (
     trajectory,
 )
 from overmix.explain.random_features import check_rate
+from overmix.regular_file import open_regular
 from overmix.report.charts import Chart
 from overmix.report.charts.axis import Axis
 from overmix.report.charts.line_chart import Mark, line_chart
@@ -52,7 +53,7 @@ def read_problem(path: Path) -> dict[str, np.ndarray]:
         DataError: if it is no such file, or lacks an array.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open_regular(path) as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: np.asarray(file[name]) for name in (*NEEDED, *OPTIONAL) if name in file.files}
     except FileNotFoundError:
         raise ConfigError("arrays", str(path), "there is no such file: name an .npz file") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from typing import Any
 
 import numpy as np
@@ -23,15 +24,15 @@ def over_seeds(values: Float[np.ndarray, " seeds"]) -> dict[str, Any]:
 
 
 def made_with() -> dict[str, str]:
-    """Return what the numbers were made with."""
+    """Return what the numbers were made with: PyTorch only where it took part."""
     import scipy
-    import torch
 
     import overmix
 
+    torch = sys.modules.get("torch")
     return {
         "overmix": overmix.__version__,
-        "torch": torch.__version__,
+        **({} if torch is None else {"torch": str(torch.__version__)}),
         "numpy": np.__version__,
         "scipy": scipy.__version__,
         "python": platform.python_version(),

@@ -9,10 +9,9 @@ from typing import Any, get_args
 import numpy as np
 
 from overmix.errors import ConfigError, did_you_mean
-from overmix.explain import different_class_probability, loss_floor, mean_entropy, mean_product
-from overmix.explain.floor import LossKind
-from overmix.report.charts import Chart
+from overmix.explain.floor import LossKind, different_class_probability, loss_floor, mean_entropy, mean_product
 from overmix.report.charts.axis import Axis
+from overmix.report.charts.chart import Chart
 from overmix.report.charts.line_chart import Mark, line_chart
 from overmix.report.charts.series import DASHED, Series
 from overmix.report.explain.estimate import made_with

@@ -9,10 +9,10 @@ from markupsafe import Markup
 
 from overmix.report.charts import Chart
 from overmix.report.explain.explanation import Explanation, ExplanationFiles
-from overmix.report.figures import light, to_png, to_svg
+from overmix.report.figures import light, to_svg
 from overmix.report.look import DARK, LIGHT, chart_config
 from overmix.report.page import download_of, fill
-from overmix.report.writing import write_file
+from overmix.report.writing import write_figure, write_file
 
 
 def render_explanation(explanation: Explanation, stills: dict[str, str]) -> str:
@@ -58,9 +58,7 @@ def write_explanation(explanation: Explanation, out: Path) -> ExplanationFiles:
     for chart in explanation.charts:
         svg = still(chart)
         stills.setdefault(chart.name, svg)
-        stem = out / "figures" / chart.name
-        figures.append(write_file(stem.with_suffix(".png"), to_png(svg)))
-        figures.append(write_file(stem.with_suffix(".svg"), svg.encode()))
+        figures += write_figure(out, chart.name, svg)
     numbers = json.dumps(explanation.summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     summary = write_file(out / explanation.numbers, numbers.encode())
     page = write_file(out / "report.html", render_explanation(explanation, stills).encode())

@@ -33,6 +33,8 @@ class CellResult:
         forked_at: how many of its epochs were trained by the run that it went on from.
         forked_seconds: how much of its time that took.
         labels: what a label is.
+        n_val: held-out samples.
+        test_classes: of the test samples, shape (M,); ``None`` where labels are no classes, or the data are gone.
     """
 
     cell: Cell
@@ -47,6 +49,8 @@ class CellResult:
     forked_at: int = 0
     forked_seconds: float = 0.0
     labels: LabelKind = "classes"
+    n_val: int = 0
+    test_classes: np.ndarray | None = None
 
     @property
     def condition(self) -> str:
@@ -61,7 +65,7 @@ class CellResult:
     @property
     def has_validation(self) -> bool:
         """Whether samples were held out."""
-        return self.cell.data.val_size > 0
+        return self.n_val > 0
 
     @property
     def diverged(self) -> bool:

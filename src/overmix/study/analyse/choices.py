@@ -166,7 +166,7 @@ def observations_of(cell: CellResult) -> list[Observation]:
     """Return what a policy would have seen of a run that mixed to the end."""
     splits: list[tuple[Split, int]] = [("train", sum(cell.class_counts))]
     if cell.has_validation:
-        splits.insert(0, ("val", cell.cell.data.val_size))
+        splits.insert(0, ("val", cell.n_val))
     if cell.labels != "classes":
         return [
             Observation(

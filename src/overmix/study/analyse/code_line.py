@@ -1,16 +1,35 @@
-"""The line of a user's own loop that follows a study's advice."""
+"""The line to copy that follows a study's advice: of a user's own loop, of the study file, or a command."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from overmix.diagnose import Advice
 from overmix.study.analyse.cell_result import ConditionResult
 from overmix.study.spec.recipes import ONE_OF, candidates
+from overmix.study.spec.schema import StudySpec
 
 _AT_THE_TOP = ("Mixup", "NoMixup")
 """Recipes that users import from overmix itself."""
+
+
+def line_to_copy(spec: StudySpec, results: Sequence[ConditionResult], advice: Advice) -> str | None:
+    """Return the line that follows the advice: what to do next where that comes first, else what is recommended."""
+    step = advice.next
+    if step is not None and step.answer == "longer" and step.value:
+        return f"train: {{epochs: {step.value:.0f}}}"
+    if advice.mix is not None and advice.mix.answer == "unsaid" and step is not None:
+        return f"seeds: {len(spec.seed_list) + int(step.value or 0)}" if step.answer == "seeds" else None
+    by_name = {result.name: result for result in results}
+    chosen = by_name.get(advice.condition or "")
+    if chosen is None or chosen.role == "other":
+        return None
+    if chosen.role == "erm":
+        epochs = step.value if step is not None and step.answer == "stop" and step.value else chosen.epochs
+        return f"run = overmix.Epochs({epochs:.0f}, mix=overmix.NoMixup())"
+    return code_line(chosen, "keep-mixup" if chosen.role == "mixup" else "switch", advice.switch_epoch)
 
 
 def code_line(mixing: ConditionResult, kind: str, switch_epoch: int | None) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+from overmix._typing import LabelKind
 from overmix.diagnose import Advice
 from overmix.diagnose.practical import Unit
-from overmix.mix import LabelKind
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ class ConditionSummary:
         advice: what its own curve says.
         cross_entropy: at the end, on the test set, as the next two are.
         brier: Brier score.
+        balanced: error that weighs all classes alike.
         ece: calibration error.
         switch_epoch: where a set switch is.
         decided: where its runs switched that decided by themselves.
@@ -116,6 +117,7 @@ class ConditionSummary:
     cross_entropy: Estimate = field(default_factory=Estimate)
     brier: Estimate = field(default_factory=Estimate)
     ece: Estimate = field(default_factory=Estimate)
+    balanced: Estimate = field(default_factory=Estimate)
     switch_epoch: float | None = None
     decided: tuple[int, ...] = ()
     cost: float | None = None
@@ -210,11 +212,15 @@ class Summary:
         comparisons: of all pairs that were tested on the same samples.
         advice: what to do.
         code: the line of a user's own loop that follows the advice.
-        best: name of the condition with the lowest error at the end.
+        best: name of the condition with the lowest test error at the end; what is recommended is ``advice.condition``.
+        metric: the error that decides.
+        majority: test error of always naming the class with most training samples.
+        unequal: whether the largest class of the test samples is at least twice the smallest.
         search: where the study switches Mixup off at several epochs.
         floor: per condition that mixes to the end, the lowest training loss that any model can reach.
         epochs: of the longest condition.
         n_test: test samples.
+        n_val: samples that each run holds out, a draw of its own.
         steps: of all runs together.
         elapsed_seconds: of all runs together.
         versions: what the last bits depend on.
@@ -229,10 +235,14 @@ class Summary:
     advice: Advice = NO_ADVICE
     code: str | None = None
     best: str | None = None
+    metric: Literal["error", "balanced_error"] = "error"
+    majority: float | None = None
+    unequal: bool = False
     search: SwitchSearch | None = None
     floor: Mapping[str, float] = field(default_factory=dict)
     epochs: int | None = None
     n_test: int | None = None
+    n_val: int | None = None
     steps: StepCount | None = None
     elapsed_seconds: float | None = None
     versions: Mapping[str, Any] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from numbers import Real
 from typing import Any
 
 from overmix.diagnose import Advice
+from overmix.diagnose.sentences import Part
 from overmix.study.analyse.record import (
     NO_ADVICE,
     BestCheckpoint,
@@ -30,17 +31,20 @@ def to_json(summary: Summary) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "name": summary.name,
-        "metric": "error",
+        "metric": summary.metric,
         "labels": summary.labels,
         "unit": summary.unit,
         "conditions": [_condition_json(condition) for condition in summary.conditions],
         "comparisons": [_comparison_json(comparison) for comparison in summary.comparisons],
         "advice": summary.advice.to_dict() | {"code": summary.code},
         "best": summary.best,
+        "majority": summary.majority,
+        "unequal": summary.unequal,
         "policies": _search_json(summary.search) if summary.search else None,
         "floor": dict(summary.floor),
         "epochs": summary.epochs,
         "n_test": summary.n_test,
+        "n_val": summary.n_val,
         "steps": {"trained": summary.steps.trained, "separate": summary.steps.separate} if summary.steps else None,
         "elapsed_seconds": summary.elapsed_seconds,
         "versions": dict(summary.versions),
@@ -65,10 +69,14 @@ def from_json(content: Mapping[str, Any]) -> Summary:
         advice=_advice(advice) if advice else NO_ADVICE,
         code=advice.get("code") or None,
         best=content.get("best"),
+        metric=content.get("metric") or "error",
+        majority=_number(content.get("majority")),
+        unequal=bool(content.get("unequal")),
         search=_search(content["policies"]) if content.get("policies") else None,
         floor={str(name): float(value) for name, value in (content.get("floor") or {}).items()},
         epochs=content.get("epochs"),
         n_test=content.get("n_test"),
+        n_val=content.get("n_val"),
         steps=StepCount(int(steps["trained"]), int(steps["separate"])) if steps else None,
         elapsed_seconds=_number(content.get("elapsed_seconds")),
         versions=dict(content.get("versions") or {}),
@@ -103,6 +111,7 @@ def _condition_json(condition: ConditionSummary) -> dict[str, Any]:
         **_estimate_json("final_brier", condition.brier),
         **_estimate_json("final_ece", condition.ece),
         **_estimate_json("final_error", condition.final),
+        **_estimate_json("final_balanced_error", condition.balanced),
         **_estimate_json("lowest_error", condition.lowest),
         **_estimate_json("turning_epoch", condition.turning_epoch),
         **_estimate_json("depth", condition.depth),
@@ -131,6 +140,7 @@ def _condition(row: Mapping[str, Any]) -> ConditionSummary:
         cross_entropy=_estimate(row, "final_cross_entropy"),
         brier=_estimate(row, "final_brier"),
         ece=_estimate(row, "final_ece"),
+        balanced=_estimate(row, "final_balanced_error"),
         switch_epoch=_number(row.get("switch_epoch")),
         decided=_epochs(row.get("decided")),
         cost=_number(row.get("cost")),
@@ -173,10 +183,15 @@ def _comparison(row: Mapping[str, Any]) -> PairedDifference:
 
 def _advice(row: Mapping[str, Any]) -> Advice:
     known = {field.name for field in fields(Advice)}
-    values: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in row.items() if key in known
-    }
-    return Advice(**values)
+    return Advice(**{key: _advice_value(value) for key, value in row.items() if key in known})
+
+
+def _advice_value(value: Any) -> Any:
+    """Return a value of the advice: its parts are mappings, intervals lists."""
+    if isinstance(value, Mapping):
+        part: dict[str, Any] = {key: _advice_value(inner) for key, inner in value.items()}
+        return Part(**part)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _search_json(search: SwitchSearch) -> dict[str, Any]:

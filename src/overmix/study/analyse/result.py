@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from overmix.study.plan.cells import StackTask
 from overmix.study.spec.schema import StudySpec, resolved
 from overmix.study.store.checkpoint import load_tensors
 from overmix.study.store.directory import RunDirectory
-from overmix.study.store.files import locked, read_json, write_bytes, write_json
+from overmix.study.store.files import is_intact_file, locked, read_sealed_json, write_bytes, write_sealed_json
 from overmix.train import ALSO_MEASURED, METRICS, TRACKED
 
 if TYPE_CHECKING:
@@ -60,10 +61,19 @@ def load_result(path: Path) -> StudyResult:
     unfinished = RunDirectoryError(f"{path}: the study is not finished: run the same 'overmix run' again to go on")
     if not (directory.summary_file.exists() and directory.curves_file.exists()):
         raise unfinished
-    written = read_json(directory.summary_file)
+    if not is_intact_file(directory.summary_file):
+        raise RunDirectoryError(
+            f"{path}: its results are damaged, or of an earlier version that did not seal them: run the same "
+            "'overmix run' again"
+        )
+    written = read_sealed_json(directory.summary_file)
     try:
         summary = from_json(written)
-        curves = pl.read_parquet(directory.curves_file)
+        content_of_curves = directory.curves_file.read_bytes()
+        # The summary is written last: curves that are not the ones it speaks of are those of an interrupted run.
+        if hashlib.sha256(content_of_curves).hexdigest() != written["curves_sha256"]:
+            raise unfinished
+        curves = pl.read_parquet(io.BytesIO(content_of_curves))
         # A run directory that seeds or conditions are being added to still holds the results of the smaller study.
         if not _is_complete(content["study"], summary, curves):
             raise unfinished
@@ -101,8 +111,10 @@ def write_results(
     rank = {name: number for number, name in enumerate(spec.condition_names)}
     cells.sort(key=lambda cell: (rank[cell.condition], cell.seed))
     curves, summary = _curves(cells, rank), summarise(spec, cells, marks)
-    write_bytes(directory.curves_file, _parquet(curves))
-    write_json(directory.summary_file, to_json(summary))
+    parquet = _parquet(curves)
+    write_bytes(directory.curves_file, parquet)
+    digest = hashlib.sha256(parquet).hexdigest()
+    write_sealed_json(directory.summary_file, {"curves_sha256": digest, **to_json(summary)})
     return StudyResult(resolved(spec), summary, curves)
 
 
@@ -133,6 +145,9 @@ def _read_stack(task: StackTask, directory: RunDirectory) -> list[CellResult]:
             values={name: tensors[name][r] for name in (*_COLUMNS[4:], *(c for c in _ASKED_FOR if c in tensors))},
             wrong=_errors(tensors["wrong"][r], header),
             labels=header.get("labels", "classes"),
+            n_val=header["n_val"]
+            if "n_val" in header
+            else int(cell.data.val_size),  # numbers, before there were shares
             class_counts=header["class_counts"][r],
             steps_per_epoch=header["steps_per_epoch"],
             seconds=header["seconds"] / len(task.cells),

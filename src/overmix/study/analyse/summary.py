@@ -5,30 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from overmix._typing import Float
 from overmix.diagnose import (
-    Advice,
     Comparison,
     Diagnosis,
-    Evidence,
     advise,
     diagnose_ensemble,
     holm,
-    paired_difference,
 )
 from overmix.diagnose.interval import Interval, t_interval
 from overmix.diagnose.practical import Unit
 from overmix.study.analyse.cell_result import CellResult, ConditionResult
 from overmix.study.analyse.choices import policy_choices
-from overmix.study.analyse.code_line import code_line
+from overmix.study.analyse.code_line import line_to_copy
+from overmix.study.analyse.evidence import (
+    Stopping,
+    best_checkpoint,
+    compare,
+    compare_scores,
+    evidence_of,
+    mean_cost,
+    mean_steps,
+)
 from overmix.study.analyse.floors import condition_floor
 from overmix.study.analyse.record import (
-    BestCheckpoint,
     ConditionSummary,
     Estimate,
     LowestLoss,
@@ -37,8 +41,14 @@ from overmix.study.analyse.record import (
     Summary,
     SwitchSearch,
 )
-from overmix.study.plan.trainings import pool_key
-from overmix.study.spec.plain import canonical, digest
+from overmix.study.analyse.unequal import (
+    are_unequal,
+    class_weights,
+    judged_by_balanced_error,
+    majority_error,
+    with_test_classes,
+)
+from overmix.study.spec.plain import digest
 from overmix.study.spec.roles import roles_of, switch_epoch_of
 from overmix.study.spec.schema import StudySpec
 
@@ -51,28 +61,47 @@ def summarise(spec: StudySpec, cells: Sequence[CellResult], marks: Mapping[str, 
         cells: all its trainings.
         marks: what its bytes depend on beyond itself, see :class:`~overmix.study.store.directory.RunDirectory`.
     """
+    cells = with_test_classes(cells)
+    plain = cells
+    if spec.metric == "balanced_error":
+        cells = judged_by_balanced_error(cells)
     results = [
         ConditionResult(entry, name, role, [cell for cell in cells if cell.condition == name])
         for entry, name, role in zip(spec.compare, spec.condition_names, roles_of(spec), strict=True)
     ]
     diagnoses = {result.name: _diagnose(result.alive) for result in results}
-    conditions = tuple(_condition(result, diagnoses[result.name]) for result in results)
-    comparisons = _compare(results)
-    advice = advise([_evidence(result, diagnoses[result.name]) for result in results], comparisons)
+    stops = {result.name: best_checkpoint(result.alive) for result in results}
+    conditions = tuple(
+        replace(
+            _condition(result, diagnoses[result.name], stops[result.name]),
+            balanced=_balanced([cell for cell in plain if cell.condition == result.name and not cell.diverged]),
+        )
+        for result in results
+    )
+    comparisons = compare(results)
+    advice = advise(
+        [evidence_of(result, diagnoses[result.name], stops[result.name], metric=spec.metric) for result in results],
+        comparisons,
+        compare_scores(results),
+    )
     finals = {c.name: c.final.value for c in conditions if c.final.value is not None}
     return Summary(
         name=spec.name,
         labels=cells[0].labels,
         unit=cells[0].unit,
+        metric=spec.metric,
+        majority=majority_error(cells[0]),
+        unequal=cells[0].test_classes is not None and are_unequal(cells[0].test_classes),
         conditions=conditions,
         comparisons=_corrected(comparisons),
         advice=advice,
-        code=_code(results, advice),
+        code=line_to_copy(spec, results, advice),
         best=min(finals, key=finals.__getitem__) if finals else None,
         search=_search(results),
         floor=_floors(results),
         epochs=max(result.epochs for result in results),
         n_test=int(cells[0].wrong.shape[-1]),
+        n_val=cells[0].n_val,
         steps=_steps(cells),
         elapsed_seconds=round(sum(cell.seconds - cell.forked_seconds for cell in cells), 1),
         versions=dict(marks["fingerprint"]),
@@ -97,7 +126,15 @@ def _search(results: Sequence[ConditionResult]) -> SwitchSearch | None:
     return policy_choices(trunk.cells, dict(erm + off_at), {c.name: c.cells for c in alike if c.role == "auto"})
 
 
-def _condition(result: ConditionResult, diagnosis: Diagnosis | None) -> ConditionSummary:
+def _balanced(alive: Sequence[CellResult]) -> Estimate:
+    """Return the mean over the classes of the shares of wrong samples, at the end."""
+    if not alive or alive[0].test_classes is None:
+        return Estimate()
+    weights = class_weights(alive[0].test_classes)
+    return _mean_over_seeds(np.array([float((cell.wrong[-1] * weights).mean()) for cell in alive]))
+
+
+def _condition(result: ConditionResult, diagnosis: Diagnosis | None, stop: Stopping | None) -> ConditionSummary:
     alive = result.alive
     common = ConditionSummary(
         name=result.name,
@@ -108,8 +145,8 @@ def _condition(result: ConditionResult, diagnosis: Diagnosis | None) -> Conditio
         advice="Every run diverged: lower the learning rate.",
         switch_epoch=switch_epoch_of(result.spec, result.epochs) if result.role == "switched" else None,
         decided=tuple(cell.switch_at for cell in result.cells if cell.switch_at is not None),
-        cost=round(_mean_cost(result), 3),
-        steps=round(_mean_steps(result)),
+        cost=round(mean_cost(result), 3),
+        steps=round(mean_steps(result)),
         seconds=round(float(np.mean([cell.seconds for cell in result.cells])), 2),
         epochs=result.epochs,
         family=_family(result),
@@ -130,7 +167,7 @@ def _condition(result: ConditionResult, diagnosis: Diagnosis | None) -> Conditio
         cross_entropy=_at_the_end("cross_entropy", alive),
         brier=_at_the_end("brier", alive),
         ece=_at_the_end("ece", alive),
-        best_checkpoint=_best_checkpoint(alive),
+        best_checkpoint=stop.record if stop else None,
         lowest_loss=_lowest_loss(alive),
     )
 
@@ -149,32 +186,6 @@ def _at_the_end(metric: str, alive: Sequence[CellResult]) -> Estimate:
 
 def _mean_over_seeds(values: Float[np.ndarray, " seeds"]) -> Estimate:
     return Estimate.of(float(values.mean()), t_interval(values))
-
-
-def _mean_cost(condition: ConditionResult) -> float:
-    return float(np.mean([cell.cost for cell in condition.cells]))
-
-
-def _mean_steps(condition: ConditionResult) -> float:
-    """Return the optimizer steps of a run, those that it took to decide included."""
-    return condition.cells[0].steps_per_epoch * condition.epochs * _mean_cost(condition)
-
-
-def _best_checkpoint(alive: Sequence[CellResult]) -> BestCheckpoint | None:
-    """Return how the checkpoints do that have each run's lowest score on its validation split (Brier for classes).
-
-    Only epochs that were looked at are candidates. ``None`` without a validation split.
-    """
-    if not alive[0].has_validation:
-        return None
-    best = [int(np.argmin(np.nan_to_num(cell.values[f"val_{cell.score}"], nan=np.inf))) for cell in alive]
-    wrong = np.stack([cell.wrong[at] for cell, at in zip(alive, best, strict=True)])
-    gain = paired_difference(np.stack([cell.wrong[-1] for cell in alive]), wrong)
-    return BestCheckpoint(
-        epochs=tuple(int(cell.epochs[at]) for cell, at in zip(alive, best, strict=True)),
-        error=float(wrong.mean()),
-        gain=Estimate.of(gain.difference, gain.ci),
-    )
 
 
 def _family(condition: ConditionResult) -> str:
@@ -219,20 +230,6 @@ def _diagnose(alive: Sequence[CellResult]) -> Diagnosis | None:
     return diagnose_ensemble(alive[0].epochs, np.stack([cell.wrong for cell in alive]), unit=alive[0].unit)
 
 
-def _compare(conditions: Sequence[ConditionResult]) -> dict[tuple[str, str], Comparison]:
-    """Compare every pair that was tested on the same samples, on the seeds that both have."""
-    differences = {}
-    for b, a in combinations(conditions, 2):
-        by_seed = {cell.seed: cell for cell in b.alive}
-        twins = [(cell, by_seed[cell.seed]) for cell in a.alive if cell.seed in by_seed]
-        if not twins or pool_key(twins[0][0].cell.data) != pool_key(twins[0][1].cell.data):
-            continue
-        wrong_a = np.stack([cell.wrong[-1] for cell, _ in twins])
-        wrong_b = np.stack([cell.wrong[-1] for _, cell in twins])
-        differences[a.name, b.name] = paired_difference(wrong_a, wrong_b)
-    return differences
-
-
 def _corrected(comparisons: Mapping[tuple[str, str], Comparison]) -> tuple[PairedDifference, ...]:
     corrected = holm([comparison.p_value for comparison in comparisons.values()])
     return tuple(
@@ -245,32 +242,6 @@ def _corrected(comparisons: Mapping[tuple[str, str], Comparison]) -> tuple[Paire
             p_holm=p,
         )
         for ((a, b), comparison), p in zip(comparisons.items(), corrected, strict=True)
-    )
-
-
-def _code(results: Sequence[ConditionResult], advice: Advice) -> str | None:
-    """Return the line of code that follows the advice."""
-    if advice.kind == "undecided":
-        return None
-    mixing = next((c for c in results if c.name == advice.condition and c.role != "erm"), None)
-    mixing = mixing or next((c for c in results if c.name == advice.gain_of), None)
-    mixing = mixing or next((c for c in results if c.role in ("mixup", "switched", "auto")), None)
-    return None if mixing is None else code_line(mixing, advice.kind, advice.switch_epoch)
-
-
-def _evidence(condition: ConditionResult, diagnosis: Diagnosis | None) -> Evidence:
-    alive = condition.alive
-    held_out = bool(alive) and all(cell.has_validation for cell in alive)
-    return Evidence(
-        condition.name,
-        condition.role,
-        switch_epoch_of(condition.spec, condition.epochs) if condition.role == "switched" else None,
-        diagnosis,
-        recipe=condition.spec.recipe_name,
-        family=canonical(condition.recipe.written),
-        validation_error=float(np.mean([cell.values["val_error"][-1] for cell in alive])) if held_out else None,
-        steps=_mean_steps(condition),
-        decided=tuple(cell.switch_at for cell in alive if cell.switch_at is not None),
     )
 
 

@@ -52,7 +52,12 @@ def validate_arrays(
 
 
 def validate_test_arrays(
-    x_test: np.ndarray, y_test: np.ndarray, x: np.ndarray, num_classes: int, field: str = "data"
+    x_test: np.ndarray,
+    y_test: np.ndarray,
+    x: np.ndarray,
+    num_classes: int,
+    field: str = "data",
+    part: str = "test",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Check test arrays against training samples.
 
@@ -62,6 +67,7 @@ def validate_test_arrays(
         x: the training samples as the user gave them, shape (n, ...).
         num_classes: C.
         field: what errors call the arrays.
+        part: what errors say after x and y: ``"test"`` or ``"val"``.
 
     Returns:
         x_test in the dtype that :func:`validate_arrays` gives x, and y_test as int64.
@@ -69,13 +75,13 @@ def validate_test_arrays(
     Raises:
         DataError: as :func:`validate_arrays`, and if samples of training and testing differ in shape or kind.
     """
-    samples = validate_test_samples(x_test, x, field)
-    classes = _labels(y_test, len(samples), "y_test", field)
+    samples = validate_test_samples(x_test, x, field, part)
+    classes = _labels(y_test, len(samples), f"y_{part}", field)
     unknown = classes[(classes < 0) | (classes >= num_classes)]
     if len(unknown):
         raise DataError(
-            f"{field}: y_test has the label {unknown[0]}, which no training sample has: remove those samples, or train "
-            "on some of them"
+            f"{field}: y_{part} has the label {unknown[0]}, which no training sample has: remove those samples, or "
+            "train on some of them"
         )
     return samples, classes.astype(np.int64)
 
@@ -96,7 +102,7 @@ def check_single_class(y: np.ndarray, y_test: np.ndarray | None, field: str) -> 
         )
 
 
-def validate_test_samples(x_test: np.ndarray, x: np.ndarray, field: str) -> np.ndarray:
+def validate_test_samples(x_test: np.ndarray, x: np.ndarray, field: str, part: str = "test") -> np.ndarray:
     """Return test samples in the dtype that training samples get.
 
     Raises:
@@ -104,12 +110,12 @@ def validate_test_samples(x_test: np.ndarray, x: np.ndarray, field: str) -> np.n
     """
     if x_test.shape[1:] != x.shape[1:]:
         raise DataError(
-            f"{field}: a sample of x_test has shape {x_test.shape[1:]}, one of x {x.shape[1:]}: make them equal"
+            f"{field}: a sample of x_{part} has shape {x_test.shape[1:]}, one of x {x.shape[1:]}: make them equal"
         )
     if (x_test.dtype == np.uint8) != (x.dtype == np.uint8):
         # Bytes on one side and floats on the other are most likely 0..255 against 0..1.
-        raise DataError(f"{field}: x_test has dtype {x_test.dtype}, x has {x.dtype}: store both alike")
-    return validate_samples(x_test, "x_test", field)
+        raise DataError(f"{field}: x_{part} has dtype {x_test.dtype}, x has {x.dtype}: store both alike")
+    return validate_samples(x_test, f"x_{part}", field)
 
 
 def validate_samples(x: np.ndarray, name: str, field: str) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,20 @@ from torch import Tensor
 from overmix._typing import Bool, Int, Shaped
 from overmix.errors import DataError
 from overmix.mix import IGNORE_INDEX, LabelKind
+
+
+@dataclass(frozen=True)
+class TableColumns:
+    """What the columns of a table's samples are.
+
+    Args:
+        names: of all columns: of a number its name, of a category ``colour=red``.
+        numbers: how many are numbers, those that come first, NaN where one is missing; the others are 1 where a sample
+            is of their category, else 0.
+    """
+
+    names: tuple[str, ...]
+    numbers: int
 
 
 @dataclass(frozen=True)
@@ -27,6 +41,10 @@ class Dataset:
         num_classes: C, or the K numbers that a model returns.
         labels: what a label is.
         domain: where each sample of the pool comes from, int64, if that is known.
+        validation: which samples of the pool came as validation samples: they are held out, by every seed, and never
+            trained on. ``None`` where a study draws its own.
+        table: what the columns are, if the samples are rows of a table.
+        class_names: what the classes are called, if they have names.
     """
 
     name: str
@@ -37,6 +55,9 @@ class Dataset:
     num_classes: int
     labels: LabelKind = "classes"
     domain: Int[Tensor, " pool"] | None = None
+    validation: Bool[Tensor, " pool"] | None = None
+    table: TableColumns | None = None
+    class_names: tuple[str, ...] = ()
 
     @property
     def labelled(self) -> Bool[np.ndarray, " pool"]:
@@ -64,6 +85,22 @@ def dataset_of(
     return Dataset(
         name, _tensor(x), _tensor(y, np.int64), _tensor(x_test), _tensor(y_test, np.int64), num_classes=num_classes
     )
+
+
+def with_validation(dataset: Dataset, x: np.ndarray, y: np.ndarray) -> Dataset:
+    """Return a data set with validation samples of its own, which join the pool and are marked there.
+
+    Args:
+        dataset: whose pool is what may be trained on.
+        x: validation samples, of the pool's dtype.
+        y: their labels, in the form of the pool's.
+    """
+    pool, labels = torch.cat([dataset.x, _tensor(x)]), torch.cat([dataset.y, _tensor(y).to(dataset.y.dtype)])
+    validation = torch.arange(len(pool)) >= len(dataset.x)
+    domain = dataset.domain
+    if domain is not None:
+        domain = torch.cat([domain, domain.new_zeros(len(x))])  # never asked for: nothing there is mixed
+    return replace(dataset, x=pool, y=labels, domain=domain, validation=validation)
 
 
 def _tensor(array: np.ndarray, dtype: type[np.generic] | None = None) -> Tensor:

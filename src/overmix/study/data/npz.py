@@ -11,6 +11,7 @@ import torch
 
 from overmix.errors import ConfigError, DataError
 from overmix.mix import IGNORE_INDEX, LabelKind
+from overmix.regular_file import open_regular
 from overmix.study.data.arrays import (
     check_single_class,
     validate_arrays,
@@ -18,9 +19,9 @@ from overmix.study.data.arrays import (
     validate_test_arrays,
     validate_test_samples,
 )
-from overmix.study.data.dataset import Dataset, dataset_of
+from overmix.study.data.dataset import Dataset, dataset_of, with_validation
 from overmix.study.data.labels import check_asked, check_varies, domain_of, kind_of, mask_of, numbers
-from overmix.study.data.split import fixed_test_split
+from overmix.study.data.set_aside import check_test_size, set_aside
 
 _SAVE = "save it as numpy.savez('data.npz', x=x, y=y)"
 
@@ -29,8 +30,9 @@ def npz(path: str = "", test_size: float = 0.25, labels: str = "auto") -> Datase
     """Read arrays that ``numpy.savez`` wrote, by their names.
 
     ``x`` and ``y``, or ``x`` and ``view`` (a second view of each sample, rows). Perhaps ``x_test`` with ``y_test`` or
-    ``view_test``; ``domain``, where each sample of x comes from; ``unlabelled``, true for samples of x whose class is
-    not known. uint8 in x stays as it is, every other real number becomes float32. Nothing is ever unpickled.
+    ``view_test``; ``x_val`` with ``y_val`` or ``view_val``, which is then the validation split of every seed;
+    ``domain``, where each sample of x comes from; ``unlabelled``, true for samples of x whose class is not known. uint8
+    in x stays as it is, every other real number becomes float32. Nothing is ever unpickled.
 
     Args:
         path: the file.
@@ -45,23 +47,21 @@ def npz(path: str = "", test_size: float = 0.25, labels: str = "auto") -> Datase
     """
     if not path:
         raise ConfigError("data.path", path, "name the file: data: {name: npz, path: my-data.npz}")
-    if not 0 < test_size < 1:
-        raise ConfigError("data.test_size", test_size, "use a share in (0, 1)")
+    check_test_size(test_size)
     check_asked(labels)
     field = f"data.path {path}"
     arrays = _read(Path(path).expanduser(), field)
     label = _label_name(arrays, labels, field)
     kind: LabelKind = "views" if label == "view" else kind_of(arrays["y"], labels, field)
-    tested = "x_test" in arrays
     if kind == "classes":
         whole = _classes(arrays, field)
     else:
         if "unlabelled" in arrays:
             raise DataError(f"{field}: it holds unlabelled, but the labels are {kind}: leave it out")
         whole = _numbers(arrays, label, kind, field)
-    if tested:
-        return whole
-    return _split(whole, test_size)
+    if "x_test" not in arrays:
+        whole = set_aside(whole, test_size)
+    return _validated(whole, arrays, label, field) if "x_val" in arrays else whole
 
 
 def _label_name(arrays: dict[str, np.ndarray], labels: str, field: str) -> str:
@@ -72,8 +72,9 @@ def _label_name(arrays: dict[str, np.ndarray], labels: str, field: str) -> str:
     name = "view" if labels == "views" or "y" not in arrays else "y"
     if name not in arrays or (name == "view" and labels not in ("auto", "views")):
         raise DataError(f"{field}: it holds no {'view' if labels == 'views' else 'y'}: {_SAVE}")
-    if "x_test" in arrays and f"{name}_test" not in arrays:
-        raise DataError(f"{field}: it holds x_test alone: give both x_test and {name}_test, or neither")
+    for part in _PARTS:
+        if f"x_{part}" in arrays and f"{name}_{part}" not in arrays:
+            raise DataError(f"{field}: it holds x_{part} alone: give both x_{part} and {name}_{part}, or neither")
     return name
 
 
@@ -92,6 +93,18 @@ def _classes(arrays: dict[str, np.ndarray], field: str) -> Dataset:
         x_test, y_test = samples[:0], classes[:0]
     dataset = dataset_of("npz", samples, np.where(mask, IGNORE_INDEX, classes), x_test, y_test, num_classes)
     return replace(dataset, domain=None if domain is None else torch.from_numpy(domain))
+
+
+def _validated(whole: Dataset, arrays: dict[str, np.ndarray], label: str, field: str) -> Dataset:
+    """Return the data with the validation samples that the file holds."""
+    x, y = arrays["x_val"], arrays[f"{label}_val"]
+    if whole.labels == "classes":
+        return with_validation(whole, *validate_test_arrays(x, y, arrays["x"], whole.num_classes, field, part="val"))
+    samples = validate_test_samples(x, arrays["x"], field, part="val")
+    rows = numbers(y, len(samples), whole.labels, f"{label}_val", field)
+    if rows.shape[1] != whole.num_classes:
+        raise DataError(f"{field}: {label} has {whole.num_classes} columns, {label}_val has {rows.shape[1]}")
+    return with_validation(whole, samples, rows)
 
 
 def _numbers(arrays: dict[str, np.ndarray], label: str, kind: LabelKind, field: str) -> Dataset:
@@ -113,38 +126,21 @@ def _numbers(arrays: dict[str, np.ndarray], label: str, kind: LabelKind, field: 
     return Dataset("npz", pool, labels, tested, known, y.shape[1], kind, where)
 
 
-def _split(whole: Dataset, test_size: float) -> Dataset:
-    """Return the data with some of the labelled samples set aside for testing."""
-    known = np.flatnonzero(whole.labelled)
-    strata = whole.strata[known]
-    kept, tested = fixed_test_split(strata, round(test_size * len(known)))
-    missing = np.flatnonzero(np.bincount(strata[kept], minlength=whole.num_strata) == 0)
-    if len(tested) == 0 or len(missing):
-        shortage = "no sample is tested on"
-        if len(missing):
-            shortage = f"no sample of class {missing[0]} is left to train on"
-        raise ConfigError(
-            "data.test_size", test_size, f"of {len(known)} samples {shortage}: give more samples, or x_test and y_test"
-        )
-    test = torch.from_numpy(known[tested])
-    pool = torch.from_numpy(np.setdiff1d(np.arange(len(whole.y)), known[tested]))
-    return replace(
-        whole,
-        x=whole.x[pool],
-        y=whole.y[pool],
-        x_test=whole.x[test],
-        y_test=whole.y[test],
-        domain=None if whole.domain is None else whole.domain[pool],
-    )
-
-
-_NAMES = ("x", "y", "view", "domain", "unlabelled", "x_test", "y_test", "view_test")
+_PARTS = ("test", "val")
+_NAMES = (
+    "x",
+    "y",
+    "view",
+    "domain",
+    "unlabelled",
+    *(f"{name}_{part}" for part in _PARTS for name in ("x", "y", "view")),
+)
 
 
 def _read(path: Path, field: str) -> dict[str, np.ndarray]:
     """Return the arrays that have a meaning, by their names."""
     try:
-        stream = path.open("rb")
+        stream = open_regular(path)
     except FileNotFoundError:
         raise ConfigError("data.path", str(path), "there is no such file: name an .npz file") from None
     except OSError as error:
@@ -167,11 +163,13 @@ def _read(path: Path, field: str) -> dict[str, np.ndarray]:
 def _check_names(names: list[str], field: str) -> None:
     if "x" not in names or not {"y", "view"} & set(names):
         raise DataError(f"{field}: it holds {', '.join(sorted(names)) or 'nothing'}, not x and y: {_SAVE}")
-    for label in ("y_test", "view_test"):
-        if label in names and "x_test" not in names:
-            raise DataError(f"{field}: it holds {label} alone: give both x_test and {label}, or neither")
-    if "x_test" in names and not {"y_test", "view_test"} & set(names):
-        raise DataError(f"{field}: it holds x_test alone: give both x_test and y_test, or neither")
+    for part in _PARTS:
+        x, *labels = (f"{name}_{part}" for name in ("x", "y", "view"))
+        for label in labels:
+            if label in names and x not in names:
+                raise DataError(f"{field}: it holds {label} alone: give both {x} and {label}, or neither")
+        if x in names and not {*labels} & set(names):
+            raise DataError(f"{field}: it holds {x} alone: give both {x} and {labels[0]}, or neither")
     for name in names:
         # Other arrays may stay in the file, but "X_test" that is silently not tested on would be a trap.
         near = difflib.get_close_matches(name.lower(), _NAMES[2:], n=1, cutoff=0.6)
@@ -181,7 +179,7 @@ def _check_names(names: list[str], field: str) -> None:
 
 def _array(file: np.lib.npyio.NpzFile, name: str, field: str) -> np.ndarray:
     try:
-        array: np.ndarray = file[name]
+        array: np.ndarray | bytes = file[name]
     except ValueError as error:
         if "pickle" in str(error):
             # Rows of different lengths become an object array, which only pickle can store, and pickle runs code.
@@ -192,6 +190,9 @@ def _array(file: np.lib.npyio.NpzFile, name: str, field: str) -> np.ndarray:
         raise DataError(f"{field}: {name} cannot be read ({_first_line(error)}): save it again") from None
     except Exception as error:
         raise DataError(f"{field}: {name} cannot be read ({_first_line(error)}): save it again") from None
+    if not isinstance(array, np.ndarray):
+        # NumPy hands out the bytes of a member that is no array of its format.
+        raise DataError(f"{field}: {name} is no array: {_SAVE}")
     return array
 
 

@@ -11,20 +11,29 @@ from overmix.study.data.cifar import cifar10, cifar100
 from overmix.study.data.dataset import Dataset
 from overmix.study.data.digits import digits
 from overmix.study.data.fashion_mnist import fashion_mnist
+from overmix.study.data.folder import folder
 from overmix.study.data.mnist1d import mnist1d
 from overmix.study.data.npz import npz
 from overmix.study.data.svhn import svhn
+from overmix.study.data.table import csv, parquet
 from overmix.study.options import check_option_values
 
 _DATASETS: dict[str, Callable[..., Dataset]] = {
     "cifar10": cifar10,
     "cifar100": cifar100,
+    "csv": csv,
     "digits": digits,
     "fashion_mnist": fashion_mnist,
+    "folder": folder,
     "mnist1d": mnist1d,
     "npz": npz,
+    "parquet": parquet,
     "svhn": svhn,
 }
+
+
+BRING_VALIDATION = ("folder", "npz")
+"""Data sets whose files may hold validation samples of their own."""
 
 
 def dataset_names() -> list[str]:

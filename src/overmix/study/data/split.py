@@ -41,7 +41,7 @@ def split_indices(
     y: Int[np.ndarray, " n"],
     *,
     train_size: int | float | None,
-    val_size: int,
+    val_size: int | float,
     balanced: bool,
     subset_rng: np.random.Generator,
     val_rng: np.random.Generator,
@@ -55,7 +55,8 @@ def split_indices(
     Args:
         y: classes of the pool, shape (n,).
         train_size: number of training samples, a share of the pool in (0, 1), or ``None`` for all that is left.
-        val_size: number of validation samples, drawn with the pool's class shares.
+        val_size: number of validation samples, drawn with the pool's class shares; or a share in (0, 1) of the samples
+            that are trained on or held out, at least two of each class as far as one is left to train on.
         balanced: draw equally many samples of each class; if the number cannot be divided, the first classes get one
             more. Has no effect on ``None``.
         subset_rng: draws the training subset.
@@ -79,9 +80,14 @@ def split_indices(
         (20, 10, 0)
     """
     n = len(y)
-    if not 0 <= val_size < n:
-        raise ConfigError("data.val_size", val_size, f"use 0 to {n - 1}: the pool has {n} samples")
-    val_index = stratified_order(y, val_rng)[:val_size]
+    order = stratified_order(y, val_rng)
+    if isinstance(val_size, float):
+        val_index = _share_held_out(y, order, val_size, train_size)
+        val_size = len(val_index)
+    else:
+        if not 0 <= val_size < n:
+            raise ConfigError("data.val_size", val_size, f"use 0 to {n - 1}: the pool has {n} samples")
+        val_index = order[:val_size]
     rest = np.setdiff1d(np.arange(n), val_index)
     _check_rest(y, rest, val_size, num_classes)
     count = _count(train_size, n, len(rest))
@@ -96,6 +102,29 @@ def split_indices(
             f"class {missing[0]} is missing from this draw: use more samples, or balanced: true",
         )
     return index, val_index
+
+
+def _share_held_out(
+    y: np.ndarray, order: np.ndarray, share: float, train_size: int | float | None
+) -> Int[np.ndarray, " val"]:
+    """Return the held-out samples of a study that holds out a share: the first two of each class, and then in order.
+
+    The share is of the training samples that are asked for, and is drawn beside them as far as the pool goes; of the
+    whole pool where all of it is asked for. Every class keeps one sample to train on.
+    """
+    if not 0 < share < 1:
+        raise ConfigError("data.val_size", share, "use a share in (0, 1), or a whole number of samples")
+    n = len(y)
+    asked = n if train_size is None else _count(train_size, n, n)
+    wanted = round(share * asked) if train_size is None else min(round(share * asked), n - asked)
+    seen = np.empty(n, dtype=np.int64)  # how many of its own class come before it
+    for label in np.unique(y):
+        members = order[y[order] == label]
+        seen[members] = np.arange(len(members))
+    left = np.bincount(y[y >= 0])[y] - seen if n else seen
+    first = [at for at in order if seen[at] < 2 and left[at] > 1]
+    others = [at for at in order if seen[at] >= 2 and left[at] > 1]
+    return np.array([*first, *others][: max(len(first), wanted)], dtype=np.int64)
 
 
 def _check_rest(y: np.ndarray, rest: np.ndarray, val_size: int, num_classes: int) -> None:

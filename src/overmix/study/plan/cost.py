@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from overmix.study.plan.cells import Cell, StackTask
 from overmix.study.plan.forks import with_forks
 from overmix.study.plan.process import as_a_worker
 from overmix.study.plan.study_plan import plan_study
-from overmix.study.plan.trainings import model_factory, open_dataset, pool_key, training_of
+from overmix.study.plan.trainings import by_pool, model_factory, open_dataset, pool_key, training_of
 from overmix.study.plan.workers import worker_count
 from overmix.study.spec.schema import StudySpec
 from overmix.switch import HeldOut, Policy
@@ -73,7 +73,13 @@ class StackCost:
     seconds: float | None
 
 
-def plan_cost(spec: StudySpec, *, allow_code: bool = False, calibration_seconds: float = 4.0) -> dict[str, Any]:
+def plan_cost(
+    spec: StudySpec,
+    *,
+    allow_code: bool = False,
+    calibration_seconds: float = 4.0,
+    is_done: Callable[[StackTask], bool] = lambda _: False,
+) -> dict[str, Any]:
     """Return what a study will cost, as plain values. Nothing is written.
 
     Counts are exact where the study does not decide by itself; FLOPs are those of matrix products and convolutions
@@ -84,21 +90,23 @@ def plan_cost(spec: StudySpec, *, allow_code: bool = False, calibration_seconds:
         spec: the study.
         allow_code: whether models may come from an import path.
         calibration_seconds: how long to train for the guess; 0 leaves it out.
+        is_done: whether the result of a stack is there already, so that it costs nothing.
 
     Raises:
         OvermixError: for whatever running the study would be refused for.
     """
     plan = plan_study(spec, allow_code=allow_code)
-    tasks = list({task.id: task for task in plan.tasks}.values())
+    tasks = list({task.id: task for task in plan.tasks if not is_done(task)}.values())
     shared = _shared_epochs(tasks)
     kinds = {_kind(task) for task in tasks}
     costs: dict[str, StackCost] = {}
-    data_bytes = 0
+    data_bytes, n_test = 0, 0
     # Pool by pool, so that one data set is in memory at a time.
-    for key in dict.fromkeys(pool_key(task.cells[0].data) for task in tasks):
+    for key, cells in by_pool(plan.cells).items():
         drawing = [task for task in tasks if pool_key(task.cells[0].data) == key]
-        dataset = open_dataset(drawing[0].cells[0].data)
+        dataset = open_dataset(cells[0].data)
         data_bytes = max(data_bytes, sum(t.nbytes for t in (dataset.x, dataset.y, dataset.x_test, dataset.y_test)))
+        n_test = max(n_test, len(dataset.y_test))
         known: dict[str, tuple[Profile, StackTraining, tuple[float, float] | None]] = {}
         # The largest stack of a kind stands for the others.
         for task in sorted(drawing, key=lambda task: -len(task.cells)):
@@ -109,8 +117,10 @@ def plan_cost(spec: StudySpec, *, allow_code: bool = False, calibration_seconds:
                     timed = timed[0] / len(task.cells), timed[1] / len(task.cells)
                 known[_kind(task)] = profile(task.cells[0], dataset, allow_code=allow_code), training, timed
             costs[task.id] = _stack_cost(task, *known[_kind(task)], shared.get(task.id, 0))
-    workers = min(worker_count(plan.spec.executor.workers, plan.spec.device), len(tasks))
-    return _report(spec, plan.tasks, list(costs.values()), workers, data_bytes, plan.spec.device)
+    workers = min(worker_count(plan.spec.executor.workers, plan.spec.device), max(1, len(tasks)))
+    done = sum(len(task.cells) for task in plan.tasks if is_done(task))
+    report = _report(spec, plan.tasks, list(costs.values()), workers, data_bytes, plan.spec.device)
+    return report | {"runs_done": done, "test_samples": n_test}
 
 
 def _kind(task: StackTask) -> str:
@@ -236,7 +246,9 @@ def _report(
     data_bytes: int,
     device: str,
 ) -> dict[str, Any]:
-    state, activations = (max(getattr(cost, name) for cost in costs) for name in ("state_bytes", "activation_bytes"))
+    state, activations = (
+        max((getattr(cost, name) for cost in costs), default=0) for name in ("state_bytes", "activation_bytes")
+    )
     seconds = [cost.seconds for cost in costs if cost.seconds is not None]
     steps = {
         "separate": sum(cost.steps for cost in costs),
@@ -268,7 +280,7 @@ def _report(
             "all": results + _PAGE_BYTES + workers * state,
         },
         # The last stacks may leave workers idle: no study is faster than its longest stack.
-        "seconds": max(max(seconds), sum(seconds) / workers) if seconds else None,
+        "seconds": max(max(seconds), sum(seconds) / workers) if seconds else None if costs else 0.0,
     }
 
 
@@ -281,7 +293,7 @@ def as_rows(cost: Mapping[str, Any]) -> list[tuple[str, str]]:
     if steps["probes_at_most"]:
         trained += f", and at most {steps['probes_at_most']:,} to decide when to switch"
     rows = [
-        ("runs", f"{cost['runs']:,} of {cost['conditions']} conditions, in {cost['stacks']:,} stacks"),
+        ("runs", _runs(cost)),
         ("steps", trained),
         ("FLOPs", _scaled(cost["flops"], ("", "k", "M", "G", "T", "P", "E"), 1000)),
         ("memory", f"about {_bytes(memory['per_worker'])} per worker, {_bytes(memory['all'])} in all"),
@@ -292,8 +304,18 @@ def as_rows(cost: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
     if cost["seconds"] is not None:
         where = f"{cost['workers']} worker{'s' if cost['workers'] != 1 else ''} on {cost['device']}"
-        rows.append(("time", f"about {_duration(cost['seconds'])} with {where}, as fast as this machine is just now"))
+        parts = cost.get("seconds_of", {})
+        of_that = [f"{name} {_duration(seconds)}" for name, seconds in parts.items() if seconds >= 1]
+        listed = f" ({', '.join(of_that)})" if of_that else ""
+        rows.append(
+            ("time", f"about {_duration(cost['seconds'])} with {where}{listed}, as fast as this machine is just now")
+        )
     return rows
+
+
+def _runs(cost: Mapping[str, Any]) -> str:
+    done = f", {cost['runs_done']:,} of them finished already" if cost.get("runs_done") else ""
+    return f"{cost['runs']:,} of {cost['conditions']} conditions{done}; {cost['stacks']:,} stacks to train"
 
 
 def _bytes(count: float) -> str:

@@ -10,13 +10,16 @@ import torch
 from overmix.errors import ConfigError
 from overmix.study.data import Dataset
 from overmix.study.plan.cells import Cell, StackTask, expand, layout
+from overmix.study.plan.memory import check_model_fits, refusing_what_does_not_fit
 from overmix.study.plan.trainings import (
     by_pool,
     code_digest,
     data_digest,
     execution_of,
+    model_factory,
     open_dataset,
     replica_of,
+    stacking_obstacle,
     training_of,
 )
 from overmix.study.spec.schema import ConditionSpec, StudySpec
@@ -33,12 +36,14 @@ class StudyPlan:
         tasks: all stacks.
         data: per pool of samples, a hash of the arrays.
         code: per model or recipe that is named by an import path, a hash of its file.
+        notes: what there is to say about it, a line each.
     """
 
     spec: StudySpec
     tasks: list[StackTask]
     data: dict[str, str]
     code: dict[str, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def cells(self) -> list[Cell]:
@@ -60,7 +65,7 @@ def plan_study(spec: StudySpec, *, allow_code: bool = False) -> StudyPlan:
     cells = expand(spec)
     for key, drawing in by_pool(cells).items():
         check.pool(key, drawing)
-    return StudyPlan(spec, layout(cells, check.executions, spec.device), check.data, check.code)
+    return StudyPlan(spec, layout(cells, check.executions, spec.device), check.data, check.code, tuple(check.notes))
 
 
 @dataclass
@@ -73,6 +78,7 @@ class _Check:
     data: dict[str, str] = field(default_factory=dict)
     code: dict[str, str] = field(default_factory=dict)
     executions: dict[str, Execution] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
 
     def pool(self, key: str, cells: list[Cell]) -> None:
         """Check the cells that draw their samples from one pool."""
@@ -89,12 +95,21 @@ class _Check:
     def _condition(self, cell: Cell, dataset: Dataset) -> None:
         with within(self._where(cell, "train")):
             _check_batch(cell, len(replica_of(cell, dataset).train_index))
-        with within(self._where(cell, "model")):
+        with within(self._where(cell, "model")), refusing_what_does_not_fit(cell.model.name):
+            check_model_fits(model_factory(cell, dataset, allow_code=self.allow_code), cell.model.name)
             if cell.shape_key not in self.executions:
                 self.executions[cell.shape_key] = execution_of(cell, dataset, self.device, allow_code=self.allow_code)
+                self._say_why_looped(cell, dataset)
             self.code |= {name: code_digest(name) for name in cell.import_paths}
-        with within(self._where(cell, "")):
+        with within(self._where(cell, "")), refusing_what_does_not_fit(cell.model.name):
             training_of(StackTask((cell,), self.executions[cell.shape_key], "cpu"), dataset, allow_code=self.allow_code)
+
+    def _say_why_looped(self, cell: Cell, dataset: Dataset) -> None:
+        """Note that a user's model cannot be stacked; for the models that come with overmix, that is no news."""
+        if ":" in cell.model.name and self.executions[cell.shape_key] == "looped":
+            obstacle = stacking_obstacle(cell, dataset, allow_code=self.allow_code)
+            if obstacle:
+                self.notes[f"{cell.model.name} cannot be stacked ({obstacle}): its runs are trained one by one"] = None
 
     def _where(self, cell: Cell, part: str) -> str:
         """Return how errors call the cell's condition; nothing if it has the part from the study itself."""

@@ -15,11 +15,11 @@ import torch
 
 from overmix.errors import ConfigError
 from overmix.mix import CrossEntropy, Objective, Streams, make_objective, usual_objective
-from overmix.study.data import Dataset, hold_out, load_dataset, normalization_stats, split_indices
+from overmix.study.data import Dataset, fit_inputs, hold_out, load_dataset, split_indices
 from overmix.study.models import build_model
 from overmix.study.plan.cells import Cell, StackTask, data_content
 from overmix.study.spec.plain import canonical
-from overmix.study.spec.schema import DataSpec
+from overmix.study.spec.schema import HELD_OUT, DataSpec
 from overmix.switch import HeldOut, Policy, Schedule, always
 from overmix.train import (
     DecidingTraining,
@@ -32,6 +32,7 @@ from overmix.train import (
     ResidentData,
     StackTraining,
     choose_execution,
+    stacking_error,
 )
 
 Training = TypeVar("Training", bound=StackTraining)
@@ -64,11 +65,12 @@ def replica_of(cell: Cell, dataset: Dataset) -> Replica:
     data, train = cell.data, cell.train
     streams = Streams(replica_seed=cell.seed)
     # Samples without a label are all trained on; how many others, and which are held out, is drawn.
-    known = np.flatnonzero(dataset.labelled)
+    given = _given_validation(data, dataset)
+    known = np.flatnonzero(dataset.labelled & ~given)
     drawn, held = split_indices(
         dataset.strata[known],
         train_size=data.train_size,
-        val_size=data.val_size,
+        val_size=0 if given.any() else data.val_size,
         balanced=data.balanced,
         subset_rng=streams.generator("subset"),
         val_rng=streams.generator("validation"),
@@ -80,11 +82,22 @@ def replica_of(cell: Cell, dataset: Dataset) -> Replica:
         recipe=cell.recipe.build(),
         schedule=always() if isinstance(schedule, Policy | HeldOut) else schedule,
         train_index=np.concatenate([known[drawn], np.flatnonzero(~dataset.labelled)]),
-        val_index=known[held],
+        val_index=np.flatnonzero(given) if given.any() else known[held],
         lr=train.optimizer.lr,
         lr_schedule=train.lr_schedule.build(),
         weight_decay=train.optimizer.weight_decay,
     )
+
+
+def _given_validation(data: DataSpec, dataset: Dataset) -> np.ndarray:
+    """Return which samples of the pool came as validation samples, shape (N,)."""
+    if dataset.validation is None:
+        return np.zeros(len(dataset.y), dtype=bool)
+    # The default of a study without "compare" is no wish of the user's, and gives way.
+    if data.val_size not in (0, HELD_OUT):
+        count = int(dataset.validation.sum())
+        raise ConfigError("data.val_size", data.val_size, f"leave it out: the data bring {count} validation samples")
+    return dataset.validation.numpy()
 
 
 def model_factory(cell: Cell, dataset: Dataset, *, allow_code: bool) -> ModelFactory:
@@ -101,8 +114,15 @@ def model_factory(cell: Cell, dataset: Dataset, *, allow_code: bool) -> ModelFac
 
 def execution_of(cell: Cell, dataset: Dataset, device: str, *, allow_code: bool) -> Execution:
     """Return whether stacks of the cell's shape are stacked or looped."""
-    sample = dataset.x[:4].to(torch.float32)
+    sample = dataset.x[:4].to(torch.float32).nan_to_num()
     return choose_execution(model_factory(cell, dataset, allow_code=allow_code), sample, torch.device(device))
+
+
+def stacking_obstacle(cell: Cell, dataset: Dataset, *, allow_code: bool) -> str:
+    """Return why models of the cell's shape cannot be stacked, in a line; nothing if they can."""
+    sample = dataset.x[:4].to(torch.float32)
+    error = stacking_error(model_factory(cell, dataset, allow_code=allow_code), sample)
+    return "" if error is None else (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def training_of(task: StackTask, dataset: Dataset, *, allow_code: bool) -> StackTraining:
@@ -177,16 +197,17 @@ def _check_first_run(batch_size: int, part: Replica) -> None:
 
 
 def _normalization(dataset: Dataset, replicas: list[Replica], device: torch.device) -> Normalization:
-    stats = [normalization_stats(dataset.x[torch.from_numpy(replica.train_index)]) for replica in replicas]
-    return Normalization(
-        mean=torch.stack([mean for mean, _ in stats]).to(device), std=torch.stack([std for _, std in stats]).to(device)
-    )
+    """Return each replica's own normalisation, fitted on its training samples."""
+    fits = [fit_inputs(dataset, replica.train_index) for replica in replicas]
+    mean, std = (torch.stack([getattr(fit, name) for fit in fits]).to(device) for name in ("mean", "std"))
+    fills = [fit.fill for fit in fits if fit.fill is not None]
+    return Normalization(mean, std, torch.stack(fills).to(device) if fills else None)
 
 
 def data_digest(dataset: Dataset) -> str:
     """Return a hash of the arrays: a file that changed under a run directory is another study."""
     sha = hashlib.sha256()
-    arrays = (dataset.x, dataset.y, dataset.x_test, dataset.y_test, dataset.domain)
+    arrays = (dataset.x, dataset.y, dataset.x_test, dataset.y_test, dataset.domain, dataset.validation)
     for tensor in (tensor for tensor in arrays if tensor is not None):
         sha.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
         sha.update(np.ascontiguousarray(tensor.numpy()).data)

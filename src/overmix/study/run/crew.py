@@ -156,7 +156,7 @@ def _dismiss(crew: Sequence[_Worker], patience: float) -> list[str]:
                     failures.append(event.message)
         worker.process.join(timeout=max(0.1, until - time.monotonic()))
         if worker.process.is_alive():
-            worker.process.terminate()
+            worker.process.kill()
         worker.line.close()
     return failures
 
@@ -190,15 +190,19 @@ def _one_thread_each() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Let a process that is started now ignore Ctrl-C from its first instruction; the parent decides what it means."""
+    """Let a process that is started now ignore Ctrl-C from its first instruction; the parent decides what it means.
+
+    SIGTERM likewise, which a scheduler sends to all processes of a job, the workers among them.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Line:
@@ -226,7 +230,8 @@ class Line:
 
 def _work(line: Connection, begin: Callable[[Line], Work[Any]]) -> None:
     """Body of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     set_up_process()
     work = begin(Line(line))
     try:

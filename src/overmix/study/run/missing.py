@@ -9,6 +9,7 @@ from pathlib import Path
 
 from overmix.errors import StudyInterrupted
 from overmix.study.plan.process import as_a_worker
+from overmix.study.plan.shards import Shard
 from overmix.study.run.crew import Line, work_off
 from overmix.study.store.files import write_bytes
 
@@ -56,7 +57,11 @@ class Done:
 
 
 def run_missing(
-    jobs: Sequence[FileJob], *, workers: int = 1, tell: Callable[[Done], None] = lambda _: None
+    jobs: Sequence[FileJob],
+    *,
+    workers: int = 1,
+    tell: Callable[[Done], None] = lambda _: None,
+    shard: Shard | None = None,
 ) -> list[FileJob]:
     """Do the jobs that are not done, and return them.
 
@@ -66,6 +71,7 @@ def run_missing(
         jobs: in their order.
         workers: processes; with one, jobs are done here. Results do not depend on it.
         tell: called in this process after each job.
+        shard: which part of the jobs to do; all by default.
 
     Raises:
         StudyInterrupted: after Ctrl-C; what is finished is kept.
@@ -79,7 +85,8 @@ def run_missing(
         ...     [job.name for job in run_missing(jobs)], run_missing(jobs)
         (['job 1'], [])
     """
-    missing = [job for job in jobs if not job.is_done()]
+    mine = jobs if shard is None else shard.of_jobs(jobs, [1.0] * len(jobs))
+    missing = [job for job in mine if not job.is_done()]
     began, number = time.monotonic(), 0
 
     def finished(job: FileJob) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from overmix.study.analyse.record import Summary
 from overmix.study.analyse.result import StudyResult, write_results
 from overmix.study.plan.cells import StackTask
 from overmix.study.plan.fingerprint import fingerprint
-from overmix.study.plan.study_plan import plan_study
+from overmix.study.plan.shards import Shard
+from overmix.study.plan.study_plan import StudyPlan, plan_study
 from overmix.study.plan.workers import worker_count
 from overmix.study.run.executor import run_local
 from overmix.study.run.worker import CHECKPOINT_SECONDS, Progress
@@ -27,11 +30,15 @@ class Outlook:
         tasks: all stacks.
         missing: those that are not finished yet.
         workers: processes that will be used.
+        damaged: where files are now that were damaged since they were written; what they held is trained again.
+        notes: what there is to say about the study, a line each.
     """
 
     tasks: list[StackTask]
     missing: list[StackTask]
     workers: int
+    damaged: list[Path] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
 
 def run_study(
@@ -43,6 +50,7 @@ def run_study(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     on_start: Callable[[Outlook], None] | None = None,
     tell: Callable[[Progress], None] | None = None,
+    on_trained: Callable[[], None] | None = None,
     show: Callable[[StudyResult], object] | None = None,
 ) -> Summary:
     """Train what is missing in a run directory and write curves and summary.
@@ -55,6 +63,7 @@ def run_study(
         checkpoint_seconds: how much work a killed process may lose, roughly.
         on_start: called once, before the first training.
         tell: called with each worker's progress.
+        on_trained: called once, after the last training, before what the study shows is computed.
         show: called with the result while no other process may write there, to write a report of it.
 
     Returns:
@@ -63,20 +72,88 @@ def run_study(
     Raises:
         OvermixError: for anything that the user can mend; nothing half written is left behind.
     """
+    with _trained(
+        spec,
+        out,
+        None,
+        allow_code=allow_code,
+        other_machine=other_machine,
+        checkpoint_seconds=checkpoint_seconds,
+        on_start=on_start,
+        tell=tell,
+    ) as (plan, directory, marks):
+        if on_trained is not None:
+            on_trained()
+        result = write_results(plan.spec, plan.tasks, directory, marks)
+        if show is not None:
+            show(result)
+        directory.finish(resolved(plan.spec), marks)
+        return result.summary
+
+
+def run_shard(
+    spec: StudySpec,
+    out: Path,
+    shard: Shard,
+    *,
+    allow_code: bool = False,
+    other_machine: bool = False,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    on_start: Callable[[Outlook], None] | None = None,
+    tell: Callable[[Progress], None] | None = None,
+) -> None:
+    """Train what is missing of a part of a study; :func:`overmix.study.run.merge.merge_study` joins the parts.
+
+    Args:
+        spec: the whole study.
+        out: a run directory of this part's own.
+        shard: which part.
+        allow_code: see :func:`run_study`, as the others.
+        other_machine: likewise.
+        checkpoint_seconds: likewise.
+        on_start: likewise.
+        tell: likewise.
+    """
+    with _trained(
+        spec,
+        out,
+        shard,
+        allow_code=allow_code,
+        other_machine=other_machine,
+        checkpoint_seconds=checkpoint_seconds,
+        on_start=on_start,
+        tell=tell,
+    ):
+        pass
+
+
+@contextmanager
+def _trained(
+    spec: StudySpec,
+    out: Path,
+    shard: Shard | None,
+    *,
+    allow_code: bool,
+    other_machine: bool,
+    checkpoint_seconds: float,
+    on_start: Callable[[Outlook], None] | None,
+    tell: Callable[[Progress], None] | None,
+) -> Iterator[tuple[StudyPlan, RunDirectory, dict[str, Any]]]:
+    """Train what is missing of a study or of one shard, and hold the directory while what follows is done."""
     plan = plan_study(spec, allow_code=allow_code)
     directory = RunDirectory(out)
     marks = {"fingerprint": fingerprint(plan.spec.device), "data": plan.data, "code": plan.code}
-    study = resolved(plan.spec)
     directory.open()
     with locked(out):
-        marks = directory.adopt(study, marks, other_machine=other_machine)
-        directory.tidy(plan.tasks)
-        missing = [task for task in plan.tasks if not directory.result_file(task).exists()]
+        marks = directory.adopt(resolved(plan.spec), marks, other_machine=other_machine)
+        tasks = plan.tasks if shard is None else shard.of_tasks(plan.tasks)
+        damaged = directory.tidy(tasks)
+        missing = [task for task in tasks if not directory.result_file(task).exists()]
         # Conditions that differ in name alone share their stacks.
         missing = list({task.id: task for task in missing}.values())
         workers = min(worker_count(spec.executor.workers, plan.spec.device), max(1, len(missing)))
         if on_start is not None:
-            on_start(Outlook(plan.tasks, missing, workers))
+            on_start(Outlook(tasks, missing, workers, damaged, plan.notes))
         run_local(
             missing,
             directory,
@@ -85,8 +162,4 @@ def run_study(
             tell=tell or (lambda _: None),
             checkpoint_seconds=checkpoint_seconds,
         )
-        result = write_results(plan.spec, plan.tasks, directory, marks)
-        if show is not None:
-            show(result)
-        directory.finish(study, marks)
-        return result.summary
+        yield plan, directory, marks

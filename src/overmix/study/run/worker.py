@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 
+from overmix.errors import OvermixError, RunDirectoryError
 from overmix.study.data import Dataset
 from overmix.study.plan.cells import StackTask
 from overmix.study.plan.forks import Forks
+from overmix.study.plan.memory import out_of_memory
 from overmix.study.plan.trainings import code_digest, data_digest, open_dataset, pool_key, training_of
 from overmix.study.run.crew import Interrupted
+from overmix.study.run.parts import halves, joined, one_by_one
 from overmix.study.store.checkpoint import load_tensors, save_tensors
 from overmix.study.store.directory import RunDirectory
 from overmix.study.store.files import is_temporary
@@ -40,6 +43,7 @@ class Progress:
         epochs: epochs in all.
         runs: number of runs of each condition in the stack.
         test_error: newest mean test error of each condition in the stack.
+        note: a line to say, if there is something unusual about the stack.
     """
 
     stack: str
@@ -47,6 +51,7 @@ class Progress:
     epochs: int
     runs: dict[str, int]
     test_error: dict[str, float] = field(default_factory=dict)
+    note: str = ""
 
 
 class StackRunner:
@@ -78,6 +83,9 @@ class StackRunner:
     def run(self, task: StackTask, forks: Forks | None = None) -> None:
         """Train a stack from its last checkpoint, if it has one, and write its result.
 
+        One that does not fit into memory is halved, and one whose model is the user's own and cannot be mapped after
+        all is trained run by run, see :mod:`overmix.study.run.parts`.
+
         Args:
             task: the stack.
             forks: the stacks that can go on from its states, see :mod:`overmix.study.plan.forks`.
@@ -86,6 +94,51 @@ class StackRunner:
             Interrupted: if it should stop; a checkpoint is written then.
             OvermixError: if the stack cannot be trained or its files not be written.
         """
+        try:
+            self._run_whole(task, forks)
+            return
+        except (Interrupted, OvermixError):
+            raise
+        except Exception as error:
+            parts, why = self._parts(task, error)
+        # Outside of the handler: the traceback holds what takes the memory.
+        self.tell(Progress(task.id, 0, task.cells[0].train.epochs, {}, note=why))
+        self._run_parts(task, parts)
+
+    def _parts(self, task: StackTask, error: Exception) -> tuple[list[StackTask], str]:
+        """Return how to train a stack that failed, and what to say; raise the error if there is no way."""
+        runs = len(task.cells)
+        if out_of_memory(error):
+            if runs == 1:
+                raise OvermixError(
+                    "there is not enough memory for a single run: use fewer --workers, or a smaller model or batch"
+                ) from None
+            return halves(task), f"a stack of {runs} runs does not fit into memory: it is trained in halves"
+        if task.execution == "stacked" and any(cell.import_paths for cell in task.cells):
+            told = (str(error).splitlines() or [type(error).__name__])[0]
+            return one_by_one(task), f"a stack of {runs} runs cannot be mapped ({told}): they are trained one by one"
+        raise error
+
+    def _run_parts(self, task: StackTask, parts: Sequence[StackTask]) -> None:
+        """Train the parts of a stack that are missing, and write the result of the whole."""
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        results = []
+        for part in parts:
+            file = self.directory.result_file(part)
+            saved = load_tensors(file, part.id)
+            if saved is None:
+                self.run(part)
+                saved = load_tensors(file, part.id)
+            if saved is None:
+                raise RunDirectoryError(f"{file}: it was damaged while it was written: run the same command again")
+            results.append(saved)
+        save_tensors(self.directory.result_file(task), *joined(task, results))
+        self.directory.checkpoint_file(task).unlink(missing_ok=True)
+        for part in parts:
+            self.directory.result_file(part).unlink(missing_ok=True)
+
+    def _run_whole(self, task: StackTask, forks: Forks | None) -> None:
         training = training_of(task, self._dataset(task), allow_code=self.allow_code)
         self._check_code(task)
         spent = self._restore(task, training)
@@ -102,6 +155,7 @@ class StackRunner:
                 "n_test": result.n_test,
                 "labels": result.labels,
                 "class_counts": class_counts(training),
+                "n_val": len(training.planner.replicas[0].val_index),
                 "switch_at": None if result.switch_at is None else result.switch_at.tolist(),
                 "cost": None if result.cost is None else result.cost.tolist(),
                 "forked": self._forked,

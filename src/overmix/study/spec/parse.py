@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from overmix.errors import ConfigError, did_you_mean
 from overmix.study.data import dataset_names, dataset_options
+from overmix.study.data.registry import BRING_VALIDATION
 from overmix.study.models import check_model_name, model_options
 from overmix.study.options import check_option_values
 from overmix.study.spec.plain import plain
@@ -30,7 +32,9 @@ def read_study(path: Path, *, allow_code: bool = False) -> StudySpec:
         ConfigError: if it cannot be read, or :func:`parse_study` refuses it.
     """
     content = read_yaml(path)
-    return parse_study(_with_absolute_paths({} if content is None else content, path.parent), allow_code=allow_code)
+    if content is None:
+        raise ConfigError("study file", str(path), "it is empty: write what is trained, such as data: digits")
+    return parse_study(with_absolute_paths(plain(content), path.parent), allow_code=allow_code)
 
 
 def parse_study(content: Any, *, allow_code: bool = False) -> StudySpec:
@@ -102,7 +106,7 @@ def _check_condition(spec: StudySpec, condition: ConditionSpec, *, allow_code: b
             train.augment.build()
     with within(where):
         _check_recipe(condition, allow_code=allow_code)
-        _check_schedule(condition, train.epochs, data.val_size, allow_code=allow_code)
+        _check_schedule(condition, train.epochs, data, allow_code=allow_code)
 
 
 def _check_data(data: DataSpec) -> None:
@@ -144,7 +148,7 @@ def _check_recipe(condition: ConditionSpec, *, allow_code: bool) -> None:
             raise ConfigError("parameters", parameters, f"{name} cannot use them ({error})") from None
 
 
-def _check_schedule(condition: ConditionSpec, epochs: int, val_size: int, *, allow_code: bool) -> None:
+def _check_schedule(condition: ConditionSpec, epochs: int, data: DataSpec, *, allow_code: bool) -> None:
     name = schedule_name(condition.schedule)
     if ":" in name and not allow_code:
         raise ConfigError("schedule", name, "an import path runs that module's code: allow it with --allow-code")
@@ -152,7 +156,8 @@ def _check_schedule(condition: ConditionSpec, epochs: int, val_size: int, *, all
         schedule = make_schedule(condition.schedule)
     except ConfigError as error:
         raise ConfigError(_schedule_field(condition.schedule, error.field), error.value, error.remedy) from None
-    if isinstance(schedule, Policy) and val_size == 0:
+    # Whether a file holds validation samples is known once it is read.
+    if isinstance(schedule, Policy) and data.val_size == 0 and data.name not in BRING_VALIDATION:
         raise ConfigError(
             "data.val_size",
             0,
@@ -174,13 +179,12 @@ def _schedule_field(schedule: str | dict[str, Any], field: str) -> str:
 
 
 def _check_names(spec: StudySpec) -> None:
-    names = spec.condition_names
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(spec.condition_names).items():
+        if count > 1:
             raise ConfigError("compare.name", name, "give each condition a name of its own")
 
 
-def _with_absolute_paths(content: Any, folder: Path) -> Any:
+def with_absolute_paths(content: Any, folder: Path) -> Any:
     """Take relative data paths from the study file's folder, those of ``compare`` too."""
     if not isinstance(content, dict):
         return content

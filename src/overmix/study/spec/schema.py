@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeInt,
     SerializerFunctionWrapHandler,
     ValidationError,
     field_validator,
@@ -17,12 +18,15 @@ from pydantic import (
 )
 
 from overmix.study.spec.merge import merged
-from overmix.study.spec.plain import json_ready
+from overmix.study.spec.plain import from_json_ready, json_ready
 from overmix.study.spec.recipes import ONE_OF, one_of_parameters
 from overmix.study.spec.validation import as_config_error, condition_label
 from overmix.train import SGD, TRACKS, AdamW, CropFlip, LRSchedule, Optimizer
 
-_MOST_EPOCHS, _MOST_SEEDS = 1_000_000, 10_000
+_MOST_EPOCHS, _MOST_SEEDS, _MOST_CONDITIONS, _MOST_RUNS = 1_000_000, 10_000, 500, 100_000
+_LONGEST_NAME = 200
+_LEAST_FLOAT, _LARGEST_FLOAT = 1e-30, 1e30
+"""What float32, in which is trained, keeps apart from 0 and infinity, with some room for products."""
 
 
 def _remedy(text: str) -> dict[str, Any]:
@@ -64,8 +68,20 @@ class DataSpec(_WithOptions):
         description="training samples drawn per seed: a number, a share in (0, 1), or null for all that is left",
         json_schema_extra=_remedy("use a number of samples, a share in (0, 1), or null for all that is left"),
     )
-    val_size: int = Field(0, ge=0, description="samples held out of the training data for decisions")
+    val_size: NonNegativeInt | float = Field(
+        0,
+        description="samples held out of the training data for decisions: a number, or a share in (0, 1) of them, with "
+        "at least two of each class",
+        json_schema_extra=_remedy("use a number of samples, or a share of the training samples in (0, 1), such as 0.2"),
+    )
     balanced: bool = Field(False, description="draw as many training samples of each class")
+
+    @field_validator("val_size")
+    @classmethod
+    def _number_or_share(cls, value: int | float) -> int | float:
+        if isinstance(value, float) and not 0 < value < 1:
+            raise ValueError("no share")
+        return value
 
 
 class ModelSpec(_WithOptions):
@@ -85,7 +101,7 @@ class OptimizerSpec(_Strict):
     """Stochastic gradient descent with momentum, or AdamW."""
 
     name: Literal["sgd", "adamw"] = "sgd"
-    lr: float = Field(0.05, gt=0, description="learning rate")
+    lr: float = Field(0.05, ge=_LEAST_FLOAT, le=_LARGEST_FLOAT, description="learning rate")
     momentum: float = Field(0.9, ge=0, lt=1)
     nesterov: bool = False
     betas: tuple[float, float] = Field(
@@ -94,8 +110,8 @@ class OptimizerSpec(_Strict):
         description="decay of the mean gradient and of the mean squared gradient",
         json_schema_extra=_remedy("use a list of two numbers in [0, 1)"),
     )
-    eps: float = Field(1e-8, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
+    eps: float = Field(1e-8, ge=_LEAST_FLOAT, le=_LARGEST_FLOAT)
+    weight_decay: float = Field(0.0, ge=0, le=_LARGEST_FLOAT)
 
     @model_validator(mode="before")
     @classmethod
@@ -136,7 +152,7 @@ class LRScheduleSpec(_Strict):
         description="epochs, or shares of the training",
         json_schema_extra=_remedy("use a list of epochs (integers >= 1) or shares of the training (0.5)"),
     )
-    gamma: float = Field(0.1, gt=0, le=1)
+    gamma: float = Field(0.1, ge=_LEAST_FLOAT, le=1)
     warmup: float = Field(0.0, ge=0, description="epochs")
 
     def build(self) -> LRSchedule:
@@ -210,7 +226,7 @@ class TrainSpec(_Strict):
 class ConditionSpec(_Strict):
     """One entry of ``compare``: a recipe, a schedule, and any override of ``data``, ``model`` or ``train``."""
 
-    name: str = Field("", description="shown in the report; by default the recipe's name")
+    name: str = Field("", max_length=_LONGEST_NAME, description="shown in the report; by default the recipe's name")
     recipe: str | dict[str, Any] = Field(
         "Mixup",
         description="Mixup, or {Mixup: {alpha: 0.4}}, or {OneOf: [Mixup, CutMix]}; module:Recipe with --allow-code",
@@ -239,6 +255,11 @@ class ConditionSpec(_Strict):
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
         return _named(value)
+
+    @field_validator("recipe", mode="before")
+    @classmethod
+    def _infinity_as_json_has_it(cls, value: Any) -> Any:
+        return from_json_ready(value) if isinstance(value, dict) else value
 
     @field_validator("recipe")
     @classmethod
@@ -269,34 +290,66 @@ class ExecutorSpec(_Strict):
         return value
 
 
-def _default_compare() -> tuple[ConditionSpec, ...]:
-    return (
-        ConditionSpec(name="ERM", recipe="NoMixup", schedule="never"),
-        ConditionSpec(name="Mixup"),
-        ConditionSpec(name="Mixup → ERM @50%", schedule={"off_at": 0.5}),
-    )
+HELD_OUT = 0.2
+"""Share of the training samples that a study holds out which leaves to overmix what is compared."""
+
+
+def _default_compare(*, held_out: bool) -> list[dict[str, Any]]:
+    """Return what a study compares that does not say it: what decides together best, see docs/statistics.md."""
+    return [
+        {"name": "ERM", "recipe": "NoMixup", "schedule": "never"},
+        {"name": "Mixup"},
+        {"name": "Mixup → ERM @75%", "schedule": {"off_at": 0.75}},
+        {"name": "Mixup → ERM (auto)", "schedule": "auto" if held_out else {"auto": {"holdout": HELD_OUT}}},
+    ]
 
 
 class StudySpec(_Strict):
     """A whole study."""
 
-    name: str = Field("study", min_length=1)
+    name: str = Field("study", min_length=1, max_length=_LONGEST_NAME)
     data: DataSpec = DataSpec()
     model: ModelSpec = ModelSpec()
     train: TrainSpec = TrainSpec()
-    compare: tuple[ConditionSpec, ...] = Field(default_factory=_default_compare, min_length=1, strict=False)
+    compare: tuple[ConditionSpec, ...] = Field(
+        min_length=1,
+        max_length=_MOST_CONDITIONS,
+        strict=False,
+        description="by default ERM, Mixup, Mixup off at 75 %, and off by AutoSwitch",
+    )
     seeds: int | list[int] = Field(
         8,
         description="a number of seeds, or a list of them",
         json_schema_extra=_remedy(f"use a number of seeds, 1 to {_MOST_SEEDS}, or a list of different integers >= 0"),
     )
+    metric: Literal["error", "balanced_error"] = Field(
+        "error", description="what is judged: the error, or that which weighs all classes alike"
+    )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1")
     executor: ExecutorSpec = ExecutorSpec()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _decides_together(cls, value: Any) -> Any:
+        """Fill in what is compared, and what is held out for it; a study that says what it compares is left alone."""
+        if not isinstance(value, dict) or "compare" in value:
+            return value
+        data = _named(value.get("data", {}))
+        if not isinstance(data, dict):
+            return value
+        data = {"val_size": HELD_OUT, **data}
+        return {**value, "data": data, "compare": _default_compare(held_out=bool(data["val_size"]))}
 
     @field_validator("data", "model", "executor", mode="before")
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
         return _named(value)
+
+    @model_serializer(mode="wrap")
+    def _without_the_usual_metric(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A study that names none is the study that it was before there was a choice.
+        content: dict[str, Any] = write(self)
+        return {key: value for key, value in content.items() if key != "metric" or value != "error"}
 
     @field_validator("seeds")
     @classmethod
@@ -304,10 +357,17 @@ class StudySpec(_Strict):
         if isinstance(value, int):
             possible = 1 <= value <= _MOST_SEEDS
         else:
-            possible = bool(value) and len(set(value)) == len(value) and min(value) >= 0
+            possible = 1 <= len(value) == len(set(value)) <= _MOST_SEEDS and min(value) >= 0
         if not possible:
             raise ValueError("no seeds")
         return value
+
+    @model_validator(mode="after")
+    def _not_too_many_runs(self) -> StudySpec:
+        runs = len(self.compare) * (self.seeds if isinstance(self.seeds, int) else len(self.seeds))
+        if runs > _MOST_RUNS:
+            raise ValueError(f"compare fewer conditions, or fewer seeds: {runs} runs are more than {_MOST_RUNS}")
+        return self
 
     @property
     def seed_list(self) -> list[int]:

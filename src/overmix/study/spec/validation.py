@@ -86,7 +86,7 @@ def _remedy(item: Mapping[str, Any], field: FieldInfo | None) -> str:
     for name, sign in (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<=")):
         if name in limits:
             limit = float(limits[name])
-            return f"use a number {sign} {int(limit) if limit.is_integer() else limit}"
+            return f"use a number {sign} {int(limit) if limit.is_integer() and limit < 1e15 else limit}"
     if kind in ("int_type", "float_type") and _is_number(value):
         return "write it without quotes"
     message = str(item["msg"])
@@ -102,6 +102,8 @@ _REMEDIES = {
     "bool_type": "use true or false",
     "string_type": "use text, in quotes if it looks like something else",
     "string_too_short": "write at least one character",
+    "string_too_long": "use fewer characters",
+    "too_long": "give fewer",
     "too_short": "give at least one",
     "list_type": "write a list, [a, b]",
     "tuple_type": "write a list, [a, b]",

@@ -9,10 +9,19 @@ from typing import Any
 import yaml
 
 from overmix.errors import ConfigError
+from overmix.regular_file import open_regular
+
+_DEEPEST = 50
 
 
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, which builds no objects, stricter with keys and with YAML 1.2's floats."""
+
+    def fetch_flow_collection_start(self, token: type[yaml.Token]) -> None:
+        """Refuse brackets within brackets early: PyYAML's time grows with the square of their depth."""
+        if self.flow_level > _DEEPEST:
+            raise RecursionError
+        super().fetch_flow_collection_start(token)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Refuse a key that stands twice: PyYAML would silently keep the last one."""
@@ -34,29 +43,102 @@ _Loader.add_implicit_resolver(
 )
 
 
+_MOST_BYTES = 256 << 10
+_MOST_NODES = 100_000
+
+
 def read_yaml(path: Path) -> Any:
     """Return what a YAML (or JSON) file holds.
 
     Raises:
-        ConfigError: if it cannot be read, is no YAML, has a key twice, or asks for objects to be built.
+        ConfigError: if it cannot be read, or :func:`parse_yaml` refuses it.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        text = _text(path)
     except OSError as error:
-        raise ConfigError("study file", str(path), f"it cannot be read ({error.strerror}): give a YAML file") from None
+        raise _refused(path, f"it cannot be read ({error.strerror}): give a YAML file") from None
     except UnicodeDecodeError:
-        raise ConfigError("study file", str(path), "it is no text in UTF-8: give a YAML file") from None
+        raise _refused(path, "it is no text in UTF-8: give a YAML file") from None
+    except _TooLargeError as error:
+        raise _refused(path, str(error)) from None
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, path: str) -> Any:
+    """Return what a text in YAML says.
+
+    Args:
+        text: the text.
+        path: where it stands, for errors.
+
+    Raises:
+        ConfigError: if it is no YAML, has a key twice, asks for objects to be built, or is larger than any study,
+            written out in full.
+    """
+    try:
+        return _loaded(text)
     except RecursionError:
-        raise ConfigError("study file", str(path), "it is nested too deeply: write fewer levels") from None
+        raise _refused(path, "it is nested too deeply: write fewer levels") from None
+    except _TooLargeError as error:
+        raise _refused(path, str(error)) from None
     except yaml.constructor.ConstructorError as error:
         remedy = "write plain text, numbers, lists and mappings, each key once"
-        raise ConfigError("study file", str(path), f"{_place(error)}{error.problem}: {remedy}") from None
-    except (yaml.YAMLError, ValueError) as error:
-        # ValueError: a date such as 2024-13-45 looks like one to YAML, and is none.
+        raise _refused(path, f"{_place(error)}{error.problem}: {remedy}") from None
+    except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or "it is no YAML"
-        raise ConfigError(
-            "study file", str(path), f"{_place(error)}{problem}: check indentation, colons and quotes"
-        ) from None
+        raise _refused(path, f"{_place(error)}{problem}: check indentation, colons and quotes") from None
+
+
+class _TooLargeError(Exception):
+    """More than a study file holds."""
+
+
+def _text(path: Path) -> str:
+    with open_regular(path) as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise _TooLargeError(f"it is larger than {_MOST_BYTES >> 10} KiB: give a study file")
+    return content.decode("utf-8")
+
+
+def _loaded(text: str) -> Any:
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _check_size(node)
+        return _constructed(loader, node)
+    finally:
+        loader.dispose()
+
+
+def _constructed(loader: _Loader, node: yaml.Node) -> Any:
+    try:
+        return loader.construct_document(node)
+    except (ValueError, KeyError, AttributeError, TypeError, OverflowError):
+        # PyYAML's own ways to say that a date is none (2024-13-45), or that !!bool x is no truth value.
+        raise yaml.YAMLError from None
+
+
+def _check_size(root: yaml.Node) -> None:
+    """Refuse aliases that stand for more nodes than a study has, before anything is made of them."""
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if id(node) not in sizes:
+            sizes[id(node)] = _MOST_NODES + 1  # what a node that contains itself comes to
+            pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+            items = node.value if isinstance(node, yaml.SequenceNode) else (part for pair in pairs for part in pair)
+            sizes[id(node)] = 1 + sum(size(item) for item in items)
+        return sizes[id(node)]
+
+    if size(root) > _MOST_NODES:
+        raise _TooLargeError(f"with its aliases it has more than {_MOST_NODES} values: write fewer")
+
+
+def _refused(path: Path | str, remedy: str) -> ConfigError:
+    return ConfigError("study file", str(path), remedy)
 
 
 def _place(error: Exception) -> str:

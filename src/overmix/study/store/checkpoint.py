@@ -1,4 +1,4 @@
-"""Tensors on disk: safetensors with a JSON header, never pickle."""
+"""Tensors on disk: safetensors with a JSON header and a seal, never pickle."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
+from overmix.regular_file import open_regular
 from overmix.study.store.files import write_bytes
+from overmix.study.store.seal import BLANK, is_intact, sealed
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
-    """Write tensors and a header of plain JSON values, atomically.
+    """Write tensors and a header of plain JSON values, sealed and atomically.
 
     Raises:
         RunDirectoryError: if the file cannot be written.
     """
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    write_bytes(path, save(contiguous, metadata={"overmix": json.dumps(header, sort_keys=True)}))
+    metadata = f'{{"seal": "{BLANK}", "header": {json.dumps(header, sort_keys=True)}}}'
+    write_bytes(path, sealed(save(contiguous, metadata={"overmix": metadata})))
 
 
 def load_tensors(path: Path, stack: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
@@ -31,13 +34,20 @@ def load_tensors(path: Path, stack: str) -> tuple[dict[str, Tensor], dict[str, A
         path: the file.
         stack: id of the stack that it must belong to; :func:`save_tensors` was given it as ``header["stack"]``.
     """
-    if not path.exists():
-        return None
     try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["overmix"])
-            if not isinstance(header, dict) or header.get("stack") != stack:
-                return None
-            return {name: file.get_tensor(name) for name in file.keys()}, header
-    except (SafetensorError, OSError, KeyError, ValueError):
+        with open_regular(path) as file:
+            content = file.read()
+        if not is_intact(content):
+            return None
+        header = _header(content)
+        return None if header.get("stack") != stack else (load(content), header)
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _header(content: bytes) -> dict[str, Any]:
+    """Return the header that :func:`save_tensors` was given; the file's own begins with its length."""
+    length = int.from_bytes(content[:8], "little")
+    written = json.loads(content[8 : 8 + length])["__metadata__"]["overmix"]
+    header: dict[str, Any] = json.loads(written)["header"]
+    return header

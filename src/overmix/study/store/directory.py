@@ -12,11 +12,23 @@ from typing import Any
 
 from overmix.errors import RunDirectoryError
 from overmix.study.plan.cells import StackTask
-from overmix.study.store.files import LOCK_NAME, is_temporary, read_json, remove_temporaries, write_json
+from overmix.study.store.files import (
+    LOCK_NAME,
+    is_intact_file,
+    is_temporary,
+    make_folder,
+    read_json,
+    remove_temporaries,
+    set_aside,
+    write_sealed_json,
+)
 
-_FORMAT = 1
+_FORMAT = 2
+_UNSEALED = 1
+"""The format before files had seals: its study may be gone on with, but its stacks are trained again."""
+
 _LEAST_FREE_BYTES = 64 << 20
-_EXTENDABLE = ("seeds", "compare", "executor", "name")
+_EXTENDABLE = ("seeds", "compare", "executor", "name", "metric")
 """Keys of a study that may differ when a run directory is used again: what is missing is then added."""
 
 
@@ -114,12 +126,7 @@ class RunDirectory:
                 study = before["study"]
         self._describe(study, marks)
         for name in ("stacks", "checkpoints"):
-            try:
-                (self.path / name).mkdir(exist_ok=True)
-            except OSError as error:
-                raise RunDirectoryError(
-                    f"{self.path / name}: it cannot be made ({error.strerror or error}): choose another --out"
-                ) from None
+            make_folder(self.path / name)
         return marks
 
     def finish(self, study: dict[str, Any], marks: dict[str, Any]) -> None:
@@ -127,7 +134,7 @@ class RunDirectory:
         self._describe(study, marks)
 
     def _describe(self, study: dict[str, Any], marks: dict[str, Any]) -> None:
-        write_json(self.study_file, {"format": _FORMAT, "study": study, "marks": marks})
+        write_sealed_json(self.study_file, {"format": _FORMAT, "study": study, "marks": marks})
 
     def check_data(self, key: str, digest: str) -> None:
         """Refuse data that are not those that the study was begun with.
@@ -162,8 +169,15 @@ class RunDirectory:
         if not self.study_file.exists():
             raise RunDirectoryError(f"{self.path}: it is no run directory (study.json is missing): name another folder")
         content = read_json(self.study_file)
-        if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        if not isinstance(content, dict) or content.get("format") not in (_FORMAT, _UNSEALED):
             raise RunDirectoryError(f"{self.study_file}: it is not of format {_FORMAT}: choose another --out")
+        unsealed = content["format"] == _UNSEALED and "seal" not in content
+        if not unsealed and not is_intact_file(self.study_file):
+            raise RunDirectoryError(
+                f"{self.study_file}: it was changed or damaged since it was written: restore it, or choose another "
+                "--out"
+            )
+        content.pop("seal", None)
         marks = content.get("marks")
         parts = [content.get("study"), marks]
         if isinstance(marks, dict):
@@ -172,16 +186,26 @@ class RunDirectory:
             raise RunDirectoryError(f"{self.study_file}: parts of it are missing: choose another --out")
         return content
 
-    def tidy(self, tasks: Sequence[StackTask]) -> None:
-        """Delete what killed processes left behind: temporary files, and checkpoints of finished stacks.
+    def tidy(self, tasks: Sequence[StackTask]) -> list[Path]:
+        """Delete what killed processes left behind, and set aside what was damaged since it was written.
 
-        Call it while the folder is locked.
+        What is left behind are temporary files, and checkpoints of finished stacks. Call it while the folder is locked.
+
+        Returns:
+            Where the damaged files of these stacks are now; those without a seal, of an earlier version, among them.
         """
         for folder in (self.path, self.path / "stacks", self.path / "checkpoints"):
             remove_temporaries(folder)
+        damaged = []
         for task in tasks:
-            if self.result_file(task).exists():
-                self.checkpoint_file(task).unlink(missing_ok=True)
+            result, checkpoint = self.result_file(task), self.checkpoint_file(task)
+            if os.path.lexists(result) and not is_intact_file(result):
+                damaged.append(set_aside(result))
+            if result.exists():
+                checkpoint.unlink(missing_ok=True)
+            elif os.path.lexists(checkpoint) and not is_intact_file(checkpoint):
+                damaged.append(set_aside(checkpoint))
+        return damaged
 
     def _check_same_study(self, before: dict[str, Any], study: dict[str, Any]) -> None:
         old_parts, new_parts = (

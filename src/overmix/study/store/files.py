@@ -7,13 +7,16 @@ import errno
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from overmix.errors import RunDirectoryError
+from overmix.regular_file import open_regular
+from overmix.study.store.seal import is_intact, sealed_json
 
 LOCK_NAME = ".lock"
+_NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
@@ -72,9 +75,66 @@ def read_json(path: Path) -> Any:
         RunDirectoryError: if it cannot be read.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        with open_regular(path) as file:
+            return json.loads(file.read())
+    except RecursionError:
+        raise RunDirectoryError(f"{path}: it is nested too deeply: choose another folder") from None
     except (OSError, ValueError) as error:
         raise RunDirectoryError(f"{path}: it cannot be read ({error}): choose another folder") from None
+
+
+def write_sealed_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON with a seal, see :mod:`overmix.study.store.seal`."""
+    write_bytes(path, sealed_json(content))
+
+
+def read_sealed_json(path: Path) -> dict[str, Any]:
+    """Return what a JSON file holds beside its seal.
+
+    Raises:
+        RunDirectoryError: if it cannot be read, or was changed since it was written.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or not is_intact_file(path):
+        raise RunDirectoryError(f"{path}: it was changed or damaged since it was written: choose another folder")
+    return {key: value for key, value in content.items() if key != "seal"}
+
+
+def is_intact_file(path: Path) -> bool:
+    """Return whether a file is there as it was sealed."""
+    try:
+        with open_regular(path) as file:
+            return is_intact(file.read())
+    except OSError:
+        return False
+
+
+def set_aside(path: Path) -> Path:
+    """Move a damaged file out of the way, into the folder ``damaged`` beside its own, and return where it is now."""
+    folder = path.parent.parent / "damaged"
+    try:
+        make_folder(folder)
+        aside = folder / f"{path.parent.name}-{path.name}"
+        path.replace(aside)
+    except OSError as error:
+        raise RunDirectoryError(f"{path}: it is damaged, and cannot be moved ({error.strerror}): delete it") from None
+    return aside
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder of a run directory, unless it is there; a link is not followed, as it leads out of the directory.
+
+    Raises:
+        RunDirectoryError: if it cannot be made, or is a link.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise RunDirectoryError(
+            f"{folder}: it cannot be made ({error.strerror or error}): choose another --out"
+        ) from None
+    if folder.is_symlink():
+        raise RunDirectoryError(f"{folder}: it is a link to another folder: choose another --out, or remove it")
 
 
 @contextlib.contextmanager
@@ -85,7 +145,8 @@ def locked(folder: Path) -> Iterator[None]:
         RunDirectoryError: if another process holds it, or it cannot be locked.
     """
     try:
-        file = (folder / LOCK_NAME).open("a+")
+        # A link is not followed: it would make a file wherever it leads to.
+        file = open(folder / LOCK_NAME, "a+", opener=lambda path, flags: os.open(path, flags | _NO_LINKS, 0o666))
     except OSError as error:
         raise RunDirectoryError(
             f"{folder}: it cannot be locked ({error.strerror or error}): choose another --out"

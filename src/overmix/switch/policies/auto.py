@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
@@ -32,7 +32,7 @@ _MOST_OF_A_SHORT_RUN = 0.35
 
 
 @register_policy("auto")
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AutoSwitch(Policy):
     """Switch at ``argmin_t B(t) + se * min(pull * log2(t / t0)^2, limit)``, B the mean score after a short plain tail.
 
@@ -50,6 +50,9 @@ class AutoSwitch(Policy):
     where the first probe is the best, that there is little to gain from mixing. A tail that diverged is never the best;
     if all of them did, Mixup stays on, and the reason says that the training diverged.
 
+    Where switching the recipe off was never seen to be safe (contrastive learning, a shift between domains, regression:
+    :attr:`overmix.mix.Recipe.off_doubt`) it goes on mixing without a probe, and says so, unless ``anywhere`` is set.
+
     Args:
         tail: length of a tail as a share of the training; at least two epochs are trained, so that trainings below
             50 epochs are probed less often, see :meth:`probe_epochs`.
@@ -60,6 +63,7 @@ class AutoSwitch(Policy):
         wait: it decides no earlier than ``wait`` times the epoch of its own curve's minimum.
         shares: where to probe, as shares of the training, increasing, in [0, 1). A share of 0 makes plain training from
             the start a candidate ("no Mixup"); after a short tail it seldom looks as good as it would become.
+        anywhere: whether it decides where switching off was never seen to be safe, too.
 
     Raises:
         ConfigError: if a setting cannot work.
@@ -76,12 +80,15 @@ class AutoSwitch(Policy):
     limit: float = 3.0
     wait: float = 1.25
     shares: tuple[float, ...] = SHARES
+    anywhere: bool = False
 
     def __post_init__(self) -> None:
         for name in ("tail", "guess", "pull", "blend", "limit", "wait"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ConfigError(name, value, "use a number")
+        if not isinstance(self.anywhere, bool):
+            raise ConfigError("anywhere", self.anywhere, "use True or False")
         numbers = isinstance(self.shares, Sequence) and all(isinstance(share, int | float) for share in self.shares)
         if not numbers:
             raise ConfigError("shares", self.shares, "use increasing shares of the training in [0, 1)")
@@ -101,6 +108,11 @@ class AutoSwitch(Policy):
         increasing = all(a < b for a, b in zip(self.shares, self.shares[1:], strict=False))
         if not self.shares or not increasing or not 0 <= self.shares[0] or not self.shares[-1] < 1:
             raise ConfigError("shares", self.shares, "use increasing shares of the training in [0, 1)")
+
+    def __repr__(self) -> str:
+        # What is off is left out: results are kept with this text, and are those of before there was such a setting.
+        shown = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.name != "anywhere" or self.anywhere]
+        return f"AutoSwitch({', '.join(shown)})"
 
     def probe_epochs(self, epochs: int) -> tuple[int, ...]:
         """Return the epochs of Mixup after which it probes.
@@ -123,6 +135,8 @@ class AutoSwitch(Policy):
     def decide(self, history: History) -> Decision:
         """Return the best probe's epoch once it is clear that no better one comes."""
         probes, planned = history.probes, self.probe_epochs(history.epochs)
+        if history.doubt and not self.anywhere:
+            return Decision(history.epochs, _never_seen(history.doubt))
         if not planned:
             return Decision(history.epochs, "the training is too short for a probe")
         if not probes:
@@ -200,6 +214,11 @@ def _reason(chosen: Probe, probes: Sequence[Probe], guess: float) -> str:
     if chosen is probes[0] and len(probes) > 1:
         return f"{said} is the lowest of {len(probes)} probes, and the first: a later switch gains nothing"
     return f"{said} is the lowest of {len(probes)} probe{'s' if len(probes) > 1 else ''}"
+
+
+def _never_seen(task: str) -> str:
+    """Return why mixing stays on in a task where switching off was never seen to be safe."""
+    return f"in {task} switching off was never seen to be safe (AutoSwitch(anywhere=True) decides all the same)"
 
 
 def _until(history: History, epoch: int) -> tuple[Observation, ...]:

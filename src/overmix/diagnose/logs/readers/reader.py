@@ -9,6 +9,7 @@ from pathlib import Path
 
 from overmix.diagnose.logs.log import Log
 from overmix.errors import DataError
+from overmix.regular_file import open_regular
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ def text_of(path: Path) -> str:
         DataError: it cannot be read, or is no text.
     """
     try:
-        content = path.read_bytes()
+        with open_regular(path) as file:
+            content = file.read()
         # PowerShell writes UTF-16 where output is redirected into a file.
         return content.decode("utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError:

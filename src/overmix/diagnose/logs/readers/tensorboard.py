@@ -14,6 +14,7 @@ from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.names import split_of, split_of_text
 from overmix.diagnose.logs.readers.reader import Reader, by_folder
 from overmix.errors import DataError
+from overmix.regular_file import open_regular
 
 EVENTS = "events.out.tfevents."
 LARGEST = 1 << 16  # bytes; a longer record holds images or graphs, and is passed over unchecked
@@ -81,7 +82,8 @@ def read_events(files: Sequence[Path]) -> list[Log]:
 
 def _rows(file: Path) -> Iterator[Mapping[str, object]]:
     try:
-        data = file.read_bytes()
+        with open_regular(file) as stream:
+            data = stream.read()
     except OSError as error:
         raise DataError(f"{file}: {error.strerror or error}") from None
     for record in _records(data, file):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from overmix.errors import DataError
-from overmix.explain.memorization import dominant_label, memorization
+from overmix.explain.memorized import dominant_label, memorization
 
 
 def drawn(shape, classes=4, seed=0):

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from overmix.explain.gradient_norm import full_gradient, gradient_norm
+from overmix.explain.gradient import full_gradient, gradient_norm
 
 
 def per_sample(output, y):

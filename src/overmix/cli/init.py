@@ -1,0 +1,100 @@
+"""``overmix init``: a first study of one's own data."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from overmix.errors import ConfigError
+
+if TYPE_CHECKING:
+    from overmix.study.data.inspect import Inspection
+
+_TABLES = ("csv", "parquet")
+
+
+def init(
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="PATH", help="Your data: npz, CSV, Parquet, or a folder of images. Asked for if left out."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The study file to write; by default named after the data.")
+    ] = None,
+    target: Annotated[str, typer.Option(help="Of a table: the column that is predicted. Asked for if unclear.")] = "",
+    domain: Annotated[str, typer.Option(help="Of a table: the column that says where a row comes from (LISA).")] = "",
+    labels: Annotated[
+        Literal["auto", "classes", "values", "rows", "views"], typer.Option(help="What the labels are, if unclear.")
+    ] = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Write over a study file that is there.")] = False,
+) -> None:
+    """Look at your data, say what is in them, and write a study that fits; it runs as it is.
+
+    A table needs a header and the name of its target column; a folder of images has a folder for each class, or train/
+    and test/ with those; an npz holds x and y. Nothing is trained. For example:
+
+    ```
+    overmix init mice.csv --target outcome
+    overmix init photos/ --out photos.yaml
+    overmix init measurements.npz
+    ```
+    """
+    console = Console(emoji=False, highlight=False, soft_wrap=True)
+    place = path or _ask_for_data(console)
+    file = out or Path(f"{place.resolve().name.split('.')[0] or 'study'}.yaml")
+    if file.exists() and not force:
+        raise ConfigError("--out", str(file), "it is there already: name another file, or write over it with --force")
+    with console.status("looking at the data", spinner="dots"):
+        from overmix.study.data.inspect import inspect_data
+    chosen = target or _target_of(place, console)
+    with console.status("looking at the data", spinner="dots"):
+        inspection = inspect_data(place, target=chosen, domain=domain, labels=labels)
+        text = _checked(inspection, file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    console.print(f"{place}:", markup=False)
+    for fact in inspection.facts:
+        console.print(f"  {fact}", markup=False)
+    console.print(f"Wrote {file}. Next:\n    overmix plan {file}\n    overmix run {file} --open", markup=False)
+
+
+def _ask_for_data(console: Console) -> Path:
+    if not sys.stdin.isatty():
+        raise ConfigError("PATH", None, "name your data: an npz, a CSV, a Parquet file or a folder of images")
+    console.print("Your data: an npz, a CSV, a Parquet file, or a folder of images with a folder for each class.")
+    return Path(typer.prompt("Path")).expanduser()
+
+
+def _target_of(place: Path, console: Console) -> str:
+    """Return the target column of a table, asked for if its name does not give it away; nothing for other data."""
+    from overmix.study.data.inspect import form_of, target_choices
+
+    if form_of(place) not in _TABLES:
+        return ""
+    columns, likely = target_choices(place)
+    if likely is not None:
+        return likely
+    if not sys.stdin.isatty():
+        shown = ", ".join(columns[:20]) + (", ..." if len(columns) > 20 else "")
+        raise ConfigError("--target", "", f"name the column that is to be predicted: {shown}")
+    console.print(f"Columns: {', '.join(columns)}", markup=False)
+    return str(typer.prompt("Which one is to be predicted?", default=columns[-1]))
+
+
+def _checked(inspection: Inspection, file: Path) -> str:
+    """Return the text of the study, once it is known to run: everything is checked but nothing trained."""
+    from overmix.study import parse_study, plan_study
+    from overmix.study.spec.parse import with_absolute_paths
+    from overmix.study.spec.proposal import proposed_study
+    from overmix.study.spec.yaml_file import parse_yaml
+
+    text = proposed_study(inspection, file.resolve().parent, file.stem)
+    content = with_absolute_paths(parse_yaml(text, str(file)), file.resolve().parent)
+    plan_study(parse_study(content))
+    return text

@@ -1,0 +1,146 @@
+"""A first study of one's own data: what is written is checked down to the last sample, and runs as it is."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from overmix.study import plan_study, read_study
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    """A folder to work in, without a terminal."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def table(n: int = 200) -> pl.DataFrame:
+    rng = np.random.default_rng(0)
+    return pl.DataFrame(
+        {
+            "id": range(n),
+            "age": [None if k % 9 == 0 else float(k % 50) for k in range(n)],
+            "strain": [("red", "green", "blue")[k % 3] for k in range(n)],
+            "note": [f"animal {k}" for k in range(n)],
+            "site": [("north", "south")[k % 2] for k in range(n)],
+            "outcome": ["sick" if k % 5 == 0 else "healthy" for k in range(n)],
+            "weight": rng.normal(size=n),
+        }
+    )
+
+
+def planned(file: Path):
+    """The study in a file, checked against its data."""
+    return plan_study(read_study(file)).spec
+
+
+def test_a_table_is_described_and_its_study_is_sound(overmix, here):
+    table().write_csv("mice.csv")
+    outcome = overmix("init", "mice.csv", "--domain", "site", "--out", "studies/mice.yaml")
+    assert (outcome.code, outcome.err) == (0, "")
+    for fact in (
+        "150 samples to train on, 50 to test on, 5 inputs each",
+        "2 classes: healthy 120, sick 30",
+        "imbalanced: healthy has 4 times the samples of sick",
+        "left out: id, a number of its own for each row",
+        "left out: note, text of 200 different values",
+        "missing values: age 23; a number is filled with the median of the training samples",
+        "Wrote studies/mice.yaml. Next:\n    overmix plan studies/mice.yaml\n    overmix run studies/mice.yaml --open",
+    ):
+        assert fact in outcome.out
+    text = Path("studies/mice.yaml").read_text()
+    assert "path: ../mice.csv" in text
+    spec = planned(Path("studies/mice.yaml"))
+    assert spec.data.options["drop"] == ["id", "note"]
+    assert spec.condition_names == ["ERM", "Mixup", "Mixup → ERM @50%", "Mixup → ERM (auto)", "LISA"]
+
+
+def test_a_table_of_values_is_regressed(overmix, here):
+    table().drop("outcome").write_parquet("w.parquet")
+    outcome = overmix("init", "w.parquet", "--target", "weight")
+    assert outcome.code == 0
+    assert "labels are values, 1 for each sample" in outcome.out
+    assert planned(Path("w.yaml")).condition_names[1] == "CMixup"
+    whole = overmix("init", "w.parquet", "--target", "id", "--out", "id.yaml")
+    assert "id has 200 different whole numbers: taken for values (--labels says it)" in whole.out
+    assert planned(Path("id.yaml")).data.options["labels"] == "values"
+
+
+def test_images_and_arrays(overmix, here):
+    for k in range(40):
+        file = Path("photos") / "ab"[k % 2] / f"{k}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (50, 40), 6 * k).save(file)
+    outcome = overmix("init", "photos")
+    assert "images of 40 to 50 pixels a side, cut to squares and resized to 32, grey" in outcome.out
+    assert planned(Path("photos.yaml")).model.name == "convnet"
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 4)), np.arange(60) % 3
+    np.savez("a.npz", x=x, y=y, x_val=x[:9], y_val=y[:9])
+    outcome = overmix("init", "a.npz")
+    assert "45 samples to train on, 9 for validation, 15 to test on, 4 inputs each" in outcome.out
+    assert planned(Path("a.yaml")).data.val_size == 0
+
+
+@pytest.mark.usefixtures("in_process")
+def test_the_written_study_runs_as_it_is(overmix, here):
+    table(60).write_csv("mice.csv")
+    assert overmix("init", "mice.csv").code == 0
+    file = Path("mice.yaml")
+    # Fewer epochs and smaller models, so that the test is quick; nothing else is touched.
+    text = file.read_text().replace("hidden: [256, 256]", "hidden: [4]")
+    epochs = next(line for line in text.splitlines() if line.startswith("  epochs:"))
+    file.write_text(text.replace(epochs, "  epochs: 4").replace("seeds: 5", "seeds: 2"))
+    assert overmix("run", file).code == 0
+
+
+def test_nothing_is_written_over_unless_asked(overmix, here):
+    table().write_csv("mice.csv")
+    Path("mice.yaml").write_text("mine")
+    outcome = overmix("init", "mice.csv")
+    assert outcome.code == 2
+    assert outcome.err.startswith("overmix: --out = 'mice.yaml': it is there already: name another file")
+    assert Path("mice.yaml").read_text() == "mine"
+    assert overmix("init", "mice.csv", "--force").code == 0
+    assert Path("mice.yaml").read_text().startswith("# Does Mixup help")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "PATH = None: name your data"),
+        (["no.csv"], "PATH = 'no.csv': there is no such file or folder"),
+        (["a.xlsx"], "save the sheet as CSV"),
+        (["plain.csv"], "--target = '': name the column that is to be predicted: id, age, strain"),
+        (["plain.csv", "--target", "wight"], "data.target = 'wight': no such column, did you mean weight?"),
+        (["few.csv", "--target", "y"], "few.csv: 15 samples to train on are too few: give at least 16"),
+        (["rare.csv", "--target", "y"], "the class a has 2 samples to train on and hold out, at least 3 are needed"),
+        (["empty"], "0 of its folders hold images: make a folder for each class"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_work_is_refused_with_the_remedy_and_nothing_is_written(overmix, here, arguments, said):
+    Path("a.xlsx").touch()
+    Path("empty").mkdir()
+    table().drop("outcome").write_csv("plain.csv")
+    pl.DataFrame({"x": range(20), "y": ["a", "b"] * 10}).write_csv("few.csv")
+    pl.DataFrame({"x": range(40), "y": ["a", "a", "a", *["b"] * 37]}).write_csv("rare.csv")
+    outcome = overmix("init", *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert said in outcome.err
+    assert not list(here.glob("*.yaml"))
+
+
+def test_in_a_terminal_what_is_missing_is_asked_for(overmix, here, monkeypatch):
+    table().drop("outcome").write_csv("plain.csv")
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    answers = iter(["plain.csv", "strain"])
+    asked = []
+    monkeypatch.setattr("typer.prompt", lambda text, **_: asked.append(text) or next(answers))
+    outcome = overmix("init")
+    assert (outcome.code, asked) == (0, ["Path", "Which one is to be predicted?"])
+    assert planned(Path("plain.yaml")).data.options["target"] == "strain"

@@ -1,0 +1,59 @@
+"""What the pages say of the frozen benchmark follows from its numbers, however many of its trainings are recorded."""
+
+import numpy as np
+import pytest
+
+from overmix.experiments.switch_benchmark.frozen.candidates import SECOND
+from overmix.experiments.switch_benchmark.frozen.contenders import Ended
+from overmix.experiments.switch_benchmark.frozen.endpoints import PRIMARY, compared, judge, summary, verdict
+from tools.switch_benchmark.frozen import _SHORT, answer, page
+
+
+def result_of(gains):
+    """Return a result in which AutoSwitch is better than all others by so much, on as many data sets as there are."""
+    judged = []
+    for number, gain in enumerate(gains):
+        ended = {name: Ended(np.array([0.2, 0.2]), np.ones(2)) for name in _SHORT}
+        ended[SECOND] = Ended(np.array([0.2, 0.2]) - gain, np.full(2, 1.3), np.array([8, 8]))
+        finals = np.array([[0.2, 0.2], [0.21, 0.21]])
+        judged.append(judge(f"toy{number}", f"set {number}", 300, "mlp", ended, finals))
+    primary = compared(judged, PRIMARY)
+    primary |= {"verdict": verdict(primary), "trainings": len(judged), "data_sets": len(judged)}
+    return {
+        "trainings": 63,
+        "data_sets": 28,
+        "recorded": len(judged),
+        "recorded_data_sets": len(judged),
+        "primary": primary,
+        "primary_without_fashion_mnist": primary,
+        "contenders": [summary(judged, who) for who in _SHORT],
+        "rows": [vars(one) for one in judged],
+    }
+
+
+@pytest.mark.parametrize(
+    ("gain", "says"),
+    [
+        (0.02, "**It is worth its price**. AutoSwitch ends 2.00 points of error below [2.00 to 2.00] "),
+        (-0.02, "the free schedule is better**. AutoSwitch ends 2.00 points of error above [2.00 to 2.00] "),
+        (0.001, "**It is worth its price**"),
+    ],
+)
+def test_the_answer_says_which_side_is_lower(gain, says):
+    text = answer(result_of([gain] * 12))
+    assert text.lstrip().startswith("On 12 of the 63 trainings (12 of 28 data sets)")
+    assert says in text
+
+
+def test_a_free_schedule_that_is_as_good_is_called_so():
+    text = answer(result_of([0.003, -0.003] * 6))
+    assert "the free schedule is as good**" in text
+
+
+def test_a_few_data_sets_say_nothing_and_none_are_no_error():
+    few = answer(result_of([0.02] * 9))
+    assert few.lstrip().startswith("Open. ")
+    assert "9 of the 63 trainings (9 of 28 data sets), too few" in few
+    assert "better" not in page(result_of([0.02] * 9)).split("## All contenders")[1]
+    nothing = {"trainings": 63, "data_sets": 28, "recorded": 0, "recorded_data_sets": 0}
+    assert "None of the 63 trainings" in page(nothing)

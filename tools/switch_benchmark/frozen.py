@@ -1,0 +1,201 @@
+"""The frozen benchmark in the documentation: the answer before "When to switch", and a page of its own.
+
+overmix benchmark frozen --out results/switch_frozen            # records what is missing there, in the list's order
+python -m tools frozen --keep results/switch_frozen
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from overmix.experiments.switch_benchmark.frozen.candidates import FIRST, SECOND
+from overmix.experiments.switch_benchmark.frozen.endpoints import PRIMARY, verdict
+from overmix.experiments.switch_benchmark.frozen.evaluate import evaluate_frozen
+from overmix.experiments.switch_benchmark.frozen.protocol import FEWEST
+from overmix.report.numbers import percent, points, points_range
+from overmix.study.store.files import read_json, write_json
+from tools.generated import Generated, Texts
+from tools.marked import Part
+
+RESULT = Path("results/switch_frozen.json")
+ANSWER_PAGE, PAGE = Path("docs/switch.md"), Path("docs/switch-benchmark.md")
+ANSWER, TABLES = Part("answer", "frozen"), Part("frozen benchmark", "frozen")
+
+Result = Mapping[str, Any]
+
+_SHORT = (
+    SECOND,
+    FIRST,
+    PRIMARY,
+    "off at 50 %",
+    "off at 75 %",
+    "fade from 50 % to 75 %",
+    "plain training",
+    "Mixup to the end",
+    "Mixup, its weight decay tuned",
+    "a study of all seeds",
+)
+"""The rows of the answer's table; the page has them all."""
+
+_SAYS = {
+    "better": "**It is worth its price**",
+    "as good": "**It is not worth its price: the free schedule is as good**",
+    "worse": "**It is not worth its price: the free schedule is better**",
+    "open": "**Whether it is worth its price is open**",
+}
+
+
+def answer(result: Result) -> str:
+    """Return the answer in a paragraph, and the short table."""
+    if not result["recorded"]:
+        return f"\nNone of the {result['trainings']} trainings of the frozen benchmark is recorded yet.\n"
+    link = f"[The benchmark]({PAGE.name}) says how it is measured, and has every rival and training."
+    if result["recorded_data_sets"] < FEWEST:
+        few = f"recorded so far: {_of(result)}, too few to say anything (an interval needs {FEWEST} data sets)"
+        said = f"Open. The benchmark that asks was written down before any of its trainings was run; {few}. {link}"
+        return "\n".join(["", said, ""])
+    rows = {row["name"]: row for row in result["contenders"]}
+    paragraph = " ".join([_first(result), _harm(rows[SECOND]), _study(rows["a study of all seeds"])])
+    return "\n".join(["", paragraph, "", *table([rows[name] for name in _SHORT]), "", link, ""])
+
+
+def _first(result: Result) -> str:
+    gain = result["primary"]
+    return (
+        f"On {_of(result)}, written down before any was run: {_SAYS[gain['verdict']]}. AutoSwitch ends "
+        f"{_apart(gain)} “off at half of the training”, which costs nothing, at equal total steps."
+    )
+
+
+def _of(result: Result) -> str:
+    done, whole = result["recorded"], result["trainings"]
+    part = f"{done} of the {whole} trainings" if done < whole else f"{whole} trainings"
+    sets, every = result["recorded_data_sets"], result["data_sets"]
+    return f"{part} ({sets}{f' of {every}' if sets < every else ''} data set{'s' if sets != 1 else ''})"
+
+
+def _apart(gain: Result) -> str:
+    """Say how far apart two means are; positive gains are AutoSwitch's."""
+    side = "below" if gain["mean"] >= 0 else "above"
+    return f"{points(abs(gain['mean']), 2)} points of error {side}{_interval(gain, sign=1 if side == 'below' else -1)}"
+
+
+def _interval(value: Result, sign: int = 1) -> str:
+    if value["ci"] is None:
+        return ""
+    low, high = sorted(sign * end for end in value["ci"])
+    return f" [{points_range(low, high, 2)}]"
+
+
+def _harm(row: Result) -> str:
+    return (
+        f"It lies {_over(row['over_plain'])} plain training and {_over(row['over_mixed'])} mixing to the end; by more "
+        f"than the margin, with significance, it is worse than them in {row['worse_than_plain']} and "
+        f"{row['worse_than_mixed']} trainings."
+    )
+
+
+def _over(over: Result) -> str:
+    side = "above" if over["mean"] >= 0 else "below"
+    return f"{points(abs(over['mean']), 2)} points{_interval(over, 1 if side == 'above' else -1)} {side}"
+
+
+def _study(row: Result) -> str:
+    return (
+        f"A study of all seeds that chooses among AutoSwitch, plain training and “off at 75 %” has a regret of "
+        f"{percent(row['regret']['mean'])}, at {row['cost']:.2f} runs a seed."
+    )
+
+
+def table(rows: list[Result]) -> list[str]:
+    """Return contenders as lines of a table, AutoSwitch's own gain left empty."""
+    lines = [
+        "| contender | AutoSwitch gains, points | regret | within the margin | worse than plain, mixed | runs |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        own = row["name"] == SECOND
+        name = f"**{row['name']}**" if own else row["name"]
+        gain = "" if own else _gain(row["gain"])
+        ends = row["regret"]["ci"]
+        regret = percent(row["regret"]["mean"]) + (f" [{points_range(ends[0], ends[1], 1)}]" if ends else "")
+        lines.append(
+            f"| {name} | {gain} | {regret} | {percent(row['within'], 0)} "
+            f"| {row['worse_than_plain']}, {row['worse_than_mixed']} | {row['cost']:.2f} |"
+        )
+    return lines
+
+
+def _gain(gain: Result) -> str:
+    said = points(gain["mean"], 2)
+    return said if gain["ci"] is None else f"{said}{_interval(gain)}, {verdict(gain)}"
+
+
+def page(result: Result) -> str:
+    """Return the tables of the benchmark's own page."""
+    if not result["recorded"]:
+        return answer(result)
+    without = result["primary_without_fashion_mnist"]
+    lines = [
+        "",
+        f"Recorded: {_of(result)}.",
+        "",
+        f"**Primary endpoint**: AutoSwitch ends {_apart(result['primary'])} the best free schedule at equal total "
+        f"steps: {result['primary']['verdict']}.",
+    ]
+    if without is not None:
+        lines.append(f"Without Fashion-MNIST: {_apart(without)}, {without['verdict']}.")
+    lines += ["", *_goals(result), "", "## All contenders", "", *table(result["contenders"])]
+    return "\n".join([*lines, "", "## Training by training", "", *_trainings(result), ""])
+
+
+def _goals(result: Result) -> list[str]:
+    """Hold the costs and the regret against what was aimed at."""
+    rows = {row["name"]: row for row in result["contenders"]}
+    lines = []
+    for name, long, goal in (("1,000 epochs", True, 1.35), ("fewer epochs", False, 1.5)):
+        costs = [row["cost"][SECOND] for row in result["rows"] if (row["epochs"] >= 1000) == long]
+        if costs:
+            reached = "reached" if max(costs) <= goal else "missed"
+            mean = sum(costs) / len(costs)
+            lines.append(
+                f"- Cost at {name}: {mean:.2f} runs in mean, {max(costs):.2f} at most (goal {goal}: {reached})."
+            )
+    for name, goal in ((SECOND, 0.025), ("a study of all seeds", 0.01)):
+        regret = rows[name]["regret"]["mean"]
+        reached = "reached" if regret <= goal else "missed"
+        lines.append(f"- Regret of “{name}”: {percent(regret)} (goal {percent(goal)}: {reached}).")
+    return lines
+
+
+def _trainings(result: Result) -> list[str]:
+    lines = [
+        "| training | plain | Mixup | off at 50 %, longer | best switch | AutoSwitch | its median switch | runs |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        error = row["error"]
+        shown = [error[name] for name in ("plain training", "Mixup to the end", PRIMARY)]
+        cells = " | ".join(percent(value) for value in (*shown, row["oracle"], error[SECOND]))
+        lines.append(f"| {row['training']} | {cells} | {row['switch_at'][SECOND]:g} | {row['cost'][SECOND]:.2f} |")
+    return lines
+
+
+def texts(root: Path) -> Texts:
+    """Return the page, and "When to switch" with its answer."""
+    result = read_json(root / RESULT)
+    before = {path: (root / path).read_text(encoding="utf-8") for path in (ANSWER_PAGE, PAGE)}
+    return {
+        ANSWER_PAGE: ANSWER.within(before[ANSWER_PAGE], answer(result)),
+        PAGE: TABLES.within(before[PAGE], page(result)),
+    }
+
+
+def keep(records: Path, root: Path) -> None:
+    """Judge all contenders on the records of a folder."""
+    write_json(root / RESULT, evaluate_frozen(records))
+
+
+FROZEN = Generated("frozen", texts, keep=keep)
