@@ -206,7 +206,7 @@ def until_part(
     elif answer == "never":
         sentence = f"Not at all{'' if guess is None else f'; if you mix all the same, {guessed}{as_good}'}{after}."
     else:
-        sentence = f"Until when is open{after}."
+        sentence = f"Not known yet{after}."
     return Part(answer, "open" if answer == "open" else strength, sentence, guess, reach)
 
 

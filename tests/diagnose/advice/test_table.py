@@ -42,7 +42,7 @@ TABLE = [
         "E5: every curve still falls",
         Study(erm=30.0, mixup=34.0, off={750: 32.0}, falls=3.1),
         "open: Nothing is said about mixing: every curve still falls at the last epoch.",
-        "open: Until when is open.",
+        "open: Not known yet.",
         "shown: Train longer, 2000 epochs for example: every curve still falls, by 3.1 points [2.7, 3.5] or more over the last quarter.",
     ),
     (
@@ -256,14 +256,14 @@ TABLE = [
         "too few seeds",
         Study(erm=7.0, mixup=5.0, seeds=3),
         "open: Nothing is said about mixing: 3 seeds are too few to tell, use at least 5.",
-        "open: Until when is open.",
+        "open: Not known yet.",
         "shown: Run 2 more seeds (5 in all).",
     ),
     (
         "one seed",
         Study(erm=7.0, mixup=5.0, seeds=1),
         "open: Nothing is said about mixing: 1 seed is too few to tell, use at least 5.",
-        "open: Until when is open.",
+        "open: Not known yet.",
         "shown: Run 4 more seeds (5 in all).",
     ),
     (
@@ -284,14 +284,14 @@ TABLE = [
         "nothing mixes",
         Study(erm=7.0),
         "open: Nothing is said about mixing: no condition mixes here, or every run diverged.",
-        "open: Until when is open.",
+        "open: Not known yet.",
         "shown: Compare plain training with a condition that mixes, and does not diverge.",
     ),
     (
         "nothing at all",
         Study(),
         "open: Nothing is said about mixing: no condition mixes here, or every run diverged.",
-        "open: Until when is open.",
+        "open: Not known yet.",
         "shown: Compare plain training with a condition that mixes, and does not diverge.",
     ),
     (

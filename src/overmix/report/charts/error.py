@@ -12,7 +12,7 @@ from overmix.report.shown import Report
 from overmix.study.analyse.record import ConditionSummary
 
 MAX_NOTES = 4  # more turning points or switches are drawn without words
-_ROW = 16  # pixels between the lines of notes
+_ROW = 22  # pixels between the lines of notes
 
 
 def error_chart(report: Report, *, size: tuple[int, int] = (760, 380)) -> Chart | None:
