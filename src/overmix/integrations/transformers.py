@@ -253,6 +253,7 @@ class MixTrainer(Trainer):
     def _look(self) -> None:
         """Show the held-out samples to the run, and to nobody else."""
         # What Trainer evaluates: in several processes not the wrapper, which would hand the first one's statistics out.
+        assert self.model is not None
         model = self._wrap_model(self.model, training=False)
         was_training, self._observing = model.training, True
         model.eval()
