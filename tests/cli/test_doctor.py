@@ -19,7 +19,9 @@ def test_versions_device_extras_and_data_are_said(overmix, tmp_path, monkeypatch
     assert (outcome.code, outcome.err) == (0, "")
     parts = [line.split()[1] for line in outcome.out.splitlines()[:-1]]
     assert parts[:4] == ["overmix", "libraries", "processor", "GPU"]
-    assert "✓ extra study     installed" in outcome.out
+    extras = [line.split() for line in outcome.out.splitlines() if line.startswith("✓ extra ")]
+    assert ["✓", "extra", "study", "installed"] in extras
+    assert {len(words) for words in extras} == {4}, "a long name runs into what is said of it"
     assert "digits; not found: svhn (name their folder: data.path)" in outcome.out
     assert outcome.out.splitlines()[-1] == "All is well."
 

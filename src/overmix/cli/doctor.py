@@ -75,7 +75,7 @@ def doctor(
 def _line(finding: _Finding) -> str:
     mark = "✓" if not finding.remedy else "✗" if finding.needed else "·"
     remedy = f"  ({finding.remedy})" if finding.remedy else ""
-    return f"{mark} {finding.part:<16}{finding.said}{remedy}"
+    return f"{mark} {finding.part:<18} {finding.said}{remedy}"
 
 
 def _versions() -> list[_Finding]:
