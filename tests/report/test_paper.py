@@ -5,6 +5,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
+from overmix.report import paper
 from overmix.report.paper import bibtex, methods, results_table
 from overmix.study import StudyResult, Summary, parse_study, resolved
 from overmix.study.analyse.record import ConditionSummary, Estimate
@@ -67,8 +68,8 @@ def test_latex_escapes_and_has_as_many_cells_as_columns(result):
 def test_methods_say_data_seeds_intervals_and_versions(result):
     said = methods(result)
     for words in (
-        "digits, 200 training samples drawn for each seed, 100 more held out for decisions",
-        "a model mlp (hidden [32])",
+        "digits, 200 training samples drawn for each seed, and 100 more held out for decisions",
+        "the model mlp (hidden [32])",
         "for 400 epochs in batches of 64",
         "stochastic gradient descent (learning rate 0.05, constant; momentum 0.9)",
         "5 random seeds",
@@ -86,3 +87,12 @@ def test_bibtex_is_balanced_and_names_the_recipes_that_were_used(result):
     assert "% CutMix: " in text
     assert "% Mixup: " in text
     assert "LISA" not in text
+
+
+def test_what_is_held_out_is_part_of_all_training_samples_or_comes_beside_those_drawn():
+    def words(**data):
+        return paper._data_words({"data": {"name": "digits", **data}})
+
+    assert words(val_size=0) == "digits, all of its training samples"
+    assert words(val_size=0.2).endswith("samples, of which 20% held out for decisions")
+    assert words(train_size=50, val_size=0.2).endswith("for each seed, and 20% as many held out for decisions")

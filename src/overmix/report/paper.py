@@ -137,15 +137,24 @@ def _data_words(study: dict[str, Any]) -> str:
     if data.get("path"):
         file = re.split(r"[/\\]", data["path"])[-1]
         name = f"{name} data ({file})"
-    count = "" if size is None else f", {size} training samples drawn for each seed"
-    held = f", {data['val_size']} more held out for decisions" if data.get("val_size") else ""
-    return f"{name}{count}{held}"
+    count = ", all of its training samples" if size is None else f", {size} training samples drawn for each seed"
+    return f"{name}{count}{_held_out_words(data)}"
+
+
+def _held_out_words(data: dict[str, Any]) -> str:
+    held = data.get("val_size")
+    if not held:
+        return ""
+    much = f"{held:.0%}" if isinstance(held, float) else str(held)
+    if data.get("train_size") is None:
+        return f", of which {much} held out for decisions"
+    return f", and {much}{' as many' if isinstance(held, float) else ' more'} held out for decisions"
 
 
 def _model_words(study: dict[str, Any]) -> str:
     options = {key: value for key, value in study["model"].items() if key != "name"}
     settings = f" ({', '.join(f'{key} {value}' for key, value in options.items())})" if options else ""
-    return f"a model {study['model']['name']}{settings}"
+    return f"the model {study['model']['name']}{settings}"
 
 
 def _optimizer_words(train: dict[str, Any]) -> str:

@@ -367,3 +367,14 @@ def test_import_paths_with_permission_may_have_any_option():
 
 def test_a_switch_at_the_very_end_is_allowed():
     assert parse_study(compare(schedule={"off_at": 20}) | train(epochs=20)).compare[0].schedule == {"off_at": 20}
+
+
+@pytest.mark.parametrize("name", ["churn.csv", "table.parquet", "arrays.npz", "images"])
+def test_data_in_the_place_of_a_study_are_told_where_they_belong(tmp_path, name):
+    path = tmp_path / name
+    if path.suffix:
+        path.write_bytes(b"a,b\n1,2\n")
+    else:
+        path.mkdir()
+    with pytest.raises(ConfigError, match=r"these are data: overmix init .* writes a study for them"):
+        read_study(path)

@@ -41,6 +41,9 @@ def answer_probabilities(study: Compared, scores: Scores, mix: Part) -> Part | N
         numbers = f"{name} {here:.3f} against {there:.3f} of {PLAIN}"
         sentence = f"Its probabilities are {verdict}{likely(strength)}, {numbers}: {then}."
         if better:
+            lowest = min((e for e in study.evidence if name in e.scores), key=lambda e: e.scores[name])
+            if lowest.scores[name] < here:
+                sentence = f"{sentence[:-1]} (the lowest has {lowest.name}, {lowest.scores[name]:.3f})."
             head = "At about equal error the" if mix.answer in ("same", "open") else "The"
             sentence = sentence.replace("Its probabilities", f"{head} probabilities of {best.name}")
         return Part(verdict, strength, sentence, -difference.difference, difference.swapped().ci)

@@ -31,6 +31,8 @@ def read_study(path: Path, *, allow_code: bool = False) -> StudySpec:
     Raises:
         ConfigError: if it cannot be read, or :func:`parse_study` refuses it.
     """
+    if path.suffix.lower() in (".csv", ".tsv", ".parquet", ".npz") or path.is_dir():
+        raise ConfigError("study file", str(path), f"these are data: overmix init {path} writes a study for them")
     content = read_yaml(path)
     if content is None:
         raise ConfigError("study file", str(path), "it is empty: write what is trained, such as data: digits")
