@@ -40,7 +40,7 @@ def run(condition, errors, *, seed, val_size=50, loss=0.1, **keys):
         "seeds": [seed],
     }
     (cell,) = expand(parse_study(study))
-    return CellResult(cell, LOOKS, values, wrong, [32, 32], 2, 1.0, **keys)
+    return CellResult(cell, LOOKS, values, wrong, [32, 32], 2, 1.0, n_val=val_size, **keys)
 
 
 def search(seeds=(0, 1, 3), grid=(0, 15, 63, 127), deciding=None, **keys):

@@ -15,7 +15,7 @@ from overmix.train import METRICS
 TOP = {
     "schema_version", "name", "metric", "conditions", "comparisons", "best",  # what scripts may rely on
     "advice", "policies", "floor", "epochs", "n_test", "steps", "elapsed_seconds", "versions", "earlier_versions",
-    "labels", "unit", "majority", "unequal", "n_val",
+    "labels", "unit", "majority", "unequal", "n_val", "seal", "curves_sha256",
 }  # fmt: skip
 CONDITION = {
     "name", "n_seeds", "n_diverged", "final_error", "final_error_ci", "lowest_error", "turning_epoch", "depth",
@@ -176,6 +176,7 @@ def cell(spec, condition, seed, wrong, loss=0.1):
         class_counts=[32, 32],
         steps_per_epoch=2,
         seconds=1.0,
+        n_val=int(spec.data.val_size),
     )
 
 
