@@ -1,22 +1,10 @@
-import io
 import json
 
-import numpy as np
-import pytest
-
-from overmix.study.store.seal import is_intact, sealed_json, sealed_npz
+from overmix.study.store.seal import is_intact, sealed_json
 
 
-def npz():
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, a=np.arange(5), b=np.array(["x", "→"]))
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize(
-    "content", [sealed_json({"a": [1, None, "→"], "b": {}}), sealed_npz(npz())], ids=["json", "npz"]
-)
-def test_any_flipped_bit_any_cut_and_any_addition_breaks_a_seal(content):
+def test_any_flipped_bit_any_cut_and_any_addition_breaks_a_seal():
+    content = sealed_json({"a": [1, None, "→"], "b": {}})
     assert is_intact(content)
     for bit in range(8 * len(content)):
         damaged = bytearray(content)
@@ -28,9 +16,6 @@ def test_any_flipped_bit_any_cut_and_any_addition_breaks_a_seal(content):
 
 def test_other_programs_read_what_is_sealed():
     assert list(json.loads(sealed_json({"b": 1, "a": 2}))) == ["seal", "b", "a"]
-    with np.load(io.BytesIO(sealed_npz(npz())), allow_pickle=False) as file:
-        np.testing.assert_array_equal(file["a"], np.arange(5))
-        assert file["b"].tolist() == ["x", "→"]
 
 
 def test_a_text_that_looks_like_a_seal_is_none():

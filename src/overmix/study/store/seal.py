@@ -1,8 +1,8 @@
 """Seals: a file carries the SHA-256 of its own content, and a file that was changed by a bit is no file any more.
 
 The digest is of the whole content with zeros in the digest's own place, so that each bit of it counts: those of the
-header and of the seal itself too. JSON has the seal as its first key, safetensors in the metadata of the header, npz as
-the comment of the archive; other programs read all three as before.
+header and of the seal itself too. JSON has the seal as its first key, safetensors in the metadata of the header; other
+programs read both as before.
 """
 
 from __future__ import annotations
@@ -47,13 +47,3 @@ def sealed_json(content: Mapping[str, Any]) -> bytes:
     """Return JSON with two spaces of indentation and a seal; NaN is refused, use ``None``."""
     text = json.dumps({"seal": BLANK, **content}, indent=2, ensure_ascii=False, allow_nan=False)
     return sealed(f"{text}\n".encode())
-
-
-def sealed_npz(content: bytes) -> bytes:
-    """Return the bytes of an ``npz`` file with a seal: the comment of a zip archive, which is its end.
-
-    Args:
-        content: an archive without a comment, as NumPy writes it.
-    """
-    comment = BLANK.encode()
-    return sealed(content[:-2] + len(comment).to_bytes(2, "little") + comment)
