@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from overmix._typing import Bool, Float
 from overmix.experiments.census.task import Data, Kind, Samples, Score, Task, as_classes
-from overmix.experiments.census.tasks.classification import read
+from overmix.experiments.census.tasks.classification import read_digits
 from overmix.mix import Streams
 
 SIDE, CELL = 16, 4
@@ -87,7 +87,7 @@ class Scenes(Task):
 
     def data(self, streams: Streams) -> Data:
         """Return scenes; each part has digits of its own, and the test scenes are the same for all seeds."""
-        pool, rng = read("digits"), streams.generator("augmentation")
+        pool, rng = read_digits(), streams.generator("augmentation")
         order = streams.generator("subset").permutation(len(pool.y))
         x, y = pool.x[:, 0].numpy(), pool.y.numpy()
         train, val = order[:300], order[300:500]
