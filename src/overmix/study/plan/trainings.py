@@ -18,8 +18,9 @@ from overmix.mix import CrossEntropy, Objective, Streams, make_objective, usual_
 from overmix.study.data import Dataset, fit_inputs, hold_out, load_dataset, split_indices
 from overmix.study.models import build_model
 from overmix.study.plan.cells import Cell, StackTask, data_content
+from overmix.study.spec.default_compare import HELD_OUT
 from overmix.study.spec.plain import canonical
-from overmix.study.spec.schema import HELD_OUT, DataSpec
+from overmix.study.spec.schema import DataSpec
 from overmix.switch import HeldOut, Policy, Schedule, always
 from overmix.train import (
     DecidingTraining,

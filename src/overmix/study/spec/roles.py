@@ -5,8 +5,10 @@ from __future__ import annotations
 from overmix.diagnose import Role
 from overmix.recipes import NoMixup
 from overmix.study.spec.named import NamedSchedule
+from overmix.study.spec.overrides import condition_parts
 from overmix.study.spec.recipes import build_recipe
-from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec, TrainSpec, condition_parts
+from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec
+from overmix.study.spec.training import TrainSpec
 
 _Setting = tuple[DataSpec, ModelSpec, TrainSpec]
 

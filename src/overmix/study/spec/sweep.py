@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from overmix.errors import ConfigError
+from overmix.study.spec.overrides import condition_parts
 from overmix.study.spec.roles import role_of
-from overmix.study.spec.schema import ConditionSpec, StudySpec, condition_parts
+from overmix.study.spec.schema import ConditionSpec, StudySpec
 from overmix.switch.held_out import SHARE
 
 SHARES = (1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
