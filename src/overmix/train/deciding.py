@@ -14,7 +14,7 @@ from overmix._typing import Float, Int
 from overmix.errors import ConfigError
 from overmix.switch import Fit, History, Observation, OffAt, Policy, Probe
 from overmix.switch.machine import Machine, Standing, StartProbe
-from overmix.switch.policy import Kind, Split
+from overmix.switch.policy import ScoreKind, Split
 from overmix.train.engine import StackTraining
 from overmix.train.plan import Replica
 from overmix.train.result import StackResult
@@ -134,7 +134,7 @@ class DecidingTraining(StackTraining):
         return History(self.epochs, self.epoch, observations, probes, fits, self.planner.replicas[r].recipe.off_doubt)
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ScoreKind:
         """What policies are shown of a sample: the Brier score of classes, the score of other labels."""
         return "brier" if self.data.labels == "classes" else "scores"
 

@@ -73,4 +73,5 @@ def _digits() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 def _coloured(x: np.ndarray, colour: np.ndarray) -> np.ndarray:
     """Return images (N, 1, 8, 8) in the channel of their colour."""
-    return x * np.eye(2, dtype=x.dtype)[colour][:, :, None, None]
+    coloured: np.ndarray = x * np.eye(2, dtype=x.dtype)[colour][:, :, None, None]
+    return coloured

@@ -138,10 +138,10 @@ class StudyRow(Row):
             folder.parent.mkdir(parents=True, exist_ok=True)
             np.savez(folder.parent / self.setting.data["path"], **self._arrays())  # type: ignore[arg-type]
         run_study(self.study(n_seeds, workers, folder.parent), folder)
-        return read(self, load_result(folder))
+        return _said_by(self, load_result(folder))
 
 
-def read(row: StudyRow, result: StudyResult) -> dict[str, Any]:
+def _said_by(row: StudyRow, result: StudyResult) -> dict[str, Any]:
     """Return what the record of a row's study says, by the names of a row's file.
 
     The best switch has the lowest mean error on the held-out samples at the end; test samples, which chose nothing, say

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from overmix.study.spec.parts import named
+from overmix.study.spec.parts import with_name
 from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec
 from overmix.study.spec.training import TrainSpec
 from overmix.study.spec.validation import as_config_error, condition_label
@@ -35,7 +35,9 @@ def _overridden(base: DataSpec | ModelSpec | TrainSpec, override: Mapping[str, A
     if isinstance(base, DataSpec | ModelSpec) and override.get("name", base.name) != base.name:
         # Another data set or model does not take the options of this one.
         content = {key: value for key, value in content.items() if key not in base.options}
-    shorthand = {key: named(value) if isinstance(content.get(key), dict) else value for key, value in override.items()}
+    shorthand = {
+        key: with_name(value) if isinstance(content.get(key), dict) else value for key, value in override.items()
+    }
     if isinstance(base, TrainSpec) and _other_optimizer(base, shorthand.get("optimizer")):
         del content["optimizer"]
     return merged(content, shorthand)

@@ -12,7 +12,7 @@ def remedy(text: str) -> dict[str, Any]:
     return {"remedy": text}
 
 
-def named(value: Any) -> Any:
+def with_name(value: Any) -> Any:
     """Let ``mlp`` stand for ``{name: mlp}``."""
     return {"name": value} if isinstance(value, str) else value
 

@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from overmix.study.spec.default_compare import HELD_OUT, default_compare
-from overmix.study.spec.parts import Strict, WithOptions, named, remedy
+from overmix.study.spec.parts import Strict, WithOptions, remedy, with_name
 from overmix.study.spec.plain import from_json_ready, json_ready
 from overmix.study.spec.recipes import ONE_OF, one_of_parameters
 from overmix.study.spec.training import TrainSpec
@@ -88,7 +88,7 @@ class ConditionSpec(Strict):
     @field_validator("data", "model", mode="before")
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
-        return named(value)
+        return with_name(value)
 
     @field_validator("recipe", mode="before")
     @classmethod
@@ -154,7 +154,7 @@ class StudySpec(Strict):
         """Fill in what is compared, and what is held out for it; a study that says what it compares is left alone."""
         if not isinstance(value, dict) or "compare" in value:
             return value
-        data = named(value.get("data", {}))
+        data = with_name(value.get("data", {}))
         if not isinstance(data, dict):
             return value
         data = {"val_size": HELD_OUT, **data}
@@ -163,7 +163,7 @@ class StudySpec(Strict):
     @field_validator("data", "model", "executor", mode="before")
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
-        return named(value)
+        return with_name(value)
 
     @model_serializer(mode="wrap")
     def _without_the_usual_metric(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:

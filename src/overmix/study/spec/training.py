@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
-from overmix.study.spec.parts import Strict, named, remedy
+from overmix.study.spec.parts import Strict, remedy, with_name
 from overmix.train import SGD, TRACKS, AdamW, CropFlip, LRSchedule, Optimizer
 
 _MOST_EPOCHS = 1_000_000
@@ -144,4 +144,4 @@ class TrainSpec(Strict):
     @field_validator("lr_schedule", "optimizer", mode="before")
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
-        return named(value)
+        return with_name(value)
