@@ -90,8 +90,8 @@ def find_switch(
     Example:
         >>> def branch(checkpoint, epochs):
         ...     return torch.full((50,), checkpoint) + 0.01 * torch.arange(50) / 50
-        >>> found = find_switch(branch, {10: 0.3, 20: 0.2, 40: 0.4}, budget=12)
-        >>> found.switch_at, found.spent
+        >>> chosen = find_switch(branch, {10: 0.3, 20: 0.2, 40: 0.4}, budget=12)
+        >>> chosen.switch_at, chosen.spent
         (20, 12)
     """
     epochs = _checked(branch, checkpoints, budget)

@@ -20,8 +20,8 @@ def roles_of(spec: StudySpec) -> list[Role]:
     that of the first.
     """
     settings = [condition_parts(spec, condition) for condition in spec.compare]
-    own: _Setting = (spec.data, spec.model, spec.train)
-    reference = own if own in settings else settings[0]
+    of_study: _Setting = (spec.data, spec.model, spec.train)
+    reference = of_study if of_study in settings else settings[0]
     return [_role(condition, setting, reference) for condition, setting in zip(spec.compare, settings, strict=True)]
 
 

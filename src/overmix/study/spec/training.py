@@ -45,10 +45,10 @@ class OptimizerSpec(Strict):
         name = value.get("name", "sgd")
         if not isinstance(name, str) or name not in _OPTIMIZERS:
             return value
-        own = _OPTIMIZERS[name]
-        for key in value.keys() & cls.model_fields.keys() - own.keys() - {"name"}:
-            raise ValueError(f"{name} takes no {key}: give it {', '.join(sorted(own))}")
-        return {**own, **value}
+        defaults = _OPTIMIZERS[name]
+        for key in value.keys() & cls.model_fields.keys() - defaults.keys() - {"name"}:
+            raise ValueError(f"{name} takes no {key}: give it {', '.join(sorted(defaults))}")
+        return {**defaults, **value}
 
     @model_serializer(mode="wrap")
     def _own_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -47,10 +47,10 @@ def detection_loss(
 ) -> Float[Tensor, " images"]:
     """Return each scene's loss: of all cells whether there is a box, of those with one the box and its class."""
     there = y[:, 0]
-    found = F.binary_cross_entropy_with_logits(output[:, 0], there, reduction="none").sum((1, 2))
+    presence = F.binary_cross_entropy_with_logits(output[:, 0], there, reduction="none").sum((1, 2))
     box = (output[:, 1:5] - y[:, 1:5]).abs().sum(1)
     kind = F.cross_entropy(output[:, 5:], y[:, 5].long(), reduction="none")
-    return found + (there * (box + kind)).sum((1, 2))
+    return presence + (there * (box + kind)).sum((1, 2))
 
 
 def corners(box: Float[Tensor, "images 4 4 4"]) -> Float[Tensor, "images 4 4 4"]:

@@ -57,8 +57,8 @@ class Decoder(nn.Module):
         """Return queries, shape (B, DIM), of voxels (B, V) and the subject as one of several, (B, S)."""
         voxels, subject = x
         gated = voxels * (subject @ self.openness)
-        own = torch.einsum("bs,bv,svh->bh", subject, gated, self.weight)
-        queries: Tensor = self.shared(own)
+        features = torch.einsum("bs,bv,svh->bh", subject, gated, self.weight)
+        queries: Tensor = self.shared(features)
         return queries
 
     @property
