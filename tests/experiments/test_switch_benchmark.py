@@ -88,6 +88,7 @@ def test_a_record_holds_every_switched_run(folder):
     np.testing.assert_array_equal(found.final()[0], found.arrays["erm_test_error"][:, -1].astype(np.float64))
 
 
+@pytest.mark.slow
 def test_policies_replayed_on_a_real_record_choose_from_the_grid(folder):
     found = CellRecord.read(folder, SMALL)
     for policy in POLICIES.values():
