@@ -138,7 +138,7 @@ class ByPolicy:
 
     def _as_told(self, steps: int, told: int) -> bool:
         """Whether an epoch had the steps that were told; a gradient scaler leaves some out, but never half of them."""
-        return steps == told or (told // 2 < steps < told and _scales_gradients(self.registered))
+        return steps == told or (told // 2 < steps < told and self.registered.scales_gradients)
 
     def settle(self, at: Position) -> Position:
         """Do what is due between two epochs, and return where the run goes on."""
@@ -265,9 +265,3 @@ def _plain(held: Held | None) -> list[Any] | None:
 def _held(saved: Sequence[Any] | None) -> Held | None:
     """Undo :func:`_plain`."""
     return None if saved is None else Held(int(saved[0]), dict(saved[1]), int(saved[2]))
-
-
-def _scales_gradients(registered: Registered) -> bool:
-    """Whether a gradient scaler, registered or within an optimizer's wrapper, may leave out steps."""
-    inside = [getattr(optimizer, "scaler", None) for optimizer in registered.optimizers]
-    return any(hasattr(scaler, "get_scale") for scaler in (*registered.objects.values(), *inside))
