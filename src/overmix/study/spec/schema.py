@@ -290,6 +290,17 @@ class ExecutorSpec(_Strict):
         return value
 
 
+class TunedSpec(_Strict):
+    """How one condition came to its settings, written by ``overmix switch --fair``."""
+
+    arm: str = Field(max_length=_LONGEST_NAME, description="the condition")
+    weight_decay: float = Field(ge=0, le=_LARGEST_FLOAT)
+    alpha: float | None = None
+    trials: int = Field(ge=1, description="settings that were tried")
+    seeds: int = Field(ge=1, description="runs of each")
+    held_out_error: float = Field(description="of the chosen setting, mean over these runs")
+
+
 HELD_OUT = 0.2
 """Share of the training samples that a study holds out which leaves to overmix what is compared."""
 
@@ -327,6 +338,7 @@ class StudySpec(_Strict):
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1")
     executor: ExecutorSpec = ExecutorSpec()
+    tuned: tuple[TunedSpec, ...] = Field((), strict=False, description="written by overmix switch --fair")
 
     @model_validator(mode="before")
     @classmethod
@@ -346,10 +358,11 @@ class StudySpec(_Strict):
         return _named(value)
 
     @model_serializer(mode="wrap")
-    def _without_the_usual_metric(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A study that names none is the study that it was before there was a choice.
+    def _without_what_is_usual(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A study that says nothing of it is the study that it was before there was a choice.
         content: dict[str, Any] = write(self)
-        return {key: value for key, value in content.items() if key != "metric" or value != "error"}
+        usual = {"metric": "error", "tuned": ()}
+        return {key: value for key, value in content.items() if key not in usual or value != usual[key]}
 
     @field_validator("seeds")
     @classmethod
