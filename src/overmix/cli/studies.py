@@ -401,6 +401,8 @@ def _run(
             write_report(result, out)
 
         study = _with_workers(read(), workers)
+        if "name" not in study.data.model_fields_set:
+            console.print(_NO_DATA, markup=False, highlight=False, soft_wrap=True)
         progress.name = study.name
         summary = run_study(
             study,
@@ -414,6 +416,12 @@ def _run(
         )
     write_receipt(out, request, [condition_parts(study, condition)[0] for condition in study.compare])
     return summary
+
+
+_NO_DATA = (
+    "The study names no data: the built-in digits are taken. Your own: data: {name: npz, path: my-data.npz}, or "
+    "overmix init my-data.csv --target outcome, which writes the study"
+)
 
 
 def _show_summary(console: Console, summary: Summary, page: Path, *, as_json: bool) -> None:

@@ -81,6 +81,13 @@ class ByPolicy:
         """What decides."""
         return self.machine.policy
 
+    @property
+    def held_by(self) -> str:
+        """The policy's name, and what it has decided."""
+        at = self.standing.decision.switch_at
+        said = "undecided" if at is None else "on to the end" if at >= self.machine.epochs else f"off after {at} epochs"
+        return f"{type(self.policy).__name__}: {said}"
+
     def begin(self, rank: int) -> None:
         """Refuse an incomplete ``state``, again, as a scheduler may have come meanwhile."""
         self._rank = rank

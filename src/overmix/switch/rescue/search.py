@@ -39,7 +39,7 @@ def find_switch(
             rate falling linearly to 0, and returns what the model says of held-out samples: ``(logits, labels)`` of
             shapes (N, C) and (N,), or a score of each, shape (N,), lower is better. Always the same samples in the same
             order. With ``tail=0`` it trains nothing: the run's own curve.
-        checkpoints: by the epochs of Mixup before them; two or more before the last epoch.
+        checkpoints: by the epochs of Mixup before them; two or more that leave room for a tail before the end.
         epochs: length of the training.
         policy: how it decides; its ``shares`` are where the checkpoints are.
 
@@ -57,11 +57,14 @@ def find_switch(
         ('Mixup off after 20 of 50 epochs', 6)
     """
     total = count("epochs", epochs)
-    saved = _checked(branch, checkpoints, total)
     if not isinstance(policy, AutoSwitch | None):
         raise ConfigError("policy", policy, "give an AutoSwitch, such as AutoSwitch(tail=0.05)")
-    shares = tuple(done / total for done in sorted(saved) if done < total)
-    machine = Machine(replace(policy or AutoSwitch(), shares=shares), total)
+    policy = policy or AutoSwitch()
+    # A tail that is longer than what is left of the training would go on beyond its schedule's end.
+    last = total - policy.tail_epochs(total)
+    saved = _checked(branch, checkpoints, total, last)
+    shares = tuple(done / total for done in sorted(saved) if done <= last)
+    machine = Machine(replace(policy, shares=shares), total)
     looks, standing = Looks(), Standing()
     observations: tuple[Observation, ...] = ()
     probes: tuple[Probe, ...] = ()
@@ -79,7 +82,7 @@ def find_switch(
     return Outcome(total, decision.switch_at, decision.reason, probes, observations, machine.tail * len(probes))
 
 
-def _checked(branch: object, checkpoints: Mapping[int, Checkpoint], total: int) -> dict[int, Checkpoint]:
+def _checked(branch: object, checkpoints: Mapping[int, Checkpoint], total: int, last: int) -> dict[int, Checkpoint]:
     """Return the checkpoints with Python's integers."""
     if not callable(branch):
         raise ConfigError("branch", branch, "give a function of (checkpoint, tail)")
@@ -92,6 +95,7 @@ def _checked(branch: object, checkpoints: Mapping[int, Checkpoint], total: int) 
         raise ConfigError(
             "checkpoints", sorted(done), f"a training of {total} epochs has none after others than 0 to {total}"
         )
-    if sum(epoch < total for epoch in done) < FEWEST:
-        raise ConfigError("checkpoints", sorted(done), f"give two or more from before the last epoch, {total}")
+    if sum(epoch <= last for epoch in done) < FEWEST:
+        remedy = f"give two or more from epoch {last} or before, which leave room for a tail in {total} epochs"
+        raise ConfigError("checkpoints", sorted(done), remedy)
     return {int(epoch): checkpoint for epoch, checkpoint in checkpoints.items()}
