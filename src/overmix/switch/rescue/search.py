@@ -60,6 +60,8 @@ def find_switch(
     if not isinstance(policy, AutoSwitch | None):
         raise ConfigError("policy", policy, "give an AutoSwitch, such as AutoSwitch(tail=0.05)")
     policy = policy or AutoSwitch()
+    if policy.best:
+        raise ConfigError("policy.best", True, "leave it out: a rescue has no looks between checkpoints")
     # A tail that is longer than what is left of the training would go on beyond its schedule's end.
     last = total - policy.tail_epochs(total)
     saved = _checked(branch, checkpoints, total, last)
