@@ -17,9 +17,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts ins
 ShardOption = Annotated[
     str | None, typer.Option("--shard", help="Train a part only, such as 3/8, in a folder of its own; see merge.")
 ]
+Fair = Annotated[
+    bool, typer.Option("--fair", help="Tune every arm alike on held-out error, then compare the tuned ones on test.")
+]
 OpenPage = Annotated[bool, typer.Option("--open", help="Show the page in the browser when it is written.")]
 
 
-def run_directory(spec: Path, *, switch: bool) -> Path:
-    """Return where ``run`` and ``switch`` put a study by default: a folder in ``runs`` with the file's name."""
-    return Path("runs") / (f"{spec.stem}-switch" if switch else spec.stem)
+def run_directory(spec: Path, what: str = "") -> Path:
+    """Return where a command puts a study by default: a folder in ``runs`` with the file's name, and what is done."""
+    return Path("runs") / (f"{spec.stem}-{what}" if what else spec.stem)

@@ -24,6 +24,11 @@ class Course(Protocol):
         """What decides, or None if a schedule does."""
         ...
 
+    @property
+    def held_by(self) -> str:
+        """What says whether is mixed, and what it says so far."""
+        ...
+
     def begin(self, rank: int) -> None:
         """Check what can be checked, when the loop begins.
 
@@ -93,6 +98,11 @@ class BySchedule:
     def __init__(self, schedule: Schedule, epochs: int, name: str) -> None:
         self.schedule, self.epochs, self.name = schedule, epochs, name
         self.record = Record()
+
+    @property
+    def held_by(self) -> str:
+        """The schedule."""
+        return self.name
 
     def begin(self, rank: int) -> None:
         """Nothing is needed."""

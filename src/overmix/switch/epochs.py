@@ -87,7 +87,7 @@ class Epochs:
         self.recipe, self.switch = mix, switch_of(switch)
         self.streams = streams_of(seed, current_rank() if rank is None else rank)
         self._asks_for_rank = rank is None
-        registered = Registered(state)
+        self._registered = registered = Registered(state)
         self._steps = StepCounter(registered.optimizers)
         self._course = self._course_of(registered, per_epoch)
         self._out = HandingOut(self._course, self._steps, self.epochs, self._epoch)
@@ -105,6 +105,12 @@ class Epochs:
     def __len__(self) -> int:
         """Number of epochs of the whole training; probes and discarded epochs come on top, see :attr:`spent`."""
         return self.epochs
+
+    def __repr__(self) -> str:
+        """Say in a line where it stands: epoch, what was mixed, what decides, and what is registered."""
+        return (
+            f"Epochs({self._out.where}; {self._course.held_by}; state: {', '.join(self._registered.objects) or None})"
+        )
 
     def __iter__(self) -> Iterator[Epoch]:
         """Yield the epochs that are still to be trained.

@@ -168,6 +168,10 @@ def _check_schedule(condition: ConditionSpec, epochs: int, data: DataSpec, *, al
             "samples, schedule: {auto: {holdout: 0.2}}",
         )
     if isinstance(schedule, Policy | HeldOut):
+        policy = schedule.policy if isinstance(schedule, HeldOut) else schedule
+        if getattr(policy, "best", False):
+            remedy = "leave it out: a study shows the best checkpoints of every condition beside its end"
+            raise ConfigError(f"schedule.{name}.best", True, remedy)
         return
     with within("schedule"):
         schedule.check(epochs, steps=None)  # the steps are known when the data are

@@ -17,7 +17,7 @@ from overmix.study.spec.default_compare import HELD_OUT, default_compare
 from overmix.study.spec.parts import Strict, WithOptions, remedy, with_name
 from overmix.study.spec.plain import from_json_ready, json_ready
 from overmix.study.spec.recipes import ONE_OF, one_of_parameters
-from overmix.study.spec.training import TrainSpec
+from overmix.study.spec.training import LARGEST_FLOAT, TrainSpec
 
 _MOST_SEEDS, _MOST_CONDITIONS, _MOST_RUNS = 10_000, 500, 100_000
 _LONGEST_NAME = 200
@@ -124,6 +124,17 @@ class ExecutorSpec(Strict):
         return value
 
 
+class TunedSpec(Strict):
+    """How one condition came to its settings, written by ``overmix switch --fair``."""
+
+    arm: str = Field(max_length=_LONGEST_NAME, description="the condition")
+    weight_decay: float = Field(ge=0, le=LARGEST_FLOAT)
+    alpha: float | None = None
+    trials: int = Field(ge=1, description="settings that were tried")
+    seeds: int = Field(ge=1, description="runs of each")
+    held_out_error: float = Field(description="of the chosen setting, mean over these runs")
+
+
 class StudySpec(Strict):
     """A whole study."""
 
@@ -147,6 +158,7 @@ class StudySpec(Strict):
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1")
     executor: ExecutorSpec = ExecutorSpec()
+    tuned: tuple[TunedSpec, ...] = Field((), strict=False, description="written by overmix switch --fair")
 
     @model_validator(mode="before")
     @classmethod
@@ -166,10 +178,11 @@ class StudySpec(Strict):
         return with_name(value)
 
     @model_serializer(mode="wrap")
-    def _without_the_usual_metric(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A study that names none is the study that it was before there was a choice.
+    def _without_what_is_usual(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A study that says nothing of it is the study that it was before there was a choice.
         content: dict[str, Any] = write(self)
-        return {key: value for key, value in content.items() if key != "metric" or value != "error"}
+        usual = {"metric": "error", "tuned": ()}
+        return {key: value for key, value in content.items() if key not in usual or value != usual[key]}
 
     @field_validator("seeds")
     @classmethod

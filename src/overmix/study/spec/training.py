@@ -10,7 +10,7 @@ from overmix.study.spec.parts import Strict, remedy, with_name
 from overmix.train import SGD, TRACKS, AdamW, CropFlip, LRSchedule, Optimizer
 
 _MOST_EPOCHS = 1_000_000
-_LEAST_FLOAT, _LARGEST_FLOAT = 1e-30, 1e30
+_LEAST_FLOAT, LARGEST_FLOAT = 1e-30, 1e30
 """What float32, in which is trained, keeps apart from 0 and infinity, with some room for products."""
 
 
@@ -25,7 +25,7 @@ class OptimizerSpec(Strict):
     """Stochastic gradient descent with momentum, or AdamW."""
 
     name: Literal["sgd", "adamw"] = "sgd"
-    lr: float = Field(0.05, ge=_LEAST_FLOAT, le=_LARGEST_FLOAT, description="learning rate")
+    lr: float = Field(0.05, ge=_LEAST_FLOAT, le=LARGEST_FLOAT, description="learning rate")
     momentum: float = Field(0.9, ge=0, lt=1)
     nesterov: bool = False
     betas: tuple[float, float] = Field(
@@ -34,8 +34,8 @@ class OptimizerSpec(Strict):
         description="decay of the mean gradient and of the mean squared gradient",
         json_schema_extra=remedy("use a list of two numbers in [0, 1)"),
     )
-    eps: float = Field(1e-8, ge=_LEAST_FLOAT, le=_LARGEST_FLOAT)
-    weight_decay: float = Field(0.0, ge=0, le=_LARGEST_FLOAT)
+    eps: float = Field(1e-8, ge=_LEAST_FLOAT, le=LARGEST_FLOAT)
+    weight_decay: float = Field(0.0, ge=0, le=LARGEST_FLOAT)
 
     @model_validator(mode="before")
     @classmethod
