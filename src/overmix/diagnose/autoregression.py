@@ -7,6 +7,8 @@ import numpy as np
 from overmix._typing import Float
 
 RHO_GRID = np.array([0.0, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.875, 0.925, 0.95, 0.97, 0.985, 0.993])
+MOST_WEIGHT = 0.75  # of short memories over long ones, where looks lie far apart
+LONGEST = 1 / 3  # of the looks: what remembers for longer is no noise
 LOCAL_SHARE = 1 / 6  # of the curve: standard deviation of the window in which the local size of the noise is read
 
 
@@ -40,19 +42,21 @@ def whitened(noise: Float[np.ndarray, "draws epochs"], rho: float) -> Float[np.n
 
 
 def memory_prior(epochs: Float[np.ndarray, " epochs"]) -> Float[np.ndarray, " memories"]:
-    """Weight of each memory in `RHO_GRID`, of density ``(1 - ρ)^κ``, ``κ = 1.5 (1 - smallest gap / median gap)``.
+    """Weight of each memory in `RHO_GRID`, of density ``(1 - ρ)^κ``, ``κ = ¾ (1 - smallest gap / median gap)``.
 
     Noise remembers for so many epochs: where looks lie ever farther apart, most neighbours know little of each other;
-    where every epoch is looked at, any memory from look to look is as likely.
+    where every epoch is looked at, any memory from look to look is as likely. What remembers for more than a third of
+    the curve is not called noise: its shape is the curve's own.
 
     Example:
         >>> even, apart = memory_prior(np.arange(1.0, 50.0)), memory_prior(np.geomspace(1, 1000, 50))
-        >>> bool(even[-1] / even[1] > 5 * apart[-1] / apart[1])
-        True
+        >>> bool(even[7] / even[1] > 2 * apart[7] / apart[1]), float(RHO_GRID[even > 0].max())
+        (True, 0.925)
     """
     gaps = np.diff(epochs)
-    weights: np.ndarray = np.gradient(RHO_GRID) * (1 - RHO_GRID) ** (1.5 * (1 - gaps.min() / np.median(gaps)))
-    return weights
+    weights = np.gradient(RHO_GRID) * (1 - RHO_GRID) ** (MOST_WEIGHT * (1 - gaps.min() / np.median(gaps)))
+    allowed: np.ndarray = np.where(RHO_GRID <= np.exp(-1 / (LONGEST * len(epochs))), weights, 0.0)
+    return allowed
 
 
 def local_size(residual: Float[np.ndarray, " epochs"]) -> Float[np.ndarray, " epochs"]:

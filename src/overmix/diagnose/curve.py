@@ -38,7 +38,7 @@ def diagnose_curve(
     Five seeds or more: each is read where the others are lowest, and seeds are drawn anew. ``"u-shaped"`` if the
     interval of the depth lies above ``δ``, ``"monotone"`` if below, else ``"undecided"``.
 
-    Fewer: ``"u-shaped"`` if the mean curve is shown to turn (p < 4.5 % against curves that only fall, under noise of
+    Fewer: ``"u-shaped"`` if the mean curve is shown to turn (p < 4 % against curves that only fall, under noise of
     unknown size and memory from look to look) and its depth, freed of the optimism of a minimum, exceeds ``δ``;
     ``"monotone"`` if the interval of the depth lies below ``δ``. Smoothing is along log epoch (see `smooth`), so epochs
     may be logged at any spacing.

@@ -23,7 +23,7 @@ class TurnTest:
     Attributes:
         p_value: against curves that only fall.
         rho: correlation of the noise from look to look.
-        weights: shape (memories,), of the memories in `RHO_GRID`.
+        weights: shape (memories,), of as many memories of `RHO_GRID` as the curve is long enough for.
         scales: shape (memories,), standard deviation of the noise under each.
         size: shape (looks,), its relative size along the curve.
     """
@@ -92,7 +92,7 @@ def turn_test(
     null = _evidence(*_fit(models, drawn, sampling_error))
     p_value = (1 + np.sum(null >= _evidence(falls, turns))) / (1 + n_bootstrap)
     by_turn = softmax(turns.log[:, 0])
-    return TurnTest(float(p_value), float(by_turn @ RHO_GRID), by_turn, turns.scales[:, 0], size)
+    return TurnTest(float(p_value), float(by_turn @ RHO_GRID[: len(by_turn)]), by_turn, turns.scales[:, 0], size)
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,8 @@ def _models(
     of_white = np.zeros(len(shapes) // 2)
     has_fall = shapes[::2].any(axis=1)
     for rho, weight in zip(RHO_GRID.tolist(), prior.tolist(), strict=True):
+        if weight == 0:
+            break
         flat = whitened(level[None], rho)[0]
         length = float(np.linalg.norm(flat))
         flat = flat / length
