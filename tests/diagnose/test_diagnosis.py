@@ -100,8 +100,8 @@ def test_what_noise_may_have_made_gives_its_p_value() -> None:
         p_value=0.064,
     )
     assert one.advice.startswith(
-        "Undecided: the end is 10 points worse than the best (+2.6 points to +18 points), more than the 0.9 points that "
-        "would matter, but noise alone may look like that (p = 0.064, less than 0.04 is asked); five seeds or more"
+        "Undecided: the end is 10 points worse than the best (+2.6 points to +18 points), more than the 0.9 points "
+        "that would matter, but noise alone may look like that (p = 0.064, less than 0.04 is asked); five seeds or more"
     )
 
 
