@@ -5,8 +5,8 @@ import pytest
 from overmix.errors import ConfigError
 from overmix.study import fair_study, fair_trials, parse_study, resolved
 from overmix.study.spec.fair import TUNING_SEEDS, Setting, arms_of, tuned_arm, untuned
-from overmix.study.spec.roles import roles_of
 from overmix.study.spec.overrides import condition_parts
+from overmix.study.spec.roles import roles_of
 
 STUDY = {"data": {"val_size": 50}, "train": {"epochs": 100}, "compare": [{"recipe": {"CutMix": {"alpha": 0.5}}}]}
 
