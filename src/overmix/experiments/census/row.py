@@ -30,12 +30,18 @@ class Row(ABC):
         variant: tells rows of one recipe apart.
         off: what "off" means in this row.
         erm: the condition that mixes nothing: never on, or a control where being off is another method.
+        seeds: how many, if not as many as the collection of rows has.
+        needs: packages of the extra ``systems`` that it imports.
+        lacks: what it still lacks against the paper's own system.
     """
 
     recipe_name: str
     variant: str = ""
     off: str = "plain training"
     erm: str = "off@0"
+    seeds: int | None = None
+    needs: tuple[str, ...] = ()
+    lacks: str = ""
 
     @property
     @abstractmethod
@@ -51,6 +57,11 @@ class Row(ABC):
     @abstractmethod
     def control_names(self) -> list[str]:
         """Further trainings to compare with."""
+
+    @property
+    def baseline_names(self) -> list[str]:
+        """What the field would compare with and no training of the row is; measured once for each seed."""
+        return []
 
     @property
     @abstractmethod
@@ -89,7 +100,7 @@ class Row(ABC):
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """What is compared, by the names that :meth:`condition` knows."""
-        others = [name for name in self.control_names if name != self.erm]
+        others = [name for name in [*self.control_names, *self.baseline_names] if name != self.erm]
         ends = [("on", "erm"), ("best", "erm"), ("best", "on"), ("auto", "erm"), ("auto", "on")]
         return [*ends, ("third", "on"), ("third", "best"), *((a, b) for b in others for a in ("on", "best"))]
 

@@ -6,6 +6,7 @@ that studies do not have, a user's loop; rows that were measured by a loop while
 
 from __future__ import annotations
 
+from overmix.experiments.census.collection import Collection
 from overmix.experiments.census.data import diabetes
 from overmix.experiments.census.loop_row import Control, LoopRow
 from overmix.experiments.census.row import Row
@@ -141,3 +142,6 @@ ROWS: tuple[Row, ...] = (
     LoopRow(recipe_name="PromptMixup", method=PromptMixup(), task=Prompts()),
     LoopRow(recipe_name="LossMix", method=LossMix(criterion=detection_loss), task=Scenes()),
 )
+
+SMALL = Collection("census", seeds=12, rows=lambda: ROWS)
+"""A small task for every recipe."""
