@@ -68,7 +68,7 @@ def _train_epoch(
     for batch in batches(data.train, task.batch_size, run.streams, epoch.index):
         rng = run.streams.generator("augmentation", epoch=epoch.index, step=epoch.step)
         batch = task.prepare(model, batch)
-        plan = epoch.plan(batch.x, batch.y, domain=batch.domain)
+        plan = epoch.plan(batch.x, batch.y, features=task.features(model, batch), domain=batch.domain)
         optimizer.zero_grad()
         task.loss(model, batch, recipe, plan, rng).backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -30,6 +30,7 @@ class Row(ABC):
         variant: tells rows of one recipe apart.
         off: what "off" means in this row.
         erm: the condition that mixes nothing: never on, or a control where being off is another method.
+        shares: where the recipe is switched off, as shares of the training.
         seeds: how many, if not as many as the collection of rows has.
         needs: packages of the extra ``systems`` that it imports.
         lacks: what it still lacks against the paper's own system.
@@ -39,6 +40,7 @@ class Row(ABC):
     variant: str = ""
     off: str = "plain training"
     erm: str = "off@0"
+    shares: tuple[float, ...] = SHARES
     seeds: int | None = None
     needs: tuple[str, ...] = ()
     lacks: str = ""
@@ -84,7 +86,7 @@ class Row(ABC):
     @property
     def grid(self) -> list[int]:
         """Switch epochs, 0 (never mixed) and the last (never off) included."""
-        inner = {int(round(share * self.epochs, 6)) for share in SHARES}
+        inner = {int(round(share * self.epochs, 6)) for share in self.shares}
         return sorted({0, self.epochs} | {epoch for epoch in inner if 0 < epoch < self.epochs})
 
     @property

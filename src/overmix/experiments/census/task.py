@@ -119,6 +119,10 @@ class Task:
         """Return the batch as the loop sees it."""
         return batch
 
+    def features(self, model: nn.Module, batch: Samples) -> Tensor | None:
+        """Return representations of the batch, shape (B, D), for a recipe that pairs or weighs by them."""
+        return None
+
     def plain(self, model: nn.Module, batch: Samples) -> Tensor:
         """Return the loss of a batch that is not mixed."""
         raise NotImplementedError
