@@ -20,7 +20,7 @@ from overmix.switch import AutoSwitch, off_at
 
 ROWS = system_rows()
 LOOPS = [row for row in ROWS if isinstance(row, LoopRow)]
-HEAVY = ("torch_geometric", "transformers", "torchmetrics", "pycocotools", "torchvision", "pyreadr")
+HEAVY = ("torch_geometric", "rdkit", "transformers", "torchmetrics", "pycocotools", "torchvision", "pyreadr")
 
 
 def by_name(row):
@@ -84,5 +84,3 @@ def test_a_seed_is_finite_and_repeats(row):
         if name != "seconds":
             np.testing.assert_array_equal(value, again[name], err_msg=name)
             assert np.isfinite(value).all(), name
-
-

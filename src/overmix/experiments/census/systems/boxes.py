@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from overmix._typing import Bool, Float, Int
 from overmix.experiments.census.loop_row import Control, LoopRow
 from overmix.experiments.census.row import Row
-from overmix.experiments.census.systems.clothes import clothes
+from overmix.experiments.census.systems.fashion import fashion
 from overmix.experiments.census.task import Data, Kind, Samples, Score, Task, as_classes
 from overmix.mix import MixPlan, Objective, Streams
 from overmix.recipes import LossMix
@@ -229,9 +229,13 @@ class Clothes(Task):
     metric: ClassVar[str] = "1 − mean average precision (COCO's, overlaps 0.5 to 0.95)"
     kind: ClassVar[Kind] = "rate"
 
+    def smoke(self) -> Clothes:
+        """Return the task with few scenes and epochs."""
+        return replace(self, epochs=6, train_size=32, val_size=20)
+
     def data(self, streams: Streams) -> Data:
         """Return scenes; each part has images of its own, and the test scenes are the same for all seeds."""
-        pool, rng = clothes(), streams.generator("augmentation")
+        pool, rng = fashion(), streams.generator("augmentation")
         order = streams.generator("subset").permutation(len(pool.y))
 
         def made(x: Tensor, y: Tensor, count: int, draws: np.random.Generator) -> Samples:
@@ -284,7 +288,7 @@ ROWS: tuple[Row, ...] = (
         method=LossMix(criterion=detection_loss),
         task=Clothes(),
         controls={"all boxes at full weight": Control(AllBoxes(criterion=detection_loss))},
-        shares=(1 / 6, 1 / 3, 2 / 3),
+        shares=(1 / 12, 1 / 6, 1 / 3, 2 / 3),
         seeds=5,
         needs=("torchvision", "torchmetrics", "pycocotools"),
         lacks=(

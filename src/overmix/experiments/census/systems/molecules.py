@@ -164,6 +164,10 @@ class Molecules(Task):
     kind: ClassVar[Kind] = "value"
     baselines: ClassVar[tuple[str, ...]] = ("labels alone", "ridge on fingerprints", "median of the labels")
 
+    def smoke(self) -> Molecules:
+        """Return the task with few molecules and epochs."""
+        return replace(self, epochs=10, train_size=200, val_size=50, labelled=50)
+
     def data(self, streams: Streams) -> Data:
         """Return molecules by number; the test molecules are the same for all seeds. Without a label: NaN."""
         _, areas, _ = molecules()
