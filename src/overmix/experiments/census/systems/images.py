@@ -35,7 +35,7 @@ MEAN, STD = 72.9, 90.0
 class FewClothes(Task):
     """Classes of clothes from few images."""
 
-    epochs: int = 100
+    epochs: int = 80
     train_size: int = 300
     val_size: int = 500
     batch_size: int = 50
