@@ -29,11 +29,11 @@ TASK = Clothes()
 
 @pytest.fixture(scope="module")
 def data():
-    return replace(TASK, train_size=64, val_size=20).data(Streams(replica_seed=1))
+    return replace(TASK, train_size=64, val_size=20, test_size=60).data(Streams(replica_seed=1))
 
 
 def test_boxes_hold_the_ink_and_do_not_touch(data):
-    quiet = replace(TASK, train_size=30, val_size=2, noise=0.0).data(Streams(replica_seed=1)).train
+    quiet = replace(TASK, train_size=30, val_size=2, test_size=2, noise=0.0).data(Streams(replica_seed=1)).train
     for image, boxes in zip(quiet.x, quiet.y, strict=True):
         outside = image[0].clone()
         for left, top, right, bottom, kind in boxes[boxes[:, 4] >= 0].tolist():

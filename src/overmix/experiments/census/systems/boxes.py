@@ -30,7 +30,6 @@ MOST = 3
 """Most objects of a scene."""
 STRIDES = (4, 8)
 CHANNELS = 32
-TEST_SIZE = 200
 
 
 def scenes(
@@ -215,6 +214,7 @@ class Clothes(Task):
     """Where are the clothes, and which? Each scene has one to three, of several sizes.
 
     Args:
+        test_size: test scenes.
         noise: standard deviation of what is added to the scenes, whose ink is up to 1.
     """
 
@@ -223,6 +223,7 @@ class Clothes(Task):
     val_size: int = 100
     batch_size: int = 16
     lr: float = 2e-3
+    test_size: int = 200
     noise: float = 0.1
 
     title: ClassVar[str] = "detection: clothes in scenes, FCOS"
@@ -231,7 +232,7 @@ class Clothes(Task):
 
     def smoke(self) -> Clothes:
         """Return the task with few scenes and epochs."""
-        return replace(self, epochs=6, train_size=32, val_size=20)
+        return replace(self, epochs=6, train_size=32, val_size=20, test_size=20)
 
     def data(self, streams: Streams) -> Data:
         """Return scenes; each part has images of its own, and the test scenes are the same for all seeds."""
@@ -245,7 +246,7 @@ class Clothes(Task):
         return Data(
             made(pool.x[train], pool.y[train], self.train_size, rng),
             made(pool.x[val], pool.y[val], self.val_size, rng),
-            made(pool.x_test, pool.y_test, TEST_SIZE, Streams().generator("augmentation")),
+            made(pool.x_test, pool.y_test, self.test_size, Streams().generator("augmentation")),
         )
 
     def model(self) -> nn.Module:

@@ -26,30 +26,34 @@ from overmix.recipes import CutMix, Mixup, SemanticEquivariantMixup, SKMixup
 from overmix.study.models.resnet import resnet8
 
 WIDTH = 8
-TEST_SIZE = 2000
 MEAN, STD = 72.9, 90.0
 """Of the pool's pixels, about."""
 
 
 @dataclass(frozen=True)
 class FewClothes(Task):
-    """Classes of clothes from few images."""
+    """Classes of clothes from few images.
+
+    Args:
+        test_size: test samples.
+    """
 
     epochs: int = 80
     train_size: int = 300
     val_size: int = 500
     batch_size: int = 50
     lr: float = 0.02
+    test_size: int = 2000
 
     title: ClassVar[str] = "classification: clothes, ResNet-8"
     metric: ClassVar[str] = "test error"
 
     def smoke(self) -> FewClothes:
         """Return the task with few images and epochs."""
-        return replace(self, epochs=6, train_size=100, val_size=100)
+        return replace(self, epochs=6, train_size=100, val_size=100, test_size=200)
 
     def data(self, streams: Streams) -> Data:
-        """Return training and held-out samples; 2,000 test samples are the same for all seeds."""
+        """Return training and held-out samples; the test samples are the same for all seeds."""
         pool = fashion()
 
         def samples(x: Tensor, y: Tensor) -> Samples:
@@ -58,7 +62,7 @@ class FewClothes(Task):
         chosen = streams.generator("subset").permutation(len(pool.y))[: self.train_size + self.val_size]
         part = samples(pool.x[chosen], pool.y[chosen])
         train, val = (part.at(index) for index in torch.arange(len(part)).split([self.train_size, self.val_size]))
-        (test,) = subset(Samples(pool.x_test, pool.y_test), Streams().generator("augmentation"), TEST_SIZE)
+        (test,) = subset(Samples(pool.x_test, pool.y_test), Streams().generator("augmentation"), self.test_size)
         return Data(train, val, samples(test.x, test.y))
 
     def model(self) -> nn.Module:

@@ -95,8 +95,8 @@ class MoleculeNet(nn.Module):
         self.decoder = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
-    def represent(self, x: Float[Tensor, " graphs"]) -> Float[Tensor, "graphs hidden"]:
-        """Return what the decoder sees of some molecules, given by their number."""
+    def represent(self, x: Float[Tensor, " graphs"]) -> Float[Tensor, "rows hidden"]:
+        """Return what the decoder sees of some molecules, given by their number, and below it what a recipe adds."""
         graphs = molecules()[0]
         batch = geometric().data.Batch.from_data_list([graphs[i] for i in x.long().tolist()])
         h, bonds = _embedded(self.atoms, batch.x), _embedded(self.bonds, batch.edge_attr)
