@@ -84,5 +84,3 @@ def test_a_seed_is_finite_and_repeats(row):
         if name != "seconds":
             np.testing.assert_array_equal(value, again[name], err_msg=name)
             assert np.isfinite(value).all(), name
-
-

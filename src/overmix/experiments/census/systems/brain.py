@@ -204,5 +204,10 @@ ROWS: tuple[Row, ...] = (
     _row(BiMixCo, "brain", Brain(), _LACKS),
     _row(MixCo, "brain", Brain(), _LACKS),
     _row(GroupedMixCo, "brain", replace(_THREE, keep=0.5), f"{_LACKS[:-1]}; no new subject joins a trained backbone."),
-    _row(GroupedMixCo, "all-voxels", _THREE, f"{_LACKS[:-1]}; nothing selects voxels: it is what the mask is held against."),
+    _row(
+        GroupedMixCo,
+        "all-voxels",
+        _THREE,
+        f"{_LACKS[:-1]}; nothing selects voxels: it is what the mask is held against.",
+    ),
 )
