@@ -27,20 +27,21 @@ _HEAD = (
     "",
     "# The methods on systems of their fields",
     "",
-    "The [census](census.md) asks which methods over-train on tasks that fit on a page. Here each method stands in a small",
-    "but real system: the parts, the libraries and the baseline that its field uses, on data that need no account. The",
-    "protocol is ours and no number is a paper's: plain training, the recipe all along, switched off on a grid of epochs",
-    "that includes a third, and `AutoSwitch`. Every metric is an error: lower is better.",
+    "The [census](census.md) asks which methods over-train on tasks that fit on a page. Here each method stands in",
+    "a small but real system: the parts, the libraries and the baseline that its field uses, on data that need no",
+    "account. The protocol is ours and no number is a paper's: plain training, the recipe all along, switched off",
+    "on a grid of epochs that includes a third, and `AutoSwitch`. Every metric is an error: lower is better.",
 )
 _LEGEND = (
-    "Shares in percent, differences in percentage points, intervals at 95 % over seeds (and test samples where the metric is",
-    "an error). *Plain* is training without mixing (for contrastive recipes their own loss, never mixed). *Best switch* has",
-    "the lowest mean on held-out samples; its gain is read on test samples, which chose nothing. Gains are over the recipe",
-    "all along, positive where the error is lower. *Minutes* are of one core, for all trainings of the row.",
+    "Shares in percent, differences in percentage points, intervals at 95 % over seeds (and test samples where the",
+    "metric is an error). *Plain* is training without mixing (for contrastive recipes their own loss, never mixed).",
+    "*Best switch* has the lowest mean on held-out samples; its gain is read on test samples, which chose nothing.",
+    "Gains are over the recipe all along, positive where the error is lower. *Minutes* are of one core, for all",
+    "trainings of the row.",
 )
 _LIMITS = (
-    "Voxels are simulated and views are of small images, nets have tens of thousands of weights, SoftCLIP's temperature"
-    " is constant and there is no diffusion prior: it says nothing of real fMRI or of CLIP's embeddings."
+    "Voxels are simulated and views are of small images, nets have at most two million weights, SoftCLIP's"
+    " temperature is constant and there is no diffusion prior: it says nothing of real fMRI or of CLIP's embeddings."
 )
 _RUN = (
     "## Run it",

@@ -23,7 +23,9 @@ def main(argv=None):
     task = Brain().smoke() if parser.parse_args(argv).smoke else Brain()
     data = task.data(Streams())  # answers of voxels, with the subject as one of several; embeddings of images
     ridge = task.baseline(RIDGE, data)
-    print(f"{RIDGE}: image not found {ridge.value:.3f}, answer not found {ridge.further['error of brain retrieval']:.3f}")
+    print(
+        f"{RIDGE}: image not found {ridge.value:.3f}, answer not found {ridge.further['error of brain retrieval']:.3f}"
+    )
 
     errors = {}
     for name, switch in {

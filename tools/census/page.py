@@ -115,8 +115,8 @@ _LEGEND = (
 _OTHER = ["row", "plain: verdict", "turns at", "depth", "calibration: plain", "recipe", "best switch", "AutoSwitch"]
 _TASK = ["task", "metric", "off means", "training samples", "held-out", "batch", "epochs", "rows"]
 _SMALL = (
-    "These are digits and simulated voxels, small nets, a constant learning rate: it says nothing of fMRI, of embeddings"
-    " with hundreds of dimensions, or of their one-cycle learning rate."
+    "These are digits and simulated voxels, small nets, a constant learning rate: it says nothing of fMRI, of"
+    " embeddings with hundreds of dimensions, or of their one-cycle learning rate."
 )
 _NOT = (
     "## What this is not",

@@ -182,8 +182,8 @@ def _masked(samples: Samples, masks: list[Tensor]) -> Samples:
 _PLAIN = "plain contrast"
 _THREE = Brain(voxels=(2000, 2300, 2600), train_size=1800, epochs=30, seeing=0.5)
 _LACKS = (
-    "voxels are simulated and images small; the embedding is 64 principal components, not CLIP's hidden layer; SoftCLIP's"
-    " temperature is constant; there is no diffusion prior and no reconstruction."
+    "voxels are simulated and images small; the embedding is 64 principal components, not CLIP's hidden layer;"
+    " SoftCLIP's temperature is constant; there is no diffusion prior and no reconstruction."
 )
 
 
@@ -204,5 +204,10 @@ ROWS: tuple[Row, ...] = (
     _row(BiMixCo, "brain", Brain(), _LACKS),
     _row(MixCo, "brain", Brain(), _LACKS),
     _row(GroupedMixCo, "brain", replace(_THREE, keep=0.5), f"{_LACKS[:-1]}; no new subject joins a trained backbone."),
-    _row(GroupedMixCo, "all-voxels", _THREE, f"{_LACKS[:-1]}; nothing selects voxels: it is what the mask is held against."),
+    _row(
+        GroupedMixCo,
+        "all-voxels",
+        _THREE,
+        f"{_LACKS[:-1]}; nothing selects voxels: it is what the mask is held against.",
+    ),
 )

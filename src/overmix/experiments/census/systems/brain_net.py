@@ -67,8 +67,6 @@ def decayed(model: nn.Module, decay: float) -> list[dict[str, Any]]:
     return [{"params": matrices, "weight_decay": decay}, {"params": rest, "weight_decay": 0.0}]
 
 
-def one_cycle(
-    optimizer: torch.optim.Optimizer, rate: float, steps: int
-) -> torch.optim.lr_scheduler.OneCycleLR:
+def one_cycle(optimizer: torch.optim.Optimizer, rate: float, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
     """Return the one-cycle schedule that brain decoders are trained with: up for a tenth of the steps, then down."""
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=rate, total_steps=steps, pct_start=0.1)

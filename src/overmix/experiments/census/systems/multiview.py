@@ -117,9 +117,12 @@ class ThreeViews(Task):
         return soft.objective(model, batch.x, batch.y, MixPlan.identity(len(batch)))
 
     def score(self, model: nn.Module, samples: Samples) -> Score:
-        """Return error and calibration error of the fused head; the errors of the views' own heads are further numbers."""
+        """Return error and calibration error of the fused head; beside them the errors of the views' own heads."""
         *heads, fused = model(samples.x).logits
-        alone = {f"error of {view} alone": class_score(head, samples.y).value for view, head in zip(VIEWS, heads)}
+        alone = {
+            f"error of {view} alone": class_score(head, samples.y).value
+            for view, head in zip(VIEWS, heads, strict=True)
+        }
         return replace(class_score(fused, samples.y), further=alone)
 
     def look(self, model: nn.Module, samples: Samples) -> tuple[Tensor, Tensor]:
@@ -127,7 +130,7 @@ class ThreeViews(Task):
         return model(samples.x).logits[-1], samples.y
 
     def baseline(self, name: str, data: Data) -> Score:
-        """Return the error of a logistic regression on all views side by side, its penalty chosen on held-out samples."""
+        """Return the error of a logistic regression on all views, its penalty chosen on held-out samples."""
         from sklearn.linear_model import LogisticRegression
 
         (x, y), (x_val, y_val), (x_test, y_test) = (_flat(part) for part in (data.train, data.val, data.test))
@@ -156,7 +159,7 @@ ROWS: tuple[Row, ...] = (
         off="SoftCLIP",
         erm=_PLAIN,
         needs=("sklearn",),
-        lacks="the captions are made from the images by rule, no encoder is pretrained, and images are 28 pixels wide; its"
-        " own sets (N24News, Food-101, ROSMAP, BRCA) are real news, recipes and several kinds of omics.",
+        lacks="the captions are made from the images by rule, no encoder is pretrained, and images are 28 pixels wide;"
+        " its own sets (N24News, Food-101, ROSMAP, BRCA) are real news, recipes and several kinds of omics.",
     ),
 )

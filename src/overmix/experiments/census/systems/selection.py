@@ -46,8 +46,9 @@ def select_voxels(
 ) -> Bool[Tensor, " voxels"]:
     """Return the voxels that sparse gates leave open, smoothed over neighbours: ``x' = gate * x``, |gate| small.
 
-    The gates and a linear decoder are trained together by Adam on ``|x' W - y|^2 + sparsity * sum |gate|``, whose
-    sub-gradient closes gates of voxels that do not help; then they are averaged over neighbours, and the widest kept.
+    The gates and a linear decoder are trained together by Adam on ``|x' W - y|^2 + sparsity * sum |gate|``, the mean
+    over samples and parts of y, which are scaled to variance 1; the sub-gradient closes gates of voxels that do not
+    help. Then they are averaged over neighbours, and the widest kept.
 
     Args:
         x: answers of voxels.
@@ -57,6 +58,7 @@ def select_voxels(
         steps: of Adam, each over all samples.
         width: neighbours that are averaged over, odd.
     """
+    y = y / y.std()
     gate = torch.ones(x.shape[1], requires_grad=True)
     weights = ridge(x, y, 1e3).requires_grad_()
     optimizer = torch.optim.Adam([{"params": [gate], "lr": 0.03}, {"params": [weights], "lr": 1e-3}])

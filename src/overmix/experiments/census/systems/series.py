@@ -35,7 +35,7 @@ class Regression(Task):
     baselines: ClassVar[tuple[str, ...]] = (RIDGE,)
 
     def parts(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-        """Return inputs, values, and which samples train, are held out, and test; the last are the same for all seeds."""
+        """Return inputs, values, and the samples that train, are held out, and test; the last are all seeds' own."""
         raise NotImplementedError
 
     def data(self, streams: Streams) -> Data:
@@ -161,13 +161,13 @@ ROWS: tuple[Row, ...] = (
     _row(
         "blood-brain",
         BloodBrain(),
-        "sigma is not tuned for the set, partners are drawn within a batch and not from all training samples, and the test"
-        " has 60 molecules.",
+        "sigma is not tuned for the set, partners are drawn within a batch and not from all training samples, and"
+        " the test has 60 molecules.",
     ),
     _row(
         "ozone",
         Ozone(),
-        "sigma is not tuned for the set, partners are drawn within a batch and not from all training samples, and one year of"
-        " one place is shorter than the series of the paper (exchange rates, electricity).",
+        "sigma is not tuned for the set, partners are drawn within a batch and not from all training samples, and one"
+        " year of one place is shorter than the series of the paper (exchange rates, electricity).",
     ),
 )

@@ -45,7 +45,7 @@ def edges(images: Float[Tensor, "n 1 28 28"], rng: np.random.Generator) -> Float
 def captions(
     images: Float[Tensor, "n 1 28 28"], y: Int[Tensor, " n"], rng: np.random.Generator
 ) -> Int[Tensor, "n words"]:
-    """Return captions such as "dark narrow tall plain even top", as places in :data:`WORDS`: what can be seen, and a noun."""
+    """Return captions such as "dark narrow tall plain even top", as places in :data:`WORDS`; what is seen, a noun."""
     grey = images.squeeze(1)
     there = grey > 0.1
     brightness = (grey * there).sum((1, 2)) / there.sum((1, 2)).clamp_min(1)

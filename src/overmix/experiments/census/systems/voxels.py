@@ -19,7 +19,7 @@ BEST = 0.2
 """Noise ceiling of the best voxel: the share of its variance that images explain."""
 
 TRIAL = 0.5
-"""Standard deviation of what a trial adds to every part of an embedding, attention say: noise in the signal's own place."""
+"""Standard deviation of what a trial adds to an embedding, attention say: noise in the signal's own place."""
 
 SHARED = 24
 """Sources of noise that all voxels of a subject share, such as breath and motion; half of the noise is theirs."""
@@ -47,8 +47,8 @@ class Subject:
     def look(self, images: Float[Tensor, "images dim"], rng: np.random.Generator) -> Float[Tensor, "images voxels"]:
         """Return answers, of variance 1: ``sqrt(c) signal + sqrt(1 - c) noise``, c the noise ceiling.
 
-        The signal of half of the voxels saturates with what a linear filter says of the image, as the trial sees it; that
-        of the others is its size alone, as of complex cells. Half of the noise is shared between voxels.
+        The signal of half of the voxels saturates with what a linear filter says of the image, as the trial sees it;
+        that of the others is its size alone, as of complex cells. Half of the noise is shared between voxels.
         """
         seen = (images + TRIAL * _normal(rng, *images.shape)) / (1 + TRIAL**2) ** 0.5
         filtered = seen @ self.response
