@@ -11,7 +11,7 @@ StudyFile = Annotated[Path, typer.Argument(help="Study file (YAML).", metavar="S
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run directory; gone on with if it holds this study.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; the results do not depend on it.")]
 AllowCode = Annotated[
-    bool, typer.Option("--allow-code", help="Let the study name code of your own by import path (runs it).")
+    bool, typer.Option("--allow-code", help="Let code of your own be named by import path (runs it).")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
 ShardOption = Annotated[

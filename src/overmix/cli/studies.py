@@ -314,7 +314,7 @@ def _run(
         progress.stage("checking the study and its data")
         from overmix.report import write_report
         from overmix.study import StudyResult, run_study
-        from overmix.study.spec.schema import condition_parts
+        from overmix.study.spec.overrides import condition_parts
         from overmix.study.store.receipt import write_receipt
 
         def show(result: StudyResult) -> None:

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from overmix.study.analyse.result import StudyResult, load_result, locked_result
     from overmix.study.plan.study_plan import StudyPlan, plan_study
     from overmix.study.run.run_study import Outlook, run_study
-    from overmix.study.run.worker import Progress
+    from overmix.study.run.worker import StackProgress
     from overmix.study.spec.parse import parse_study, read_study
     from overmix.study.spec.schema import StudySpec, resolved
     from overmix.study.spec.sweep import sweep_study
 
 __all__ = [
     "Outlook",
-    "Progress",
+    "StackProgress",
     "StudyInterrupted",
     "StudyPlan",
     "StudyResult",
@@ -41,7 +41,7 @@ __getattr__, __dir__ = lazily(
         "analyse.result": ("StudyResult", "load_result", "locked_result"),
         "plan.study_plan": ("StudyPlan", "plan_study"),
         "run.run_study": ("Outlook", "run_study"),
-        "run.worker": ("Progress",),
+        "run.worker": ("StackProgress",),
         "spec.parse": ("parse_study", "read_study"),
         "spec.schema": ("StudySpec", "resolved"),
         "spec.sweep": ("sweep_study",),

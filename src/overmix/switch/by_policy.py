@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from overmix.errors import ConfigError
 from overmix.mix import StreamSource
-from overmix.switch.epoch import Kind
+from overmix.switch.epoch import EpochKind
 from overmix.switch.machine import Drop, GoBack, Keep, Machine, Move, Standing, StartProbe
 from overmix.switch.outcome import Outcome
 from overmix.switch.policy import Decision, History, Observation, Policy, Probe
@@ -90,7 +90,7 @@ class ByPolicy:
         if self.machine.planned or (self.registered and self._kept is not None):
             self.registered.check_complete()
 
-    def kind(self, at: Position) -> Kind:
+    def kind(self, at: Position) -> EpochKind:
         """Return ``"probe"`` in a tail, ``"final"`` after the switch, and ``"train"`` elsewhere."""
         if at.tail is not None:
             return "probe"
@@ -100,7 +100,7 @@ class ByPolicy:
         """Return whether an epoch is the run's own, or the last of a tail."""
         return at.tail is None or at.tail == self.machine.tail - 1
 
-    def mixes(self, kind: Kind, progress: Progress, streams: StreamSource) -> bool:
+    def mixes(self, kind: EpochKind, progress: Progress, streams: StreamSource) -> bool:
         """Return whether the epoch is one of Mixup: a policy switches between epochs."""
         return kind == "train"
 

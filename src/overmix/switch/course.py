@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from overmix.mix import StreamSource
-from overmix.switch.epoch import Kind
+from overmix.switch.epoch import EpochKind
 from overmix.switch.outcome import Outcome
 from overmix.switch.policy import Observation, Policy
 from overmix.switch.position import Position, Seen
@@ -32,7 +32,7 @@ class Course(Protocol):
         """
         ...
 
-    def kind(self, at: Position) -> Kind:
+    def kind(self, at: Position) -> EpochKind:
         """Return what the next epoch is for."""
         ...
 
@@ -40,7 +40,7 @@ class Course(Protocol):
         """Return whether what is observed in the next epoch counts."""
         ...
 
-    def mixes(self, kind: Kind, progress: Progress, streams: StreamSource) -> bool:
+    def mixes(self, kind: EpochKind, progress: Progress, streams: StreamSource) -> bool:
         """Return whether a batch of an epoch of this kind is mixed."""
         ...
 
@@ -97,7 +97,7 @@ class BySchedule:
     def begin(self, rank: int) -> None:
         """Nothing is needed."""
 
-    def kind(self, at: Position) -> Kind:
+    def kind(self, at: Position) -> EpochKind:
         """Every epoch is the run's own."""
         return "train"
 
@@ -105,7 +105,7 @@ class BySchedule:
         """Every look counts."""
         return True
 
-    def mixes(self, kind: Kind, progress: Progress, streams: StreamSource) -> bool:
+    def mixes(self, kind: EpochKind, progress: Progress, streams: StreamSource) -> bool:
         """Return what the schedule says."""
         return mixes(self.schedule, progress, streams)
 

@@ -23,7 +23,7 @@ from overmix.switch.ranks import rank as current_rank
 from overmix.switch.registered import Registered
 from overmix.switch.run_state import VERSION, check_state, position_of
 from overmix.switch.schedule import Progress, Schedule
-from overmix.switch.settings import check_recipe, count, named, streams_of, switch_of
+from overmix.switch.settings import check_recipe, named, streams_of, switch_of, whole_number
 from overmix.switch.steps import StepCounter
 
 
@@ -81,8 +81,8 @@ class Epochs:
         state: Mapping[str, Any] | None = None,
         steps_per_epoch: int | None = None,
     ) -> None:
-        self.epochs = count("epochs", epochs)
-        per_epoch = None if steps_per_epoch is None else count("steps_per_epoch", steps_per_epoch)
+        self.epochs = whole_number("epochs", epochs)
+        per_epoch = None if steps_per_epoch is None else whole_number("steps_per_epoch", steps_per_epoch)
         check_recipe(mix, self.epochs)
         self.recipe, self.switch = mix, switch_of(switch)
         self.streams = streams_of(seed, current_rank() if rank is None else rank)

@@ -51,8 +51,8 @@ class Registered:
     @property
     def optimizers(self) -> list[Optimizer]:
         """Whatever has parameter groups: wrapped optimizers are not always of torch's class."""
-        found = [part for part in self.objects.values() if hasattr(part, "param_groups")]
-        return cast(list[Optimizer], found)
+        optimizers = [part for part in self.objects.values() if hasattr(part, "param_groups")]
+        return cast(list[Optimizer], optimizers)
 
     @property
     def modules(self) -> list[nn.Module]:

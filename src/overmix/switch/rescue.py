@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from overmix.errors import ConfigError, DataError
-from overmix.switch.outcome import Row, beside_the_best, for_json, safe_epochs, score_name, table
-from overmix.switch.policy import Kind, Probe
+from overmix.switch.outcome import ProbeRow, beside_the_best, for_json, safe_epochs, score_name, table
+from overmix.switch.policy import Probe, ScoreKind
 from overmix.switch.tally import brier_per_sample, check_observed, check_range, outside_of
 
 Checkpoint = TypeVar("Checkpoint")
@@ -42,7 +42,7 @@ class Rescue:
         """``"switch"`` or ``"undecided"``."""
         return "undecided" if self.switch_at is None else "switch"
 
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[ProbeRow, ...]:
         """Return the checkpoints beside the best one."""
         return beside_the_best(self.probes)
 
@@ -90,8 +90,8 @@ def find_switch(
     Example:
         >>> def branch(checkpoint, epochs):
         ...     return torch.full((50,), checkpoint) + 0.01 * torch.arange(50) / 50
-        >>> found = find_switch(branch, {10: 0.3, 20: 0.2, 40: 0.4}, budget=12)
-        >>> found.switch_at, found.spent
+        >>> chosen = find_switch(branch, {10: 0.3, 20: 0.2, 40: 0.4}, budget=12)
+        >>> chosen.switch_at, chosen.spent
         (20, 12)
     """
     epochs = _checked(branch, checkpoints, budget)
@@ -103,7 +103,7 @@ def find_switch(
         if first is None:
             first = scores, labels
         _check_same_samples(first, (scores, labels), epoch, epochs[0])
-        kind: Kind = "scores" if labels is None else "brier"
+        kind: ScoreKind = "scores" if labels is None else "brier"
         probes.append(Probe(epoch, tail, tuple(scores.double().cpu().tolist()), kind))
     rows = beside_the_best(probes)
     best = min(rows, key=lambda row: row.score)

@@ -10,7 +10,7 @@ import numpy as np
 from overmix._typing import Float
 from overmix.diagnose.curve import diagnose_curve
 from overmix.diagnose.diagnosis import Diagnosis
-from overmix.diagnose.logs.kinds import Kind, kind_of
+from overmix.diagnose.logs.kinds import MetricKind, kind_of
 from overmix.diagnose.practical import Unit
 from overmix.errors import ConfigError
 
@@ -65,7 +65,7 @@ class LoggedCurves:
         }
 
     @property
-    def kind(self) -> Kind | None:
+    def kind(self) -> MetricKind | None:
         """What the metric's name says that it measures."""
         return kind_of(self.metric)
 

@@ -25,7 +25,7 @@ from overmix.study.plan.cells import expand
 from overmix.study.plan.fingerprint import fingerprint
 from overmix.study.run.missing import FileJob, run_missing
 from overmix.study.run.run_study import Outlook
-from overmix.study.run.worker import Progress
+from overmix.study.run.worker import StackProgress
 from overmix.study.spec.plain import digest
 from overmix.study.spec.schema import StudySpec
 from overmix.study.store.files import json_bytes, locked, read_json
@@ -48,7 +48,7 @@ class Watcher(Protocol):
     def start(self, outlook: Outlook) -> None:
         """Called once, before the first training."""
 
-    def tell(self, progress: Progress) -> None:
+    def tell(self, progress: StackProgress) -> None:
         """Called with each worker's progress."""
 
 
@@ -56,7 +56,7 @@ class _Silent:
     def start(self, outlook: Outlook) -> None:
         """Say nothing."""
 
-    def tell(self, progress: Progress) -> None:
+    def tell(self, progress: StackProgress) -> None:
         """Say nothing."""
 
 

@@ -12,7 +12,7 @@ from overmix.study.plan.cells import StackTask
 from overmix.study.plan.forks import Forks, with_forks
 from overmix.study.plan.trainings import code_file
 from overmix.study.run.crew import Interrupted, Line, work_off
-from overmix.study.run.worker import CHECKPOINT_SECONDS, Progress, StackRunner
+from overmix.study.run.worker import CHECKPOINT_SECONDS, StackProgress, StackRunner
 from overmix.study.store.directory import RunDirectory
 
 StackJob = tuple[StackTask, Forks]
@@ -24,7 +24,7 @@ def run_local(
     *,
     workers: int,
     allow_code: bool,
-    tell: Callable[[Progress], None],
+    tell: Callable[[StackProgress], None],
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> None:
     """Train stacks in worker processes, those first that others can go on from.

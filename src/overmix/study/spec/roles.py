@@ -5,8 +5,10 @@ from __future__ import annotations
 from overmix.diagnose import Role
 from overmix.recipes import NoMixup
 from overmix.study.spec.named import NamedSchedule
+from overmix.study.spec.overrides import condition_parts
 from overmix.study.spec.recipes import build_recipe
-from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec, TrainSpec, condition_parts
+from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec
+from overmix.study.spec.training import TrainSpec
 
 _Setting = tuple[DataSpec, ModelSpec, TrainSpec]
 
@@ -18,8 +20,8 @@ def roles_of(spec: StudySpec) -> list[Role]:
     that of the first.
     """
     settings = [condition_parts(spec, condition) for condition in spec.compare]
-    own: _Setting = (spec.data, spec.model, spec.train)
-    reference = own if own in settings else settings[0]
+    of_study: _Setting = (spec.data, spec.model, spec.train)
+    reference = of_study if of_study in settings else settings[0]
     return [_role(condition, setting, reference) for condition, setting in zip(spec.compare, settings, strict=True)]
 
 

@@ -2,61 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     NonNegativeInt,
     SerializerFunctionWrapHandler,
-    ValidationError,
     field_validator,
     model_serializer,
     model_validator,
 )
 
-from overmix.study.spec.merge import merged
+from overmix.study.spec.default_compare import HELD_OUT, default_compare
+from overmix.study.spec.parts import Strict, WithOptions, remedy, with_name
 from overmix.study.spec.plain import from_json_ready, json_ready
 from overmix.study.spec.recipes import ONE_OF, one_of_parameters
-from overmix.study.spec.validation import as_config_error, condition_label
-from overmix.train import SGD, TRACKS, AdamW, CropFlip, LRSchedule, Optimizer
+from overmix.study.spec.training import TrainSpec
 
-_MOST_EPOCHS, _MOST_SEEDS, _MOST_CONDITIONS, _MOST_RUNS = 1_000_000, 10_000, 500, 100_000
+_MOST_SEEDS, _MOST_CONDITIONS, _MOST_RUNS = 10_000, 500, 100_000
 _LONGEST_NAME = 200
-_LEAST_FLOAT, _LARGEST_FLOAT = 1e-30, 1e30
-"""What float32, in which is trained, keeps apart from 0 and infinity, with some room for products."""
 
 
-def _remedy(text: str) -> dict[str, Any]:
-    """Say in one's own words what a value of several kinds may be."""
-    return {"remedy": text}
-
-
-def _named(value: Any) -> Any:
-    """Let ``mlp`` stand for ``{name: mlp}``."""
-    return {"name": value} if isinstance(value, str) else value
-
-
-class _Strict(BaseModel):
-    """A part of a study file: unknown keys are errors, values are never silently converted."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class _WithOptions(BaseModel):
-    """A part whose further keys are options of what it names; they are checked against that."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Options of what is named."""
-        return dict(self.__pydantic_extra__ or {})
-
-
-class DataSpec(_WithOptions):
+class DataSpec(WithOptions):
     """Which data, and how much of them.
 
     Further keys are options of the data set, such as ``path``.
@@ -66,13 +33,13 @@ class DataSpec(_WithOptions):
     train_size: int | float | None = Field(
         None,
         description="training samples drawn per seed: a number, a share in (0, 1), or null for all that is left",
-        json_schema_extra=_remedy("use a number of samples, a share in (0, 1), or null for all that is left"),
+        json_schema_extra=remedy("use a number of samples, a share in (0, 1), or null for all that is left"),
     )
     val_size: NonNegativeInt | float = Field(
         0,
         description="samples held out of the training data for decisions: a number, or a share in (0, 1) of them, with "
         "at least two of each class",
-        json_schema_extra=_remedy("use a number of samples, or a share of the training samples in (0, 1), such as 0.2"),
+        json_schema_extra=remedy("use a number of samples, or a share of the training samples in (0, 1), such as 0.2"),
     )
     balanced: bool = Field(False, description="draw as many training samples of each class")
 
@@ -84,162 +51,29 @@ class DataSpec(_WithOptions):
         return value
 
 
-class ModelSpec(_WithOptions):
+class ModelSpec(WithOptions):
     """Which model: a registered name or an import path ``module:factory``. Further keys are its options."""
 
     name: str = Field("mlp", description="mlp, convnet, ..., or module:factory with --allow-code")
 
 
-_OPTIMIZERS: dict[str, dict[str, Any]] = {
-    "sgd": {"lr": 0.05, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0},
-    "adamw": {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01},
-}
-"""What each optimizer takes, with its defaults."""
-
-
-class OptimizerSpec(_Strict):
-    """Stochastic gradient descent with momentum, or AdamW."""
-
-    name: Literal["sgd", "adamw"] = "sgd"
-    lr: float = Field(0.05, ge=_LEAST_FLOAT, le=_LARGEST_FLOAT, description="learning rate")
-    momentum: float = Field(0.9, ge=0, lt=1)
-    nesterov: bool = False
-    betas: tuple[float, float] = Field(
-        (0.9, 0.999),
-        strict=False,
-        description="decay of the mean gradient and of the mean squared gradient",
-        json_schema_extra=_remedy("use a list of two numbers in [0, 1)"),
-    )
-    eps: float = Field(1e-8, ge=_LEAST_FLOAT, le=_LARGEST_FLOAT)
-    weight_decay: float = Field(0.0, ge=0, le=_LARGEST_FLOAT)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _own_keys_and_defaults(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        name = value.get("name", "sgd")
-        if not isinstance(name, str) or name not in _OPTIMIZERS:
-            return value
-        own = _OPTIMIZERS[name]
-        for key in value.keys() & cls.model_fields.keys() - own.keys() - {"name"}:
-            raise ValueError(f"{name} takes no {key}: give it {', '.join(sorted(own))}")
-        return {**own, **value}
-
-    @model_serializer(mode="wrap")
-    def _own_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        content: dict[str, Any] = write(self)
-        return {key: value for key, value in content.items() if key == "name" or key in _OPTIMIZERS[self.name]}
-
-    def build(self) -> Optimizer:
-        """Return the optimizer that the engine uses.
-
-        Raises:
-            ConfigError: if its settings cannot work.
-        """
-        if self.name == "adamw":
-            return AdamW(self.betas, self.eps)
-        return SGD(self.momentum, self.nesterov)
-
-
-class LRScheduleSpec(_Strict):
-    """The learning rate's course."""
-
-    name: Literal["constant", "multistep", "cosine"] = "constant"
-    milestones: tuple[int | float, ...] = Field(
-        (0.5, 0.75),
-        strict=False,
-        description="epochs, or shares of the training",
-        json_schema_extra=_remedy("use a list of epochs (integers >= 1) or shares of the training (0.5)"),
-    )
-    gamma: float = Field(0.1, ge=_LEAST_FLOAT, le=1)
-    warmup: float = Field(0.0, ge=0, description="epochs")
-
-    def build(self) -> LRSchedule:
-        """Return the schedule that the engine uses."""
-        return LRSchedule(self.name, tuple(self.milestones), self.gamma, self.warmup)
-
-
-class AugmentSpec(_Strict):
-    """Random crops and flips of images."""
-
-    crop: int = Field(4, ge=0, description="pixels of black padding that a window of the old size is cut from")
-    flip: bool = Field(True, description="mirror every second image, left to right")
-
-    def build(self) -> CropFlip:
-        """Return the augmentation that the engine uses.
-
-        Raises:
-            ConfigError: if it would change nothing.
-        """
-        return CropFlip(self.crop, self.flip)
-
-
-_LEFT_OUT = ("average", "augment", "track")
-"""Keys of a training that are left out where they are off: it is then the training that it was before there were such
-keys, under the same id."""
-
-
-class TrainSpec(_Strict):
-    """How one model is trained."""
-
-    epochs: int = Field(1000, ge=1, le=_MOST_EPOCHS)
-    batch_size: int = Field(64, ge=1)
-    objective: Literal["cross_entropy", "squared_error", "absolute_error", "binary_cross_entropy", "retrieval"] = Field(
-        "cross_entropy", description="by default what is usual for the labels"
-    )
-    optimizer: OptimizerSpec = OptimizerSpec()
-    lr_schedule: LRScheduleSpec = LRScheduleSpec()
-    average: float | None = Field(
-        None,
-        gt=0,
-        lt=1,
-        description="score exponentially averaged weights; the share of the old average at each step",
-        json_schema_extra=_remedy("use a share of the old average in (0, 1), such as 0.99, or null"),
-    )
-    augment: AugmentSpec | None = Field(None, description="crop and flip training images at random")
-    track: tuple[Literal["gradient_norm", "memorization"], ...] = Field(
-        (),
-        strict=False,
-        description="what else is looked at where scores are",
-        json_schema_extra=_remedy("use a list of gradient_norm and memorization, each once"),
-    )
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_off(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        content: dict[str, Any] = write(self)
-        return {key: value for key, value in content.items() if key not in _LEFT_OUT or value not in (None, ())}
-
-    @field_validator("track")
-    @classmethod
-    def _each_once_in_one_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) < len(value):
-            raise ValueError("one twice")
-        return tuple(name for name in TRACKS if name in value)
-
-    @field_validator("lr_schedule", "optimizer", mode="before")
-    @classmethod
-    def _name_alone(cls, value: Any) -> Any:
-        return _named(value)
-
-
-class ConditionSpec(_Strict):
+class ConditionSpec(Strict):
     """One entry of ``compare``: a recipe, a schedule, and any override of ``data``, ``model`` or ``train``."""
 
     name: str = Field("", max_length=_LONGEST_NAME, description="shown in the report; by default the recipe's name")
     recipe: str | dict[str, Any] = Field(
         "Mixup",
         description="Mixup, or {Mixup: {alpha: 0.4}}, or {OneOf: [Mixup, CutMix]}; module:Recipe with --allow-code",
-        json_schema_extra=_remedy("write one recipe, with its parameters or without: {Mixup: {alpha: 0.4}}"),
+        json_schema_extra=remedy("write one recipe, with its parameters or without: {Mixup: {alpha: 0.4}}"),
     )
     schedule: str | dict[str, Any] = Field(
         "always",
         description="always, never, auto, {off_at: 128}, {off_at: 0.5}, ...",
-        json_schema_extra=_remedy("use always, never, auto, {off_at: 128} or {off_at: 0.5}"),
+        json_schema_extra=remedy("use always, never, auto, {off_at: 128} or {off_at: 0.5}"),
     )
-    data: dict[str, Any] = {}
-    model: dict[str, Any] = {}
-    train: dict[str, Any] = {}
+    data: dict[str, Any] = Field({})
+    model: dict[str, Any] = Field({})
+    train: dict[str, Any] = Field({})
 
     @property
     def recipe_name(self) -> str:
@@ -254,7 +88,7 @@ class ConditionSpec(_Strict):
     @field_validator("data", "model", mode="before")
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
-        return _named(value)
+        return with_name(value)
 
     @field_validator("recipe", mode="before")
     @classmethod
@@ -272,14 +106,14 @@ class ConditionSpec(_Strict):
         return value
 
 
-class ExecutorSpec(_Strict):
+class ExecutorSpec(Strict):
     """Where the training runs."""
 
     name: Literal["local"] = "local"
     workers: int | Literal["auto"] = Field(
         "auto",
         description="processes; auto takes one per processor",
-        json_schema_extra=_remedy("use a number >= 1, or auto"),
+        json_schema_extra=remedy("use a number >= 1, or auto"),
     )
 
     @field_validator("workers")
@@ -290,21 +124,7 @@ class ExecutorSpec(_Strict):
         return value
 
 
-HELD_OUT = 0.2
-"""Share of the training samples that a study holds out which leaves to overmix what is compared."""
-
-
-def _default_compare(*, held_out: bool) -> list[dict[str, Any]]:
-    """Return what a study compares that does not say it: what decides together best, see docs/statistics.md."""
-    return [
-        {"name": "ERM", "recipe": "NoMixup", "schedule": "never"},
-        {"name": "Mixup"},
-        {"name": "Mixup → ERM @75%", "schedule": {"off_at": 0.75}},
-        {"name": "Mixup → ERM (auto)", "schedule": "auto" if held_out else {"auto": {"holdout": HELD_OUT}}},
-    ]
-
-
-class StudySpec(_Strict):
+class StudySpec(Strict):
     """A whole study."""
 
     name: str = Field("study", min_length=1, max_length=_LONGEST_NAME)
@@ -320,7 +140,7 @@ class StudySpec(_Strict):
     seeds: int | list[int] = Field(
         8,
         description="a number of seeds, or a list of them",
-        json_schema_extra=_remedy(f"use a number of seeds, 1 to {_MOST_SEEDS}, or a list of different integers >= 0"),
+        json_schema_extra=remedy(f"use a number of seeds, 1 to {_MOST_SEEDS}, or a list of different integers >= 0"),
     )
     metric: Literal["error", "balanced_error"] = Field(
         "error", description="what is judged: the error, or that which weighs all classes alike"
@@ -334,16 +154,16 @@ class StudySpec(_Strict):
         """Fill in what is compared, and what is held out for it; a study that says what it compares is left alone."""
         if not isinstance(value, dict) or "compare" in value:
             return value
-        data = _named(value.get("data", {}))
+        data = with_name(value.get("data", {}))
         if not isinstance(data, dict):
             return value
         data = {"val_size": HELD_OUT, **data}
-        return {**value, "data": data, "compare": _default_compare(held_out=bool(data["val_size"]))}
+        return {**value, "data": data, "compare": default_compare(held_out=bool(data["val_size"]))}
 
     @field_validator("data", "model", "executor", mode="before")
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
-        return _named(value)
+        return with_name(value)
 
     @model_serializer(mode="wrap")
     def _without_the_usual_metric(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -378,38 +198,6 @@ class StudySpec(_Strict):
     def condition_names(self) -> list[str]:
         """Names of the compared conditions, in order."""
         return [condition.name or condition.recipe_name for condition in self.compare]
-
-
-def condition_parts(spec: StudySpec, condition: ConditionSpec) -> tuple[DataSpec, ModelSpec, TrainSpec]:
-    """Return data, model and training of one condition, its overrides merged in.
-
-    Raises:
-        ConfigError: if an override cannot work.
-    """
-    where = condition_label(condition.model_dump(), 0)
-    parts: list[Any] = []
-    for key, base in (("data", spec.data), ("model", spec.model), ("train", spec.train)):
-        override: Mapping[str, Any] = getattr(condition, key)
-        try:
-            parts.append(type(base).model_validate(_overridden(base, override)) if override else base)
-        except ValidationError as error:
-            raise as_config_error(error, type(base), override, prefix=f"{where}.{key}") from None
-    return parts[0], parts[1], parts[2]
-
-
-def _overridden(base: DataSpec | ModelSpec | TrainSpec, override: Mapping[str, Any]) -> dict[str, Any]:
-    content = base.model_dump()
-    if isinstance(base, DataSpec | ModelSpec) and override.get("name", base.name) != base.name:
-        # Another data set or model does not take the options of this one.
-        content = {key: value for key, value in content.items() if key not in base.options}
-    shorthand = {key: _named(value) if isinstance(content.get(key), dict) else value for key, value in override.items()}
-    if isinstance(base, TrainSpec) and _other_optimizer(base, shorthand.get("optimizer")):
-        del content["optimizer"]
-    return merged(content, shorthand)
-
-
-def _other_optimizer(base: TrainSpec, override: Any) -> bool:
-    return isinstance(override, Mapping) and override.get("name", base.optimizer.name) != base.optimizer.name
 
 
 def resolved(spec: StudySpec) -> dict[str, Any]:

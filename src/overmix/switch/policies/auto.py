@@ -15,7 +15,7 @@ from overmix.switch.outcome import score_name
 from overmix.switch.policies.registry import register_policy
 from overmix.switch.policy import Decision, History, Observation, Policy, Probe
 
-SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
+_SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
 """Where it looks by default: log-spaced, as over-training is a matter of the logarithm of the epoch."""
 
 _LOOKS_FOR_A_MINIMUM = 5
@@ -79,7 +79,7 @@ class AutoSwitch(Policy):
     blend: float = 0.5
     limit: float = 3.0
     wait: float = 1.25
-    shares: tuple[float, ...] = SHARES
+    shares: tuple[float, ...] = _SHARES
     anywhere: bool = False
 
     def __post_init__(self) -> None:
@@ -123,7 +123,7 @@ class AutoSwitch(Policy):
         """
         epochs_at = sorted({max(1, round(share * epochs)) if share else 0 for share in self.shares} - {epochs})
         most = round(_MOST_OF_A_SHORT_RUN * epochs / self.tail_epochs(epochs))
-        if self.shares != SHARES or round(self.tail * epochs) >= self.tail_epochs(epochs) or len(epochs_at) <= most:
+        if self.shares != _SHARES or round(self.tail * epochs) >= self.tail_epochs(epochs) or len(epochs_at) <= most:
             return tuple(epochs_at)
         # The middle ones of equal groups: neither end is where the best switch lies.
         return tuple(epochs_at[int((group + 0.5) * len(epochs_at) / most)] for group in range(most)) if most > 1 else ()

@@ -135,8 +135,8 @@ class Detector(nn.Module):
 
     def detections(self, x: Tensor) -> list[dict[str, Tensor]]:
         """Return boxes, scores and labels of each scene, by torchvision's own inference."""
-        found: list[dict[str, Tensor]] = self.fcos(list(x))
-        return found
+        detections: list[dict[str, Tensor]] = self.fcos(list(x))
+        return detections
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,34 @@
+"""What the parts of a study file have in common: unknown keys are errors, values are never silently converted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+def remedy(text: str) -> dict[str, Any]:
+    """Say in one's own words what a value of several kinds may be."""
+    return {"remedy": text}
+
+
+def with_name(value: Any) -> Any:
+    """Let ``mlp`` stand for ``{name: mlp}``."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Strict(BaseModel):
+    """A part of a study file: unknown keys are errors, values are never silently converted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class WithOptions(BaseModel):
+    """A part whose further keys are options of what it names; they are checked against that."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of what is named."""
+        return dict(self.__pydantic_extra__ or {})
