@@ -26,7 +26,7 @@ CANVAS = 64
 SIZES = (12, 36)
 """Sides of the square that an image of clothes is scaled to."""
 CLASSES = 10
-MOST = 3
+OBJECTS = 3
 """Most objects of a scene."""
 STRIDES = (4, 8)
 CHANNELS = 32
@@ -45,7 +45,7 @@ def scenes(
     Boxes of a scene do not touch each other.
     """
     x = np.zeros((count, 1, CANVAS, CANVAS), np.float32)
-    y = np.full((count, MOST, 5), -1.0, np.float32)
+    y = np.full((count, OBJECTS, 5), -1.0, np.float32)
     for scene in range(count):
         height, width = rng.integers(40, CANVAS + 1, 2)
         x[scene, 0, :height, :width] = rng.normal(0, noise, (height, width))
@@ -57,7 +57,7 @@ def _fill(
     scene: np.ndarray, boxes: np.ndarray, images: np.ndarray, labels: np.ndarray, rng: np.random.Generator
 ) -> None:
     """Put objects into a scene where there is room, and their boxes into the first rows of ``boxes``."""
-    placed, wanted = 0, 1 + rng.integers(MOST)
+    placed, wanted = 0, 1 + rng.integers(OBJECTS)
     for _ in range(10):
         if placed == wanted:
             return
