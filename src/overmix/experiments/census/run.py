@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,35 +14,16 @@ import numpy as np
 import torch
 
 import overmix
-from overmix.errors import ConfigError, did_you_mean
+from overmix.experiments.census.collection import Collection, check_packages
 from overmix.experiments.census.loop import Arrays, run_seed
 from overmix.experiments.census.loop_row import LoopRow
 from overmix.experiments.census.row import Row, Scale
-from overmix.experiments.census.rows import ROWS
+from overmix.experiments.census.rows import SMALL
 from overmix.experiments.census.study_row import StudyRow
 from overmix.experiments.census.summary import summarize
 from overmix.report.numbers import duration
 from overmix.study.run.missing import Done, FileJob, run_missing
 from overmix.study.store.files import locked, read_json, remove_temporaries, write_json
-
-SEEDS: dict[Scale, int] = {"smoke": 2, "laptop": 12}
-
-FOLDERS: dict[Scale, Path] = {"smoke": Path("runs/census-smoke"), "laptop": Path("runs/census")}
-
-
-def choose(recipes: Sequence[str] | None) -> list[Row]:
-    """Return the rows of some recipes, by the names of recipes or rows; all by default.
-
-    Raises:
-        ConfigError: for a name that has no row, with the nearest one that has.
-    """
-    if recipes is None:
-        return list(ROWS)
-    for name in recipes:
-        known = {row.recipe_name for row in ROWS} | {row.name for row in ROWS}
-        if name not in known:
-            raise ConfigError("recipes", name, did_you_mean(name, known))
-    return [row for row in ROWS if row.recipe_name in recipes or row.name in recipes]
 
 
 @dataclass(frozen=True)
@@ -52,14 +33,16 @@ class Census:
     Args:
         out: the folder.
         scale: of all rows.
+        collection: says how many seeds a row has.
     """
 
     out: Path
     scale: Scale
-    seeds: int = field(init=False)
+    collection: Collection = SMALL
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "seeds", SEEDS[self.scale])
+    def seeds(self, row: Row) -> int:
+        """Return the number of seeds of a row."""
+        return self.collection.seeds_of(row, self.scale)
 
     def row_file(self, row: Row) -> Path:
         """Return the file of a row."""
@@ -79,11 +62,11 @@ class Census:
         if not path.exists():
             return False
         summary = read_json(path)
-        return bool(summary["digest"] == row.digest() and summary["n_seeds"] >= self.seeds)
+        return bool(summary["digest"] == row.digest() and summary["n_seeds"] >= self.seeds(row))
 
     def missing(self, row: LoopRow) -> list[int]:
         """Return the seeds of a row that were not run yet."""
-        return [seed for seed in range(self.seeds) if not self.seed_file(row, seed).exists()]
+        return [seed for seed in range(self.seeds(row)) if not self.seed_file(row, seed).exists()]
 
     def job(self, row: LoopRow, seed: int) -> FileJob:
         """Return what makes one seed of a row."""
@@ -100,7 +83,7 @@ class Census:
             "task": row.about,
             "off": row.off,
             "erm": row.erm,
-            "n_seeds": self.seeds,
+            "n_seeds": self.seeds(row),
             "grid": row.grid,
             "third": row.third,
             **said,
@@ -117,6 +100,7 @@ def run_census(
     workers: int = 2,
     tell: Callable[[str], None] = print,
     progress: Callable[[Done], None] = lambda _: None,
+    collection: Collection = SMALL,
 ) -> list[dict[str, Any]]:
     """Run what is missing, and return the rows.
 
@@ -127,13 +111,16 @@ def run_census(
         workers: processes, with one thread each; results do not depend on their number.
         tell: called with a line after each row.
         progress: called after each seed of a row.
+        collection: of which rows.
 
     Raises:
         ConfigError: for an unknown recipe.
+        MissingExtraError: if a package that a row needs is not installed.
         RunDirectoryError: if the folder cannot be written, or another process does.
         StudyInterrupted: after Ctrl-C; finished seeds are kept.
     """
-    rows, census = [row.at(scale) for row in choose(recipes)], Census(out, scale)
+    rows, census = [row.at(scale) for row in collection.choose(recipes)], Census(out, scale, collection)
+    check_packages(rows)
     (out / "seeds").mkdir(parents=True, exist_ok=True)
     with locked(out):
         remove_temporaries(out)
@@ -147,7 +134,7 @@ def run_census(
 
         for row in left:
             if isinstance(row, StudyRow):
-                close(row, row.run(census.study_folder(row), census.seeds, workers))
+                close(row, row.run(census.study_folder(row), census.seeds(row), workers))
         _run_loops(census, [row for row in left if isinstance(row, LoopRow)], workers, close, progress)
     return [read_json(census.row_file(row)) for row in rows]
 
@@ -166,14 +153,15 @@ def _run_loops(
         for row in list(open_rows):
             if not census.missing(row):
                 open_rows.remove(row)
-                close(row, summarize(row, [_read(census.seed_file(row, seed)) for seed in range(census.seeds)]))
+                close(row, summarize(row, [_read(census.seed_file(row, seed)) for seed in range(census.seeds(row))]))
 
     def after(done: Done) -> None:
         progress(done)
         close_complete()
 
     close_complete()
-    run_missing([census.job(row, seed) for row in rows for seed in range(census.seeds)], workers=workers, tell=after)
+    jobs = [census.job(row, seed) for row in rows for seed in range(census.seeds(row))]
+    run_missing(jobs, workers=workers, tell=after)
 
 
 def packed_seed(row: LoopRow, seed: int) -> bytes:
