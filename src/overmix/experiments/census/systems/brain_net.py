@@ -41,20 +41,24 @@ class BrainNet(nn.Module):
 
     def __init__(self, voxels: Sequence[int], hidden: int, mean: Float[Tensor, " dim"], blocks: int = 2) -> None:
         super().__init__()
-        self.own = nn.ModuleList(nn.Linear(count, hidden) for count in voxels)
+        self.hidden = hidden
+        inputs = [nn.Linear(count, hidden) for count in voxels]
         self.first = nn.Sequential(nn.GELU(), nn.Dropout(0.5))
-        self.shared = nn.Sequential(*(Block(hidden, 0.15) for _ in range(blocks)), nn.Linear(hidden, len(mean)))
+        last = nn.Linear(hidden, len(mean))
+        self.shared = nn.Sequential(*(Block(hidden, 0.15) for _ in range(blocks)), last)
         with torch.no_grad():
-            self.shared[-1].bias.copy_(mean)
-            for layer in self.own:  # thousands of weak voxels: what they say at random would drown what is learned
+            last.bias.copy_(mean)
+            for layer in inputs:  # thousands of weak voxels: what they say at random would drown what is learned
                 layer.weight.mul_(0.1)
+        self.own = nn.ModuleList(inputs)
 
     def forward(self, x: Voxels) -> Tensor:
         """Return queries, shape (B, dim); mixtures are within a subject, so that each sample has one."""
         voxels, who = x
-        h = voxels.new_zeros(len(voxels), self.shared[-1].in_features)
+        h = voxels.new_zeros(len(voxels), self.hidden)
         for number, layer in enumerate(self.own):
             rows = who[:, number] > 0.5
+            assert isinstance(layer, nn.Linear)
             h[rows] = layer(voxels[rows, : layer.in_features])
         queries: Tensor = self.shared(self.first(h))
         return queries

@@ -53,7 +53,7 @@ def ozone() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _filled(column: np.ndarray) -> np.ndarray:
     there = np.flatnonzero(np.isfinite(column))
-    return np.interp(np.arange(len(column)), there, column[there])
+    return np.asarray(np.interp(np.arange(len(column)), there, column[there]))
 
 
 def _read(package: str, file: str) -> Any:
