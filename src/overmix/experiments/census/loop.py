@@ -43,7 +43,18 @@ def train(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(Streams(replica_seed=seed).torch_seed("init"))
-        model = task.model()
+        return _train(task, data, recipe, switch, seed, look)
+
+
+def _train(
+    task: Task,
+    data: Data,
+    recipe: Recipe,
+    switch: Schedule | Policy,
+    seed: int,
+    look: Callable[[nn.Module, int], None],
+) -> tuple[nn.Module, Epochs]:
+    model = task.model()
     optimizer = task.optimizer(model)
     scheduler = task.scheduler(optimizer, task.epochs * math.ceil(len(data.train) / task.batch_size))
     state = {"model": model, "optimizer": optimizer} | ({} if scheduler is None else {"scheduler": scheduler})
@@ -67,6 +78,7 @@ def _train_epoch(
 ) -> None:
     for batch in batches(data.train, task.batch_size, run.streams, epoch.index):
         rng = run.streams.generator("augmentation", epoch=epoch.index, step=epoch.step)
+        torch.manual_seed(run.streams.torch_seed("dropout", epoch=epoch.index, step=epoch.step))
         batch = task.prepare(model, batch)
         plan = epoch.plan(batch.x, batch.y, domain=batch.domain)
         optimizer.zero_grad()
