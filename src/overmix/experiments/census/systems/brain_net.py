@@ -15,11 +15,13 @@ Voxels = tuple[Float[Tensor, "batch voxels"], Float[Tensor, "batch subjects"]]
 
 
 class Block(nn.Module):
-    """``h' = h + dropout(gelu(norm(W h)))``."""
+    """``h' = h + dropout(gelu(norm(W h)))``, which begins as ``h' = h``: the norm's gain is 0 at first."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
-        self.inner = nn.Sequential(nn.Linear(width, width), nn.LayerNorm(width), nn.GELU(), nn.Dropout(dropout))
+        norm = nn.LayerNorm(width)
+        nn.init.zeros_(norm.weight)
+        self.inner = nn.Sequential(nn.Linear(width, width), norm, nn.GELU(), nn.Dropout(dropout))
 
     def forward(self, h: Tensor) -> Tensor:
         """Return the hidden state after the block."""
@@ -40,10 +42,12 @@ class BrainNet(nn.Module):
     def __init__(self, voxels: Sequence[int], hidden: int, mean: Float[Tensor, " dim"], blocks: int = 2) -> None:
         super().__init__()
         self.own = nn.ModuleList(nn.Linear(count, hidden) for count in voxels)
-        self.first = nn.Sequential(nn.LayerNorm(hidden), nn.GELU(), nn.Dropout(0.5))
+        self.first = nn.Sequential(nn.GELU(), nn.Dropout(0.5))
         self.shared = nn.Sequential(*(Block(hidden, 0.15) for _ in range(blocks)), nn.Linear(hidden, len(mean)))
         with torch.no_grad():
             self.shared[-1].bias.copy_(mean)
+            for layer in self.own:  # thousands of weak voxels: what they say at random would drown what is learned
+                layer.weight.mul_(0.1)
 
     def forward(self, x: Voxels) -> Tensor:
         """Return queries, shape (B, dim); mixtures are within a subject, so that each sample has one."""

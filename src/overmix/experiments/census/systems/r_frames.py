@@ -42,10 +42,7 @@ def r_frame(package: str, frame: str) -> dict[str, list[Any]]:
         ConfigError: if the package, or the frame in it, is not there.
         DataError: if the frame holds what only R can read.
     """
-    base = Path(os.environ.get(LIBRARY, _DEBIAN)) / package / "data" / "Rdata"
-    if not base.with_suffix(".rdx").exists():
-        remedy = f"{package} is not there: install Debian's r-cran-{package.lower()}, or set it"
-        raise ConfigError(LIBRARY, base.parents[2], remedy)
+    base = r_file(package, "Rdata.rdx")
     index = _by_name(_Reader(gzip.decompress(base.with_suffix(".rdx").read_bytes())).read())
     places = _by_name(index["variables"])
     if frame not in places:
@@ -54,6 +51,19 @@ def r_frame(package: str, frame: str) -> dict[str, list[Any]]:
     stored = base.with_suffix(".rdb").read_bytes()[offset : offset + length]
     content = zlib.decompress(stored[4:])  # the first four bytes say how long it is
     return {name: _column(vector) for name, vector in _by_name(_Reader(content).read()).items()}
+
+
+def r_file(package: str, file: str) -> Path:
+    """Return a file in the folder ``data`` of an R package.
+
+    Raises:
+        ConfigError: if it is not there.
+    """
+    path = Path(os.environ.get(LIBRARY, _DEBIAN)) / package / "data" / file
+    if not path.exists():
+        remedy = f"{package}/data/{file} is not there: install Debian's r-cran-{package.lower()}, or set it"
+        raise ConfigError(LIBRARY, path.parents[2], remedy)
+    return path
 
 
 def _by_name(vector: Vector) -> dict[str, Vector]:

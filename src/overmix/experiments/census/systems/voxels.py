@@ -15,10 +15,7 @@ from overmix._typing import Bool, Float, Int
 DIM = 64
 """Of the embedding of images."""
 
-SEEN = 0.6
-"""Share of the voxels that answer to images at all, in patches."""
-
-BEST = 0.4
+BEST = 0.2
 """Noise ceiling of the best voxel: the share of its variance that images explain."""
 
 TRIAL = 0.5
@@ -66,12 +63,13 @@ _TANH, _ABS = 0.6279, (0.7979, 0.6028)
 
 
 @lru_cache(maxsize=4)
-def subject(number: int, voxels: int) -> Subject:
+def subject(number: int, voxels: int, seeing: float) -> Subject:
     """Return a subject.
 
     Args:
         number: tells subjects apart.
         voxels: how many it has.
+        seeing: share of the voxels that answer to images at all, in patches; 1 within the visual cortex.
     """
     rng = np.random.default_rng([number, voxels])
     field = smooth(_normal(rng, voxels), NEIGHBOURS)
@@ -79,7 +77,7 @@ def subject(number: int, voxels: int) -> Subject:
     # The variance that component k explains falls as 1 / k, as in the visual cortex.
     spectrum = torch.arange(1, DIM + 1).rsqrt()
     response = spectrum[:, None] / spectrum.norm() * smooth(_normal(rng, DIM, voxels), 3) * 3**0.5
-    ceiling = BEST * ((rank - (1 - SEEN)).clamp_min(0) / SEEN).square()
+    ceiling = BEST * ((rank - (1 - seeing)).clamp_min(0) / seeing).square()
     return Subject(
         ceiling.float(),
         response,
