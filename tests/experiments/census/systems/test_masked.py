@@ -99,6 +99,8 @@ def test_pretraining_repeats_to_the_bit():
     torch.rand(1)  # what others draw does not matter
     again = pretrained(100, 3)
     assert all(torch.equal(one[name], again[name]) for name in one)
+    places = one["embeddings.position_embeddings"][0, 1:]
+    assert torch.cdist(places, places).fill_diagonal_(1).min() > 0.5  # every patch knows where it is
 
 
 @needs_fashion
