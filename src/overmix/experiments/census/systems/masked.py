@@ -173,15 +173,15 @@ class FewFashion(Task):
         pretraining: images and steps of the masked autoencoder.
     """
 
-    epochs: int = 36
+    epochs: int = 48
     train_size: int = 1250
     val_size: int = 200
     batch_size: int = 125
-    lr: float = 1e-3
+    lr: float = 3e-3
     labelled: int = 40
-    threshold: float = 0.95
+    threshold: float = 0.9
     decay: float = 0.99
-    pretraining: tuple[int, int] = (4000, 800)
+    pretraining: tuple[int, int] = (10_000, 1600)
     test_size: int = 1000
 
     title: ClassVar[str] = "semi-supervised Fashion-MNIST"
