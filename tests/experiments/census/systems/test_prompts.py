@@ -112,7 +112,7 @@ def test_the_metric_is_the_harmonic_mean_of_both_accuracies(untrained):
 def test_a_clip_learns_from_captions_and_from_shuffled_ones_it_does_not(monkeypatch):
     task = ClipPrompts(test_size=500, pretraining=(2000, 120))
     monkeypatch.setattr(prompts, "DOWNSTREAM", ("clean",))
-    pool, test = prompts.fashion()
+    pool, test = prompts.clothes()
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(pool)))
 
     def error():
@@ -121,7 +121,7 @@ def test_a_clip_learns_from_captions_and_from_shuffled_ones_it_does_not(monkeypa
 
     learned = error()
     assert error() == learned  # to the bit
-    monkeypatch.setattr(prompts, "fashion", lambda: (Samples(pool.x, pool.y[order]), test))
+    monkeypatch.setattr(prompts, "clothes", lambda: (Samples(pool.x, pool.y[order]), test))
     shuffled = error()
     trained_clip.cache_clear()
     assert learned < 0.55

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from overmix._typing import Float, Int
 from overmix.experiments.census.loop_row import LoopRow
 from overmix.experiments.census.row import Row
-from overmix.experiments.census.systems.views import fashion, grey, weak_views
+from overmix.experiments.census.systems.views import clothes, grey, weak_views
 from overmix.experiments.census.task import Data, Kind, Samples, Score, Task, subset
 from overmix.experiments.census.tasks.classification import class_score
 from overmix.mix import Streams
@@ -124,7 +124,7 @@ def trained_clip(images: int, steps: int) -> CLIPModel:
         steps: of AdamW with 100 captions each and a one-cycle rate.
     """
     streams = Streams()
-    (pool,) = subset(fashion()[0], streams.generator("subset"), images)
+    (pool,) = subset(clothes()[0], streams.generator("subset"), images)
     # Whoever asks first may be scoring, without gradients.
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(streams.torch_seed("init"))
@@ -213,7 +213,7 @@ class ClipPrompts(Task):
 
     def data(self, streams: Streams) -> Data:
         """Return image features; only the test has samples of new classes."""
-        pool, test = fashion()
+        pool, test = clothes()
         order = torch.from_numpy(streams.generator("subset").permutation(len(pool)))
         order = order[pool.y[order] < BASE]
         chosen = torch.cat([order[pool.y[order] == c][: self.shots] for c in range(BASE)])

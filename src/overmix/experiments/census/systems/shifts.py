@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -87,6 +87,10 @@ class Precincts(Task):
     metric: ClassVar[str] = "worst error of the ten groups of precinct and answer"
     kind: ClassVar[Kind] = "rate"
     baselines: ClassVar[tuple[str, ...]] = (EQUAL_GROUPS,)
+
+    def smoke(self) -> Precincts:
+        """Return the task at a size that only shows that it runs."""
+        return replace(self, epochs=4, train_size=200, val_size=100, test_size=20)
 
     def data(self, streams: Streams) -> Data:
         """Return the parts; the test is the same for all seeds."""

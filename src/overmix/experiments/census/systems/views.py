@@ -1,9 +1,8 @@
-"""Fashion-MNIST for systems: images of 28 by 28 grey values, and views of them."""
+"""Weak and strong views of Fashion-MNIST, 28 by 28 grey values."""
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -11,20 +10,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from overmix._typing import Float
+from overmix.experiments.census.systems.fashion import fashion
 from overmix.experiments.census.task import Samples
-from overmix.study.data.fashion_mnist import fashion_mnist
 
 Images = Float[Tensor, "images 1 28 28"]
 
 
-@lru_cache(maxsize=1)
-def fashion() -> tuple[Samples, Samples]:
-    """Return the 60,000 images to train on and the 10,000 to test on, bytes in [0, 255], read once per process.
+def clothes() -> tuple[Samples, Samples]:
+    """Return the 60,000 images to train on and the 10,000 to test on, bytes in [0, 255].
 
     Raises:
         ConfigError: if they are not there, with the way to get them.
     """
-    whole = fashion_mnist()
+    whole = fashion()
     return Samples(whole.x, whole.y), Samples(whole.x_test, whole.y_test)
 
 
@@ -41,9 +39,9 @@ def weak_views(x: Images, rng: np.random.Generator) -> Images:
 
 
 def strong_views(x: Images, rng: np.random.Generator) -> Images:
-    """Return weak views that are also turned, scaled, sheared, of another brightness, and have a hole of 10 x 10.
+    """Return weak views that are also turned, scaled, sheared, of another brightness, and have a hole of 8 x 8.
 
-    Turned by up to 30 degrees, scaled by 0.8 to 1.2, sheared by up to 0.3, brighter by 0.5 to 1.5.
+    Turned by up to 15 degrees, scaled by 0.9 to 1.1, sheared by up to 0.15, brighter by 0.6 to 1.4.
     """
     n = len(x)
 
@@ -51,10 +49,10 @@ def strong_views(x: Images, rng: np.random.Generator) -> Images:
         return torch.from_numpy(rng.uniform(low, high, n)).float()
 
     shear = torch.eye(2).repeat(n, 1, 1)
-    shear[:, 0, 1] = uniform(-0.3, 0.3)
-    linear = _turn(uniform(-math.pi / 6, math.pi / 6)) @ shear * uniform(0.8, 1.2).view(n, 1, 1)
-    seen = _moved(weak_views(x, rng), linear, torch.zeros(n, 2)) * uniform(0.5, 1.5).view(n, 1, 1, 1)
-    return _with_hole(seen.clamp(max=1), rng, size=10)
+    shear[:, 0, 1] = uniform(-0.15, 0.15)
+    linear = _turn(uniform(-math.pi / 12, math.pi / 12)) @ shear * uniform(0.9, 1.1).view(n, 1, 1)
+    seen = _moved(weak_views(x, rng), linear, torch.zeros(n, 2)) * uniform(0.6, 1.4).view(n, 1, 1, 1)
+    return _with_hole(seen.clamp(max=1), rng, size=8)
 
 
 def _turn(angle: Tensor) -> Tensor:
