@@ -46,13 +46,13 @@ def census(
     ```
     """
     from overmix.cli.progress import JobProgress
-    from overmix.experiments.census.rows import SMALL
+    from overmix.experiments.census.rows import SMALL_TASKS
     from overmix.experiments.census.run import run_census
     from overmix.experiments.census.systems.rows import SYSTEMS
 
     console = Console(stderr=as_json, emoji=False)
     chosen = None if recipes is None else [name.strip() for name in recipes.split(",") if name.strip()]
-    collection = SYSTEMS if systems else SMALL
+    collection = SYSTEMS if systems else SMALL_TASKS
     folder = out or collection.folder(scale)
     with JobProgress(console, collection.name) as progress:
         rows = run_census(

@@ -4,7 +4,7 @@ import pytest
 
 from overmix.errors import ConfigError
 from overmix.study import fair_study, fair_trials, parse_study, resolved
-from overmix.study.spec.fair import TUNING_SEEDS, Setting, arms_of, tuned_arm, untuned
+from overmix.study.spec.fair import TRIAL_SEEDS, TunedSetting, arms_of, tuned_arm, untuned
 from overmix.study.spec.overrides import condition_parts
 from overmix.study.spec.roles import roles_of
 
@@ -27,17 +27,17 @@ def test_every_arm_has_as_many_trials_and_the_studys_own_setting_is_one_of_them(
     assert [arm.name.partition(" → ")[0] for arm in arms] == ["ERM", *3 * [spec.compare[0].recipe_name]]
     assert {len(set(arm.settings)) for arm in arms} == {6}
     for arm in arms:
-        assert arm.settings[0] == Setting(spec.train.optimizer.weight_decay, None if arm.name == "ERM" else alpha)
+        assert arm.settings[0] == TunedSetting(spec.train.optimizer.weight_decay, None if arm.name == "ERM" else alpha)
     trials = fair_trials(spec)
     assert len(trials.compare) == 24
-    assert trials.seed_list == list(TUNING_SEEDS)
-    assert not set(TUNING_SEEDS) & set(spec.seed_list)
+    assert trials.seed_list == list(TRIAL_SEEDS)
+    assert not set(TRIAL_SEEDS) & set(spec.seed_list)
     assert resolved(parse_study(resolved(trials))) == resolved(trials)
 
 
 def test_the_tuned_arms_are_compared_with_the_roles_that_they_have():
     spec = parse_study(STUDY)
-    settings = [Setting(0.005), Setting(0.0, 0.2), Setting(0.0005, 0.5), Setting(0.0, 0.5)]
+    settings = [TunedSetting(0.005), TunedSetting(0.0, 0.2), TunedSetting(0.0005, 0.5), TunedSetting(0.0, 0.5)]
     tuned = [tuned_arm(arm, setting, 0.1) for arm, setting in zip(arms_of(spec), settings, strict=True)]
     fair = fair_study(spec, tuned)
     assert roles_of(fair) == ["erm", "mixup", "switched", "auto"]

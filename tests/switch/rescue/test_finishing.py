@@ -10,7 +10,7 @@ import overmix
 from overmix.errors import CheckpointError, ConfigError
 from overmix.switch import AutoSwitch
 from overmix.switch.rescue import PlainTraining, Rescued, rescue
-from overmix.switch.rescue.looks import Looks
+from overmix.switch.rescue.looks import CheckpointLooks
 
 EPOCHS = 12
 SAVED = (2, 4, 6, 8, 10)
@@ -105,7 +105,9 @@ def look(score, done, error):
     """A look at 40 samples, a share of which is wrong."""
     wrong = torch.arange(40) < 40 * error
     logits = torch.stack([torch.full((40,), score), torch.zeros(40)], 1)
-    return Looks().take((torch.where(wrong[:, None], -logits, logits), torch.zeros(40, dtype=torch.int64)), done)
+    return CheckpointLooks().take(
+        (torch.where(wrong[:, None], -logits, logits), torch.zeros(40, dtype=torch.int64)), done
+    )
 
 
 @pytest.mark.parametrize(

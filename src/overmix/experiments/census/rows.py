@@ -153,5 +153,5 @@ ROWS: tuple[Row, ...] = (
     LoopRow(recipe_name="LossMix", method=LossMix(criterion=detection_loss), task=Scenes()),
 )
 
-SMALL = Collection("census", seeds=12, rows=lambda: ROWS)
+SMALL_TASKS = Collection("census", seeds=12, rows=lambda: ROWS)
 """A small task for every recipe."""

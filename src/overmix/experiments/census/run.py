@@ -18,7 +18,7 @@ from overmix.experiments.census.collection import Collection, check_packages
 from overmix.experiments.census.loop import Arrays, run_seed
 from overmix.experiments.census.loop_row import LoopRow
 from overmix.experiments.census.row import Row, Scale
-from overmix.experiments.census.rows import SMALL
+from overmix.experiments.census.rows import SMALL_TASKS
 from overmix.experiments.census.study_row import StudyRow
 from overmix.experiments.census.summary import summarize
 from overmix.report.numbers import duration
@@ -38,7 +38,7 @@ class Census:
 
     out: Path
     scale: Scale
-    collection: Collection = SMALL
+    collection: Collection = SMALL_TASKS
 
     def seeds(self, row: Row) -> int:
         """Return the number of seeds of a row."""
@@ -100,7 +100,7 @@ def run_census(
     workers: int = 2,
     tell: Callable[[str], None] = print,
     progress: Callable[[Done], None] = lambda _: None,
-    collection: Collection = SMALL,
+    collection: Collection = SMALL_TASKS,
 ) -> list[dict[str, Any]]:
     """Run what is missing, and return the rows.
 

@@ -14,10 +14,10 @@ from overmix.study.spec.recipes import recipe_entry
 from overmix.study.spec.roles import role_of
 from overmix.study.spec.schema import ConditionSpec, StudySpec, TunedSpec
 
-TUNING_SEEDS = (1_000_000, 1_000_001, 1_000_002)
+TRIAL_SEEDS = (1_000_000, 1_000_001, 1_000_002)
 """Seeds of the trials: none of the comparison's, whose luck must not have a say in what is compared."""
 
-DECAYS: Mapping[str, tuple[float, ...]] = {
+DECAY_GRID: Mapping[str, tuple[float, ...]] = {
     "sgd": (0.0, 2e-4, 5e-4, 1e-3, 5e-3, 1e-2),
     "adamw": (0.0, 0.01, 0.05, 0.1, 0.5, 1.0),
 }
@@ -31,7 +31,7 @@ HALF = {"off_at": 0.5}
 
 
 @dataclass(frozen=True)
-class Setting:
+class TunedSetting:
     """One trial of an arm.
 
     Args:
@@ -61,9 +61,9 @@ class Arm:
     name: str
     recipe: str | dict[str, Any]
     schedule: str | dict[str, Any]
-    settings: tuple[Setting, ...]
+    settings: tuple[TunedSetting, ...]
 
-    def condition(self, setting: Setting, name: str) -> ConditionSpec:
+    def condition(self, setting: TunedSetting, name: str) -> ConditionSpec:
         """Return the condition that trains it so."""
         recipe = self.recipe
         if setting.alpha is not None:
@@ -86,8 +86,8 @@ def arms_of(spec: StudySpec) -> tuple[Arm, ...]:
     if mixing is None:
         raise ConfigError("compare", len(spec.compare), "add a condition that mixes, such as {name: Mixup}")
     _, _, train = condition_parts(spec, mixing)
-    decays = _with(DECAYS[train.optimizer.name], train.optimizer.weight_decay)
-    plain = tuple(Setting(decay) for decay in decays)
+    decays = _with(DECAY_GRID[train.optimizer.name], train.optimizer.weight_decay)
+    plain = tuple(TunedSetting(decay) for decay in decays)
     mixed = _mixed_settings(mixing, decays)
     recipe, name = mixing.recipe, mixing.recipe_name
     switched, auto = by_role.get("switched"), by_role.get("auto")
@@ -101,14 +101,14 @@ def arms_of(spec: StudySpec) -> tuple[Arm, ...]:
     )
 
 
-def _mixed_settings(mixing: ConditionSpec, decays: Sequence[float]) -> tuple[Setting, ...]:
+def _mixed_settings(mixing: ConditionSpec, decays: Sequence[float]) -> tuple[TunedSetting, ...]:
     default = recipe_entry(mixing.recipe_name).defaults.get("alpha")
     own = mixing.recipe_parameters.get("alpha", default)
     if not isinstance(own, int | float) or not 0 < own < math.inf:
-        return tuple(Setting(decay) for decay in decays)
+        return tuple(TunedSetting(decay) for decay in decays)
     alphas = _with(ALPHAS, float(own))
     fewer = decays[:: len(alphas)]
-    return tuple(Setting(decay, alpha) for alpha in alphas for decay in fewer)
+    return tuple(TunedSetting(decay, alpha) for alpha in alphas for decay in fewer)
 
 
 def _named(recipe: str | dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -134,7 +134,7 @@ def fair_trials(spec: StudySpec) -> StudySpec:
         ConfigError: if no condition mixes.
     """
     conditions = [arm.condition(setting, f"{arm.name}, {setting}") for arm in arms_of(spec) for setting in arm.settings]
-    update = {"name": f"{spec.name}: trials", "compare": tuple(conditions), "seeds": list(TUNING_SEEDS)}
+    update = {"name": f"{spec.name}: trials", "compare": tuple(conditions), "seeds": list(TRIAL_SEEDS)}
     return _holding_out(spec).model_copy(update=update)
 
 
@@ -146,7 +146,7 @@ def fair_study(spec: StudySpec, tuned: Sequence[TunedSpec]) -> StudySpec:
         tuned: what was chosen, by arm.
     """
     arms = {arm.name: arm for arm in arms_of(spec)}
-    conditions = [arms[one.arm].condition(Setting(one.weight_decay, one.alpha), one.arm) for one in tuned]
+    conditions = [arms[one.arm].condition(TunedSetting(one.weight_decay, one.alpha), one.arm) for one in tuned]
     update = {"name": f"{spec.name}: tuned alike", "compare": tuple(conditions), "tuned": tuple(tuned)}
     return _holding_out(spec).model_copy(update=update)
 
@@ -157,14 +157,14 @@ def untuned(spec: StudySpec) -> list[TunedSpec]:
     return [tuned_arm(arm, setting, held_out_error=0.0) for arm, setting in firsts]
 
 
-def tuned_arm(arm: Arm, setting: Setting, held_out_error: float) -> TunedSpec:
+def tuned_arm(arm: Arm, setting: TunedSetting, held_out_error: float) -> TunedSpec:
     """Return the record of a choice."""
     return TunedSpec(
         arm=arm.name,
         weight_decay=setting.weight_decay,
         alpha=setting.alpha,
         trials=len(arm.settings),
-        seeds=len(TUNING_SEEDS),
+        seeds=len(TRIAL_SEEDS),
         held_out_error=held_out_error,
     )
 

@@ -7,6 +7,6 @@ from overmix.switch.rescue.checkpoints import Checkpoints
 from overmix.switch.rescue.finishing import Rescued, rescue
 from overmix.switch.rescue.plain import PlainTraining
 from overmix.switch.rescue.search import find_switch
-from overmix.switch.rescue.training import Training
+from overmix.switch.rescue.training import Rescuable
 
-__all__ = ["Checkpoints", "PlainTraining", "Rescued", "Training", "find_switch", "rescue"]
+__all__ = ["Checkpoints", "PlainTraining", "Rescuable", "Rescued", "find_switch", "rescue"]

@@ -13,9 +13,9 @@ from typing import Any
 from overmix.errors import ConfigError
 from overmix.switch.outcome import Outcome, ProbeRow, beside_the_best, for_json, score_name
 from overmix.switch.policies.auto import AutoSwitch
-from overmix.switch.rescue.looks import Look, Looks, Scored
+from overmix.switch.rescue.looks import CheckpointLook, CheckpointLooks, Scored
 from overmix.switch.rescue.search import find_switch
-from overmix.switch.rescue.training import Factory, Training, seeded
+from overmix.switch.rescue.training import Factory, Rescuable, seeded
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Rescued:
     """
 
     outcome: Outcome
-    ended: Look | None
-    finished: Look | None
+    ended: CheckpointLook | None
+    finished: CheckpointLook | None
     path: Path | None
 
     @property
@@ -147,7 +147,7 @@ def rescue(
     with seeded():
         epochs = build().epochs
     outcome = find_switch(branch, {done: done for done in checkpoints}, epochs, policy)
-    looks, at = Looks(), outcome.switch_at
+    looks, at = CheckpointLooks(), outcome.switch_at
     ended = looks.take(branch(epochs, 0), epochs) if epochs in checkpoints else None
     if at is None or at >= epochs:
         return Rescued(outcome, ended, None, None)
@@ -165,7 +165,7 @@ def _checked(factory: Factory) -> Factory:
     if not callable(factory):
         raise ConfigError("factory", factory, "give a function that returns the training anew at each call")
 
-    def build() -> Training:
+    def build() -> Rescuable:
         training: Any = factory()
         if not all(hasattr(training, name) for name in ("epochs", "steps", "go_on", "score", "save")):
             remedy = "return a PlainTraining, or one of Lightning's or transformers' from overmix.switch.rescue"

@@ -64,7 +64,7 @@ class LightningTraining:
         return -(-len(self.data) // int(self.trainer.accumulate_grad_batches))
 
     def go_on(self, checkpoint: Path, done: int, epochs: int, *, as_tail: bool) -> None:
-        """Load a checkpoint and train on from it; see :class:`overmix.switch.rescue.Training`."""
+        """Load a checkpoint and train on from it; see :class:`overmix.switch.rescue.Rescuable`."""
         saved = read_checkpoint(checkpoint)
         if not isinstance(saved, dict) or "state_dict" not in saved or "loops" not in saved:
             raise CheckpointError(f"{checkpoint}: it is no checkpoint of Lightning's Trainer with all of its state")

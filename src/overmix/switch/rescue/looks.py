@@ -20,7 +20,7 @@ Scored: TypeAlias = Tensor | np.ndarray | tuple[Tensor, Tensor] | tuple[np.ndarr
 of any library; always the same samples in the same order."""
 
 
-class Look(NamedTuple):
+class CheckpointLook(NamedTuple):
     """One look at the held-out samples.
 
     Args:
@@ -33,13 +33,13 @@ class Look(NamedTuple):
 
 
 @dataclass
-class Looks:
+class CheckpointLooks:
     """Takes in what a user's function returns, and refuses what cannot be compared with the looks before."""
 
     _samples: SameSamples = field(default_factory=SameSamples)
     _record: Record = field(default_factory=Record)
 
-    def take(self, answer: Scored, done: int, tail: int = 0, mixing: float = 1.0) -> Look:
+    def take(self, answer: Scored, done: int, tail: int = 0, mixing: float = 1.0) -> CheckpointLook:
         """Return a look.
 
         Args:
@@ -60,7 +60,7 @@ class Looks:
         except (ConfigError, DataError) as error:
             raise DataError(f"checkpoint {done}: {error}") from None
         assert mean is not None
-        return Look(mean, each)
+        return CheckpointLook(mean, each)
 
 
 def _tally(answer: Any) -> Tally:

@@ -60,7 +60,7 @@ class PlainTraining:
         object.__setattr__(self, "steps", whole_number("steps", self.steps))
 
     def go_on(self, checkpoint: Path, done: int, epochs: int, *, as_tail: bool) -> None:
-        """Load a checkpoint and train on from it; see :class:`Training`."""
+        """Load a checkpoint and train on from it; see :class:`Rescuable`."""
         self._load(checkpoint, done)
         if not as_tail:
             for index in range(done, done + epochs):

@@ -13,12 +13,12 @@ from overmix.switch.machine import Machine, Standing, StartProbe
 from overmix.switch.outcome import Outcome
 from overmix.switch.policies.auto import AutoSwitch
 from overmix.switch.policy import History, Observation, Probe
-from overmix.switch.rescue.looks import Looks, Scored
+from overmix.switch.rescue.looks import CheckpointLooks, Scored
 from overmix.switch.settings import whole_number
 
 Checkpoint = TypeVar("Checkpoint")
 
-FEWEST = 2
+_FEWEST = 2
 """Fewer checkpoints leave nothing to choose from."""
 
 
@@ -67,7 +67,7 @@ def find_switch(
     saved = _checked(branch, checkpoints, total, last)
     shares = tuple(done / total for done in sorted(saved) if done <= last)
     machine = Machine(replace(policy, shares=shares), total)
-    looks, standing = Looks(), Standing()
+    looks, standing = CheckpointLooks(), Standing()
     observations: tuple[Observation, ...] = ()
     probes: tuple[Probe, ...] = ()
     # Asked after every epoch, as a run asks: what is decided may depend on how many are done.
@@ -97,7 +97,7 @@ def _checked(branch: object, checkpoints: Mapping[int, Checkpoint], total: int, 
         raise ConfigError(
             "checkpoints", sorted(done), f"a training of {total} epochs has none after others than 0 to {total}"
         )
-    if sum(epoch <= last for epoch in done) < FEWEST:
+    if sum(epoch <= last for epoch in done) < _FEWEST:
         remedy = f"give two or more from epoch {last} or before, which leave room for a tail in {total} epochs"
         raise ConfigError("checkpoints", sorted(done), remedy)
     return {int(epoch): checkpoint for epoch, checkpoint in checkpoints.items()}

@@ -19,7 +19,7 @@ from overmix.switch.snapshot import take
 from overmix.switch.steps import StepCounter
 
 
-class Training(Protocol):
+class Rescuable(Protocol):
     """A training as it was before its first epoch, but that nothing in it is mixed."""
 
     @property
@@ -56,7 +56,7 @@ class Training(Protocol):
         ...
 
 
-Factory: TypeAlias = Callable[[], Training]
+Factory: TypeAlias = Callable[[], Rescuable]
 """Returns a training anew at each call. None learns from another one: there is nothing to be set back."""
 
 

@@ -61,7 +61,7 @@ class TransformersTraining:
         return max(1, -(-batches // int(self.trainer.args.gradient_accumulation_steps)))
 
     def go_on(self, checkpoint: Path, done: int, epochs: int, *, as_tail: bool) -> None:
-        """Load a checkpoint and train on from it; see :class:`overmix.switch.rescue.Training`."""
+        """Load a checkpoint and train on from it; see :class:`overmix.switch.rescue.Rescuable`."""
         trainer: Any = self.trainer
         if not Path(checkpoint, "trainer_state.json").is_file():
             raise CheckpointError(f"{checkpoint}: it is no checkpoint's folder of transformers' Trainer")

@@ -9,7 +9,7 @@ import torch
 from overmix.experiments.census.loop import train
 from overmix.experiments.census.systems.brain import COMMON, RIDGE, ROWS, TEMPERATURE, Brain, in_galleries, retrieval
 from overmix.experiments.census.systems.selection import ridge, select_voxels
-from overmix.experiments.census.systems.voxels import DIM, smooth, subject
+from overmix.experiments.census.systems.voxels import DIM, smoothed, subject
 from overmix.experiments.census.task import Samples, evaluated
 from overmix.mix import Streams
 from overmix.recipes import BiMixCo
@@ -42,8 +42,8 @@ def test_subjects_differ_in_voxels_and_absent_ones_are_silent():
 
 def test_smoothing_is_a_mean_of_neighbours():
     x = torch.arange(10.0)
-    torch.testing.assert_close(smooth(x, 3)[1:-1], x[1:-1])
-    assert smooth(x, 3).shape == x.shape
+    torch.testing.assert_close(smoothed(x, 3)[1:-1], x[1:-1])
+    assert smoothed(x, 3).shape == x.shape
 
 
 @pytest.mark.parametrize("samples", [20, 60])

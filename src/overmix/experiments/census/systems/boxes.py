@@ -194,7 +194,8 @@ def detection_loss(
     central = (pairs.amin(2) / pairs.amax(2)).prod(0).sqrt()
     misplaced = generalized_box_iou_loss(predicted, box, reduction="none")
     misjudged = F.binary_cross_entropy_with_logits(output[image, place, CLASSES + 4], central, reduction="none")
-    return kind.index_add(0, image, misplaced + misjudged) / there.sum(1).clamp_min(1)
+    of_scenes: Tensor = kind.index_add(0, image, misplaced + misjudged)
+    return of_scenes / there.sum(1).clamp_min(1)
 
 
 class AllBoxes(LossMix):

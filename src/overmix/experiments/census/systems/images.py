@@ -61,7 +61,9 @@ class FewClothes(Task):
 
         chosen = streams.generator("subset").permutation(len(pool.y))[: self.train_size + self.val_size]
         part = samples(pool.x[chosen], pool.y[chosen])
-        train, val = (part.at(index) for index in torch.arange(len(part)).split([self.train_size, self.val_size]))
+        train, val = (
+            part.at(index) for index in torch.split(torch.arange(len(part)), [self.train_size, self.val_size])
+        )
         (test,) = subset(Samples(pool.x_test, pool.y_test), Streams().generator("augmentation"), self.test_size)
         return Data(train, val, samples(test.x, test.y))
 

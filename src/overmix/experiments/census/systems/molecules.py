@@ -49,7 +49,7 @@ def molecules() -> tuple[list[Any], Float[Tensor, " molecules"], list[str]]:
     from rdkit import Chem, RDConfig, RDLogger
     from rdkit.Chem.rdMolDescriptors import CalcTPSA
 
-    RDLogger.DisableLog("rdApp.*")  # what it thinks of odd valences
+    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]  # what it thinks of odd valences
     lines = (Path(RDConfig.RDDataDir) / "NCI" / "first_5K.smi").read_text().splitlines()[:LINES]
     smiles = [line.split()[0] for line in lines]
     read = [(text, Chem.MolFromSmiles(text)) for text in smiles if "." not in text]

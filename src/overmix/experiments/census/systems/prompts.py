@@ -23,7 +23,7 @@ from overmix.recipes import PromptMixup
 if TYPE_CHECKING:
     from transformers import CLIPModel
 
-NAMES = ("t-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot")
+CLOTHES = ("t-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot")
 BASE = 5
 """Prompts are tuned on the first five classes; the other five are new in the test, as the field splits its classes."""
 
@@ -35,7 +35,7 @@ DOWNSTREAM = ("inverted", "faded")
 TEMPLATE = ("a", "photo", "of", "a")
 """What stands before the name of a class: the words that tuning starts from."""
 
-WORDS = ("<end>", "<start>", *dict.fromkeys((*TEMPLATE, *STYLES, *TONES, *NAMES)))
+WORDS = ("<end>", "<start>", *dict.fromkeys((*TEMPLATE, *STYLES, *TONES, *CLOTHES)))
 LENGTH = 10
 _CONTEXT = len(WORDS)  # ids from here on are learned words
 
@@ -84,7 +84,7 @@ def captioned(samples: Samples, rng: np.random.Generator) -> tuple[Tensor, Int[T
                 "of",
                 "a",
                 *((TONES[int(tone[i])],) if named[1, i] else ()),
-                NAMES[int(samples.y[i])],
+                CLOTHES[int(samples.y[i])],
             )
         )
         for i in range(len(x))
@@ -138,7 +138,10 @@ def trained_clip(images: int, steps: int) -> CLIPModel:
             model(input_ids=ids, pixel_values=x, return_loss=True).loss.backward()
             optimizer.step()
             rate.step()
-    return model.eval().requires_grad_(False)
+    model.train(mode=False)
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    return model
 
 
 class LearnedWords(nn.Module):
@@ -169,7 +172,7 @@ class Prompted(nn.Module):
         tower.text_model.embeddings.token_embedding = LearnedWords(embedding, start)
         self.texts, self.projection, self.scale = tower.text_model, tower.text_projection, tower.logit_scale
         context = list(range(_CONTEXT, _CONTEXT + len(TEMPLATE)))
-        ends = [tokens((name,)) for name in NAMES]
+        ends = [tokens((name,)) for name in CLOTHES]
         ids = [[*ids[:1], *context, *ids[1 : LENGTH - len(context)]] for ids in ends]
         self.register_buffer("ids", torch.tensor(ids))
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from overmix._typing import Bool, Float
-from overmix.experiments.census.systems.voxels import smooth
+from overmix.experiments.census.systems.voxels import smoothed
 
 
 def ridge(
@@ -19,10 +19,12 @@ def ridge(
     if len(x) > x.shape[1]:
         gram = (x.T @ x).double()
         gram.diagonal().add_(penalty)
-        return torch.linalg.solve(gram, (x.T @ y).double()).float()
+        weights: Tensor = torch.linalg.solve(gram, (x.T @ y).double()).float()
+        return weights
     gram = (x @ x.T).double()
     gram.diagonal().add_(penalty)
-    return x.T @ torch.linalg.solve(gram, y.double()).float()
+    dual: Tensor = torch.linalg.solve(gram, y.double()).float()
+    return x.T @ dual
 
 
 def best_ridge(
@@ -68,7 +70,7 @@ def select_voxels(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     # A gate scales what its weights say: their product is what the voxel is worth.
-    openness = smooth((gate.detach().abs() * weights.detach().norm(dim=1)), width)
+    openness = smoothed((gate.detach().abs() * weights.detach().norm(dim=1)), width)
     kept = torch.zeros(len(gate), dtype=torch.bool)
     kept[openness.topk(round(keep * len(gate))).indices] = True
     return kept

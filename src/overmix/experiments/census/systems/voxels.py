@@ -15,7 +15,7 @@ from overmix._typing import Bool, Float, Int
 DIM = 64
 """Of the embedding of images."""
 
-BEST = 0.2
+_BEST = 0.2
 """Noise ceiling of the best voxel: the share of its variance that images explain."""
 
 TRIAL = 0.5
@@ -24,7 +24,7 @@ TRIAL = 0.5
 SHARED = 24
 """Sources of noise that all voxels of a subject share, such as breath and motion; half of the noise is theirs."""
 
-NEIGHBOURS = 15
+_NEIGHBOURS = 15
 """Voxels over which a noise ceiling hardly changes."""
 
 
@@ -72,12 +72,12 @@ def subject(number: int, voxels: int, seeing: float) -> Subject:
         seeing: share of the voxels that answer to images at all, in patches; 1 within the visual cortex.
     """
     rng = np.random.default_rng([number, voxels])
-    field = smooth(_normal(rng, voxels), NEIGHBOURS)
+    field = smoothed(_normal(rng, voxels), _NEIGHBOURS)
     rank = field.argsort().argsort().double() / voxels
     # The variance that component k explains falls as 1 / k, as in the visual cortex.
     spectrum = torch.arange(1, DIM + 1).rsqrt()
-    response = spectrum[:, None] / spectrum.norm() * smooth(_normal(rng, DIM, voxels), 3) * 3**0.5
-    ceiling = BEST * ((rank - (1 - seeing)).clamp_min(0) / seeing).square()
+    response = spectrum[:, None] / spectrum.norm() * smoothed(_normal(rng, DIM, voxels), 3) * 3**0.5
+    ceiling = _BEST * ((rank - (1 - seeing)).clamp_min(0) / seeing).square()
     return Subject(
         ceiling.float(),
         response,
@@ -86,7 +86,7 @@ def subject(number: int, voxels: int, seeing: float) -> Subject:
     )
 
 
-def smooth(x: Float[Tensor, "*rows voxels"], width: int) -> Float[Tensor, "*rows voxels"]:
+def smoothed(x: Float[Tensor, "*rows voxels"], width: int) -> Float[Tensor, "*rows voxels"]:
     """Return the mean over each voxel and its neighbours, an odd number of them; the ends are repeated."""
     padded = F.pad(x.reshape(-1, 1, x.shape[-1]), (width // 2, width // 2), mode="replicate")
     return F.avg_pool1d(padded, width, stride=1).reshape(x.shape)
