@@ -11,6 +11,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from overmix.cli.options import PartOption, say_part_is_done, shard_of
+
 
 def census(
     recipes: Annotated[
@@ -24,6 +26,7 @@ def census(
         typer.Option("--out", "-o", help="Folder, one file per row [runs/census]; what is there is not run again."),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes; the results do not depend on it.")] = 2,
+    shard: PartOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of a table.")] = False,
 ) -> None:
     """Measure every recipe on a task of its own kind: does it over-train, and what does switching it off gain?
@@ -41,9 +44,12 @@ def census(
 
     console = Console(stderr=as_json, emoji=False)
     chosen = None if recipes is None else [name.strip() for name in recipes.split(",") if name.strip()]
-    folder = out or FOLDERS[scale]
+    folder, part = out or FOLDERS[scale], shard_of(shard)
     with JobProgress(console, "census") as progress:
-        rows = run_census(folder, scale, chosen, workers, tell=progress.say, progress=progress.tell)
+        rows = run_census(folder, scale, chosen, workers, tell=progress.say, progress=progress.tell, shard=part)
+    if part is not None:
+        say_part_is_done(console, part)
+        return
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return

@@ -208,11 +208,11 @@ class RunDirectory:
         for task in tasks:
             result, checkpoint = self.result_file(task), self.checkpoint_file(task)
             if os.path.lexists(result) and not is_intact_file(result):
-                damaged.append(set_aside(result))
+                damaged.append(set_aside(result, self.path))
             if result.exists():
                 checkpoint.unlink(missing_ok=True)
             elif os.path.lexists(checkpoint) and not is_intact_file(checkpoint):
-                damaged.append(set_aside(checkpoint))
+                damaged.append(set_aside(checkpoint, self.path))
         return damaged
 
     def _check_same_study(self, before: dict[str, Any], study: dict[str, Any]) -> None:
