@@ -28,6 +28,9 @@ from overmix.train import StackResult, StackTraining
 CHECKPOINT_SECONDS = 10.0
 """How much work a killed process may lose, roughly."""
 
+_MOST_SAVING = 0.05
+"""Share of a stack's time that checkpoints may take: where writing or sending one takes long, they are fewer."""
+
 _PROGRESS_SECONDS = 0.5
 
 
@@ -218,7 +221,8 @@ class _Watch:
     ) -> None:
         self.runner, self.task, self.forks = runner, task, forks
         self._begin = time.monotonic() - spent
-        self._saved = self._told = time.monotonic()
+        self._told = time.monotonic()
+        self._save_at = self._told + runner.checkpoint_seconds
         self._tell(training)
 
     def spent(self) -> float:
@@ -232,9 +236,10 @@ class _Watch:
         if self.runner.should_stop():
             self.runner.save(self.task, training, self.spent())
             raise Interrupted
-        if now - self._saved > self.runner.checkpoint_seconds and not training.done:
+        if now > self._save_at and not training.done:
             self.runner.save(self.task, training, self.spent())
-            self._saved = time.monotonic()
+            saved = time.monotonic()
+            self._save_at = saved + max(self.runner.checkpoint_seconds, (saved - now) / _MOST_SAVING)
         if now - self._told > _PROGRESS_SECONDS or training.done:
             self._tell(training)
             self._told = now
