@@ -167,6 +167,30 @@ def test_a_choice_goes_with_its_condition_and_with_the_axis(visit: Callable[...,
     seen.assert_quiet()
 
 
+def test_a_folded_condition_is_drawn_when_its_chip_is_pressed(
+    visit: Callable[..., Visit], make_result: Callable[..., Any], tmp_path: Path
+) -> None:
+    report = report_of(make_result(seeds=3))
+    erm, mixup, switched = report.conditions
+    others = [replace(switched, name=f"off @{epoch}", switch_epoch=float(epoch)) for epoch in (16, 64, 256, 512)]
+    search = SwitchSearch(64, 0.062, (0, 1, 2), (PolicyChoice("no Mixup", (0, 0, 0), 0.075, Estimate(0.013), 1.0),))
+    advice = replace(report.advice, condition="off @64")
+    summary = replace(report.summary, conditions=(erm, mixup, switched, *others), search=search, advice=advice)
+    report = replace(report, summary=summary)
+    path = tmp_path / "report.html"
+    path.write_text(report_page.render(report, report_page.sections(report), {}), encoding="utf-8")
+    seen = visit(path, **DESKTOP)
+    before = len(seen.curves())
+    seen.page.click("summary:has-text('4 more') >> nth=1")
+    chip = seen.page.locator(f".chip:has-text('{switched.name}')")
+    assert chip.get_attribute("aria-pressed") == "false"
+    chip.click()
+    assert chip.get_attribute("aria-pressed") == "true"
+    seen.settle(f"s => document.querySelectorAll(s + ' .mark-line path').length > {before}", ERROR)
+    assert seen.overflow() == 0
+    seen.assert_quiet()
+
+
 def test_axis_changes_between_log_and_linear(visit: Callable[..., Visit], demo: Path) -> None:
     seen = visit(demo, **DESKTOP)
     before = seen.curves()

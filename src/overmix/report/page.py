@@ -61,7 +61,7 @@ def sections(report: Report) -> list[Section]:
 
     Those of ``axes`` are files only: on the page a control draws every curve against another axis.
     """
-    errors = [chart for chart in (error_chart(report), budget_chart(report), sweep_chart(report)) if chart]
+    errors = [chart for chart in (error_chart(report), sweep_chart(report), budget_chart(report)) if chart]
     return [
         Section("error", "Test error", errors),
         Section("axes", "Against other axes", axes_charts(report)),
@@ -84,6 +84,7 @@ def render(report: Report, parts: Sequence[Section], stills: dict[str, str]) -> 
         "charts": {chart.name: chart.spec for part in parts for chart in part.charts if part.id != "axes"},
         "configs": {"light": chart_config(LIGHT, strokes), "dark": chart_config(DARK, strokes)},
         "conditions": [c.name for c in report.conditions],
+        "first": [c.name for c in report.first],
         "axes": _along_axes(report, parts),
     }
     axes = [EPOCH, *other_axes(report)]

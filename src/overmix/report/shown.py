@@ -16,6 +16,9 @@ from overmix.report.metrics import Metric, error_metric
 from overmix.study import StudyResult, Summary
 from overmix.study.analyse.record import ConditionSummary, Estimate, PairedDifference, SwitchSearch
 
+MAX_UNFOLDED = 6
+"""A search of no more conditions shows them all."""
+
 _ERRORS: dict[LabelKind, str] = {
     "classes": "Share of test samples predicted wrongly.",
     "rows": "Share of the test samples' labels predicted wrongly.",
@@ -51,6 +54,22 @@ class Report:
     def conditions(self) -> tuple[ConditionSummary, ...]:
         """The study's conditions, in its order."""
         return self.summary.conditions
+
+    @property
+    def first(self) -> tuple[ConditionSummary, ...]:
+        """The conditions that are shown at first: in a search of many, those that answer it; the page folds the rest.
+
+        Plain training, mixing to the end, mixing that is switched off by itself, the best switch of the grid, and what
+        is recommended.
+        """
+        if self.search is None or len(self.conditions) <= MAX_UNFOLDED:
+            return self.conditions
+        roles = {
+            role: next((c.name for c in self.conditions if c.role == role), "") for role in ("erm", "mixup", "auto")
+        }
+        names = {*roles.values(), self.advice.condition}
+        best = self.search.best_at
+        return tuple(c for c in self.conditions if c.name in names or (c.role == "switched" and c.switch_epoch == best))
 
     @property
     def comparisons(self) -> tuple[PairedDifference, ...]:

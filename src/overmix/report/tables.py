@@ -36,6 +36,7 @@ class Reading:
     depth: str
     note: str
     recommended: bool
+    first: bool
     at: float | None
     lo: float | None
     hi: float | None
@@ -48,6 +49,16 @@ class Panel:
     readings: Sequence[Reading]
     low: str
     high: str
+
+    @property
+    def unfolded(self) -> list[Reading]:
+        """The rows that are shown at first."""
+        return [reading for reading in self.readings if reading.first]
+
+    @property
+    def folded(self) -> list[Reading]:
+        """The rest."""
+        return [reading for reading in self.readings if not reading.first]
 
 
 def panel(report: Report) -> Panel:
@@ -76,6 +87,7 @@ def _reading(c: ConditionSummary, report: Report, low: float, high: float) -> Re
         depth=report.error.difference_with_interval(c.depth.value, c.depth.lo, c.depth.hi),
         note="; ".join(_notes(c, report.error)),
         recommended=c.name == report.advice.condition,
+        first=c in report.first,
         at=place(c.final.value),
         lo=place(c.final.lo),
         hi=place(c.final.hi),

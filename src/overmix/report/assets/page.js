@@ -3,6 +3,7 @@
   "use strict";
   const report = JSON.parse(document.getElementById("report-data").textContent);
   const state = { axis: "epoch", scale: "log", full: false, hidden: new Set(), theme: null };
+  if (report.first) state.hidden = new Set(report.conditions.filter((name) => !report.first.includes(name)));
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const plots = [...document.querySelectorAll("[data-chart]")];
   const chips = [...document.querySelectorAll(".chip")];

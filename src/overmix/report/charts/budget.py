@@ -7,7 +7,6 @@ from typing import Any
 from overmix.report.charts.axis import Axis
 from overmix.report.charts.chart import Chart, specification
 from overmix.report.charts.layers import (
-    ONLY_SHOWN,
     Layer,
     bounds,
     colored,
@@ -89,13 +88,12 @@ def _spec(report: Report, families: list[list[ConditionSummary]], alt: str) -> d
         alt,
         report.error.heading.replace("Test", "Final test", 1),
         (760, 320),
-        subtitle=report.name,
-        page={"x": x},
+        subtitle=f"{report.name} · by the length of the training",
+        page={"x": x, "subtitle": "by the length of the training"},
         params=page_parameters([c.name for c in report.conditions]),
         data={
             "values": [_row(c, number, report.error.scale) for number, members in enumerate(families) for c in members]
         },
-        transform=[ONLY_SHOWN],
         encoding={"x": x["log"]},
         layer=finished(layers, colored([c.name for c in report.conditions])),
     )

@@ -59,15 +59,17 @@ def curve_chart(
     lines = read_lines(report, metric, along)
     if not lines:
         return None
+    unfolded = {condition.name for condition in report.first}
+    first = [line for line in lines if line.name in unfolded] or lines
     whole = _whole(lines, metric, reach)
-    focused = _focused(lines, metric, reach) if frame == "focus" else whole
-    x_axis, linear = _horizontal(report, lines, metric, focused[1], along)
-    made_of = _made_of(_conditions(report, lines), banded=_banded(lines))
+    focused = _focused(first, metric, reach) if frame == "focus" else whole
+    x_axis, linear = _horizontal(report, first, metric, focused[1], along)
+    made_of = _made_of(_conditions(report, first), banded=_banded(first))
     return line_chart(
         name,
         title,
-        f"{about} {_beyond(lines, metric, focused)}".strip(),
-        _band_words(report, metric, lines),
+        f"{about} {_beyond(first, metric, focused)}".strip(),
+        _band_words(first),
         lines,
         x_axis=x_axis,
         y_axis=Axis(metric.label, domain=whole, closeup=focused, format=None),
@@ -77,10 +79,11 @@ def curve_chart(
         size=size,
         # The palette holds every condition, so that a colour means the same in all charts of a report.
         palette=[c.name for c in report.conditions],
-        legend=_legend(lines) if len(report.conditions) > MAX_END_LABELS else None,
+        legend=_legend(first) if len(first) > MAX_END_LABELS else None,
         extra=extra(lines) if extra else (),
         points=max(len(line.x) for line in lines) <= _FEW,
         last_look=along is not EPOCH,
+        first=[line.name for line in first],
         page={"x": {"log": x_axis.horizontal(), "linear": linear.horizontal()}, "subtitle": made_of},
     )
 
@@ -148,7 +151,7 @@ def _beyond(lines: Sequence[Series], metric: Metric, frame: tuple[float, float])
     return ""
 
 
-def _band_words(report: Report, metric: Metric, lines: Sequence[Series]) -> str:
+def _band_words(lines: Sequence[Series]) -> str:
     if not any(line.has_band for line in lines):
         return "One seed has no interval, so no band is drawn."
     if len(lines) > MAX_BANDS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from overmix.report.charts.chart import Chart
 from overmix.report.charts.curve import curve_chart
@@ -20,8 +20,10 @@ def error_chart(report: Report, *, size: tuple[int, int] = (760, 380)) -> Chart 
     turning = [c for c in report.conditions if _turns(c, report.epochs)]
     switched = [c for c in report.conditions if c.switch_epoch is not None and c.switch_epoch <= report.epochs]
     safe = _within(report)
+    unfolded = {c.name for c in report.first}
+    noted = [c for c in turning if c.name in unfolded]
     about = report.error_words
-    if 0 < len(turning) <= MAX_NOTES:
+    if 0 < len(noted) <= MAX_NOTES:
         about += " A dotted line leads from a curve's turning point down to its epoch; the bar is the epoch's interval."
     if any(c.verdict == "undecided" for c in turning):
         about += " A hollow turning point means undecided."
@@ -33,9 +35,10 @@ def error_chart(report: Report, *, size: tuple[int, int] = (760, 380)) -> Chart 
     def extra(lines: Sequence[Series]) -> list[Layer]:
         names = {line.name for line in lines}
         layers = _safe_range(*safe) if safe else []
-        for row, c in enumerate(turning):
-            layers += _turning_point(c, row, len(turning), report.error.scale) if c.name in names else []
-        return [*layers, *_switches([c for c in switched if c.name in names])]
+        rows = {c.name: row for row, c in enumerate(noted)} if len(noted) <= MAX_NOTES else {}
+        for c in turning:
+            layers += _turning_point(c, rows.get(c.name), report.error.scale) if c.name in names else []
+        return [*layers, *_switches([c for c in switched if c.name in names], unfolded)]
 
     return curve_chart(
         report,
@@ -63,8 +66,8 @@ def _within(report: Report) -> tuple[float, float] | None:
     return max(lo, 1.0), min(hi, float(report.epochs))
 
 
-def _turning_point(c: ConditionSummary, row: int, rows: int, scale: float) -> list[Layer]:
-    """Draw one turning point: a dot on the curve, a leader to the axis, and there the epoch with its interval."""
+def _turning_point(c: ConditionSummary, row: int | None, scale: float) -> list[Layer]:
+    """Draw one turning point: a dot on the curve; with a row, a leader to it, and there the epoch with its interval."""
     at = c.turning_epoch
     datum = {
         "condition": c.name,
@@ -76,11 +79,11 @@ def _turning_point(c: ConditionSummary, row: int, rows: int, scale: float) -> li
     }
     x, y = quantitative("epoch"), quantitative("error")
     layers = [dots(y, style="dot" if c.verdict == "u-shaped" else "ring", size=80)]
-    if rows <= MAX_NOTES:
+    if row is not None:
         leader = {"mark": {"type": "rule", "style": "leader", "clip": True}}
         layers.insert(0, leader | {"encoding": {"y": y, "y2": {"value": "height"}}})
         layers += _note(x, {"value": {"expr": f"height - {14 + _ROW * row}"}}, at.value or 1.0)
-    if rows <= MAX_NOTES and at.lo is not None and at.hi is not None:
+    if row is not None and at.lo is not None and at.hi is not None:
         base = {"value": {"expr": f"height - {2 + _ROW * row}"}}
         span = {"x": quantitative("from"), "x2": {"field": "to"}, "y": base}
         bar = {"type": "rule", "style": "whisker", "strokeWidth": 4, "clip": True}
@@ -95,11 +98,13 @@ def _note(x: Layer, y: Layer, epoch: float) -> list[Layer]:
     return haloed(text("note", {"x": x, "y": y}, align=align, dx=dx))
 
 
-def _switches(switched: Sequence[ConditionSummary]) -> list[Layer]:
-    """Draw, on the frame's upper edge, a triangle for each condition that was switched."""
+def _switches(switched: Sequence[ConditionSummary], unfolded: Collection[str]) -> list[Layer]:
+    """Draw, on the frame's upper edge, a triangle for each condition that was switched; words for a few unfolded."""
     layers: list[Layer] = []
     top = {"value": 3}
-    for row, c in enumerate(switched):
+    noted = [c for c in switched if c.name in unfolded]
+    rows = {c.name: row for row, c in enumerate(noted)} if len(noted) <= MAX_NOTES else {}
+    for c in switched:
         epoch = c.switch_epoch or 1.0
         x = quantitative("epoch")
         layer = {
@@ -108,8 +113,8 @@ def _switches(switched: Sequence[ConditionSummary]) -> list[Layer]:
         }
         mark = {"type": "point", "style": "dot", "shape": "triangle-down", "size": 90}
         layers.append({**layer, "mark": mark, "encoding": {"x": x, "y": top}})
-        if len(switched) <= MAX_NOTES:
-            layers += [layer | note for note in _note(x, {"value": 17 + _ROW * row}, epoch)]
+        if c.name in rows:
+            layers += [layer | note for note in _note(x, {"value": 17 + _ROW * rows[c.name]}, epoch)]
     return layers
 
 

@@ -64,6 +64,7 @@ def line_chart(
     points: bool = False,
     joined: bool = True,
     last_look: bool = False,
+    first: Sequence[str] = (),
     page: dict[str, Any] | None = None,
 ) -> Chart:
     """Draw lines over a common horizontal axis; points without a place on an axis are left out.
@@ -87,16 +88,22 @@ def line_chart(
         points: whether the points are drawn.
         joined: whether they are joined.
         last_look: whether the table shows lines that are looked at in different places as at their last look.
+        first: names of the lines that are shown at first, with their bands and names; all if empty.
         page: what the page's script needs to know, see :func:`~overmix.report.charts.chart.specification`.
     """
     x_axis, y_axis = replace(x_axis, domain=_across(series, x_axis)), replace(y_axis, domain=_upwards(series, y_axis))
     y, named = y_axis.vertical(), joined and legend is None
     names = [line.name for line in series]
+    begin = [line for line in series if line.name in first] or series
     datasets = {"curves": rows_of(series, x_axis, y_axis, values), "hover": hover_rows(series, x_axis, values)}
     over = [*extra, *(part for number, mark in enumerate(marks) for part in _vertical(mark, number))]
-    layers = [*_lines(series, y, legend, points=points, joined=joined), *(_on(layer, y) for layer in over), *hover(y)]
+    layers = [
+        *_lines(series, begin, y, legend, points=points, joined=joined),
+        *(_on(layer, y) for layer in over),
+        *hover(y),
+    ]
     if named:
-        datasets["ends"] = end_rows(series, y_axis, values, size[1])
+        datasets["ends"] = end_rows(begin, y_axis, values, size[1])
         layers.append(ends(y))
     # The theme begins with the neutral colour of a reference: without one, a name that no line has takes it.
     palette = palette or (names if series[0].dash else ["\u200b", *names])
@@ -108,7 +115,7 @@ def line_chart(
         size,
         subtitle=subtitle,
         page=page,
-        params=page_parameters(names, labels=named),
+        params=page_parameters([line.name for line in begin], labels=named),
         datasets=datasets,
         data={"name": "curves"},
         transform=[ONLY_SHOWN],
@@ -118,14 +125,24 @@ def line_chart(
     return Chart(name, title, caption, note, alt, spec, tabulate(title, series, x_axis, values, last_look=last_look))
 
 
-def _lines(series: Sequence[Series], y: Layer, legend: Layer | None, *, points: bool, joined: bool) -> list[Layer]:
-    """Return bands and lines; whiskers where there is a single point."""
+def _lines(
+    series: Sequence[Series],
+    begin: Sequence[Series],
+    y: Layer,
+    legend: Layer | None,
+    *,
+    points: bool,
+    joined: bool,
+) -> list[Layer]:
+    """Return bands, those of the lines that are shown at first, and lines; whiskers where there is a single point."""
     several = joined and max(len(line.x) for line in series) > 1
     layers: list[Layer] = []
-    if any(line.has_band for line in series) and len(series) <= MAX_BANDS:
+    if any(line.has_band for line in begin) and len(begin) <= MAX_BANDS:
         # Two bands on top of each other have a third colour: where twins share their path, one band is enough.
         single = {"filter": "isValid(datum.lo) && (!isValid(datum.twin) || indexof(shown, datum.twin) < 0)"}
-        layers.append({"transform": [single], **bounds(y, area=several)})
+        of_these = {"filter": {"field": "condition", "oneOf": [line.name for line in begin]}}
+        chosen = [single] if len(begin) == len(series) else [of_these, single]
+        layers.append({"transform": chosen, **bounds(y, area=several)})
     if several:
         scale = {"domain": [line.name for line in series], "range": [list(line.dash) or [1, 0] for line in series]}
         layers.append(polyline(y, nominal("condition") | {"scale": scale, "legend": legend}))

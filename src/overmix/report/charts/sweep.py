@@ -82,8 +82,8 @@ def _spec(report: Report, switched: list[ConditionSummary], levels: list[Conditi
         alt,
         report.error.heading.replace("Test", "Final test", 1),
         (760, 320 + strip),
-        subtitle=report.name,
-        page={"x": x},
+        subtitle=f"{report.name} · by the epoch at which mixing was switched off",
+        page={"x": x, "subtitle": "by the epoch at which mixing was switched off"},
         params=page_parameters([c.name for c in report.conditions]),
         data={
             "values": [
@@ -97,7 +97,6 @@ def _spec(report: Report, switched: list[ConditionSummary], levels: list[Conditi
                 for c in switched
             ]
         },
-        transform=[ONLY_SHOWN],
         encoding={"x": x["log"]},
         layer=finished(layers, colored([c.name for c in report.conditions])),
     )
