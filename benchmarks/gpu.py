@@ -201,10 +201,10 @@ def no_step_waits(device: torch.device) -> None:
         training = training_of(StackTraining, model, replicas(4), device, epochs=2)
         plan, lr = training.planner.epoch(0), torch.full((4,), 0.05, device=device)
         training.model.train()
-        training._train_step(plan, 0, lr)  # the first one may build what is kept
+        training.take_step(plan, 0, lr, 0)  # the first one may build what is kept
         with _no_sync(device):
             for step in range(1, training.steps_per_epoch):
-                training._train_step(plan, step, lr)
+                training.take_step(plan, step, lr, step)
     x, y = torch.rand(64, 3, 32, 32, device=device), torch.randint(10, (64,), device=device)
     for recipe in (overmix.Mixup(1.0), CutMix()):
         draws = recipe.draw(Streams(), 64).to(device)
@@ -265,7 +265,7 @@ def stack_rate(model: str, count: int, device: torch.device, repeats: int) -> di
     def epoch() -> None:
         plan = training.planner.epoch(0)
         for step in range(training.steps_per_epoch):
-            training._train_step(plan, step, lr)
+            training.take_step(plan, step, lr, step)
 
     rate = count * training.steps_per_epoch / seconds_of(epoch, device, repeats)
     peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else 0

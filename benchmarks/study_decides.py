@@ -26,7 +26,7 @@ import numpy as np
 
 from overmix.diagnose import smooth
 from overmix.experiments.switch_benchmark.cells import CELLS
-from overmix.experiments.switch_benchmark.replay import Record, replay
+from overmix.experiments.switch_benchmark.replay import CellRecord, replay_cell
 from overmix.switch import AutoSwitch
 
 FOLDER, RESULTS = Path("results/switch_benchmark"), Path("results/study_decides.json")
@@ -34,10 +34,10 @@ NUMBERS = (1, 2, 4, 8)
 CLEAR = 0.05  # of the lowest error: switches that differ by less are not ordered
 
 
-def compared(record: Record) -> tuple[dict[str, np.ndarray], float]:
+def compared(record: CellRecord) -> tuple[dict[str, np.ndarray], float]:
     """Return, by condition, its switch's place in the grid for each seed, and what all of them cost in runs."""
     seeds = np.arange(record.seeds)
-    outcomes = [replay(AutoSwitch(), record, int(seed)) for seed in seeds]
+    outcomes = [replay_cell(AutoSwitch(), record, int(seed)) for seed in seeds]
     at = {
         "ERM": 0,
         "Mixup": len(record.grid) - 1,
@@ -50,7 +50,7 @@ def compared(record: Record) -> tuple[dict[str, np.ndarray], float]:
     return places, 1 + 1 + 0.25 + float(np.mean(beyond))
 
 
-def regrets(record: Record, places: dict[str, np.ndarray]) -> dict[str, float]:
+def regrets(record: CellRecord, places: dict[str, np.ndarray]) -> dict[str, float]:
     """Return the relative regret of studies of each size, and of each condition alone."""
     test, val, seeds = record.final(), record.final("val_error"), np.arange(record.seeds)
     oracle = float(test.mean(axis=1).min())
@@ -67,7 +67,7 @@ def regrets(record: Record, places: dict[str, np.ndarray]) -> dict[str, float]:
     return alone | together
 
 
-def turn_and_best(record: Record) -> tuple[float, float, bool, bool]:
+def turn_and_best(record: CellRecord) -> tuple[float, float, bool, bool]:
     """Return where Mixup's own held-out curve turns, its best switch, whether it turns, and whether the end is as good.
 
     The best switch is that of the test errors. It turns, and is not as good, by 5 % of the lowest error.
@@ -92,7 +92,7 @@ def clustered(values: Sequence[float], data: Sequence[str]) -> list[float]:
 
 
 def measure() -> dict[str, Any]:
-    records = [Record.read(FOLDER, cell) for cell in CELLS]
+    records = [CellRecord.read(FOLDER, cell) for cell in CELLS]
     choices = [compared(record) for record in records]
     rows = [regrets(record, places) for record, (places, _) in zip(records, choices, strict=True)]
     data = [record.cell.data for record in records]

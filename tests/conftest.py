@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import os
 import sys
 import types
 
@@ -14,8 +15,9 @@ from jaxtyping import install_import_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
 torch.set_num_threads(1)
-hypothesis.settings.register_profile("overmix", deadline=None)
-hypothesis.settings.load_profile("overmix")
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=30)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=100)  # what .ci/run asks for
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 _left_out = {"modules": 0}

@@ -22,29 +22,33 @@ Results = Mapping[str, Any]
 
 
 def table(results: Results) -> str:
-    """Return the results as Markdown, one row per length and correlation."""
+    """Return the results as Markdown, one row per setting."""
     rows = results["rows"]
     depths = list(dict.fromkeys(row["depth_sd"] for row in rows if row["depth_sd"]))
-    heads = [
-        *("epochs", "ρ", "false alarms", "worst shape"),
-        *(f"power, {depth} sd" for depth in depths),
-        f"delay at {depths[-1]} sd",
-    ]
+    heads = ["looks", "ρ", "noise", "false alarms", "worst shape", *(f"power, {depth} sd" for depth in depths)]
+    heads.append(f"delay at {depths[-1]} sd")
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
-    for length, rho in dict.fromkeys((row["epochs"], row["rho"]) for row in rows):
-        here = [row for row in rows if (row["epochs"], row["rho"]) == (length, rho)]
-        lines.append(f"| {length} | {rho:g} | {' | '.join(_cells(here, depths))} |")
-    counts = dict.fromkeys((row["n"], row["epochs"]) for row in rows)
+    for setting in dict.fromkeys(map(_setting, rows)):
+        here = [row for row in rows if _setting(row) == setting]
+        lines.append(f"| {' | '.join([*setting, *_cells(here, depths)])} |")
+    counts = sorted({(row["n"], row["looks"]) for row in rows}, reverse=True)
     shapes = {row["shape"] for row in rows if not row["depth_sd"]}
     lines += [
         "",
-        f"Curves per shape: {', '.join(f'{n} of {length} epochs' for n, length in counts)}; false alarms over "
-        f"{len(shapes)} shapes; noise of standard deviation {results['noise_sd']}, lowest error {results['lowest']}, "
-        f"so that δ is half a standard deviation; {results['n_bootstrap']} bootstrap samples; brackets: 95 % "
-        "intervals; delay: median of turning epoch found minus true one, in shares of all epochs, where a U was seen; "
+        f"Curves per shape: {', '.join(f'{n} of {looks} looks' for n, looks in counts)}; false alarms over "
+        f"{len(shapes)} shapes; noise: its standard deviation, where the lowest error is {results['lowest']} and δ "
+        f"0.005; {results['n_bootstrap']} bootstrap samples; brackets: 95 % intervals; delay: median of the turning "
+        "epoch's place among the looks minus the true one, in shares of all looks, where a U was seen; "
         f"overmix {results['overmix']}, numpy {results['numpy']}.",
     ]
     return "\n".join(lines)
+
+
+def _setting(row: Results) -> tuple[str, str, str]:
+    """Return how the curves were logged, and their noise."""
+    looks = f"{row['looks']}, {'every epoch' if row['spacing'] == 'every epoch' else 'even in log epoch'}"
+    rho = f"{row['rho']:g}" + (" over 10 epochs" if row["memory"] == "epochs" else "")
+    return looks, rho, f"{row['sd']:g}" + (f", `n_test={row['n_test']}`" if row["n_test"] else "")
 
 
 def _cells(rows: Sequence[Results], depths: Sequence[int]) -> list[str]:
@@ -63,13 +67,51 @@ def _cells(rows: Sequence[Results], depths: Sequence[int]) -> list[str]:
 def table_of_bounds(results: Results) -> str:
     """Return the power at the depth that bounds were computed for, beside them, as Markdown."""
     rows = [row for row in results["rows"] if "bound" in row]
-    heads = ["epochs", "ρ", f"power, {rows[0]['depth_sd']} sd", "noise known", "noise unknown", "rise above δ"]
+    heads = ["looks", "ρ", "noise", f"power, {rows[0]['depth_sd']} sd", "noise known", "noise unknown", "rise above δ"]
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for row in rows:
         limits = (f"{100 * row[key]:.1f} %" for key in ("bound", "bound_noise_unknown", "bound_above_delta"))
-        cells = [str(row["epochs"]), f"{row['rho']:g}", _rate(row["u_shaped"], row["n"]), *limits]
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(f"| {' | '.join([*_setting(row), _rate(row['u_shaped'], row['n']), *limits])} |")
     return "\n".join(lines)
+
+
+VERDICTS = ("u-shaped", "monotone", "undecided")
+
+
+def table_of_real(results: Results) -> str:
+    """Return what single seeds of real trainings are called, by the verdict of the other seeds, as Markdown."""
+    lines = [f"| the other seven seeds | curves | {' | '.join(f'alone: {verdict}' for verdict in VERDICTS)} |"]
+    lines.append("|" + "---|" * (len(VERDICTS) + 2))
+    real = results["real"]
+    for key, label in (("verdicts_n_test", ", `n_test` given"), ("verdicts", "")):
+        counts = real[key]
+        for together in VERDICTS:
+            here = [counts.get(f"{together}, {alone}", 0) for alone in VERDICTS]
+            if total := sum(here):
+                shares = " | ".join(f"{n} ({100 * n / total:.0f} %)" for n in here)
+                lines.append(f"| {together}{label} | {total} | {shares} |")
+    return "\n".join(lines)
+
+
+def explained_real(results: Results) -> str:
+    """Return what the table of real trainings shows."""
+    return f"""Real trainings: the test error of eight seeds of each of {results["real"]["trainings"]} (those of both
+switch benchmarks, with Mixup to the end and without, 21 to 36 looks). Each seed's curve alone, by what the other
+seven say together (`benchmarks/detector_real.py`):"""
+
+
+def explained_noise(results: Results) -> str:
+    """Return how the noise of recorded curves behaves."""
+    real = results["real"]
+    noise = real["noise"]
+    low, lower, middle, higher, high = noise["memory"]
+    small, smaller, median, larger, large = noise["size"]
+    return f"""The noise of these {real["trainings"]} trainings, late on: its memory from look to look has the quartiles
+{lower:g}, {middle:g} and {higher:g} (90 %: {low:g} to {high:g}), and one memory from look to look fits
+{noise["memory_by_look_fits_better"]} of them better than one in epochs does, as what seeds differ by drifts along log
+epoch; its size over √(p (1 - p) / n), the sampling error of n test samples, has the quartiles {smaller:g}, {median:g}
+and {larger:g} (90 %: {small:g} to {large:g}; log-normal about {noise["size_median_fitted"]:g}, spread
+{noise["size_spread_fitted"]:g})."""
 
 
 def explained(results: Results) -> str:
@@ -102,7 +144,8 @@ def _rate(hits: int, n: int) -> str:
 def texts(root: Path) -> Texts:
     """Return ``docs/diagnose.md``."""
     results = read_json(root / RESULTS)
-    content = f"{table(results)}\n\n{explained(results)}\n\n{table_of_bounds(results)}"
+    parts = (table, explained, table_of_bounds, explained_real, table_of_real, explained_noise)
+    content = "\n\n".join(part(results) for part in parts)
     return {PAGE: PART.within((root / PAGE).read_text(encoding="utf-8"), content)}
 
 

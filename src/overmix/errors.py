@@ -50,6 +50,10 @@ class DataError(OvermixError, ValueError):
     """Data that cannot be trained on, or a batch that cannot be mixed."""
 
 
+class CheckpointError(OvermixError):
+    """A saved training that cannot be read without running its code, cannot be read at all, or does not fit."""
+
+
 class RunDirectoryError(OvermixError):
     """A run directory that cannot be used: locked, foreign, unwritable, or made on another machine."""
 

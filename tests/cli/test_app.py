@@ -303,3 +303,12 @@ def test_another_missing_module_is_our_own_mistake(main, monkeypatch):
     assert (code, out) == (1, "")
     assert "Traceback" in err
     assert "a fault of overmix" in err
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_study_without_data_says_what_it_takes(overmix, study_file, tmp_path):
+    tiny = study_file().read_text()
+    named = overmix("run", study_file(), "--out", tmp_path / "named")
+    unnamed = overmix("run", study_file(tiny.replace("name: digits, ", "")), "--out", tmp_path / "unnamed")
+    note = "The study names no data: the built-in digits are taken. Your own: data: {name: npz, path: my-data.npz}"
+    assert (note in named.out, note in unnamed.out) == (False, True)

@@ -44,6 +44,16 @@ def test_json_is_what_the_function_returns(overmix: Callable, curve: Path) -> No
     )
 
 
+def test_the_number_of_test_samples_is_used_for_shares_of_them(overmix: Callable, curve: Path) -> None:
+    done = overmix("diagnose", curve, "--n-test", "500", "--json")
+    table = np.loadtxt(curve, delimiter=",", skiprows=1)
+    assert diagnosis_of(done.out) == package.diagnose_curve(table[:, 0], table[:, 1], n_test=500).to_dict()
+    curve.write_text(curve.read_text().replace("test_error", "test_loss"))
+    refused = overmix("diagnose", curve, "--n-test", "500")
+    assert refused.code != 0
+    assert "n_test = 500" in refused.err
+
+
 def test_json_of_accuracies_and_seeds_is_what_the_function_returns(overmix: Callable, tmp_path: Path) -> None:
     epochs, rng = np.arange(1, 61), np.random.default_rng(1)
     accuracy = 0.9 - 0.03 * np.log(epochs / 15) ** 2 + rng.normal(0, 0.004, (5, 60))

@@ -115,8 +115,18 @@ def test_nothing_is_written_over_unless_asked(overmix, here):
         ([], "PATH = None: name your data"),
         (["no.csv"], "PATH = 'no.csv': there is no such file or folder"),
         (["a.xlsx"], "save the sheet as CSV"),
-        (["plain.csv"], "--target = '': name the column that is to be predicted: id, age, strain"),
-        (["plain.csv", "--target", "wight"], "data.target = 'wight': no such column, did you mean weight?"),
+        (
+            ["plain.csv"],
+            "--target = '': name the column that is to be predicted: overmix init plain.csv --target weight (id, age",
+        ),
+        (
+            ["plain.csv", "--target", "wight"],
+            "--target = 'wight': no such column: overmix init plain.csv --target weight (id, age, strain",
+        ),
+        (
+            ["mice 2.csv", "--target", "?"],
+            "--target = '?': no such column: overmix init 'mice 2.csv' --target outcome (id, age, strain",
+        ),
         (["few.csv", "--target", "y"], "few.csv: 15 samples to train on are too few: give at least 16"),
         (["rare.csv", "--target", "y"], "the class a has 2 samples to train on and hold out, at least 3 are needed"),
         (["empty"], "0 of its folders hold images: make a folder for each class"),
@@ -127,6 +137,7 @@ def test_what_cannot_work_is_refused_with_the_remedy_and_nothing_is_written(over
     Path("a.xlsx").touch()
     Path("empty").mkdir()
     table().drop("outcome").write_csv("plain.csv")
+    table().write_csv("mice 2.csv")
     pl.DataFrame({"x": range(20), "y": ["a", "b"] * 10}).write_csv("few.csv")
     pl.DataFrame({"x": range(40), "y": ["a", "a", "a", *["b"] * 37]}).write_csv("rare.csv")
     outcome = overmix("init", *arguments)

@@ -5,8 +5,7 @@ from rich.console import Console
 
 from overmix.cli import progress as module
 from overmix.cli.progress import StudyProgress
-from overmix.study import Outlook, parse_study
-from overmix.study import Progress as StackProgress
+from overmix.study import Outlook, StackProgress, parse_study
 from overmix.study.plan.cells import expand, layout
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overmix.diagnose.crossfit import Draws, choose_splits, cross_fitted_depth
+from overmix.diagnose.crossfit import BootstrapCurves, choose_splits, cross_fitted_depth
 from overmix.errors import ConfigError
 
 
@@ -31,7 +31,7 @@ def test_depth_by_hand() -> None:
     # chosen on the first (1), read on the second: 0.5 - 0.4; chosen on the second (0), read on the first: 0.6 - 0.8.
     total = np.array([[[0.8, 0.2, 0.6]], [[0.3, 0.4, 0.5]]])
     splits = choose_splits(2, 1, np.random.default_rng(0))
-    depth = cross_fitted_depth(Draws(total, np.ones((2, 1))), splits, np.eye(3))
+    depth = cross_fitted_depth(BootstrapCurves(total, np.ones((2, 1))), splits, np.eye(3))
     assert depth[0] == pytest.approx(((0.5 - 0.4) + (0.6 - 0.8)) / 2)
 
 
@@ -39,7 +39,7 @@ def test_a_split_with_an_empty_half_is_left_out() -> None:
     curve = np.array([0.5, 0.1, 0.3])
     total = np.stack([curve, curve, 0 * curve])[:, None, :]
     splits = choose_splits(3, 3, np.random.default_rng(0))
-    depth = cross_fitted_depth(Draws(total, np.array([[1.0], [1.0], [0.0]])), splits, np.eye(3))
+    depth = cross_fitted_depth(BootstrapCurves(total, np.array([[1.0], [1.0], [0.0]])), splits, np.eye(3))
     assert depth[0] == pytest.approx(0.2)
 
 
@@ -48,7 +48,7 @@ def test_cross_fitting_removes_the_bias_of_the_minimum() -> None:
     rng = np.random.default_rng(0)
     groups = rng.normal(size=(10, 2000, 30))  # 2,000 data sets stand in the place of draws
     splits = choose_splits(10, 20, rng)
-    depth = cross_fitted_depth(Draws(groups, np.ones((10, 2000))), splits, np.eye(30))
+    depth = cross_fitted_depth(BootstrapCurves(groups, np.ones((10, 2000))), splits, np.eye(30))
     mean = groups.mean(axis=0)
     naive = mean[:, -1] - mean.min(axis=1)
     assert naive.mean() > 0.5

@@ -88,13 +88,20 @@ def test_advice_says_what_was_seen_and_what_to_do() -> None:
 
 
 def test_what_noise_may_have_made_gives_its_p_value() -> None:
-    """The interval lies above what matters, and yet nothing is decided: the sentence says why."""
+    """The depth exceeds what matters, and yet nothing is decided: the sentence says why."""
     one = replace(
-        UNDECIDED, n_seeds=1, method="curve", seed_share=None, depth_ci=(0.0258, 0.182), delta=0.00875, p_value=0.064
+        UNDECIDED,
+        n_seeds=1,
+        method="curve",
+        seed_share=None,
+        depth=0.1,
+        depth_ci=(0.026, 0.18),
+        delta=0.009,
+        p_value=0.064,
     )
     assert one.advice.startswith(
-        "Undecided: the end is between +2.6 points and +18 points worse than the best, more than the 0.88 points that "
-        "would matter, but noise alone may look like that (p = 0.064, less than 0.03 is asked); five seeds or more"
+        "Undecided: the end is 10 points worse than the best (+2.6 points to +18 points), more than the 0.9 points "
+        "that would matter, but noise alone may look like that (p = 0.064, less than 0.04 is asked); five seeds or more"
     )
 
 

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 from overmix.cli.app import app
 from overmix.experiments.switch_benchmark.cells import CELLS, CHOSEN_ON, BenchmarkCell
 from overmix.experiments.switch_benchmark.evaluate import POLICIES, evaluate, judge
-from overmix.experiments.switch_benchmark.first_run import SHARE
+from overmix.experiments.switch_benchmark.first_run import HELD_OUT_SHARE
 from overmix.experiments.switch_benchmark.record import opened, record_file
 from overmix.experiments.switch_benchmark.recording import record_all
-from overmix.experiments.switch_benchmark.replay import Record, SameSteps, replay
+from overmix.experiments.switch_benchmark.replay import CellRecord, SameSteps, replay_cell
 from overmix.study.plan.cells import StackTask
 from overmix.study.plan.shards import Shard
 from overmix.study.plan.trainings import training_with
@@ -66,7 +66,7 @@ def made(epochs=1000, error=None, seeds=3):
     for share in (0.02, 0.05):
         arrays[f"probe_{share}"] = np.broadcast_to(probe[None, :, None] + wobble, (seeds, len(probe), 40))
     seen = {name: array for name, array in arrays.items() if name.startswith(("mix", "probe_0.02"))}
-    return Record(cell, arrays, {**seen, "epochs": looks, "steps_per_epoch": np.array([3, 4])})
+    return CellRecord(cell, arrays, {**seen, "epochs": looks, "steps_per_epoch": np.array([3, 4])})
 
 
 def test_the_cells_are_many_and_split_by_data_set():
@@ -82,7 +82,7 @@ def test_the_cells_are_many_and_split_by_data_set():
 
 @pytest.mark.slow
 def test_a_record_holds_every_switched_run(folder):
-    found = Record.read(folder, SMALL)
+    found = CellRecord.read(folder, SMALL)
     assert found.grid.tolist() == SMALL.switch_epochs
     assert found.final().shape == (len(found.grid), 8)
     # The last entries of the curves are the runs that never switched, and that never mixed.
@@ -90,10 +90,11 @@ def test_a_record_holds_every_switched_run(folder):
     np.testing.assert_array_equal(found.final()[0], found.arrays["erm_test_error"][:, -1].astype(np.float64))
 
 
+@pytest.mark.slow
 def test_policies_replayed_on_a_real_record_choose_from_the_grid(folder):
-    found = Record.read(folder, SMALL)
+    found = CellRecord.read(folder, SMALL)
     for policy in POLICIES.values():
-        outcome = replay(policy, found, seed=0)
+        outcome = replay_cell(policy, found, seed=0)
         assert outcome.switch_at in found.grid
         assert outcome.cost >= 1
 
@@ -114,13 +115,13 @@ def test_policies_replayed_on_a_real_record_choose_from_the_grid(folder):
     ],
 )
 def test_the_baselines_do_what_their_names_say(policy, switch_at, cost):
-    outcome = replay(policy, made(), seed=0)
+    outcome = replay_cell(policy, made(), seed=0)
     assert (outcome.switch_at, outcome.cost) == (switch_at, pytest.approx(cost, abs=0.02))
 
 
 def test_patience_and_generalization_loss_go_back_to_the_best():
     for policy in (Patience("brier"), GeneralizationLoss("cross_entropy"), Turned("brier")):
-        outcome = replay(policy, made(), seed=0)
+        outcome = replay_cell(policy, made(), seed=0)
         assert 188 <= outcome.switch_at <= 375
         assert outcome.decided_at > outcome.switch_at or outcome.cost == 1
 
@@ -138,26 +139,29 @@ def test_inc_to_dec_weighs_the_fall_against_the_rises_before():
 
 
 def test_autoswitch_finds_the_turn_and_pays_for_its_tails():
-    outcome = replay(AutoSwitch(), made(), seed=0)
+    outcome = replay_cell(AutoSwitch(), made(), seed=0)
     assert outcome.switch_at == 250
     assert outcome.cost == pytest.approx(((outcome.decided_at - 250) + 1000 + 20 * outcome.probes) / 1000)
 
 
 def test_without_a_validation_set_the_first_run_is_paid_and_the_second_is_whole():
     record = made()
-    one, both = replay(AutoSwitch(), record, seed=0), replay(HeldOut(AutoSwitch(), SHARE), record, seed=0)
+    one, both = (
+        replay_cell(AutoSwitch(), record, seed=0),
+        replay_cell(HeldOut(AutoSwitch(), HELD_OUT_SHARE), record, seed=0),
+    )
     assert both.switch_at == one.switch_at == 250
     assert both.cost == pytest.approx(1 + (one.decided_at + 20 * one.probes) * (3 / 4) / 1000)
     # Three quarters of the steps: three quarters of the epochs, of which 188 are the nearest on the grid.
-    assert replay(SameSteps(AutoSwitch(), SHARE), record, seed=0).switch_at == 188
+    assert replay_cell(SameSteps(AutoSwitch(), HELD_OUT_SHARE), record, seed=0).switch_at == 188
 
 
 def test_what_is_replayed_of_a_first_run_is_what_a_study_decides(folder):
     policy = AutoSwitch(tail=0.02, shares=(1 / 8, 1 / 4, 1 / 2, 3 / 4))
     own, dataset, execution = opened(SMALL, folder)
-    study = training_with(HeldOut(policy, SHARE), StackTask(tuple(own), execution, "cpu"), dataset).train()
-    record = Record.read(folder, SMALL)
-    outcomes = [replay(HeldOut(policy, SHARE), record, seed) for seed in range(record.seeds)]
+    study = training_with(HeldOut(policy, HELD_OUT_SHARE), StackTask(tuple(own), execution, "cpu"), dataset).train()
+    record = CellRecord.read(folder, SMALL)
+    outcomes = [replay_cell(HeldOut(policy, HELD_OUT_SHARE), record, seed) for seed in range(record.seeds)]
     assert [outcome.switch_at for outcome in outcomes] == study.switch_at.tolist()
     assert [outcome.cost for outcome in outcomes] == pytest.approx(study.cost.tolist())
     ends = record.final()[np.searchsorted(record.grid, study.switch_at), np.arange(record.seeds)]

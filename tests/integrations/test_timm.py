@@ -62,6 +62,7 @@ def test_without_mixing_rows_are_equal_to_timms():
     assert torch.allclose(theirs(IMAGES.clone(), rows)[1], ours(IMAGES, rows)[1], atol=1e-7)
 
 
+@pytest.mark.slow
 def test_lam_has_timms_law():
     np.random.seed(0)  # noqa: NPY002  # timm draws from it
     torch.manual_seed(0)

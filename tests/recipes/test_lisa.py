@@ -54,6 +54,12 @@ def test_lam_comes_from_the_recipes_own_alpha_for_each_sample():
     assert LISA(alpha=0.7, per="batch").coefficient == BetaCoefficient(0.7, "batch")
 
 
+def test_the_control_keeps_the_partners_and_mixes_nothing():
+    mixed, resampled = (next(plans(LISA(mix=mix), 1)) for mix in (True, False))
+    assert torch.equal(mixed.partner, resampled.partner)
+    assert ((resampled.lam == 0) | (resampled.lam == 1)).all()
+
+
 def test_who_has_no_eligible_partner_stays_itself():
     recipe = LISA(within_class=1.0)
     plan = recipe.plan(recipe.draw(Streams(), 3), torch.tensor([0, 0, 1]), domain=torch.tensor([0, 0, 1]))
@@ -70,3 +76,5 @@ def test_bad_parameters_are_refused():
         LISA(within_class=1.5)
     with pytest.raises(ConfigError, match=r"^alpha = -1"):
         LISA(alpha=-1)
+    with pytest.raises(ConfigError, match=r"^mix = 1"):
+        LISA(mix=1)

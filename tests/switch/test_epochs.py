@@ -247,7 +247,7 @@ def test_a_state_of_another_run_is_refused(other, message):
 @pytest.mark.parametrize("version", [None, 4, "5"])
 def test_a_state_of_another_format_is_refused(version):
     state = make().state_dict() | {"version": version}
-    with pytest.raises(OvermixError, match=r"^state: version .* is not 5: start a new run$"):
+    with pytest.raises(OvermixError, match=r"^state: version .* is not 6: start a new run$"):
         make().load_state_dict(state)
 
 

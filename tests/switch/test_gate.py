@@ -46,7 +46,7 @@ def seen(run, loader):
     return answers
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_probes_and_going_back_reach_persistent_workers(loops, workers):
     run = run_of(loops.Scripted(probes=(0, 2), tail=1, decide_at=3, switch_at=1))
     context = "fork" if workers else None

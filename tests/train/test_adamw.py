@@ -61,7 +61,7 @@ def test_a_parameter_that_takes_no_part_is_left_alone_and_counts_no_step(replica
     before = {name: p.detach().clone() for name, p in own.model.parameters.items()}
     own.train()
     names = list(own.model.parameters)
-    steps = own.moments[2 * len(names) :]
+    steps = own.stepper.moments[2 * len(names) :]
     for name, count in zip(names, steps, strict=True):
         unused = name.startswith("unused")
         assert torch.equal(own.model.parameters[name], before[name]) == unused

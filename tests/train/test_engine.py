@@ -157,8 +157,8 @@ def plain_run(own, run, r, name, models):
     optimizer = torch.optim.SGD(
         model.parameters(),
         lr=run.lr,
-        momentum=own.optimizer.momentum,
-        nesterov=own.optimizer.nesterov,
+        momentum=own.stepper.optimizer.momentum,
+        nesterov=own.stepper.optimizer.nesterov,
         weight_decay=run.weight_decay,
     )
     dropouts = [module for module in model.modules() if isinstance(module, KeyedDropout)]

@@ -1,6 +1,7 @@
 """One decision machine, two carriers: the loop of a user and the engine put the same questions and do the same."""
 
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 
 import numpy as np
@@ -16,7 +17,7 @@ from overmix.switch.position import Position, Seen
 from overmix.switch.registered import Registered
 from overmix.switch.steps import StepCounter
 from overmix.switch.tally import Tally
-from overmix.train import SGD, DecidingTraining
+from overmix.train import SGD, DecidingTraining, evaluation_epochs
 
 EPOCHS, N = 20, 30
 
@@ -128,28 +129,34 @@ def in_the_engine(policy, signals, replica, training):
         execution="stacked",
     )
     result = told.train()
-    return int(result.switch_at[0]), float(result.cost[0]), set(told.evaluation_epochs.tolist())
+    return int(result.switch_at[0]), float(result.cost[0])
+
+
+def make_policy(name):
+    if name == "auto":
+        return overmix.AutoSwitch(shares=(0.1, 0.2, 0.4, 0.7), tail=0.1)
+    return Fixed(0.4) if name == "fixed" else registered_policies()[name]()
+
+
+@cache
+def looped(name, seed):
+    """Return what a policy was asked in a loop, when it went off, and the cost."""
+    policy = Asked(make_policy(name))
+    return policy.questions, *in_a_loop(policy, Signals(seed), set(evaluation_epochs(EPOCHS).tolist()))
 
 
 @pytest.mark.parametrize("name", [*registered_policies(), "fixed"])
 def test_both_carriers_put_the_same_questions_and_do_the_same(replica, training, name):
-    policies = {**registered_policies(), "auto": lambda: overmix.AutoSwitch(shares=(0.1, 0.2, 0.4, 0.7), tail=0.1)}
-    make = {**policies, "fixed": lambda: Fixed(0.4)}[name]
     for seed in range(4):
-        signals, engine, loop = Signals(seed), Asked(make()), Asked(make())
-        switch_at, cost, looked_at = in_the_engine(engine, signals, replica, training)
-        assert in_a_loop(loop, signals, looked_at) == (switch_at, pytest.approx(cost))
-        assert loop.questions == engine.questions
-        assert loop.questions
+        signals, engine, (questions, switch_at, cost) = Signals(seed), Asked(make_policy(name)), looped(name, seed)
+        assert in_the_engine(engine, signals, replica, training) == (switch_at, pytest.approx(cost))
+        assert engine.questions == questions
+        assert questions
 
 
-def test_the_signals_make_every_policy_decide_in_more_than_one_way(replica, training):
+def test_the_signals_make_every_policy_decide_in_more_than_one_way():
     # Otherwise the test above would say little.
-    decided = {}
-    for seed in range(4):
-        for name, kind in registered_policies().items():
-            policy = overmix.AutoSwitch(shares=(0.1, 0.2, 0.4, 0.7), tail=0.1) if name == "auto" else kind()
-            decided.setdefault(name, set()).add(in_a_loop(policy, Signals(seed), set(range(1, EPOCHS + 1)))[0])
+    decided = {name: {looped(name, seed)[1] for seed in range(4)} for name in registered_policies()}
     assert len(decided["auto"]) > 2
     assert sum(len(switches) > 1 for switches in decided.values()) >= 4
     assert set().union(*decided.values()) > {EPOCHS}

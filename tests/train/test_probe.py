@@ -35,7 +35,7 @@ def test_a_probe_is_an_annealed_tail_of_plain_training(replica, training, models
     twin = training([replica(0, recipe=overmix.NoMixup())], models["mlp"])
     for number in range(6):
         plan = twin.planner.epoch(number // 3)
-        twin._train_step(plan, number % 3, torch.tensor([0.05 * tail_factor(number, 6)]))
+        twin.take_step(plan, number % 3, torch.tensor([0.05 * tail_factor(number, 6)]), number)
     x = (own.data.x[run.val_index].float() - own.normalization.mean[0]) / own.normalization.std[0]
     with torch.no_grad():
         p = twin.model(x.unsqueeze(0))[0].softmax(-1)

@@ -25,7 +25,7 @@ def own_model(own, r, factory):
 
 
 def mixtures_of(own, r):
-    index, partner, lam = (tensor[r] for tensor in own.tracker.mixtures)
+    index, partner, lam = (tensor[r] for tensor in own.looks.tracker.mixtures)
     x = (own.data.x.float() - own.normalization.mean[r]) / own.normalization.std[r]
     return lam[:, None] * x[index] + (1 - lam[:, None]) * x[partner], own.data.y[index], own.data.y[partner], lam
 
@@ -68,10 +68,10 @@ def test_memorisation_counts_what_it_says(replica, training, models):
     own.train()
     for r in range(3):
         x, a, b, lam = mixtures_of(own, r)
-        index, partner, _ = (tensor[r].numpy() for tensor in own.tracker.mixtures)
+        index, partner, _ = (tensor[r].numpy() for tensor in own.looks.tracker.mixtures)
         pool = ((own.data.x.float() - own.normalization.mean[r]) / own.normalization.std[r]).numpy()
         truth = nearest_class(x.numpy(), pool, own.data.y.numpy(), np.stack([index, partner], 1))
-        found, error = own.tracker.truth()
+        found, error = own.looks.tracker.truth()
         # Rounding may exchange neighbours that are equally near, and the samples are whole numbers.
         assert (found[r].numpy() == truth).mean() > 0.995
         labelled = dominant_label(a, b, lam).numpy()
@@ -92,9 +92,9 @@ def test_memorisation_counts_what_it_says(replica, training, models):
 
 def test_the_pool_is_searched_in_parts_of_any_size(replica, training, models, monkeypatch):
     own, other = (training(mixed_runs(replica), models["mlp"], track=("memorization",)) for _ in range(2))
-    whole = own.tracker.truth()
+    whole = own.looks.tracker.truth()
     monkeypatch.setattr("overmix.train.track._REFERENCES_AT_ONCE", 7)
-    parts = other.tracker.truth()
+    parts = other.looks.tracker.truth()
     assert (whole[0] == parts[0]).double().mean() > 0.995
     torch.testing.assert_close(whole[1], parts[1], atol=0.021, rtol=0)
 

@@ -121,8 +121,8 @@ _NOT = (
     "and nothing was tuned on the recipes; settings were chosen on plain training, with other seeds. What a row says,",
     "it says of this task. [Each card](recipes/index.md) tells which details of a method are its authors' and which",
     "are ours. `AutoSwitch` compares Brier scores of held-out samples; in regression and detection their losses, which",
-    "are capped for triangles and scenes. It takes their mean, also where the metric is the worst group's (coloured",
-    "digits) or weighs intervals alike (triangles). In prompt tuning the held-out samples have tuned classes only.",
+    "are capped for triangles and scenes. It takes their mean, also where the metric weighs intervals alike",
+    "(triangles). In prompt tuning the held-out samples have tuned classes only.",
     "What still falls at the last epoch may turn later; what is undecided needs more seeds or test samples.",
 )
 

@@ -23,6 +23,7 @@ from overmix.cli.plan import plan
 from overmix.cli.recipes import recipes
 from overmix.cli.report import report
 from overmix.cli.reproduce import reproduce
+from overmix.cli.rescue import rescue_command
 from overmix.cli.stopping import stopped
 from overmix.cli.studies import demo, merge, run_command, switch_command
 from overmix.errors import OvermixError, StudyInterrupted
@@ -35,6 +36,7 @@ _JOURNEY = {
     "init": _START,
     "run": _START,
     "switch": _START,
+    "rescue": _START,
     "diagnose": _START,
     "explain": _START,
     "plan": _START,
@@ -73,6 +75,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "init": init,
     "run": run_command,
     "switch": switch_command,
+    "rescue": rescue_command,
     "diagnose": diagnose,
     "plan": plan,
     "merge": merge,

@@ -39,6 +39,12 @@ def diagnose(
             help="Of the metric: fractions of 1, percent, decibels, or its own; by its name and values if not given."
         ),
     ] = None,
+    n_test: Annotated[
+        int | None,
+        typer.Option(
+            "--n-test", help="Test samples behind each accuracy or error rate: tells noise from a turn better."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for the picture and a page (needs overmix[study]).")
     ] = None,
@@ -56,7 +62,7 @@ def diagnose(
     ```
     overmix diagnose lightning_logs/version_0
     overmix diagnose seed0.csv seed1.csv seed2.csv seed3.csv seed4.csv
-    overmix diagnose curve.csv --x epoch --metric test_error --json
+    overmix diagnose curve.csv --x epoch --metric test_error --n-test 1000 --json
     overmix diagnose runs/segmentation --metric val/quality --higher-is-better
     overmix diagnose logs/ --out diagnosis
     overmix diagnose --metrics
@@ -68,7 +74,7 @@ def diagnose(
         _print_kinds(as_json=as_json)
         return
     curves = read_curves(paths or [], metric=metric, x=x, unit=unit)
-    diagnosis = curves.diagnose(lower_is_better=lower_is_better)
+    diagnosis = curves.diagnose(lower_is_better=lower_is_better, n_test=n_test)
     page = None if out is None else _write_page(curves, diagnosis, out)
     if as_json:
         print(json.dumps(curves.to_dict() | diagnosis.to_dict(), indent=2, ensure_ascii=False))

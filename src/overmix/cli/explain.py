@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from overmix.cli.options import AllowCode, AsJson
 from overmix.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
 explain = typer.Typer(no_args_is_help=True, help="Say why Mixup over-trains.", rich_markup_mode="markdown")
 
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for report.html, summary.json and figures.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of a table.")]
-Data = Annotated[str, typer.Option("--data", help="Name of a data set, or an .npz file with your x and y.")]
+ReportFolder = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Folder for report.html, summary.json and figures.")
+]
+DataOption = Annotated[str, typer.Option("--data", help="Name of a data set, or an .npz file with your x and y.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
-AllowCode = Annotated[bool, typer.Option("--allow-code", help="Let code be named by import path (runs it).")]
 
 
 @explain.callback()
@@ -48,7 +49,7 @@ def floor(
         "cross_entropy"
     ),
     allow_code: AllowCode = False,
-    out: Out = None,
+    out: ReportFolder = None,
     as_json: AsJson = False,
 ) -> None:
     """Give the floor under a Mixup training loss: soft labels have an entropy that no model can go below.
@@ -86,7 +87,7 @@ def floor(
 @explain.command()
 def noise(
     context: typer.Context,
-    data: Data = "digits",
+    data: DataOption = "digits",
     alpha: Annotated[float, typer.Option(help="Parameter of lam ~ Beta(alpha, alpha).")] = 1.0,
     lam: Annotated[float | None, typer.Option(help="A fixed weight instead of the Beta law.")] = None,
     samples: Annotated[int, typer.Option(help="Samples that are mixed, at most.")] = 2000,
@@ -100,7 +101,7 @@ def noise(
     draws: Annotated[int, typer.Option(help="Bootstrap draws of the intervals.")] = 1000,
     seed: Seed = 0,
     allow_code: AllowCode = False,
-    out: Out = None,
+    out: ReportFolder = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure how wrong Mixup's labels are on data: by weight, by pair of classes, and how often a third class shows.
@@ -160,7 +161,7 @@ def dynamics(
         Path | None,
         typer.Option(help="Your own problem instead: .npz with features, targets, test_features, test_targets."),
     ] = None,
-    out: Out = None,
+    out: ReportFolder = None,
     as_json: AsJson = False,
 ) -> None:
     """Draw the risk of random features over training, its bound and the switch-time curve, without training.
@@ -201,7 +202,7 @@ def dynamics(
 
 @explain.command()
 def hessian(
-    data: Data = "digits",
+    data: DataOption = "digits",
     alpha: Annotated[float, typer.Option(help="Parameter of lam ~ Beta(alpha, alpha) in training.")] = 1.0,
     samples: Annotated[int, typer.Option(help="Training samples, at most.")] = 1000,
     mixtures: Annotated[int, typer.Option(help="Mixtures on which derivatives are taken.")] = 2000,
@@ -210,7 +211,7 @@ def hessian(
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each kind.")] = 5,
     probes: Annotated[int, typer.Option(help="Random vectors per derivative.")] = 4,
     allow_code: AllowCode = False,
-    out: Out = None,
+    out: ReportFolder = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure Jacobian and input Hessian of ERM and Mixup models, at even mixtures and near real samples.

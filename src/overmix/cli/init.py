@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -52,7 +55,7 @@ def init(
         raise ConfigError("--out", str(file), "it is there already: name another file, or write over it with --force")
     with console.status("looking at the data", spinner="dots"):
         from overmix.study.data.inspect import inspect_data
-    chosen = target or _target_of(place, console)
+    chosen = _target_of(place, target, console)
     with console.status("looking at the data", spinner="dots"):
         inspection = inspect_data(place, target=chosen, domain=domain, labels=labels)
         text = _checked(inspection, file)
@@ -71,20 +74,36 @@ def _ask_for_data(console: Console) -> Path:
     return Path(typer.prompt("Path")).expanduser()
 
 
-def _target_of(place: Path, console: Console) -> str:
-    """Return the target column of a table, asked for if its name does not give it away; nothing for other data."""
+def _target_of(place: Path, asked: str, console: Console) -> str:
+    """Return the target column of a table, asked for if its name does not give it away; nothing for other data.
+
+    Raises:
+        ConfigError: if there is no such column, or none is named and nobody can be asked; with a line to copy.
+    """
     from overmix.study.data.inspect import form_of, target_choices
 
     if form_of(place) not in _TABLES:
-        return ""
+        return asked
     columns, likely = target_choices(place)
+    if asked in columns:
+        return asked
+    shown = ", ".join(columns[:20]) + (", ..." if len(columns) > 20 else "")
+    if asked:
+        near = get_close_matches(asked, columns, n=1, cutoff=0.5)
+        raise ConfigError("--target", asked, f"no such column: {_line(place, [*near, likely, columns[-1]])} ({shown})")
     if likely is not None:
         return likely
     if not sys.stdin.isatty():
-        shown = ", ".join(columns[:20]) + (", ..." if len(columns) > 20 else "")
-        raise ConfigError("--target", "", f"name the column that is to be predicted: {shown}")
+        line = _line(place, columns[-1:])
+        raise ConfigError("--target", "", f"name the column that is to be predicted: {line} ({shown})")
     console.print(f"Columns: {', '.join(columns)}", markup=False)
     return str(typer.prompt("Which one is to be predicted?", default=columns[-1]))
+
+
+def _line(place: Path, columns: Sequence[str | None]) -> str:
+    """Return the line to copy that names the first of these columns."""
+    column = next(name for name in columns if name)
+    return f"overmix init {shlex.quote(str(place))} --target {shlex.quote(column)}"
 
 
 def _checked(inspection: Inspection, file: Path) -> str:

@@ -15,7 +15,7 @@ StudyFile = Annotated[Path, typer.Argument(help="Study file (YAML).", metavar="S
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run directory; gone on with if it holds this study.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; the results do not depend on it.")]
 AllowCode = Annotated[
-    bool, typer.Option("--allow-code", help="Let the study name code of your own by import path (runs it).")
+    bool, typer.Option("--allow-code", help="Let code of your own be named by import path (runs it).")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
 ShardOption = Annotated[
@@ -27,6 +27,9 @@ PartOption = Annotated[
         "--shard",
         help="Do a part only, such as 3/8; all parts may write to one folder. Then the command without it shows all.",
     ),
+]
+Fair = Annotated[
+    bool, typer.Option("--fair", help="Tune every arm alike on held-out error, then compare the tuned ones on test.")
 ]
 OpenPage = Annotated[bool, typer.Option("--open", help="Show the page in the browser when it is written.")]
 
@@ -45,6 +48,6 @@ def say_part_is_done(console: Console, shard: Shard) -> None:
     console.print(f"Shard {shard} is done; when all are: the same command without --shard", highlight=False)
 
 
-def run_directory(spec: Path, *, switch: bool) -> Path:
-    """Return where ``run`` and ``switch`` put a study by default: a folder in ``runs`` with the file's name."""
-    return Path("runs") / (f"{spec.stem}-switch" if switch else spec.stem)
+def run_directory(spec: Path, what: str = "") -> Path:
+    """Return where a command puts a study by default: a folder in ``runs`` with the file's name, and what is done."""
+    return Path("runs") / (f"{spec.stem}-{what}" if what else spec.stem)

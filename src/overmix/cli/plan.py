@@ -22,6 +22,7 @@ def plan(
     switch: Annotated[
         bool, typer.Option("--switch", help="Plan what `overmix switch` does with the study, not `overmix run`.")
     ] = False,
+    fair: Annotated[bool, typer.Option("--fair", help="Plan what `overmix switch --fair` does with it.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Run directory; what is finished in it costs nothing.")
     ] = None,
@@ -30,32 +31,48 @@ def plan(
 ) -> None:
     """Say what a study will cost before it starts: runs, steps, FLOPs, memory, disk, and time on this machine.
 
-    It checks the study as `run` does (with `--switch` as `switch` does), and trains, judges and draws for a few seconds
-    to see how fast this machine is; nothing is written. What is finished in the run directory is left out. For
-    example:
+    It checks the study as `run` does (with `--switch` or `--fair` as `switch` does), and trains, judges and draws for a
+    few seconds to see how fast this machine is; nothing is written. What is finished in the run directory is left out.
+    For example:
 
     ```
     overmix plan study.yaml
     overmix plan study.yaml --switch
+    overmix plan study.yaml --fair
     overmix plan study.yaml --json
     ```
     """
-    from overmix.study import plan_study, read_study, sweep_study
-
     with Console(stderr=True, emoji=False).status("checking the study, and trying how fast this machine is"):
+        from overmix.study import plan_study, read_study, sweep_study
+
         study = read_study(spec, allow_code=allow_code)
-        if switch:
+        if switch or fair:
             plan_study(study, allow_code=allow_code)  # so that errors name what the user wrote
-            study = sweep_study(study)
-        cost = _cost(study, out or run_directory(spec, switch=switch), allow_code=allow_code)
+        if fair:
+            costs = _fair_costs(study, out or run_directory(spec, "fair"), allow_code=allow_code)
+        else:
+            study = sweep_study(study) if switch else study
+            costs = [_cost(study, out or run_directory(spec, "switch" if switch else ""), allow_code=allow_code)]
     if as_json:
-        print(json.dumps(cost, indent=2, ensure_ascii=False))
+        content = {"trials": costs[0], "comparison": costs[1]} if fair else costs[0]
+        print(json.dumps(content, indent=2, ensure_ascii=False))
         return
     from overmix.study.plan.cost import as_rows
 
-    print(cost["name"])
-    for name, value in as_rows(cost):
-        print(f"  {name:<8}{value}")
+    for cost in costs:
+        print(cost["name"])
+        for name, value in as_rows(cost):
+            print(f"  {name:<8}{value}")
+
+
+def _fair_costs(study: StudySpec, out: Path, *, allow_code: bool) -> list[dict[str, Any]]:
+    """Return the cost of the trials, and that of the comparison, of which the settings are not known yet."""
+    from overmix.cli.studies import trials_directory
+    from overmix.study import fair_study, fair_trials
+    from overmix.study.spec.fair import untuned
+
+    trials = _cost(fair_trials(study), trials_directory(out), allow_code=allow_code)
+    return [trials, _cost(fair_study(study, untuned(study)), out, allow_code=allow_code)]
 
 
 def _cost(study: StudySpec, out: Path, *, allow_code: bool) -> dict[str, Any]:

@@ -25,8 +25,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     # PyTorch takes seconds to import; what is shown from the first second does without.
-    from overmix.study import Outlook
-    from overmix.study import Progress as StackProgress
+    from overmix.study import Outlook, StackProgress
     from overmix.study.plan.cells import StackTask
     from overmix.study.run.missing import Done
 

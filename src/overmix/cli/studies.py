@@ -14,6 +14,7 @@ from rich.text import Text
 from overmix.cli.options import (
     AllowCode,
     AsJson,
+    Fair,
     OpenPage,
     Out,
     ShardOption,
@@ -23,6 +24,7 @@ from overmix.cli.options import (
     shard_of,
 )
 from overmix.cli.pages import PAGE, show_page
+from overmix.errors import ConfigError
 
 if TYPE_CHECKING:
     from overmix.study import StudySpec, Summary
@@ -106,14 +108,14 @@ def run_command(
     if part is not None:
         _run_shard(
             read,
-            out or _shard_directory(run_directory(spec, switch=False), part),
+            out or _shard_directory(run_directory(spec), part),
             part,
             workers,
             allow_code=allow_code,
             other_machine=other_machine,
         )
         return
-    folder = out or run_directory(spec, switch=False)
+    folder = out or run_directory(spec)
     # Code of the user's own may do something else today.
     request = None if allow_code else request_of("run", spec, workers=workers, other_machine=other_machine)
     _finish(
@@ -134,6 +136,7 @@ def switch_command(
     out: Out = None,
     workers: Workers = None,
     allow_code: AllowCode = False,
+    fair: Fair = False,
     shard: ShardOption = None,
     open_page: OpenPage = False,
     as_json: AsJson = False,
@@ -141,13 +144,23 @@ def switch_command(
     """Find out when to switch Mixup off in a study: its mixing condition, switched off on a log grid of epochs.
 
     Beside the grid it trains ERM, Mixup to the end, the condition that decides by itself, and what else might help:
-    weight decay, and half the budget. The page shows final error against switch epoch. For example:
+    weight decay, and half the budget. The page shows final error against switch epoch.
+
+    With `--fair` it is the baseline that a paper should report: weight decay and alpha of plain training, Mixup, Mixup
+    switched off and AutoSwitch are tuned on held-out error with as many trials each, on seeds of their own; then the
+    tuned four are compared on the test set. For example:
 
     ```
     overmix switch study.yaml
     overmix switch study.yaml --out runs/when --json > summary.json
+    overmix switch study.yaml --fair
     ```
     """
+    if fair:
+        if shard is not None:
+            raise ConfigError("--shard", shard, "leave it out: what --fair compares is known once all trials are done")
+        _run_fair(spec, out, workers, allow_code=allow_code, open_page=open_page, as_json=as_json)
+        return
 
     def read() -> StudySpec:
         from overmix.study import plan_study, read_study, sweep_study
@@ -162,10 +175,10 @@ def switch_command(
     part = shard_of(shard)
     if part is not None:
         _run_shard(
-            read, out or _shard_directory(run_directory(spec, switch=True), part), part, workers, allow_code=allow_code
+            read, out or _shard_directory(run_directory(spec, "switch"), part), part, workers, allow_code=allow_code
         )
         return
-    folder = out or run_directory(spec, switch=True)
+    folder = out or run_directory(spec, "switch")
     request = None if allow_code else request_of("switch", spec, workers=workers)
     _finish(
         spec.stem,
@@ -177,6 +190,63 @@ def switch_command(
         request=request,
         open_page=open_page,
     )
+
+
+def _run_fair(
+    spec: Path, out: Path | None, workers: int | None, *, allow_code: bool, open_page: bool, as_json: bool
+) -> None:
+    """Run the trials of all arms, unless nothing has changed, and the study that compares the tuned ones."""
+    from overmix.study.store.receipt import is_unchanged, request_of
+
+    folder = out or run_directory(spec, "fair")
+    request = None if allow_code else request_of("switch --fair", spec, workers=workers)
+
+    def read() -> StudySpec:
+        raise AssertionError("a finished study is not read again")
+
+    if request is None or not is_unchanged(folder, request):
+        console = Console(stderr=as_json, emoji=False)
+        study = _tuned(spec, trials_directory(folder), workers, console, allow_code=allow_code)
+
+        def read() -> StudySpec:
+            return study
+
+    _finish(
+        spec.stem,
+        read,
+        folder,
+        workers,
+        as_json=as_json,
+        allow_code=allow_code,
+        request=request,
+        open_page=open_page,
+    )
+
+
+def trials_directory(out: Path) -> Path:
+    """Return the run directory of the trials, beside that of the comparison."""
+    return out.with_name(f"{out.name}-trials")
+
+
+def _tuned(spec: Path, out: Path, workers: int | None, console: Console, *, allow_code: bool) -> StudySpec:
+    """Run the trials, and return the study of the settings that they choose."""
+    from overmix.cli.progress import StudyProgress
+
+    with StudyProgress(console, f"{spec.stem}, trials", out) as progress:
+        progress.stage("checking the study and its data")
+        from overmix.study import choose_settings, fair_study, fair_trials, plan_study, read_study
+        from overmix.study.analyse.result import load_cells
+        from overmix.study.plan.shards import Shard
+        from overmix.study.run.run_study import run_shard
+
+        asked = read_study(spec, allow_code=allow_code)
+        # First, so that errors name what the user wrote, not what is made from it.
+        plan_study(asked, allow_code=allow_code)
+        trials = _with_workers(fair_trials(asked), workers)
+        # All of them, without the verdicts and differences of a page that nobody reads.
+        whole = Shard(1, 1)
+        run_shard(trials, out, whole, allow_code=allow_code, on_start=progress.start, tell=progress.tell)
+        return fair_study(asked, choose_settings(asked, load_cells(out)))
 
 
 def merge(
@@ -316,7 +386,7 @@ def _run(
         progress.stage("checking the study and its data")
         from overmix.report import write_report
         from overmix.study import StudyResult, run_study
-        from overmix.study.spec.schema import condition_parts
+        from overmix.study.spec.overrides import condition_parts
         from overmix.study.store.receipt import write_receipt
 
         def show(result: StudyResult) -> None:
@@ -324,6 +394,8 @@ def _run(
             write_report(result, out)
 
         study = _with_workers(read(), workers)
+        if "name" not in study.data.model_fields_set:
+            console.print(_NO_DATA, markup=False, highlight=False, soft_wrap=True)
         progress.name = study.name
         summary = run_study(
             study,
@@ -339,15 +411,23 @@ def _run(
     return summary
 
 
+_NO_DATA = (
+    "The study names no data: the built-in digits are taken. Your own: data: {name: npz, path: my-data.npz}, or "
+    "overmix init my-data.csv --target outcome, which writes the study"
+)
+
+
 def _show_summary(console: Console, summary: Summary, page: Path, *, as_json: bool) -> None:
     if as_json:
         from overmix.study.analyse.record_json import to_json
 
         print(json.dumps(to_json(summary), indent=2, ensure_ascii=False))
         return
-    from overmix.cli.tables import advice_lines, summary_table
+    from overmix.cli.tables import advice_lines, summary_table, tuned_lines
 
     console.print(summary_table(summary))
+    for line in tuned_lines(summary):
+        console.print(line)
     for line in advice_lines(summary.advice):
         console.print(line)
     if summary.advice.note:

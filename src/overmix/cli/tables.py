@@ -11,6 +11,7 @@ from rich.text import Text
 
 from overmix.report.metrics import Metric, error_metric
 from overmix.report.numbers import NONE
+from overmix.report.tuned import tuned_words
 from overmix.study.analyse.record import Estimate, Summary
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ def advice_lines(advice: Advice) -> list[Text]:
         for question, part in questions.items()
         if part is not None
     ]
+
+
+def tuned_lines(summary: Summary) -> list[Text]:
+    """Return what each arm's trials chose, a line each; nothing where nothing was tuned."""
+    return [Text(f"{one.arm}: {tuned_words(one)}", style="dim") for one in summary.tuned]
 
 
 def _title(summary: Summary) -> str:

@@ -75,6 +75,16 @@ def check_seed(seed: int) -> None:
         raise ConfigError("seed", seed, "use an integer >= 0")
 
 
+def check_n_test(n_test: int | None) -> None:
+    """Refuse what is no number of test samples.
+
+    Raises:
+        ConfigError: anything but None and an integer >= 1.
+    """
+    if n_test is not None and (isinstance(n_test, bool) or not isinstance(n_test, int | np.integer) or n_test < 1):
+        raise ConfigError("n_test", n_test, "use an integer >= 1, or leave it out")
+
+
 def as_array(name: str, given: object) -> Shaped[np.ndarray, "..."]:
     """Return what a user gave as an array.
 

@@ -13,7 +13,7 @@ from overmix.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Draws:
+class BootstrapCurves:
     """Curves of groups of distinct units, under every bootstrap sample; draw 0 is the data themselves.
 
     Attributes:
@@ -65,7 +65,7 @@ def choose_splits(n_groups: int, n_splits: int, rng: np.random.Generator) -> lis
 
 
 def cross_fitted_depth(
-    draws: Draws, splits: list[Bool[np.ndarray, " groups"]], smoother: Float[np.ndarray, "epochs epochs"]
+    draws: BootstrapCurves, splits: list[Bool[np.ndarray, " groups"]], smoother: Float[np.ndarray, "epochs epochs"]
 ) -> Float[np.ndarray, " draws"]:
     """Depth of each draw, averaged over the splits and both directions of each.
 

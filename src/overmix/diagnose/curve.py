@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from overmix._typing import Shaped
-from overmix.diagnose.checks import as_array, check_bootstrap, check_seed
+from overmix.diagnose.checks import as_array, check_bootstrap, check_n_test, check_seed
 from overmix.diagnose.curve_input import Curves, prepare
 from overmix.diagnose.depth import Depth, depth_of_curve, depth_over_seeds
 from overmix.diagnose.diagnosis import Diagnosis
 from overmix.diagnose.practical import MIN_SEEDS, P_LEVEL, Unit, Verdict, practical_size, verdict_of
 from overmix.diagnose.turning import log_position, plain_number, smoothing_rows
+from overmix.errors import ConfigError
 
 MIN_EPOCHS = 10  # fewer points leave nothing to tell noise from shape
 
@@ -24,6 +26,7 @@ def diagnose_curve(
     *,
     lower_is_better: bool = True,
     unit: Unit | Literal["auto"] = "auto",
+    n_test: int | None = None,
     n_bootstrap: int = 1000,
     level: float = 0.95,
     seed: int = 0,
@@ -32,12 +35,13 @@ def diagnose_curve(
 
         ``depth = smooth(T) - min_t smooth(t)``,   ``δ = max(0.5 points if a rate, 5 % of the best value)``
 
-    ``"u-shaped"`` if the interval of the depth lies above ``δ`` (and, for fewer than five seeds, no falling curve with
-    the same noise looks like it, p < 3 %), ``"monotone"`` if below ``δ``, else ``"undecided"``.
+    Five seeds or more: each is read where the others are lowest, and seeds are drawn anew. ``"u-shaped"`` if the
+    interval of the depth lies above ``δ``, ``"monotone"`` if below, else ``"undecided"``.
 
-    Five seeds or more: each is read where the others are lowest, and seeds are drawn anew. Fewer: the noise along the
-    mean curve is estimated and simulated, with every correlation from epoch to epoch that the residuals allow, as often
-    as they do. Smoothing is along log epoch (see `smooth`), so epochs may be logged at any spacing.
+    Fewer: ``"u-shaped"`` if the mean curve is shown to turn (p < 4 % against curves that only fall, under noise of
+    unknown size and memory from look to look) and its depth, freed of the optimism of a minimum, exceeds ``δ``;
+    ``"monotone"`` if the interval of the depth lies below ``δ``. Smoothing is along log epoch (see `smooth`), so epochs
+    may be logged at any spacing.
 
     Args:
         epochs: shape (epochs,), strictly increasing numbers; steps will do. Lists will do as well.
@@ -46,6 +50,8 @@ def diagnose_curve(
         lower_is_better: False for accuracies, which are turned around; ``best`` and ``final`` stay accuracies.
         unit: ``"fraction"`` or ``"percent"`` for rates, ``"decibel"``, ``"value"`` for losses; ``"auto"`` takes
             values in [0, 1] for fractions, up to 100 for percent if one exceeds 10, anything else for values.
+        n_test: number of test samples behind each value, for shares of right or wrong answers: how large their noise
+            usually is then helps to tell it from a turn. Five seeds or more speak for themselves.
         n_bootstrap: number of bootstrap samples.
         level: of the intervals.
         seed: of the bootstrap; the same input and seed give the same diagnosis.
@@ -63,7 +69,9 @@ def diagnose_curve(
     """
     check_bootstrap(n_bootstrap, level)
     check_seed(seed)
+    check_n_test(n_test)
     curves = prepare(as_array("epochs", epochs), as_array("values", values), lower_is_better=lower_is_better, unit=unit)
+    sampling_error = None if n_test is None else _sampling_error(curves, n_test)
     reason = _nothing_to_tell(curves)
     if reason is not None:
         return _describe(curves, None, level=level, reason=reason)
@@ -73,7 +81,9 @@ def diagnose_curve(
         measured = depth_over_seeds(curves.epochs, shifted, n_bootstrap=n_bootstrap, level=level, rng=rng)
     else:
         mean = shifted.mean(axis=0)
-        measured = depth_of_curve(curves.epochs, mean, n_bootstrap=n_bootstrap, level=level, rng=rng)
+        measured = depth_of_curve(
+            curves.epochs, mean, sampling_error=sampling_error, n_bootstrap=n_bootstrap, level=level, rng=rng
+        )
     return _describe(curves, measured, level=level, reason=_remark(curves))
 
 
@@ -109,9 +119,25 @@ def _describe(curves: Curves, measured: Depth | None, *, level: float, reason: s
 def _verdict(curves: Curves, measured: Depth, delta: float) -> Verdict:
     if _constant(curves):
         return "monotone"
-    verdict = verdict_of(measured.depth_ci, delta)
-    by_chance = measured.p_value is not None and measured.p_value >= P_LEVEL
-    return "undecided" if verdict == "u-shaped" and by_chance else verdict
+    if measured.p_value is None:
+        return verdict_of(measured.depth_ci, delta)
+    if measured.depth_ci[1] < delta:
+        return "monotone"
+    return "u-shaped" if measured.p_value < P_LEVEL and measured.depth > delta else "undecided"
+
+
+def _sampling_error(curves: Curves, n_test: int) -> float:
+    """Standard deviation ``√(p (1 - p) / n)`` of the mean curve's values where they are lowest, by test samples alone.
+
+    Raises:
+        ConfigError: the values are no shares of test samples.
+    """
+    if curves.unit not in ("fraction", "percent"):
+        raise ConfigError("n_test", n_test, f"leave it out: in unit {curves.unit!r} values are no shares of samples")
+    whole = 1.0 if curves.unit == "fraction" else 100.0
+    wrong = min(max(float(curves.values.min(axis=1).mean()) / whole, 0.0), 1.0)
+    share = (wrong * n_test + 0.5) / (n_test + 1)  # none wrong of a few samples is no error of zero
+    return whole * math.sqrt(share * (1 - share) / (n_test * len(curves.values)))
 
 
 def _constant(curves: Curves) -> bool:

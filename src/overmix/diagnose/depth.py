@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from overmix._typing import Float, Int
-from overmix.diagnose.autoregression import estimate_noise
 from overmix.diagnose.bootstrap import resample
 from overmix.diagnose.interval import Interval, argmin_interval, bootstrap_interval
-from overmix.diagnose.isotonic import falling, falling_then_rising
+from overmix.diagnose.isotonic import falling_then_rising
+from overmix.diagnose.turn_test import turn_test
 from overmix.diagnose.turning import log_position, smoothing_rows
 
 N_KNOTS = 128  # epochs, evenly spread on the log axis, among which simulated curves look for their minimum
@@ -41,44 +41,41 @@ def depth_of_curve(
     epochs: Float[np.ndarray, " epochs"],
     values: Float[np.ndarray, " epochs"],
     *,
+    sampling_error: float | None,
     n_bootstrap: int,
     level: float,
     rng: np.random.Generator,
 ) -> Depth:
-    """Depth of one curve, ``smooth(T) - min_t smooth(t)``, held against noise that is simulated.
+    """Depth of one curve, ``smooth(T) - min_t smooth(t)``, and whether it turns at all.
 
-    The noise is autoregressive, of a memory known but roughly, see `estimate_noise`. Simulated around the nearest
-    unimodal curve it gives the bias of the depth, which is subtracted, and the interval; around the falling curve that
-    looks deep by chance most often, flat once it has settled, the share of simulated curves that are as deep, ``p``.
-
-    Source: T. Robertson, F. T. Wright and R. L. Dykstra, "Order Restricted Statistical Inference", 1988 (a flat curve
-    is the least favourable of those that fall).
+    `turn_test` says whether it turns, and what noise it has. Simulated around the nearest unimodal curve this noise
+    gives the bias of the depth, which is subtracted, and the interval. The steep start is left out of the test.
     """
     position = log_position(epochs)
     smoother = smoothing_rows(position, position)
     smoothed = smoother @ values
     settled = _settled(smoothed)
-    noise = estimate_noise(values, smoother, settled, rng)
-    drawn = noise.draw(rng, n_bootstrap)
+    test = turn_test(
+        epochs[settled:],
+        position[settled:],
+        values[settled:],
+        (values - smoothed)[settled:],
+        sampling_error=sampling_error,
+        n_bootstrap=n_bootstrap,
+        rng=rng,
+    )
     knots = _knots(position)
-    rows = smoother[knots]
     observed = float(smoothed[-1] - smoothed.min())
-
     unimodal = falling_then_rising(smoothed)
-    simulated, at = _depths((unimodal + drawn) @ rows.T)
+    simulated, at = _depths((unimodal + test.noise(rng, n_bootstrap, settled)) @ smoother[knots].T)
     bias = float(np.median(simulated)) - float(unimodal[-1] - unimodal.min())
-    flat = falling(smoothed)
-    flat[settled:] = flat[settled]
-    null = _depths((flat + drawn) @ rows.T)[0]
-    # A curve without noise has no chance to be deep by chance; rounding must not make it equal to its null.
-    p_value = (1 + np.sum(null >= observed * (1 - 1e-9))) / (1 + n_bootstrap) if observed > 0 else 1.0
     return Depth(
         depth=observed - bias,
         # The draws differ in the size of the noise too, so nothing is to be widened for that.
         depth_ci=bootstrap_interval(observed - bias, simulated, level=level, df=float("inf")),
         turning_ci=argmin_interval(epochs, knots[at], int(np.argmin(smoothed)), level),
-        p_value=float(p_value),
-        rho=noise.rho,
+        p_value=test.p_value,
+        rho=test.rho,
     )
 
 

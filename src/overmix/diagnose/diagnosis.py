@@ -22,7 +22,7 @@ class Diagnosis:
 
     Attributes:
         verdict: ``"u-shaped"`` if the end is worse than the best by more than ``delta``, ``"monotone"`` if it is not,
-            or ``"undecided"``.
+            or ``"undecided"``. By method ``"curve"`` it is shown that the curve turns, and ``depth`` exceeds ``delta``.
         turning_epoch: where the smoothed mean curve is best.
         turning_epoch_ci: its interval, both ends epochs of the curve; None where nothing could be estimated.
         best: the mean curve at the turning epoch, in the values' own unit. From test samples it is their mean error,
@@ -48,7 +48,7 @@ class Diagnosis:
         final_ci: interval of ``final`` over seeds and test samples.
         seed_share: share of the variance of the depth that more seeds would reduce.
         p_value: of the curve against the nearest one that only improves. This and the next by method ``"curve"`` only.
-        rho: correlation of neighbouring epochs' noise, an upper estimate.
+        rho: correlation of the noise from look to look, by the curves that may turn.
     """
 
     verdict: Verdict
@@ -88,9 +88,9 @@ class Diagnosis:
         if self.depth_ci is None:
             return f"Undecided:{because}"
         low, high = (format_size(end, self.unit, signed=True) for end in self.depth_ci)
-        if self.depth_ci[0] > self.delta and self.p_value is not None:
+        if self.depth > self.delta and self.p_value is not None:
             return (
-                f"Undecided: the end is between {low} and {high} worse than the best, more than the "
+                f"Undecided: the end is {self._size(self.depth)} worse than the best ({low} to {high}), more than the "
                 f"{self._size(self.delta)} that would matter, but noise alone may look like that "
                 f"(p = {self.p_value:.2g}, less than {P_LEVEL:g} is asked); {self._remedy()}.{because}"
             )

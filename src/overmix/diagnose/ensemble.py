@@ -9,7 +9,7 @@ import numpy as np
 from overmix._typing import Float, Shaped
 from overmix.diagnose.bootstrap import CrossedDraws, draw_tables
 from overmix.diagnose.checks import check_bootstrap, check_epochs, check_wrong
-from overmix.diagnose.crossfit import Draws, choose_splits, cross_fitted_depth
+from overmix.diagnose.crossfit import BootstrapCurves, choose_splits, cross_fitted_depth
 from overmix.diagnose.diagnosis import Diagnosis
 from overmix.diagnose.interval import argmin_interval
 from overmix.diagnose.practical import MIN_SEEDS, Unit, practical_size, verdict_of
@@ -118,7 +118,7 @@ def diagnose_ensemble(
 
 def grouped_curves(
     wrong: Shaped[np.ndarray, "seeds epochs samples"], n_bootstrap: int, seed: int
-) -> tuple[tuple[Draws, Draws, Draws], np.random.Generator]:
+) -> tuple[tuple[BootstrapCurves, BootstrapCurves, BootstrapCurves], np.random.Generator]:
     """Curves of each group of samples, with resampled: seeds and samples together, seeds alone, samples alone.
 
     Of bits all sums are of whole numbers, and exact in float32 (below 2^24), so the result does not depend on the
@@ -146,7 +146,11 @@ def grouped_curves(
     drawn_seeds = seeds.sum(axis=1, dtype=np.float64)
     drawn = np.stack([samples[:, group_of == g].sum(axis=1, dtype=np.float64) for g in range(n_groups)])
     sizes = np.bincount(group_of, minlength=n_groups)[:, None] * np.ones(n_bootstrap + 1)
-    curves = Draws(both, drawn * drawn_seeds), Draws(by_seed, sizes * drawn_seeds), Draws(by_sample, drawn * n_seeds)
+    curves = (
+        BootstrapCurves(both, drawn * drawn_seeds),
+        BootstrapCurves(by_seed, sizes * drawn_seeds),
+        BootstrapCurves(by_sample, drawn * n_seeds),
+    )
     return curves, rng
 
 

@@ -12,7 +12,7 @@ Unit = Literal["fraction", "percent", "decibel", "value"]
 """Rates as fractions of 1 or in percent, ratios of powers in decibels, or anything else."""
 
 MIN_SEEDS = 5  # fewer say too little about how much seeds differ: nothing is decided then
-P_LEVEL = 0.03  # of one curve; not 5 %, which noise that grows and remembers long exceeded on short curves
+P_LEVEL = 0.04  # of one curve; not 5 %, so that noise whose size along the curve must be guessed stays below that
 SHOWN = 0.0294  # p of what is called shown: 5 % over two looks, so that a user may add seeds once (Pocock, 1977)
 LIKELY = 0.2  # p of what is called likely: an interval of 80 %
 POWER = 0.84  # standard errors, the chance of 80 % that seeds which are added do tell

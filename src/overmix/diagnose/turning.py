@@ -11,7 +11,7 @@ from overmix.errors import DataError
 BANDWIDTH = 0.25  # of log epoch: a factor of 1.28 in epochs on either side is one standard deviation of the kernel
 RANGE_SHARE = 1 / 16  # short logs get a narrower kernel, so that a turn inside them is not smoothed away
 RIDGE = 1e-9  # where an epoch has no neighbour in reach, the fit passes through its own value
-ROWS = 256  # of the smoothing matrix at a time, so that long logs need no square matrix
+_ROWS = 256  # of the smoothing matrix at a time, so that long logs need no square matrix
 
 
 def log_position(epochs: Float[np.ndarray, " epochs"]) -> Float[np.ndarray, " epochs"]:
@@ -85,9 +85,9 @@ def smooth(
         raise DataError(f"values{list(at)} = {curves[at]}: give finite numbers")
     position = log_position(grid)
     smoothed = np.empty_like(curves)
-    for start in range(0, len(grid), ROWS):
-        rows = smoothing_rows(position, position[start : start + ROWS])
-        smoothed[..., start : start + ROWS] = curves @ rows.T
+    for start in range(0, len(grid), _ROWS):
+        rows = smoothing_rows(position, position[start : start + _ROWS])
+        smoothed[..., start : start + _ROWS] = curves @ rows.T
     return smoothed
 
 

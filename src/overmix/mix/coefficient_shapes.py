@@ -10,7 +10,7 @@ from torch import Tensor
 
 from overmix._typing import Float
 from overmix.errors import ConfigError
-from overmix.mix.coefficient import Coefficient
+from overmix.mix.coefficient import BetaCoefficient, Coefficient, Per
 from overmix.mix.side import Need, SideInfo
 
 
@@ -100,6 +100,18 @@ class CoinCoefficient(Coefficient):
     def lam(self, drawn: Tensor, partner: Tensor, side: SideInfo) -> Float[Tensor, " batch"]:
         """Return lam as it was drawn."""
         return drawn
+
+
+def beta_or_coin(alpha: float, per: Per, *, mix: bool) -> Coefficient:
+    """Return ``Beta(alpha, alpha)``, or the control that keeps the pairs and leaves the mixing out.
+
+    Raises:
+        ConfigError: if alpha or ``per`` cannot work, or ``mix`` is no boolean.
+    """
+    if not isinstance(mix, bool):
+        raise ConfigError("mix", mix, "use True to mix, or False to resample only")
+    beta = BetaCoefficient(alpha, per)
+    return beta if mix else CoinCoefficient()
 
 
 def check_probability(field: str, value: object) -> None:

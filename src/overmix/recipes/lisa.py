@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from overmix._typing import Int
-from overmix.mix import BetaCoefficient, Need, Pairing, Per, Recipe, SelectivePairing, SideInfo
-from overmix.mix.coefficient_shapes import check_probability
+from overmix.mix import Need, Pairing, Per, Recipe, SelectivePairing, SideInfo
+from overmix.mix.coefficient_shapes import beta_or_coin, check_probability
 from overmix.recipes.registry import register
 
 _WITHIN_CLASS = SelectivePairing(label="same", domain="different")
@@ -63,6 +63,7 @@ class LISA(Recipe):
         alpha: concentration of the Beta law, >= 0; ``alpha=0`` mixes nothing.
         within_class: probability of a batch with partners of one class and different domains, in [0, 1].
         per: ``"batch"`` draws one lam for the batch, ``"sample"`` one for each sample.
+        mix: ``True`` mixes; ``False`` only resamples: every sample is itself or its partner, whole.
 
     Raises:
         ConfigError: if a parameter is out of range.
@@ -76,5 +77,5 @@ class LISA(Recipe):
 
     for_labels = ("classes",)
 
-    def __init__(self, alpha: float = 2.0, within_class: float = 0.5, per: Per = "sample") -> None:
-        super().__init__(LISAPairing(within_class), BetaCoefficient(alpha, per))
+    def __init__(self, alpha: float = 2.0, within_class: float = 0.5, per: Per = "sample", mix: bool = True) -> None:
+        super().__init__(LISAPairing(within_class), beta_or_coin(alpha, per, mix=mix))

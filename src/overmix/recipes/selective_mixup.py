@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from overmix.errors import ConfigError
-from overmix.mix import BetaCoefficient, CoinCoefficient, Per, Recipe, Relation, SelectivePairing
+from overmix.mix import Per, Recipe, Relation, SelectivePairing
+from overmix.mix.coefficient_shapes import beta_or_coin
 from overmix.recipes.registry import register
 
 
@@ -46,7 +46,4 @@ class SelectiveMixup(Recipe):
         per: Per = "batch",
         mix: bool = True,
     ) -> None:
-        if not isinstance(mix, bool):
-            raise ConfigError("mix", mix, "use True to mix, or False to resample only")
-        beta = BetaCoefficient(alpha, per)
-        super().__init__(SelectivePairing(label, domain), beta if mix else CoinCoefficient())
+        super().__init__(SelectivePairing(label, domain), beta_or_coin(alpha, per, mix=mix))

@@ -14,7 +14,7 @@ import polars as pl
 from overmix.diagnose.interval import t_factor
 from overmix.train import TRACKED, diverged
 
-METRICS = (
+_METRICS = (
     "mix_loss",
     *(f"{split}_{name}" for split in ("test", "val", "train") for name in ("error", "cross_entropy", "brier", "ece")),
     *TRACKED,
@@ -48,7 +48,7 @@ def t_bands(curves: pl.DataFrame) -> pl.DataFrame:
         >>> t_bands(curves).select("metric", "mean").rows()
         [('test_error', 0.15000000000000002)]
     """
-    metrics = [m for m in METRICS if m in curves.columns]
+    metrics = [m for m in _METRICS if m in curves.columns]
     kept = curves.join(diverged_replicas(curves), on=["condition", "seed"], how="anti")
     tall = kept.select(*_KEYS, *metrics).unpivot(metrics, index=list(_KEYS), variable_name="metric")
     tall = tall.filter(pl.col("value").is_finite())  # a null is not finite either

@@ -15,8 +15,8 @@ from overmix.report.page import sections
 from overmix.report.shown import report_of
 from overmix.study import StudyResult, StudySpec, Summary, resolved
 from overmix.study.analyse.record import ConditionSummary, Estimate
+from overmix.study.spec.overrides import condition_parts
 from overmix.study.spec.roles import roles_of, switch_epoch_of
-from overmix.study.spec.schema import condition_parts
 from overmix.train import METRICS
 from overmix.train.evaluation import evaluation_epochs
 

@@ -41,6 +41,7 @@ from overmix.report.charts import (
 from overmix.report.look import DARK, FONT, LIGHT, chart_config, css_variables
 from overmix.report.search import search_table, search_words
 from overmix.report.shown import Report
+from overmix.report.tuned import tuned_table
 from overmix.study import summary_to_json
 
 MAX_PLAIN_CSV = 900_000  # bytes; longer curves are embedded compressed
@@ -102,6 +103,7 @@ def render(report: Report, parts: Sequence[Section], stills: dict[str, str]) -> 
         rules=tables.rule_table(report),
         search=search_table(report),
         search_words=search_words(report),
+        tuned=tuned_table(report),
         seeds=tables.seed_table(report),
         truth=truth_words(report),
         has_erm=any(c.role == "erm" for c in report.conditions),

@@ -11,7 +11,7 @@ from overmix.switch.outcome import Outcome
 from overmix.switch.phases import Phases
 from overmix.switch.policies import AutoSwitch, register_policy, registered_policies, unregister_policy
 from overmix.switch.policy import Decision, Fit, History, Observation, Policy, Probe, tail_factor
-from overmix.switch.rescue import Rescue, find_switch
+from overmix.switch.rescue import find_switch
 from overmix.switch.schedule import (
     Always,
     Never,
@@ -49,7 +49,6 @@ __all__ = [
     "Policy",
     "Probe",
     "Progress",
-    "Rescue",
     "Schedule",
     "always",
     "epochs_in",

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from overmix.errors import ConfigError
 from overmix.mix import StreamSource
-from overmix.switch.epoch import Kind
-from overmix.switch.machine import Drop, GoBack, Keep, Machine, Move, Standing, StartProbe
+from overmix.switch.epoch import EpochKind
+from overmix.switch.machine import Drop, EndWith, GoBack, Keep, Machine, Move, Standing, StartProbe
 from overmix.switch.outcome import Outcome
 from overmix.switch.policy import Decision, History, Observation, Policy, Probe
 from overmix.switch.position import Position, Seen
@@ -68,6 +68,7 @@ class ByPolicy:
         self._rank, self._resumed, self._only_observed = 0, False, False
         self._probing: Held | None = None
         self._kept: Held | None = None
+        self._ended_with: int | None = None
         self._tail: Tail | None = None
         self._samples, self._scored = SameSamples(), Tally()
         if machine.planned and not registered:
@@ -81,6 +82,13 @@ class ByPolicy:
         """What decides."""
         return self.machine.policy
 
+    @property
+    def held_by(self) -> str:
+        """The policy's name, and what it has decided."""
+        at = self.standing.decision.switch_at
+        said = "undecided" if at is None else "on to the end" if at >= self.machine.epochs else f"off after {at} epochs"
+        return f"{type(self.policy).__name__}: {said}"
+
     def begin(self, rank: int) -> None:
         """Refuse an incomplete ``state``, again, as a scheduler may have come meanwhile."""
         self._rank = rank
@@ -90,7 +98,7 @@ class ByPolicy:
         if self.machine.planned or (self.registered and self._kept is not None):
             self.registered.check_complete()
 
-    def kind(self, at: Position) -> Kind:
+    def kind(self, at: Position) -> EpochKind:
         """Return ``"probe"`` in a tail, ``"final"`` after the switch, and ``"train"`` elsewhere."""
         if at.tail is not None:
             return "probe"
@@ -100,7 +108,7 @@ class ByPolicy:
         """Return whether an epoch is the run's own, or the last of a tail."""
         return at.tail is None or at.tail == self.machine.tail - 1
 
-    def mixes(self, kind: Kind, progress: Progress, streams: StreamSource) -> bool:
+    def mixes(self, kind: EpochKind, progress: Progress, streams: StreamSource) -> bool:
         """Return whether the epoch is one of Mixup: a policy switches between epochs."""
         return kind == "train"
 
@@ -138,7 +146,7 @@ class ByPolicy:
 
     def _as_told(self, steps: int, told: int) -> bool:
         """Whether an epoch had the steps that were told; a gradient scaler leaves some out, but never half of them."""
-        return steps == told or (told // 2 < steps < told and _scales_gradients(self.registered))
+        return steps == told or (told // 2 < steps < told and self.registered.scales_gradients)
 
     def settle(self, at: Position) -> Position:
         """Do what is due between two epochs, and return where the run goes on."""
@@ -146,10 +154,11 @@ class ByPolicy:
             if at.tail < self.machine.tail:
                 return at
             at = self._end_probe(at)
-        if not self.standing.decided:
+        if not self.standing.decided or self.machine.watches:
             history = self._history(at.epoch)
+            if not self.standing.decided:
+                self.evidence = history.observations
             self.standing, moves = self.machine.ask(self.standing, history)
-            self.evidence = history.observations
             for move in moves:
                 at = self._carry_out(move, at)
         if at.tail is None:
@@ -170,6 +179,8 @@ class ByPolicy:
                 return self._start_probe(at)
             case GoBack():
                 return self._go_back(at)
+            case EndWith():
+                self._end_with_kept()
         return at
 
     def _start_probe(self, at: Position) -> Position:
@@ -212,6 +223,13 @@ class ByPolicy:
         self.record.cut(kept.epoch)
         return at.at(kept.epoch)
 
+    def _end_with_kept(self) -> None:
+        """Set back what was trained, and not the run: it has had all of its epochs."""
+        assert self._kept is not None
+        kept, self._kept = self._kept, None
+        restore(self.registered, kept.snapshot, self._rank)
+        self._ended_with = kept.epoch
+
     def _restore(self, held: Held) -> None:
         restore(self.registered, held.snapshot, self._rank)
         self._steps.start(held.steps)
@@ -229,6 +247,9 @@ class ByPolicy:
     def outcome(self, history: Sequence[Observation], spent: int, note: str) -> Outcome:
         """Return what was decided, from what."""
         at, reason = self.standing.decision.switch_at, self.standing.decision.reason
+        if self._ended_with is not None:
+            ended = f"Plain training over-trained: it ends with its best weights, after {self._ended_with} epochs"
+            note = f"{ended}. {note}" if note else ended
         return Outcome(self.machine.epochs, at, reason, tuple(self.probes), self.evidence, spent, note=note)
 
     def state_dict(self) -> dict[str, Any]:
@@ -242,6 +263,7 @@ class ByPolicy:
             "per_epoch": self._per_epoch,
             "probing": _plain(self._probing),
             "kept": _plain(self._kept),
+            "ended_with": self._ended_with,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -253,6 +275,7 @@ class ByPolicy:
         self._samples = SameSamples.from_plain(state["samples"])
         self._per_epoch, self._resumed = int(state["per_epoch"]), True
         self._probing, self._kept = (_held(state[name]) for name in ("probing", "kept"))
+        self._ended_with = state["ended_with"]
         kept = None if self._kept is None else self._kept.epoch
         self.standing = Standing(Decision(**state["decision"]), kept)
 
@@ -265,9 +288,3 @@ def _plain(held: Held | None) -> list[Any] | None:
 def _held(saved: Sequence[Any] | None) -> Held | None:
     """Undo :func:`_plain`."""
     return None if saved is None else Held(int(saved[0]), dict(saved[1]), int(saved[2]))
-
-
-def _scales_gradients(registered: Registered) -> bool:
-    """Whether a gradient scaler, registered or within an optimizer's wrapper, may leave out steps."""
-    inside = [getattr(optimizer, "scaler", None) for optimizer in registered.optimizers]
-    return any(hasattr(scaler, "get_scale") for scaler in (*registered.objects.values(), *inside))

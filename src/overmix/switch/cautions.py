@@ -9,7 +9,7 @@ import numpy as np
 from overmix.diagnose.turning import smooth
 from overmix.switch.policy import Observation, Probe
 
-FEW = 50
+_FEW = 50
 """Held-out samples: with fewer, what probes differ by is mostly chance."""
 
 STILL_FALLING = 0.1
@@ -37,7 +37,7 @@ def cautions(probes: Sequence[Probe], observations: Sequence[Observation]) -> tu
         return ()
     said = []
     n = len(probes[0].scores)
-    if n < FEW:
+    if n < _FEW:
         chance = "what probes differ by is mostly chance, so that the guess decides; hold out 100"
         said.append(f"Only {n} held-out sample{'' if n == 1 else 's'}: {chance}.")
     fallen = _fallen(observations)

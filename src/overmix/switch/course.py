@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from overmix.mix import StreamSource
-from overmix.switch.epoch import Kind
+from overmix.switch.epoch import EpochKind
 from overmix.switch.outcome import Outcome
 from overmix.switch.policy import Observation, Policy
 from overmix.switch.position import Position, Seen
@@ -24,6 +24,11 @@ class Course(Protocol):
         """What decides, or None if a schedule does."""
         ...
 
+    @property
+    def held_by(self) -> str:
+        """What says whether is mixed, and what it says so far."""
+        ...
+
     def begin(self, rank: int) -> None:
         """Check what can be checked, when the loop begins.
 
@@ -32,7 +37,7 @@ class Course(Protocol):
         """
         ...
 
-    def kind(self, at: Position) -> Kind:
+    def kind(self, at: Position) -> EpochKind:
         """Return what the next epoch is for."""
         ...
 
@@ -40,7 +45,7 @@ class Course(Protocol):
         """Return whether what is observed in the next epoch counts."""
         ...
 
-    def mixes(self, kind: Kind, progress: Progress, streams: StreamSource) -> bool:
+    def mixes(self, kind: EpochKind, progress: Progress, streams: StreamSource) -> bool:
         """Return whether a batch of an epoch of this kind is mixed."""
         ...
 
@@ -94,10 +99,15 @@ class BySchedule:
         self.schedule, self.epochs, self.name = schedule, epochs, name
         self.record = Record()
 
+    @property
+    def held_by(self) -> str:
+        """The schedule."""
+        return self.name
+
     def begin(self, rank: int) -> None:
         """Nothing is needed."""
 
-    def kind(self, at: Position) -> Kind:
+    def kind(self, at: Position) -> EpochKind:
         """Every epoch is the run's own."""
         return "train"
 
@@ -105,7 +115,7 @@ class BySchedule:
         """Every look counts."""
         return True
 
-    def mixes(self, kind: Kind, progress: Progress, streams: StreamSource) -> bool:
+    def mixes(self, kind: EpochKind, progress: Progress, streams: StreamSource) -> bool:
         """Return what the schedule says."""
         return mixes(self.schedule, progress, streams)
 

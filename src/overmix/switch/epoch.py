@@ -13,12 +13,11 @@ from torch import Tensor
 from overmix.errors import ConfigError, DataError, OvermixError
 from overmix.mix import EntropyLoss, MixedTarget, MixPlan
 from overmix.switch.mixing import Mixer
-from overmix.switch.policy import Kind as ScoreKind
-from overmix.switch.policy import Split
+from overmix.switch.policy import ScoreKind, Split
 from overmix.switch.position import Position, Seen
 from overmix.switch.tally import Tally, check_observed, check_scores, check_split
 
-Kind = Literal["train", "probe", "final"]
+EpochKind = Literal["train", "probe", "final"]
 """What an epoch is for. Savers and loggers look at it: only ``"train"`` and ``"final"`` belong to the user's run."""
 
 
@@ -50,10 +49,17 @@ class Epoch:
     """
 
     def __init__(
-        self, position: Position, kind: Kind, mixer: Mixer, book: Book, *, scored: bool = True, nested: bool = False
+        self,
+        position: Position,
+        kind: EpochKind,
+        mixer: Mixer,
+        book: Book,
+        *,
+        scored: bool = True,
+        nested: bool = False,
     ) -> None:
         self.index = position.epoch + (position.tail or 0)
-        self.kind: Kind = kind
+        self.kind: EpochKind = kind
         self.scored, self.nested, self.trained = scored, nested, position.trained
         self.seen = Seen(self.index, position.tail, position.step, position.mixed)
         self._position, self._mixer, self._book = position, mixer, book

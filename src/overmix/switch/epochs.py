@@ -23,7 +23,7 @@ from overmix.switch.ranks import rank as current_rank
 from overmix.switch.registered import Registered
 from overmix.switch.run_state import VERSION, check_state, position_of
 from overmix.switch.schedule import Progress, Schedule
-from overmix.switch.settings import check_recipe, count, named, streams_of, switch_of
+from overmix.switch.settings import check_recipe, named, streams_of, switch_of, whole_number
 from overmix.switch.steps import StepCounter
 
 
@@ -81,13 +81,13 @@ class Epochs:
         state: Mapping[str, Any] | None = None,
         steps_per_epoch: int | None = None,
     ) -> None:
-        self.epochs = count("epochs", epochs)
-        per_epoch = None if steps_per_epoch is None else count("steps_per_epoch", steps_per_epoch)
+        self.epochs = whole_number("epochs", epochs)
+        per_epoch = None if steps_per_epoch is None else whole_number("steps_per_epoch", steps_per_epoch)
         check_recipe(mix, self.epochs)
         self.recipe, self.switch = mix, switch_of(switch)
         self.streams = streams_of(seed, current_rank() if rank is None else rank)
         self._asks_for_rank = rank is None
-        registered = Registered(state)
+        self._registered = registered = Registered(state)
         self._steps = StepCounter(registered.optimizers)
         self._course = self._course_of(registered, per_epoch)
         self._out = HandingOut(self._course, self._steps, self.epochs, self._epoch)
@@ -105,6 +105,12 @@ class Epochs:
     def __len__(self) -> int:
         """Number of epochs of the whole training; probes and discarded epochs come on top, see :attr:`spent`."""
         return self.epochs
+
+    def __repr__(self) -> str:
+        """Say in a line where it stands: epoch, what was mixed, what decides, and what is registered."""
+        return (
+            f"Epochs({self._out.where}; {self._course.held_by}; state: {', '.join(self._registered.objects) or None})"
+        )
 
     def __iter__(self) -> Iterator[Epoch]:
         """Yield the epochs that are still to be trained.

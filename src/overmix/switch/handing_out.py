@@ -46,6 +46,23 @@ class HandingOut:
         """Whether the last epoch was handed out and is not closed."""
         return self.current is not None and self.next.tail is None and self.next.epoch >= self._epochs
 
+    @property
+    def where(self) -> str:
+        """In which epoch it is, and what was mixed in it so far."""
+        if self.current is None:
+            return f"{self.next.epoch} of {self._epochs} epochs done"
+        seen = self.current.seen
+        probe = f", in a probe after {self.next.epoch}" if seen.tail is not None else ""
+        state = "on" if seen.mixing else "off"
+        mixed = (
+            f"{seen.mixed} of {seen.step} batches mixed"
+            if seen.step
+            else "no batch yet"
+            if seen.gate is None
+            else state
+        )
+        return f"epoch {seen.index} of 0 to {self._epochs - 1}{probe}: {mixed}"
+
     def check_index(self, index: int) -> None:
         """Refuse a loop that is about to train another epoch than the run.
 

@@ -44,9 +44,9 @@ class LossTally:
         if loss.numel() != 1:
             raise DataError(f"observe_loss: the loss has shape {tuple(loss.shape)}: give the mean over the batch")
         n = target.lam.shape[0]
-        own, floor = loss.detach().reshape(()).double() * n, target.entropy(kind).sum().double()
+        total, floor = loss.detach().reshape(()).double() * n, target.entropy(kind).sum().double()
         self.n += n
-        self.loss = own if self.loss is None else self.loss + own
+        self.loss = total if self.loss is None else self.loss + total
         self.floor = floor if self.floor is None else self.floor + floor.to(self.floor.device)
 
     def fit(self, epoch: int, mixing: float) -> Fit | None:

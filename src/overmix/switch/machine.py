@@ -6,12 +6,14 @@ answer, and carries out its moves.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, TypeAlias
 
 from overmix.errors import ConfigError
-from overmix.switch.policy import UNDECIDED, Decision, History, Policy
+from overmix.switch.policy import UNDECIDED, Decision, History, Observation, Policy
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,18 @@ class GoOn:
     """Train the next epoch."""
 
 
-Move: TypeAlias = Keep | Drop | StartProbe | GoBack | GoOn
+@dataclass(frozen=True)
+class EndWith:
+    """After the last epoch, set what was trained back to the state that is held; the run stays at its end.
+
+    Args:
+        epoch: epochs done there.
+    """
+
+    epoch: int
+
+
+Move: TypeAlias = Keep | Drop | StartProbe | GoBack | GoOn | EndWith
 
 
 @dataclass(frozen=True)
@@ -82,6 +95,7 @@ class Machine:
 
     A policy is asked in one order wherever it is used: before the first epoch, after each, and after each probe. An
     answer that decides ends the questions. One that does not is followed by the probe that is planned at this epoch.
+    Where the policy's ``best`` is true, the run is watched from there on: its best state is held, and it ends with it.
 
     Args:
         policy: decides.
@@ -101,6 +115,7 @@ class Machine:
     epochs: int
     planned: tuple[int, ...] = field(init=False)
     tail: int = field(init=False)
+    watches: bool = field(init=False)
 
     def __post_init__(self) -> None:
         planned = tuple(self.policy.probe_epochs(self.epochs))
@@ -112,6 +127,7 @@ class Machine:
             raise ConfigError("switch.tail_epochs", tail, "use at least one epoch")
         object.__setattr__(self, "planned", planned)
         object.__setattr__(self, "tail", tail)
+        object.__setattr__(self, "watches", bool(getattr(self.policy, "best", False)))
 
     def ask(self, standing: Standing, history: History) -> tuple[Standing, tuple[Move, ...]]:
         """Return where the run stands after this question, and the moves to carry out in their order.
@@ -124,7 +140,7 @@ class Machine:
             ConfigError: if the policy's answer cannot be followed.
         """
         if standing.decided:
-            return standing, (GoOn(),)
+            return self._watched(standing, history)
         decision = self._checked(self.policy.decide(history))
         if decision.switch_at is None:
             return self._undecided(standing, decision, history)
@@ -133,6 +149,26 @@ class Machine:
         if standing.kept != decision.switch_at:
             raise ConfigError("switch_at", decision.switch_at, "a policy that goes back must name the epoch as keep")
         return Standing(decision), (GoBack(decision.switch_at),)
+
+    def _watched(self, standing: Standing, history: History) -> tuple[Standing, tuple[Move, ...]]:
+        """Hold the best state since the switch, and end with it."""
+        best, done = self.best(standing.decision, history.observations), history.done
+        if done >= self.epochs:
+            over_trained = standing.kept is not None and standing.kept == best
+            return replace(standing, kept=None), (EndWith(best),) if best and over_trained else (GoOn(),)
+        if best != done or standing.kept == done:
+            return standing, (GoOn(),)
+        return replace(standing, kept=done), (Keep(), GoOn())
+
+    def best(self, decision: Decision, observations: Sequence[Observation]) -> int | None:
+        """Return after how many epochs a watched run's own score was lowest since its switch; the first of several."""
+        at = decision.switch_at
+        if not self.watches or at is None:
+            return None
+        since = [
+            seen for seen in observations if seen.split == "val" and seen.epoch >= at and math.isfinite(seen.score)
+        ]
+        return min(since, key=lambda seen: seen.score).epoch + 1 if since else None
 
     def _undecided(self, standing: Standing, decision: Decision, history: History) -> tuple[Standing, tuple[Move, ...]]:
         keep, done = decision.keep, history.done

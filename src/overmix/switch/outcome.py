@@ -19,12 +19,12 @@ Answer = Literal["fixed", "undecided", "no Mixup", "Mixup to the end", "switch"]
 MIXUP, GATED = "Mixup", "augmentation"
 """What goes off: of a run with a recipe, and of one that decides for what a user gates."""
 
-LEVEL = 0.05
+_LEVEL = 0.05
 """How often any probe may be called worse than the best one if all of them are equally good."""
 
 
 @dataclass(frozen=True)
-class Row:
+class ProbeRow:
     """One probe beside the best one.
 
     Args:
@@ -44,7 +44,7 @@ class Row:
     worse: bool
 
 
-def beside_the_best(probes: Sequence[Probe]) -> tuple[Row, ...]:
+def beside_the_best(probes: Sequence[Probe]) -> tuple[ProbeRow, ...]:
     """Return each probe beside the one with the lowest mean (the first of several).
 
     Probe i is worse if ``behind_i > t(1 - 0.05 / (K (K - 1))) * standard_error_i``, t the quantile of Student's law
@@ -64,18 +64,18 @@ def beside_the_best(probes: Sequence[Probe]) -> tuple[Row, ...]:
     best = min(range(len(probes)), key=lambda at: probes[at].score)
     alive = sum(probe.finite for probe in probes)
     n, pairs = len(probes[0].scores), max(1, alive * (alive - 1))
-    threshold = float(special.stdtrit(n - 1, 1 - LEVEL / pairs)) if n > 1 else math.nan
+    threshold = float(special.stdtrit(n - 1, 1 - _LEVEL / pairs)) if n > 1 else math.nan
     rows = []
     for at, probe in enumerate(probes):
         if not probe.finite:
-            rows.append(Row(probe.epoch, probe.tail, math.inf, math.inf, math.nan, worse=True))
+            rows.append(ProbeRow(probe.epoch, probe.tail, math.inf, math.inf, math.nan, worse=True))
             continue
         difference = np.subtract(probe.scores, probes[best].scores)
         error = float(difference.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
         behind = float(difference.mean())
         # With one sample the comparison is with NaN: nothing can be told apart.
         worse = at != best and behind > threshold * error
-        rows.append(Row(probe.epoch, probe.tail, probe.score, behind, error, worse))
+        rows.append(ProbeRow(probe.epoch, probe.tail, probe.score, behind, error, worse))
     return tuple(rows)
 
 
@@ -84,7 +84,7 @@ def score_name(probes: Sequence[Probe]) -> str:
     return "Brier score" if all(probe.kind == "brier" for probe in probes) else "score"
 
 
-def table(rows: Sequence[Row], n: int, name: str = "Brier score", what: str = MIXUP) -> str:
+def table(rows: Sequence[ProbeRow], n: int, name: str = "Brier score", what: str = MIXUP) -> str:
     """Return the rows as text for people, one line each.
 
     Args:
@@ -98,7 +98,7 @@ def table(rows: Sequence[Row], n: int, name: str = "Brier score", what: str = MI
     return "\n".join([head, *(_line(row, best, what) for row in rows)])
 
 
-def _line(row: Row, best: Row, what: str) -> str:
+def _line(row: ProbeRow, best: ProbeRow, what: str) -> str:
     start = f"  after {row.epoch:>5} epochs of {what}: "
     if not math.isfinite(row.score):
         return f"{start}diverged"
@@ -109,7 +109,7 @@ def _line(row: Row, best: Row, what: str) -> str:
     return f"{start}  +{row.behind:.4f} ± {row.standard_error:.4f}{note}"
 
 
-def safe_epochs(rows: Sequence[Row]) -> tuple[int, ...]:
+def safe_epochs(rows: Sequence[ProbeRow]) -> tuple[int, ...]:
     """Return the probed epochs that are not worse than the best one beyond chance."""
     return tuple(row.epoch for row in rows if not row.worse)
 
@@ -166,7 +166,7 @@ class Outcome:
         """Number of held-out samples that the probes were scored on; 0 without probes."""
         return len(self.probes[0].scores) if self.probes else 0
 
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[ProbeRow, ...]:
         """Return the probes beside the best one."""
         return beside_the_best(self.probes)
 

@@ -16,7 +16,7 @@ Split = Literal["val", "train"]
 """``"val"``: samples held out from training. ``"train"``: the clean training samples, seen only in mixtures."""
 
 
-Kind = Literal["brier", "scores"]
+ScoreKind = Literal["brier", "scores"]
 """What a sample's score is: ``"brier"``, ``|p - onehot(y)|^2`` of a prediction of classes; ``"scores"``, a number of
 the user's own. Lower is better. One run has one kind."""
 
@@ -46,7 +46,7 @@ class Observation:
     mixing: float
     n: int
     score: float
-    kind: Kind = "brier"
+    kind: ScoreKind = "brier"
     split: Split = "val"
     error: float | None = None
     cross_entropy: float | None = None
@@ -102,7 +102,7 @@ class Probe:
     epoch: int
     tail: int
     scores: tuple[float, ...]
-    kind: Kind = "brier"
+    kind: ScoreKind = "brier"
 
     @property
     def finite(self) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from overmix.switch.loss_tally import LossTally
-from overmix.switch.policy import Fit, Kind, Observation, Split
-from overmix.switch.tally import SPLITS, Tally
+from overmix.switch.policy import Fit, Observation, ScoreKind, Split
+from overmix.switch.tally import OBSERVED_SPLITS, Tally
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,13 @@ class Seen:
         return self.mixed / self.step if self.step else float(bool(self.gate))
 
     @property
-    def kind(self) -> Kind | None:
+    def kind(self) -> ScoreKind | None:
         """What the observed scores are; None before the first."""
         return next((tally.kind for tally in self.tallies.values() if tally.kind is not None), None)
 
     def observations(self, *, pooled: bool = False) -> list[Observation]:
         """Return the means of what was observed, of this process or pooled over ranks (a collective operation)."""
-        tallies = [(split, self.tallies.get(split, Tally())) for split in SPLITS]
+        tallies = [(split, self.tallies.get(split, Tally())) for split in OBSERVED_SPLITS]
         observations = [
             (tally.pooled() if pooled else tally).observation(self.index, self.mixing, split)
             for split, tally in tallies

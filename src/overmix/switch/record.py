@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from overmix.errors import ConfigError
-from overmix.switch.policy import Fit, Kind, Observation
+from overmix.switch.policy import Fit, Observation, ScoreKind
 from overmix.switch.position import Seen
 
 
@@ -23,9 +23,9 @@ class Record:
 
     observations: list[Observation] = field(default_factory=list)
     fits: list[Fit] = field(default_factory=list)
-    kind: Kind | None = None
+    kind: ScoreKind | None = None
 
-    def check_kind(self, kind: Kind) -> None:
+    def check_kind(self, kind: ScoreKind) -> None:
         """Take note of what scores are.
 
         Raises:

@@ -51,13 +51,19 @@ class Registered:
     @property
     def optimizers(self) -> list[Optimizer]:
         """Whatever has parameter groups: wrapped optimizers are not always of torch's class."""
-        found = [part for part in self.objects.values() if hasattr(part, "param_groups")]
-        return cast(list[Optimizer], found)
+        optimizers = [part for part in self.objects.values() if hasattr(part, "param_groups")]
+        return cast(list[Optimizer], optimizers)
 
     @property
     def modules(self) -> list[nn.Module]:
         """The registered models."""
         return [part for part in self.objects.values() if isinstance(part, nn.Module)]
+
+    @property
+    def scales_gradients(self) -> bool:
+        """Whether a gradient scaler, registered or within an optimizer's wrapper, may leave out steps."""
+        inside = [getattr(optimizer, "scaler", None) for optimizer in self.optimizers]
+        return any(hasattr(scaler, "get_scale") for scaler in (*self.objects.values(), *inside))
 
     def parts(self) -> dict[str, Any]:
         """Return the registered objects and what they hold inside, by name: what is held comes before its holder.

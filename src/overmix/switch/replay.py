@@ -56,8 +56,8 @@ def replay(
     Example:
         >>> from overmix.switch.policies.baselines import Minimum
         >>> looks = [Observation(at, 1.0, n=9, score=score) for at, score in enumerate([0.3, 0.1, 0.2, 0.3])]
-        >>> found = replay(Minimum(), 4, looks)
-        >>> found.switch_at, found.done, found.cost(epochs=4)
+        >>> replayed = replay(Minimum(), 4, looks)
+        >>> replayed.switch_at, replayed.done, replayed.cost(epochs=4)
         (2, 4, 1.5)
     """
     wanted, tail = set(policy.probe_epochs(epochs)) if probe else set(), policy.tail_epochs(epochs)

@@ -8,7 +8,7 @@ from typing import Any
 from overmix.errors import ConfigError, OvermixError
 from overmix.switch.position import Position
 
-VERSION = 5
+VERSION = 6
 
 _PARTS = ("run", "position", "spent", "steps", "pending", "course")
 

@@ -45,7 +45,7 @@ def switch_of(switch: Any) -> Schedule | Policy:
     return switch
 
 
-def count(field: str, value: Any) -> int:
+def whole_number(field: str, value: Any) -> int:
     """Return an integer >= 1, NumPy's as Python's.
 
     Raises:

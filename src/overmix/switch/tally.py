@@ -13,11 +13,11 @@ from overmix._typing import Float, Int
 from overmix.diagnose import scores
 from overmix.diagnose.scores import ScoreSums
 from overmix.errors import ConfigError, DataError
-from overmix.switch.policy import Kind, Observation, Split
+from overmix.switch.policy import Observation, ScoreKind, Split
 from overmix.switch.ranks import gather, world_size
 
-_KINDS: tuple[Kind, ...] = ("brier", "scores")
-SPLITS: tuple[Split, ...] = ("val", "train")
+_KINDS: tuple[ScoreKind, ...] = ("brier", "scores")
+OBSERVED_SPLITS: tuple[Split, ...] = ("val", "train")
 
 
 def brier_per_sample(
@@ -47,9 +47,9 @@ def check_split(split: str) -> None:
     """Refuse a split of another name.
 
     Raises:
-        ConfigError: if it is none of :data:`SPLITS`.
+        ConfigError: if it is none of :data:`OBSERVED_SPLITS`.
     """
-    if split not in SPLITS:
+    if split not in OBSERVED_SPLITS:
         raise ConfigError("split", split, 'use "val" (held out) or "train" (clean training samples)')
 
 
@@ -134,7 +134,7 @@ class Tally:
         outside: labels that are no class, and the number of classes; only where looking at once would wait.
     """
 
-    kind: Kind | None = None
+    kind: ScoreKind | None = None
     sums: ScoreSums | None = None
     margin: Tensor | None = None
     total: tuple[int, Tensor] | None = None

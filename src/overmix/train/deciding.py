@@ -14,7 +14,7 @@ from overmix._typing import Float, Int
 from overmix.errors import ConfigError
 from overmix.switch import Fit, History, Observation, OffAt, Policy, Probe
 from overmix.switch.machine import Machine, Standing, StartProbe
-from overmix.switch.policy import Kind, Split
+from overmix.switch.policy import ScoreKind, Split
 from overmix.train.engine import StackTraining
 from overmix.train.plan import Replica
 from overmix.train.result import StackResult
@@ -120,7 +120,7 @@ class DecidingTraining(StackTraining):
 
     def history(self, r: int) -> History:
         """Return what the policy of a replica may know now."""
-        seen = int(np.searchsorted(self.evaluation_epochs, self.epoch, side="right"))
+        seen = self.looks.until(self.epoch)
         for at in range(seen):
             if (at, r) not in self._looked:
                 self._looked[at, r] = self._looks(at, r), self._fit(at, r)
@@ -134,13 +134,13 @@ class DecidingTraining(StackTraining):
         return History(self.epochs, self.epoch, observations, probes, fits, self.planner.replicas[r].recipe.off_doubt)
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ScoreKind:
         """What policies are shown of a sample: the Brier score of classes, the score of other labels."""
         return "brier" if self.data.labels == "classes" else "scores"
 
     def _looks(self, at: int, r: int) -> list[Observation]:
-        epoch, mixing = int(self.evaluation_epochs[at]) - 1, float(self._mixing[at, r])
-        replica, metrics = self.planner.replicas[r], self._metrics[at, :, r].tolist()
+        epoch, mixing = int(self.evaluation_epochs[at]) - 1, float(self.looks.mixing[at, r])
+        replica, metrics = self.planner.replicas[r], self.looks.metrics[at, :, r].tolist()
         if self.kind == "scores":
             seen = dict(zip(self.evaluator.columns, metrics, strict=True))
             sizes: list[tuple[Split, int]] = [("val", len(replica.val_index)), ("train", len(replica.train_index))]
@@ -157,8 +157,8 @@ class DecidingTraining(StackTraining):
 
     def _fit(self, at: int, r: int) -> Fit:
         n = self.steps_per_epoch * self.planner.batch_size
-        loss, floor = float(self._mix_loss[at, r]), float(self._mix_floor[at, r])
-        return Fit(int(self.evaluation_epochs[at]) - 1, float(self._mixing[at, r]), n, loss, floor)
+        loss, floor = float(self.looks.mix_loss[at, r]), float(self.looks.mix_floor[at, r])
+        return Fit(int(self.evaluation_epochs[at]) - 1, float(self.looks.mixing[at, r]), n, loss, floor)
 
     @property
     def trained(self) -> Int[np.ndarray, " replicas"]:

@@ -9,21 +9,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from overmix._typing import Float
-from overmix.errors import ConfigError, DataError, OvermixError
-from overmix.mix import Objective, WithGradient
-from overmix.switch import Schedule, tail_factor
+from overmix._typing import Float, Int
+from overmix.errors import ConfigError, OvermixError
+from overmix.mix import Objective
+from overmix.switch import tail_factor
 from overmix.train.augment import CropFlip
 from overmix.train.average import Average
 from overmix.train.batches import Batches
-from overmix.train.evaluation import Evaluator, evaluation_epochs
-from overmix.train.needs import check_needs, error_type, labelled_index, objective_for, share_a_step
-from overmix.train.optimizer import SGD, Optimizer
-from overmix.train.perceptron import perceptron_step
+from overmix.train.checks import check_normalization, check_stack
+from overmix.train.evaluation import Evaluator
+from overmix.train.looks import Looks
+from overmix.train.needs import labelled_index, objective_for
+from overmix.train.optimizer import Optimizer
 from overmix.train.plan import EpochPlan, Planner, Replica
 from overmix.train.resident import Labels, Normalization, ResidentData
 from overmix.train.result import StackResult
 from overmix.train.stacked_model import Execution, ModelFactory, StackedModel
+from overmix.train.step import Stepper
 from overmix.train.track import Tracker
 
 
@@ -67,16 +69,15 @@ class StackTraining:
         track: Sequence[str] = (),
     ) -> None:
         self.objective = objective_for(data, objective)
-        _check(replicas, data, self.objective, epochs, batch_size)
-        _check_normalization(normalization, len(replicas), data.x.dim())
+        check_stack(replicas, data, self.objective, epochs, batch_size)
+        check_normalization(normalization, len(replicas), data.x.dim())
         sample_shape = tuple(data.x.shape[1:])
         if augment is not None:
             augment.check(sample_shape)
         device = data.y.device
-        self.data, self.normalization, self.optimizer, self.epochs = data, normalization, optimizer, epochs
+        self.data, self.normalization, self.epochs = data, normalization, epochs
         seeds = [replica.streams.torch_seed("init") for replica in replicas]
         self.model = StackedModel(factory, seeds, device, execution)
-        self.moments = optimizer.init(self.model.trainable)
         weights = [*self.model.parameters.values(), *self.model.buffers.values()]
         self.average = None if average is None else Average(weights, average)
         labelled = labelled_index(replicas, data)
@@ -95,6 +96,9 @@ class StackTraining:
         )
         recipe.space.check_model(self.model.base)
         self.batches = Batches(data, labels, normalization, recipe, self.objective, augment)
+        decay = torch.tensor([float(replica.weight_decay) for replica in replicas], device=device)
+        decays = any(replica.weight_decay for replica in replicas)
+        self.stepper = Stepper(self.model, self.batches, optimizer, decay if decays else None)
         self.evaluator = Evaluator(
             data,
             normalization,
@@ -105,33 +109,20 @@ class StackTraining:
         )
         if track and (data.labels != "classes" or not data.labelled.all()):
             raise ConfigError("train.track", list(track), "leave it out: it needs a class of every sample")
-        self.tracker = Tracker(track, data, normalization, self.objective, replicas) if track else None
-        self._lr = _lr_table(replicas, epochs, self.steps_per_epoch, device)
-        decay = torch.tensor([float(replica.weight_decay) for replica in replicas], device=device)
-        self._weight_decay = decay if any(replica.weight_decay for replica in replicas) else None
+        tracker = Tracker(track, data, normalization, self.objective, replicas) if track else None
+        self.looks = Looks(epochs, self.steps_per_epoch, len(replicas), self.evaluator, tracker)
+        self.lr = _lr_table(replicas, epochs, self.steps_per_epoch, device)
         self.epoch, self.step = 0, 0
-        self._allocate(len(replicas), device)
-
-    def _allocate(self, n_replicas: int, device: torch.device) -> None:
-        self.evaluation_epochs = evaluation_epochs(self.epochs)
-        count = len(self.evaluation_epochs)
-        self._loss_sum = torch.zeros(n_replicas, device=device)
-        columns = len(self.evaluator.columns)
-        self._metrics = torch.full((count, columns, n_replicas), torch.nan, device=device)
-        self._mix_loss = torch.full((count, n_replicas), torch.nan, device=device)
-        self._mix_floor = torch.full((count, n_replicas), torch.nan, device=device)
-        self._floor_sum = torch.zeros(n_replicas, device=device)
-        self._wrong = torch.zeros(
-            (count, n_replicas, len(self.data.y_test)), dtype=error_type(self.data, count, n_replicas), device=device
-        )
-        self._mixing = torch.zeros((count, n_replicas), dtype=torch.float64)
-        columns = len(self.tracker.columns) if self.tracker else 0
-        self._tracked = torch.full((count, columns, n_replicas), torch.nan, device=device)
 
     @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps in one epoch."""
         return self.planner.steps_per_epoch
+
+    @property
+    def evaluation_epochs(self) -> Int[np.ndarray, " looks"]:
+        """The 1-based epochs after which it is looked at."""
+        return self.looks.epochs
 
     @property
     def done(self) -> bool:
@@ -155,7 +146,7 @@ class StackTraining:
             plan = self.planner.epoch(self.epoch)
             while self.step < self.steps_per_epoch:
                 now = self.epoch * self.steps_per_epoch + self.step
-                self._loss_sum += self._step(plan, self.step, self._lr[now], now)
+                self.looks.loss_sum += self.take_step(plan, self.step, self.lr[now], now)
                 self.step += 1
                 if self.step < self.steps_per_epoch:
                     notify(self)
@@ -165,9 +156,12 @@ class StackTraining:
     def _between_epochs(self) -> None:
         """Do what an engine that decides by itself does before each epoch and after the last; nothing here."""
 
-    def _step(self, plan: EpochPlan, step: int, lr: Tensor, now: int) -> Tensor:
-        """Do one step of the epoch, the one at zero-based ``now`` of the training, and return the loss before it."""
-        loss = self._train_step(plan, step, lr)
+    def take_step(self, plan: EpochPlan, step: int, lr: Float[Tensor, " replicas"], now: int) -> Tensor:
+        """Take one step of the epoch, the one at zero-based ``now`` of the training, and return the loss before it."""
+        batch = self.stepper.batch(plan, step)
+        if plan.a is None and self.looks.after(self.epoch + 1):
+            self.looks.floor_sum += self.batches.floors(batch)
+        loss = self.stepper.take(plan, step, batch, lr)
         if self.average is not None:
             self.average.update(now)
         return loss
@@ -176,73 +170,12 @@ class StackTraining:
         """Put what is scored in its place."""
         return nullcontext() if self.average is None else self.average.in_place()
 
-    def _train_step(self, plan: EpochPlan, step: int, lr: Tensor) -> Tensor:
-        """Do one step at a learning rate of shape (R,), and return the loss before it, shape (R,)."""
-        if self.model.uses_dropout:
-            self.model.set_dropout_keys(plan.dropout_keys[step])
-        batch = self.batches.of(plan, step, self.model)
-        if plan.a is None and self._looks_after(self.epoch):
-            self._floor_sum += self.batches.floors(batch)
-        layers, optimizer, objective = self.model.perceptron, self.optimizer, self.objective
-        offered = batch.plan is None or self.batches.plain_step
-        if (
-            offered
-            and isinstance(objective, WithGradient)
-            and layers is not None
-            and isinstance(optimizer, SGD)
-            and not optimizer.nesterov
-        ):
-            step_itself = objective.with_gradient
-            labels = self.batches.pair(plan, step, batch)
-            return perceptron_step(
-                batch.x,
-                lambda output: step_itself(output, *labels),
-                layers,
-                self.moments,
-                optimizer,
-                lr,
-                self._weight_decay,
-            )
-        # Their sum gives each replica the gradient of its own loss.
-        return self._general_step(self.batches.loss(plan, step, batch, self.model), lr)
-
-    def _looks_after(self, epoch: int) -> bool:
-        return bool(self.evaluation_epochs[np.searchsorted(self.evaluation_epochs, epoch + 1)] == epoch + 1)
-
-    def _general_step(self, loss: Tensor, lr: Tensor) -> Tensor:
-        gradients = torch.autograd.grad(loss.sum(), self.model.trainable, allow_unused=True)
-        # A parameter that took no part is left alone, weight decay included, as torch.optim does.
-        used = [i for i, gradient in enumerate(gradients) if gradient is not None]
-        kinds = range(0, len(self.moments), max(1, len(gradients)))
-        self.optimizer.step(
-            [self.model.trainable[i] for i in used],
-            [gradients[i] for i in used],
-            [self.moments[kind + i] for kind in kinds for i in used],
-            lr,
-            self._weight_decay,
-        )
-        return loss.detach()
-
     def _end_epoch(self, plan: EpochPlan) -> None:
         self.epoch, self.step = self.epoch + 1, 0
-        at = int(np.searchsorted(self.evaluation_epochs, self.epoch))
-        if self._looks_after(self.epoch - 1):
+        if self.looks.after(self.epoch):
             with self._scored():
-                metrics, wrong = self.evaluator(self.model)
-                if self.tracker is not None:
-                    self._tracked[at] = self.tracker(self.model)
-            self._metrics[at] = metrics
-            self._wrong[at] = wrong
-            self._mix_loss[at] = self._loss_sum / self.steps_per_epoch
-            if plan.a is None or plan.b is None:
-                self._mix_floor[at] = self._floor_sum / self.steps_per_epoch
-            else:
-                # Row by row, so that a replica's bits do not depend on how many others there are.
-                floors = self.objective.floors(plan.a, plan.b, plan.lam).mean(dim=2)
-                self._mix_floor[at] = floors.T.contiguous().mean(dim=1)
-            self._mixing[at] = torch.from_numpy(plan.mixing)
-        self._loss_sum.zero_()
-        self._floor_sum.zero_()
+                self.looks.take(self.epoch, self.model, plan, self.objective)
+        self.looks.begin_epoch()
 
     def probe(self, tail: int) -> Float[np.ndarray, "replicas val"]:
         """Train a short tail without mixing, score the validation split, and go back to where the training stood.
@@ -254,7 +187,7 @@ class StackTraining:
             The score of each validation sample of each replica, shape (R, v): the Brier score of classes.
         """
         with self.after_tail(tail), self._scored():
-            return _on_host(self.evaluator.val_scores(self.model))
+            return self.evaluator.val_scores(self.model).cpu().numpy().copy()
 
     @contextmanager
     def after_tail(self, tail: int, *, mixing: bool = False) -> Iterator[None]:
@@ -267,16 +200,16 @@ class StackTraining:
             mixing: whether it goes on mixing as the schedule says.
         """
         # A step of a tail counts in no look at the training's own loss.
-        changed = [*self._trained(), self._floor_sum]
+        changed = [*self._trained(), self.looks.floor_sum]
         saved = [tensor.clone() for tensor in changed]
         steps, begun = tail * self.steps_per_epoch, self.epoch * self.steps_per_epoch
-        lr = self._lr[min(self.epoch, self.epochs - 1) * self.steps_per_epoch]
+        lr = self.lr[min(self.epoch, self.epochs - 1) * self.steps_per_epoch]
         self.model.train()
         for number in range(steps):
             at, step = divmod(number, self.steps_per_epoch)
             if step == 0:
                 plan = self.planner.epoch(self.epoch + at, mixing=mixing)
-            self._step(plan, step, lr * tail_factor(number, steps), begun + number)
+            self.take_step(plan, step, lr * tail_factor(number, steps), begun + number)
         try:
             yield
         finally:
@@ -286,60 +219,26 @@ class StackTraining:
     def _trained(self) -> list[Tensor]:
         """The tensors that a step changes."""
         parameters = [p.detach() for p in self.model.parameters.values()]
-        return [*parameters, *self.model.buffers.values(), *self.moments, *self._averages()]
+        return [*parameters, *self.model.buffers.values(), *self.stepper.moments, *self._averages()]
 
     def _averages(self) -> list[Tensor]:
         return [] if self.average is None else self.average.values
 
     def latest(self) -> dict[str, Float[np.ndarray, " replicas"]]:
         """Return the newest look at each metric, shape (R,); waits for the device. Empty before the first look."""
-        at = int(np.searchsorted(self.evaluation_epochs, self.epoch, side="right")) - 1
-        if at < 0:
-            return {}
-        return dict(zip(self.evaluator.columns, self._metrics[at].cpu().numpy(), strict=True))
+        return self.looks.latest(self.epoch)
 
     def result(self) -> StackResult:
         """Return what was seen so far, as copies on the host."""
-        metrics = _on_host(self._metrics.permute(1, 2, 0))
-        last_step = self.evaluation_epochs * self.steps_per_epoch - 1
-        return StackResult(
-            epochs=self.evaluation_epochs,
-            metrics=dict(zip(self.evaluator.columns, metrics, strict=True)),
-            mix_loss=_on_host(self._mix_loss.T),
-            mix_floor=_on_host(self._mix_floor.T),
-            mixing=_on_host(self._mixing.T),
-            lr=_on_host(self._lr[torch.from_numpy(last_step).to(self._lr.device)].T),
-            wrong=self._errors(),
-            n_test=len(self.data.y_test),
-            steps_per_epoch=self.steps_per_epoch,
-            tracked=dict(zip(self.tracker.columns, _on_host(self._tracked.permute(1, 2, 0)), strict=True))
-            if self.tracker
-            else {},
-            labels=self.data.labels,
-        )
-
-    def _errors(self) -> np.ndarray:
-        errors = _on_host(self._wrong.permute(1, 0, 2))
-        return np.packbits(errors, axis=-1) if errors.dtype == bool else errors
+        return self.looks.result(self.lr)
 
     def _tensors(self) -> dict[str, Tensor]:
         """Every tensor that training changes, by name."""
-        changing = {
-            "loss_sum": self._loss_sum,
-            "floor_sum": self._floor_sum,
-            "metrics": self._metrics,
-            "mix_loss": self._mix_loss,
-            "mix_floor": self._mix_floor,
-            "wrong": self._wrong,
-            "mixing": self._mixing,
-        }
-        if self.tracker is not None:
-            changing["tracked"] = self._tracked
         parameters = {f"parameter.{name}": p.detach() for name, p in self.model.parameters.items()}
         buffers = {f"buffer.{name}": b for name, b in self.model.buffers.items()}
-        moments = {f"velocity.{i}": moment for i, moment in enumerate(self.moments)}
+        moments = {f"velocity.{i}": moment for i, moment in enumerate(self.stepper.moments)}
         averages = {f"average.{i}": tensor for i, tensor in enumerate(self._averages())}
-        return {**changing, **parameters, **buffers, **moments, **averages}
+        return {**self.looks.tensors(), **parameters, **buffers, **moments, **averages}
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the state after the last step, as copies on the CPU. No random state: plans have addresses."""
@@ -362,45 +261,6 @@ class StackTraining:
         for name, tensor in tensors.items():
             tensor.copy_(state[name])
         self.epoch, self.step = (int(value) for value in state["progress"])
-
-
-def _check(replicas: Sequence[Replica], data: ResidentData, objective: Objective, epochs: int, batch_size: int) -> None:
-    if epochs < 1:
-        raise ConfigError("train.epochs", epochs, "use an integer >= 1")
-    sizes = {(len(replica.train_index), len(replica.val_index)) for replica in replicas}
-    if len(sizes) != 1:
-        raise ConfigError("replicas", sorted(sizes), "give all replicas of a stack subsets of one size")
-    train_size = sizes.pop()[0]
-    if not 1 <= batch_size <= train_size:
-        raise ConfigError("train.batch_size", batch_size, f"use 1 to {train_size}, the size of the training subset")
-    total = epochs * (train_size // batch_size)
-    for replica in replicas:
-        check_needs(replica.recipe, data, objective)
-        _check_schedule(replica.schedule, epochs, total)
-    if any(not share_a_step(replica.recipe, replicas[0].recipe) for replica in replicas):
-        raise ConfigError("replicas", len(replicas), "give a stack recipes that mix in one place, and by one loss")
-
-
-def _check_schedule(schedule: Schedule, epochs: int, steps: int) -> None:
-    """Refuse a point beyond the end, which would never come."""
-    try:
-        schedule.check(epochs, steps)
-    except ConfigError as error:
-        raise ConfigError(f"schedule.{error.field}", error.value, error.remedy) from None
-
-
-def _check_normalization(normalization: Normalization, n_replicas: int, sample_dim: int) -> None:
-    shape = tuple(normalization.mean.shape)
-    if len(shape) != sample_dim or shape[0] != n_replicas or normalization.std.shape != shape:
-        raise DataError(
-            f"normalization: shape {shape}: give statistics of {n_replicas} replicas with {sample_dim - 1} more "
-            "dimensions, those of a sample"
-        )
-
-
-def _on_host(tensor: Tensor) -> np.ndarray:
-    """Return a copy: on the CPU, .numpy() alone would go on changing with the training."""
-    return tensor.cpu().numpy().copy()
 
 
 def _lr_table(replicas: Sequence[Replica], epochs: int, steps_per_epoch: int, device: torch.device) -> Tensor:

@@ -11,7 +11,7 @@ from overmix._typing import Float
 from overmix.mix import LabelKind, Retrieval
 from overmix.train.resident import Labels
 
-GALLERY = 64
+_GALLERY = 64
 """A query has to find its view among so many, about: the samples of a split, part by part in their order."""
 
 
@@ -88,7 +88,7 @@ class ViewScoring:
 
     def errors(self, output: Tensor, y: Tensor) -> Tensor:
         """Return the retrieval loss of each sample."""
-        parts = max(1, round(output.shape[1] / GALLERY))
+        parts = max(1, round(output.shape[1] / _GALLERY))
         pairs = zip(torch.tensor_split(output, parts, dim=1), torch.tensor_split(y, parts, dim=1), strict=True)
         return torch.cat([self._retrieval.losses(z, view, view, torch.ones(())) for z, view in pairs], dim=1)
 

@@ -44,24 +44,24 @@ def seed_of(tiny):
 
 
 def test_a_seed_has_every_condition(seed_of):
-    row, found = seed_of
+    row, arrays = seed_of
     for kind in ("value", "val"):
-        assert {name.split("/", 1)[1] for name in found if name.startswith(f"{kind}/")} == set(row.conditions)
-    assert float(found["seconds"]) > 0
+        assert {name.split("/", 1)[1] for name in arrays if name.startswith(f"{kind}/")} == set(row.conditions)
+    assert float(arrays["seconds"]) > 0
 
 
 def test_the_curves_end_where_their_conditions_do(seed_of):
-    row, found = seed_of
+    row, arrays = seed_of
     for curve, condition in (("on", f"off@{row.grid[-1]}"), ("erm", row.erm)):
-        assert found[f"curve/{curve}"].shape == found["looks"].shape
-        assert found[f"curve/{curve}"][-1] == found[f"value/{condition}"]
-        np.testing.assert_array_equal(found[f"curve_wrong/{curve}"][-1], found[f"wrong/{condition}"])
+        assert arrays[f"curve/{curve}"].shape == arrays["looks"].shape
+        assert arrays[f"curve/{curve}"][-1] == arrays[f"value/{condition}"]
+        np.testing.assert_array_equal(arrays[f"curve_wrong/{curve}"][-1], arrays[f"wrong/{condition}"])
 
 
 def test_the_error_is_the_share_of_wrong_samples(seed_of):
-    _, found = seed_of
+    _, arrays = seed_of
     for name in ("auto", "off@0"):
-        assert found[f"wrong/{name}"].mean() == pytest.approx(float(found[f"value/{name}"]))
+        assert arrays[f"wrong/{name}"].mean() == pytest.approx(float(arrays[f"value/{name}"]))
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import pytest
 from overmix.experiments.census.rows import ROWS
 from overmix.mix import CoinCoefficient
 from overmix.recipes import OneOf, registered
+from overmix.study.spec.recipes import build_recipe
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -38,7 +39,8 @@ def test_every_card_says_what_was_measured(name):
 @pytest.mark.parametrize("name", ["LISA", "SelectiveMixup-imbalanced", "SelectiveMixup-coloured"])
 def test_selective_recipes_have_a_control_that_resamples_without_mixing(name):
     (row,) = (row for row in ROWS if row.name == name)
-    control = row.controls["resampled, not mixed"].recipe
+    (written,) = row.controls["resampled, not mixed"]["recipe"].items()
+    control = build_recipe(written[0], **written[1])
     assert isinstance(control.coefficient, CoinCoefficient)
     assert repr(control.pairing) == repr(row.recipe.pairing)
 

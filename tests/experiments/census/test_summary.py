@@ -18,7 +18,7 @@ LOOKS = np.unique(np.geomspace(1, 600, 24).round().astype(int))
 def seeds_of(row, error, *, val=None, seed=0):
     """Seeds whose test error is given by a function of the condition, on held-out samples by another one."""
     rng = np.random.default_rng(seed)
-    found = []
+    seeds = []
     for _ in range(N_SEEDS):
         arrays = {"looks": LOOKS, "auto/switch_at": np.array(112), "auto/cost": np.array(1.25), "seconds": np.array(2)}
         for name in row.conditions:
@@ -29,8 +29,8 @@ def seeds_of(row, error, *, val=None, seed=0):
             shape = 0.1 + 0.05 * np.abs(np.log(LOOKS / turn))
             bits = rng.random((len(LOOKS), N_TEST)) < shape[:, None]
             arrays |= {f"curve/{name}": bits.mean(axis=1), f"curve_wrong/{name}": bits}
-        found.append(arrays)
-    return found
+        seeds.append(arrays)
+    return seeds
 
 
 ROW = LoopRow(
@@ -45,57 +45,57 @@ def error(name):
     return {"off@100": 0.05, "off@600": 0.2, "off@0": 0.15, "auto": 0.06, "other": 0.3}.get(name, 0.1)
 
 
-def compared(found, a, b):
-    return next(c for c in found["comparisons"] if (c["a"], c["b"]) == (a, b))
+def compared(said, a, b):
+    return next(c for c in said["comparisons"] if (c["a"], c["b"]) == (a, b))
 
 
 def test_the_curve_that_turns_is_told_from_the_one_that_does_not():
-    found = summarize(ROW, seeds_of(ROW, error))["diagnosis"]
-    assert (found["on"]["verdict"], found["erm"]["verdict"]) == ("u-shaped", "monotone")
-    assert 30 <= found["on"]["turning_epoch"] <= 120
+    said = summarize(ROW, seeds_of(ROW, error))["diagnosis"]
+    assert (said["on"]["verdict"], said["erm"]["verdict"]) == ("u-shaped", "monotone")
+    assert 30 <= said["on"]["turning_epoch"] <= 120
 
 
 def test_differences_have_the_sign_of_what_is_better():
-    found = summarize(ROW, seeds_of(ROW, error))
-    assert found["best"] == 100
+    said = summarize(ROW, seeds_of(ROW, error))
+    assert said["best"] == 100
     for a, b, expected in (("best", "on", -0.15), ("auto", "on", -0.14), ("on", "erm", 0.05), ("on", "other", -0.1)):
-        comparison = compared(found, a, b)
+        comparison = compared(said, a, b)
         assert comparison["difference"] == pytest.approx(expected, abs=0.03)
         assert comparison["ci"][0] < expected < comparison["ci"][1]
         assert comparison["p_value"] < 0.05
 
 
 def test_the_third_is_the_switch_at_a_third():
-    found = summarize(ROW, seeds_of(ROW, lambda name: 0.5 if name == "off@200" else 0.1))
-    assert compared(found, "third", "on")["difference"] == pytest.approx(0.4, abs=0.05)
+    said = summarize(ROW, seeds_of(ROW, lambda name: 0.5 if name == "off@200" else 0.1))
+    assert compared(said, "third", "on")["difference"] == pytest.approx(0.4, abs=0.05)
 
 
 def test_held_out_samples_choose_the_best_switch_and_test_samples_report():
     # On held-out samples epoch 50 looks best, on test samples it is the worst.
-    found = summarize(
+    said = summarize(
         ROW,
         seeds_of(ROW, lambda name: 0.4 if name == "off@50" else 0.1, val=lambda name: 0.0 if name == "off@50" else 0.1),
     )
-    assert found["best"] == 50
-    assert compared(found, "best", "on")["difference"] > 0.2
+    assert said["best"] == 50
+    assert compared(said, "best", "on")["difference"] > 0.2
 
 
 def test_a_control_may_stand_for_plain_training():
     row = replace(ROW, controls={"plain": Control(Mixup(alpha=0.0))}, erm="plain")
-    found = summarize(row, seeds_of(row, lambda name: 0.4 if name == "plain" else 0.1))
-    assert compared(found, "on", "erm")["difference"] == pytest.approx(-0.3, abs=0.05)
-    assert not any(c["b"] == "plain" for c in found["comparisons"])
+    said = summarize(row, seeds_of(row, lambda name: 0.4 if name == "plain" else 0.1))
+    assert compared(said, "on", "erm")["difference"] == pytest.approx(-0.3, abs=0.05)
+    assert not any(c["b"] == "plain" for c in said["comparisons"])
 
 
 def test_values_are_paired_over_seeds_and_diverged_seeds_left_out():
     row = LoopRow(recipe_name="Mixup", method=Mixup(), task=Triangles())
-    found = seeds_of(row, error)
-    for seed, arrays in enumerate(found):
+    seeds = seeds_of(row, error)
+    for seed, arrays in enumerate(seeds):
         for key in [key for key in arrays if "wrong" in key or "ece" in key]:
             del arrays[key]
         arrays["value/off@400"] = np.array(np.nan if seed == 0 else 1.0 + 0.01 * seed)
         arrays["value/off@0"] = np.array(2.0 + 0.01 * seed)
-    comparison = compared(summarize(row, found), "on", "erm")
+    comparison = compared(summarize(row, seeds), "on", "erm")
     assert comparison["n"] == N_SEEDS - 1
     assert comparison["difference"] == pytest.approx(-1.0)
 

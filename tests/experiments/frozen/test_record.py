@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from overmix.experiments.switch_benchmark.frozen.record import ENDS, packed
+from overmix.experiments.switch_benchmark.frozen.record import END_METRICS, packed
 from overmix.experiments.switch_benchmark.frozen.setup import Settings, Setup
 
 
@@ -11,7 +11,7 @@ def test_a_switched_run_is_the_engines_own(recorded):
     tiny, folder, arrays = recorded
     run = Setup(tiny, folder / "data").stack(Settings(*arrays["settings"].tolist()), {"off_at": 4})
     result = run.train()
-    curve = np.stack([result.metrics[name] for name in ENDS]).astype(np.float16)
+    curve = np.stack([result.metrics[name] for name in END_METRICS]).astype(np.float16)
     np.testing.assert_array_equal(arrays["off at 4: curve"], curve)
     np.testing.assert_array_equal(arrays["off at 4: wrong"], result.wrong[:, -1])
     np.testing.assert_array_equal(arrays["off at 4: val logits"], packed(run.evaluator.val_outputs(run.model)))

@@ -7,7 +7,7 @@ import pytest
 from overmix.errors import ConfigError
 from overmix.experiments.reproduce.catalogue import EXPERIMENTS, experiment, study_spec
 from overmix.experiments.reproduce.claims import CLAIMS, claim_of
-from overmix.study.spec.schema import condition_parts
+from overmix.study.spec.overrides import condition_parts
 
 RESULTS = Path(__file__).parents[3] / "results" / "reproduce"
 NAMES = [

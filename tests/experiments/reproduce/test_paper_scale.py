@@ -52,8 +52,8 @@ def test_the_first_steps_run(experiment, key, scale):
 
     with pytest.raises(Enough):
         training.train(stop)
-    assert float(training._loss_sum.sum()) > 0
-    assert np.isfinite(float(training._loss_sum.sum()))
+    assert float(training.looks.loss_sum.sum()) > 0
+    assert np.isfinite(float(training.looks.loss_sum.sum()))
     assert all(bool(value.isfinite().all()) for value in training.model.parameters.values())
     assert any(not torch.equal(value, before[name]) for name, value in training.model.parameters.items())
 

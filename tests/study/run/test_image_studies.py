@@ -81,12 +81,12 @@ def test_the_first_steps_of_the_papers_settings_on_files_of_the_true_form(tmp_pa
     plan, before = training.planner.epoch(0), [p.detach().clone() for p in training.model.trainable]
     training.model.train()
     for step in range(2):
-        loss = training._step(plan, step, training._lr[step], step)
+        loss = training.take_step(plan, step, training.lr[step], step)
         assert torch.isfinite(loss).all()
     assert all(not torch.equal(p, old) for p, old in zip(training.model.trainable, before, strict=True))
     assert training.data.x.dtype == torch.uint8
-    assert training.tracker is not None
-    assert torch.isfinite(training.tracker(training.model)).all()
+    assert training.looks.tracker is not None
+    assert torch.isfinite(training.looks.tracker(training.model)).all()
 
 
 # Training images of each class as published.

@@ -10,7 +10,7 @@ from overmix.study import run_study
 from overmix.study.plan.fingerprint import fingerprint
 from overmix.study.run.crew import Failed
 from overmix.study.run.executor import open_executor
-from overmix.study.run.remote import NodeLost, RemoteExecutor, Saved, Trained, train_sent
+from overmix.study.run.remote import NodeLost, RemoteExecutor, SavedCheckpoint, TrainedStack, train_sent
 from overmix.study.spec.schema import ExecutorSpec
 
 RAY = {"name": "ray", "retries": 2}
@@ -117,7 +117,7 @@ def test_lost_stacks_go_on_from_their_last_checkpoint_to_the_bytes_of_a_local_ru
         # Each of the first three is lost just after it has sent a state of its own.
         if number in lost:
             raise Gone
-        if isinstance(event, Saved) and event.stack == event.sender and number < 3:
+        if isinstance(event, SavedCheckpoint) and event.stack == event.sender and number < 3:
             lost.add(number)
 
     cluster, told = FakeCluster(trouble), []
@@ -174,7 +174,7 @@ def test_a_machine_that_is_unlike_the_others_is_refused_or_recorded(train):
     class Mixed(FakeCluster):
         def result(self, stack):
             trained = super().result(stack)
-            return trained and Trained(next(machines), trained.content)
+            return trained and TrainedStack(next(machines), trained.content)
 
     cluster = Mixed()
     cluster.machine = lambda device: next(machines)

@@ -7,7 +7,7 @@ import pytest
 from overmix.errors import RunDirectoryError
 from overmix.study import plan_study
 from overmix.study.run.crew import Interrupted
-from overmix.study.run.worker import CHECKPOINT_SECONDS, Progress, StackRunner
+from overmix.study.run.worker import CHECKPOINT_SECONDS, StackProgress, StackRunner
 from overmix.study.store.checkpoint import load_tensors
 from overmix.study.store.directory import RunDirectory
 
@@ -199,7 +199,7 @@ def test_progress_tells_epochs_and_the_errors_of_each_condition(directory, tiny,
     compare = [{"name": "A", "recipe": "NoMixup"}, {"name": "B"}, {"name": "C", "train": {"optimizer": {"lr": 0.01}}}]
     task, told = one_task(tiny(compare=compare)), []
     runner(directory, tell=told.append).run(task)
-    assert told[0] == Progress(task.id, 0, 4, {"A": 2, "B": 2, "C": 2}, {})
+    assert told[0] == StackProgress(task.id, 0, 4, {"A": 2, "B": 2, "C": 2}, {})
     assert [progress.epoch for progress in told] == sorted(progress.epoch for progress in told)
     tensors, _ = load_tensors(directory.result_file(task), task.id)
     last = tensors["test_error"][:, -1].reshape(3, 2).mean(dim=1).tolist()

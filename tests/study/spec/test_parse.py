@@ -40,7 +40,7 @@ def compare(**entry):
 
 REFUSED = [
     # Unknown keys, at every level, with the nearest known one.
-    ({"dat": 1}, "dat = 1: unknown key, did you mean data? known: compare, data, device, executor, metric, model, name, seeds, train"),
+    ({"dat": 1}, "dat = 1: unknown key, did you mean data? known: compare, data, device, executor, metric, model, name, seeds, train, tuned"),
     ({"data": {"train_sze": 3}}, "data.train_sze = 3: unknown key, did you mean train_size? known: balanced, name, train_size, val_size"),
     ({"data": {"name": "npz", "pth": "x"}}, "data.pth = 'x': unknown key, did you mean path? known: balanced, labels, name, path, test_size, train_size, val_size"),
     ({"model": {"hiden": [3]}}, "model.hiden = [3]: unknown key, did you mean hidden? known: *"),

@@ -4,7 +4,7 @@ import pytest
 
 from overmix.errors import ConfigError
 from overmix.study import parse_study, resolved
-from overmix.study.spec.schema import condition_parts
+from overmix.study.spec.overrides import condition_parts
 
 FIVE_LINES = """\
 data: {name: digits, train_size: 200}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from overmix.diagnose.evidence import Compared, Evidence
 
-LEVEL = 0.95
+_LEVEL = 0.95
 
 
 def may_be_best(study: Compared, tested: Sequence[Evidence]) -> list[Evidence]:
@@ -32,4 +32,4 @@ def may_be_best(study: Compared, tested: Sequence[Evidence]) -> list[Evidence]:
 
 def _shown_worse(study: Compared, e: Evidence, other: Evidence, comparisons: int) -> bool:
     better = study.plain_difference(other, e)
-    return better is not None and better.upper(1 - LEVEL, looks=comparisons) < 0
+    return better is not None and better.upper(1 - _LEVEL, looks=comparisons) < 0

@@ -8,7 +8,7 @@ from typing import Any
 from overmix.diagnose.advice.mix import answer_mix
 from overmix.diagnose.advice.next_step import answer_next, with_steps
 from overmix.diagnose.advice.probabilities import Scores, answer_probabilities
-from overmix.diagnose.advice.record import Advice, Kind
+from overmix.diagnose.advice.record import Advice, AdviceKind
 from overmix.diagnose.advice.until import answer_until
 from overmix.diagnose.compare import Comparison
 from overmix.diagnose.evidence import Compared, Evidence
@@ -87,7 +87,7 @@ def _recommended(study: Compared, mix: Part) -> Evidence | None:
     return study.lowest([*([study.erm] if study.erm else []), *study.candidates])
 
 
-def _kind(mix: Part, recommended: Evidence | None) -> Kind:
+def _kind(mix: Part, recommended: Evidence | None) -> AdviceKind:
     if mix.answer == "mix" and recommended is not None:
         return "keep-mixup" if recommended.role == "mixup" else "switch"
     return "no-mixup" if mix.answer in ("plain", "same") else "undecided"

@@ -9,7 +9,7 @@ from overmix.diagnose.evidence import ChosenOn
 from overmix.diagnose.interval import Interval
 from overmix.diagnose.sentences import Part
 
-Kind = Literal["switch", "no-mixup", "keep-mixup", "undecided"]
+AdviceKind = Literal["switch", "no-mixup", "keep-mixup", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Advice:
         probabilities: what the error does not say, where the probabilities differ; ``None`` if they do not.
     """
 
-    kind: Kind
+    kind: AdviceKind
     sentence: str
     condition: str | None = None
     switch_epoch: int | None = None

@@ -8,7 +8,7 @@ ABSENT = ("", "na", "n/a", "null", "none", "-")
 _OF_ALL = re.compile(r"(?:epoch\s*)?\[?\s*(\d+)\s*/\s*\d+\s*\]?", re.IGNORECASE)
 
 
-def number(value: object) -> float:
+def parsed_number(value: object) -> float:
     """Return the number that a cell holds; of ``92.5%`` the 92.5.
 
     Raises:
@@ -17,7 +17,7 @@ def number(value: object) -> float:
         OverflowError: a whole number that no float can hold.
 
     Example:
-        >>> number(" 92.5 %"), number(3)
+        >>> parsed_number(" 92.5 %"), parsed_number(3)
         (92.5, 3.0)
     """
     return float(value.strip().removesuffix("%") if isinstance(value, str) else value)  # type: ignore[arg-type]
@@ -41,7 +41,7 @@ def is_number(value: object) -> bool:
         (True, True, False, False)
     """
     try:
-        number(value)
+        parsed_number(value)
     except OverflowError:
         return True
     except (TypeError, ValueError):
@@ -62,7 +62,7 @@ def place(value: object) -> float:
         (3.0, 0.5)
     """
     counted = _OF_ALL.fullmatch(value.strip()) if isinstance(value, str) else None
-    return float(counted[1]) if counted else number(value)
+    return float(counted[1]) if counted else parsed_number(value)
 
 
 def is_percent(value: object) -> bool:

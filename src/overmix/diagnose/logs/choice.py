@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from overmix.diagnose.logs.held_out import held_out
 from overmix.diagnose.logs.kinds import kind_of
 from overmix.diagnose.logs.log import AXES, Log
-from overmix.diagnose.logs.names import Split, is_running_best, is_spread, split_of, words
+from overmix.diagnose.logs.names import LogSplit, is_running_best, is_spread, split_of, words
 from overmix.errors import ConfigError, did_you_mean
 
-_SPLIT_ORDER: tuple[Split, ...] = ("test", "val", "eval")
+_SPLIT_ORDER: tuple[LogSplit, ...] = ("test", "val", "eval")
 _PRINCIPAL = ("total", "top1", "acc1", "prec1")
 _NUMBER = re.compile(r"[a-z]*?(\d+)")
 
@@ -78,7 +78,7 @@ def check_metric(name: str, names: Sequence[str], where: str) -> Choice:
     return Choice(name, ())
 
 
-def _rank(name: str, split: Split, runs: int) -> tuple[int, int, int, int, int, str]:
+def _rank(name: str, split: LogSplit, runs: int) -> tuple[int, int, int, int, int, str]:
     kind = kind_of(name)
     said = words(name)
     return (0 if kind is None else kind.choice), _SPLIT_ORDER.index(split), _detail(said), -runs, len(said), name

@@ -10,7 +10,7 @@ import numpy as np
 from overmix._typing import Float
 from overmix.diagnose.curve import diagnose_curve
 from overmix.diagnose.diagnosis import Diagnosis
-from overmix.diagnose.logs.kinds import Kind, kind_of
+from overmix.diagnose.logs.kinds import MetricKind, kind_of
 from overmix.diagnose.practical import Unit
 from overmix.errors import ConfigError
 
@@ -20,6 +20,8 @@ _UNITS: dict[Unit, str] = {
     "decibel": "decibels",
     "value": "in its own unit",
 }
+
+_SHARES_OF_SAMPLES = ("accuracy", "error rate")
 
 
 @dataclass(frozen=True)
@@ -65,22 +67,25 @@ class LoggedCurves:
         }
 
     @property
-    def kind(self) -> Kind | None:
+    def kind(self) -> MetricKind | None:
         """What the metric's name says that it measures."""
         return kind_of(self.metric)
 
-    def diagnose(self, *, lower_is_better: bool | None = None) -> Diagnosis:
+    def diagnose(self, *, lower_is_better: bool | None = None, n_test: int | None = None) -> Diagnosis:
         """Judge them with `diagnose_curve`, in the direction that is given or that the metric's kind has.
 
         Args:
             lower_is_better: the direction; None reads it from the metric's name.
+            n_test: number of samples behind each value of an error rate or an accuracy.
 
         Raises:
-            ConfigError: if the name does not say it.
+            ConfigError: if the name does not say it, or ``n_test`` is given for what is no share of samples.
         """
+        if n_test is not None and (self.kind is None or self.kind.name not in _SHARES_OF_SAMPLES):
+            raise ConfigError("n_test", n_test, f"leave it out: {self.metric!r} is no accuracy or error rate by name")
         if lower_is_better is None:
             if self.kind is None:
                 remedy = "the name does not say which way is better: give --lower-is-better or --higher-is-better"
                 raise ConfigError("metric", self.metric, remedy)
             lower_is_better = self.kind.better == "lower"
-        return diagnose_curve(self.epochs, self.values, lower_is_better=lower_is_better, unit=self.unit)
+        return diagnose_curve(self.epochs, self.values, lower_is_better=lower_is_better, unit=self.unit, n_test=n_test)

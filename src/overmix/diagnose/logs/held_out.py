@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from overmix.diagnose.logs.cells import is_absent
 from overmix.diagnose.logs.kinds import kind_of
 from overmix.diagnose.logs.log import Log
-from overmix.diagnose.logs.names import Split, bare, split_of
+from overmix.diagnose.logs.names import LogSplit, bare, split_of
 
 EVALUATORS = tuple(
     "metrics accuracy single-label multi-label coco bbox segm keypoints pascal_voc sem_seg panoptic_seg lvis "
@@ -16,7 +16,7 @@ EVALUATORS = tuple(
 """First parts of names under which YOLO, the mm family and detectron2 log what they evaluate, and nothing else."""
 
 
-def held_out(logs: Sequence[Log], names: Sequence[str]) -> dict[str, Split]:
+def held_out(logs: Sequence[Log], names: Sequence[str]) -> dict[str, LogSplit]:
     """Return the metrics of held-out data, and the split that they were measured on.
 
     A name that says its split is believed. One that says none was measured on held-out data if it is not the twin of
@@ -37,7 +37,7 @@ def held_out(logs: Sequence[Log], names: Sequence[str]) -> dict[str, Split]:
     by_prefix = "train" in losses and len(losses) > 1 and None not in losses
     alone = [name for name in untold if _is_error(name)]
     apart = set() if by_prefix else _apart_from_losses(untold, logs, metrics)
-    splits: dict[str, Split] = {name: split for name, split in said.items() if split != "train"}
+    splits: dict[str, LogSplit] = {name: split for name, split in said.items() if split != "train"}
     for name in untold:
         if by_prefix or _is_evaluated(name) or name in apart:
             splits[name] = "eval"

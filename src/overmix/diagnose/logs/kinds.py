@@ -11,9 +11,9 @@ from typing import Literal
 from overmix.diagnose.logs.names import plain_words, words
 
 Better = Literal["higher", "lower"]
-Scale = Literal["rate", "open rate", "value", "decibel", "unknown"]
+MetricScale = Literal["rate", "open rate", "value", "decibel", "unknown"]
 
-UNITS: dict[Scale, str] = {
+UNITS: dict[MetricScale, str] = {
     "rate": "share of 1, or percent",
     "open rate": "share of 1, or percent; may exceed 1",
     "value": "its own",
@@ -23,7 +23,7 @@ UNITS: dict[Scale, str] = {
 
 
 @dataclass(frozen=True)
-class Kind:
+class MetricKind:
     """A kind of metric.
 
     Attributes:
@@ -37,7 +37,7 @@ class Kind:
 
     name: str
     better: Better
-    unit: Scale
+    unit: MetricScale
     choice: int
     phrases: tuple[str, ...]
     evaluated: bool = False
@@ -56,8 +56,8 @@ def _phrases(text: str) -> tuple[str, ...]:
     return tuple(phrase.strip() for phrase in text.split(","))
 
 
-KINDS: tuple[Kind, ...] = (
-    Kind(
+KINDS: tuple[MetricKind, ...] = (
+    MetricKind(
         "loss",
         "lower",
         "value",
@@ -67,7 +67,7 @@ KINDS: tuple[Kind, ...] = (
             "xent, entropy, ce, bce, hinge, huber, logcosh, log cosh, poisson, objective, cost"
         ),
     ),
-    Kind(
+    MetricKind(
         "distance or divergence",
         "lower",
         "value",
@@ -77,14 +77,14 @@ KINDS: tuple[Kind, ...] = (
             "lpips, fid, kid, fvd, fad, niqe"
         ),
     ),
-    Kind(
+    MetricKind(
         "probability score",
         "lower",
         "value",
         9,
         _phrases("brier, ece, mce, ace, crps, calibration error, pinball"),
     ),
-    Kind(
+    MetricKind(
         "error in its own unit",
         "lower",
         "value",
@@ -97,14 +97,14 @@ KINDS: tuple[Kind, ...] = (
             "residual error, approximation error, rms error, l1 error, l2 error, error squared"
         ),
     ),
-    Kind(
+    MetricKind(
         "perplexity",
         "lower",
         "value",
         6,
         _phrases("perplexity, ppl, bpc, bpd, bpb, bits per byte, bits per char, bits per dim"),
     ),
-    Kind(
+    MetricKind(
         "transcription error rate",
         "lower",
         "open rate",
@@ -112,7 +112,7 @@ KINDS: tuple[Kind, ...] = (
         _phrases("wer, cer, der, ter, word error, character error, char error, phoneme error, diarization error"),
         evaluated=True,
     ),
-    Kind(
+    MetricKind(
         "rate of false answers",
         "lower",
         "rate",
@@ -122,14 +122,14 @@ KINDS: tuple[Kind, ...] = (
             "false acceptance, false rejection, miss rate"
         ),
     ),
-    Kind(
+    MetricKind(
         "error rate",
         "lower",
         "rate",
         1,
         _phrases("error rate, error, errors, err, misclassification"),
     ),
-    Kind(
+    MetricKind(
         "average precision",
         "higher",
         "rate",
@@ -137,14 +137,14 @@ KINDS: tuple[Kind, ...] = (
         _phrases("average precision, ap, map, cmap, lwlrap, lrap, mar, ar, average recall"),
         evaluated=True,
     ),
-    Kind(
+    MetricKind(
         "area under a curve",
         "higher",
         "rate",
         4,
         _phrases("auc, auroc, rocauc, roc, auprc, aupr, prauc, gini, concordance, c index"),
     ),
-    Kind(
+    MetricKind(
         "accuracy",
         "higher",
         "rate",
@@ -154,15 +154,15 @@ KINDS: tuple[Kind, ...] = (
             "success rate, win rate"
         ),
     ),
-    Kind("F score", "higher", "rate", 2, _phrases("f#, idf#, fscore, f score, fbeta, f beta, f measure")),
-    Kind(
+    MetricKind("F score", "higher", "rate", 2, _phrases("f#, idf#, fscore, f score, fbeta, f beta, f measure")),
+    MetricKind(
         "overlap",
         "higher",
         "rate",
         3,
         _phrases("iou, miou, fwiou, io u, jaccard, dice, dsc, tversky, panoptic quality, pq"),
     ),
-    Kind(
+    MetricKind(
         "text overlap",
         "higher",
         "rate",
@@ -170,7 +170,7 @@ KINDS: tuple[Kind, ...] = (
         _phrases("bleu, sacrebleu, rouge, rougel, rougelsum, meteor, chrf, bertscore, spice, sari"),
         evaluated=True,
     ),
-    Kind(
+    MetricKind(
         "ranking",
         "higher",
         "rate",
@@ -178,14 +178,14 @@ KINDS: tuple[Kind, ...] = (
         _phrases("ndcg, mrr, reciprocal rank, hit, hits, hit rate, hr"),
         evaluated=True,
     ),
-    Kind(
+    MetricKind(
         "precision or recall",
         "higher",
         "rate",
         5,
         _phrases("precision, recall, sensitivity, specificity, tpr, tnr, ppv, npv, gmean, youden, true positive rate"),
     ),
-    Kind(
+    MetricKind(
         "agreement or correlation",
         "higher",
         "rate",
@@ -195,21 +195,21 @@ KINDS: tuple[Kind, ...] = (
             "pearsonr, spearman, spearmanr, kendall, ccc, cosine, similarity, nmi, ari, silhouette"
         ),
     ),
-    Kind("image similarity", "higher", "rate", 5, _phrases("ssim, msssim, stoi")),
-    Kind("signal to noise", "higher", "decibel", 3, _phrases("psnr, snr, sdr, sisdr, sisnr")),
-    Kind(
+    MetricKind("image similarity", "higher", "rate", 5, _phrases("ssim, msssim, stoi")),
+    MetricKind("signal to noise", "higher", "decibel", 3, _phrases("psnr, snr, sdr, sisdr, sisnr")),
+    MetricKind(
         "likelihood, reward or opinion",
         "higher",
         "value",
         7,
         _phrases("log likelihood, loglik, likelihood, elbo, reward, return, pesq, mos, cider, inception score"),
     ),
-    Kind("score", "higher", "unknown", 8, _phrases("score")),
+    MetricKind("score", "higher", "unknown", 8, _phrases("score")),
 )
 """The first that a name tells decides: a loss of whatever is a loss, and ``score`` counts where nothing else does."""
 
 
-def kind_of(name: str) -> Kind | None:
+def kind_of(name: str) -> MetricKind | None:
     """Return what a name says that it measures; None if it says nothing.
 
     Example:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from overmix._typing import Float
-from overmix.diagnose.logs.cells import is_absent, is_number, is_percent, number, place
+from overmix.diagnose.logs.cells import is_absent, is_number, is_percent, parsed_number, place
 from overmix.diagnose.logs.rewinds import longest_run
 from overmix.errors import ConfigError, DataError, did_you_mean
 
@@ -17,7 +17,7 @@ AXES = tuple(
     "epoch epochs step global_step steps iteration iterations iter trainer/global_step _step train/epoch "
     "train/global_step index".split()
 )
-FEW = 10  # epochs; a log of fewer whose steps are more was looked at several times in each
+_FEW = 10  # epochs; a log of fewer whose steps are more was looked at several times in each
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Log:
         """
         axis, rows = self._looks(metric, x)
         places = [float(at) if axis is None else self._place(row[axis], axis, at) for at, row in rows.items()]
-        values = [self._read(number, row[metric], metric, at) for at, row in rows.items()]
+        values = [self._read(parsed_number, row[metric], metric, at) for at, row in rows.items()]
         kept, note = longest_run(places, axis or "row")
         last = {places[i]: values[i] for i in kept}
         order = sorted(last)
@@ -105,7 +105,7 @@ class Log:
         axes = sorted((name for name in names if name.lower() in AXES), key=lambda name: AXES.index(name.lower()))
         counts = {name: [str(row[name]) for row in rows if not is_absent(row.get(name))] for name in axes}
         distinct = {name: len(set(cells)) for name, cells in counts.items() if 2 * len(cells) > len(rows)}
-        best = max(distinct, key=lambda name: min(distinct[name], FEW), default=None)
+        best = max(distinct, key=lambda name: min(distinct[name], _FEW), default=None)
         stands_still = best is not None and distinct[best] == 1 < len(rows)  # MLflow's step, where none was given
         return None if stands_still else best
 

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-Split = Literal["train", "test", "val", "eval"]
+LogSplit = Literal["train", "test", "val", "eval"]
 
-SPLITS: dict[Split, tuple[str, ...]] = {
+SPLIT_NAMES: dict[LogSplit, tuple[str, ...]] = {
     "train": ("train", "training"),
     "test": ("test", "testing"),
     "val": ("val", "valid", "validation", "validating", "dev"),
     "eval": ("eval", "evaluation", "holdout", "heldout"),
 }
-_SPLIT_OF_WORD: dict[str, Split] = {word: split for split, known in SPLITS.items() for word in known}
+_SPLIT_OF_WORD: dict[str, LogSplit] = {word: split for split, known in SPLIT_NAMES.items() for word in known}
 RUNNING_BESTS = ("best", "max", "min", "highest", "lowest", "maximum", "minimum")
 _SPREADS = ("std", "stderr", "stdev", "sem", "var", "variance")
 
@@ -39,7 +39,7 @@ def plain_words(name: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", name.lower())
 
 
-def split_of(name: str) -> Split | None:
+def split_of(name: str) -> LogSplit | None:
     """Return the data that a name says it was measured on; training, if it says that too.
 
     Example:
@@ -47,10 +47,10 @@ def split_of(name: str) -> Split | None:
         ('val', 'train', None)
     """
     said = {_SPLIT_OF_WORD[word] for word in words(name) if word in _SPLIT_OF_WORD}
-    return next((split for split in SPLITS if split in said), None)
+    return next((split for split in SPLIT_NAMES if split in said), None)
 
 
-def split_of_text(text: object) -> Split | None:
+def split_of_text(text: object) -> LogSplit | None:
     """Return the split that a whole cell or the name of a folder is, such as ``valid``.
 
     Example:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from overmix._typing import Float
-from overmix.diagnose.logs.kinds import Kind
+from overmix.diagnose.logs.kinds import MetricKind
 from overmix.diagnose.practical import Unit
 
 _ABOVE = {"rate": 1 + 1e-6, "open rate": 2.0}  # what shares of 1 do not exceed; a wrong transcript may be longer
 _PERCENT = 100 + 1e-4
 
 
-def unit_of(kind: Kind | None, values: Float[np.ndarray, "runs epochs"], *, name: str) -> tuple[Unit, str | None]:
+def unit_of(kind: MetricKind | None, values: Float[np.ndarray, "runs epochs"], *, name: str) -> tuple[Unit, str | None]:
     """Return the unit of a metric's values, and a sentence where they do not tell it for sure.
 
     The kind says whether they are rates; then the whole range tells shares of 1 from percent, never one value alone.

@@ -1,44 +1,35 @@
 """The rows of the census: every recipe with the task that it is made for.
 
 Parameters are the recipe's defaults, unless said here. A row is a study or, where loss, data or being off are of a kind
-that studies do not have, a user's loop; rows that were measured by a loop while a study could do it are loops still.
+that studies do not have, a user's loop.
 """
 
 from __future__ import annotations
 
-from overmix.experiments.census.data import diabetes
+from typing import Any
+
+from overmix.experiments.census.data import coloured_digits, diabetes, imbalanced_digits
 from overmix.experiments.census.loop_row import Control, LoopRow
 from overmix.experiments.census.row import Row
 from overmix.experiments.census.study_row import Setting, StudyRow
-from overmix.experiments.census.task import Task
-from overmix.experiments.census.tasks.classification import Classification
 from overmix.experiments.census.tasks.detection import Scenes, detection_loss
 from overmix.experiments.census.tasks.graphs import Triangles
 from overmix.experiments.census.tasks.multimodal import TwoViews
 from overmix.experiments.census.tasks.prompt import Prompts
 from overmix.experiments.census.tasks.retrieval import TEMPERATURE, Halves
 from overmix.experiments.census.tasks.semi import FewLabels
-from overmix.experiments.census.tasks.shift import ColouredDigits, ImbalancedDigits
 from overmix.experiments.census.tasks.voxels import Voxels
-from overmix.mix import CoinCoefficient, Recipe
 from overmix.recipes import (
-    LISA,
     AnchorMixup,
     BiMixCo,
     ConfidentMixup,
     GroupedMixCo,
     LossMix,
     M3Co,
-    ManifoldMixup,
     MixCo,
-    Mixup,
-    MixupWithoutHesitation,
     PromptMixup,
-    RegMixup,
-    SelectiveMixup,
-    SemanticEquivariantMixup,
 )
-from overmix.switch import Hesitation, OnFrom
+from overmix.switch import OnFrom
 
 _TRAIN = {"batch_size": 50, "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9}}
 _PERCEPTRON = {"name": "mlp", "hidden": [128, 128]}
@@ -50,8 +41,32 @@ _DIGITS = Setting(
     model=_PERCEPTRON,
     train={"epochs": 600, **_TRAIN},
 )
-_DIGITS_LOOP = Classification()
-_MNIST1D = Classification(dataset="mnist1d", train_size=400, val_size=400, epochs=400)
+_MNIST1D = Setting(
+    title="classification: MNIST-1D",
+    metric="test error",
+    kind="error",
+    data={"name": "mnist1d", "train_size": 400, "val_size": 400},
+    model=_PERCEPTRON,
+    train={"epochs": 400, **_TRAIN},
+)
+_COLOURED = Setting(
+    title="classification: coloured digits",
+    metric="test error, every digit in both colours",
+    kind="error",
+    data={"name": "npz", "path": "coloured-digits.npz", "train_size": 400},
+    model=_PERCEPTRON,
+    train={"epochs": 300, "batch_size": 50, "optimizer": {"name": "sgd", "lr": 0.03, "momentum": 0.9}},
+    arrays=coloured_digits,
+)
+_IMBALANCED = Setting(
+    title="classification: imbalanced digits",
+    metric="test error, classes equally frequent",
+    kind="error",
+    data={"name": "npz", "path": "imbalanced-digits.npz", "train_size": 150},
+    model=_PERCEPTRON,
+    train={"epochs": 600, **_TRAIN},
+    arrays=imbalanced_digits,
+)
 _DIABETES = Setting(
     title="regression: diabetes",
     metric="mean squared error over the variance of the training values",
@@ -61,7 +76,7 @@ _DIABETES = Setting(
     train={"epochs": 300, "batch_size": 30, "optimizer": {"name": "sgd", "lr": 0.01, "momentum": 0.9}},
     arrays=diabetes,
 )
-_LAYERS = ("input", "2", "4")
+_LAYERS = {"layers": ["input", "2", "4"]}
 _RESAMPLED = "resampled, not mixed"
 _PLAIN = "plain contrast"
 
@@ -77,33 +92,33 @@ def _contrastive(name: str, recipe: type[MixCo] | type[BiMixCo] | type[GroupedMi
     )
 
 
-def _selective(variant: str, task: Task, **who: str) -> Row:
-    return LoopRow(
-        recipe_name="SelectiveMixup",
+def _resampling(name: str, variant: str, setting: Setting, **parameters: Any) -> Row:
+    """Return the row of a recipe that resamples, beside the control that does nothing else."""
+    return StudyRow(
+        recipe_name=name,
         variant=variant,
-        method=SelectiveMixup(**who),  # type: ignore[arg-type]
-        task=task,
-        controls={_RESAMPLED: Control(SelectiveMixup(**who, mix=False))},  # type: ignore[arg-type]
+        setting=setting,
+        parameters=parameters,
+        controls={_RESAMPLED: {"recipe": {name: {**parameters, "mix": False}}}},
     )
 
 
 ROWS: tuple[Row, ...] = (
     StudyRow(recipe_name="Mixup", variant="digits", setting=_DIGITS),
-    LoopRow(recipe_name="Mixup", variant="mnist1d", method=Mixup(), task=_MNIST1D),
+    StudyRow(recipe_name="Mixup", variant="mnist1d", setting=_MNIST1D),
     # Beta(50, 50) has a standard deviation of 0.05: every mixture is far from both samples.
     StudyRow(recipe_name="Mixup", variant="half", setting=_DIGITS, parameters={"alpha": 50.0}),
     StudyRow(recipe_name="CutMix", setting=_DIGITS),
-    LoopRow(recipe_name="ManifoldMixup", variant="digits", method=ManifoldMixup(layers=_LAYERS), task=_DIGITS_LOOP),
-    LoopRow(recipe_name="ManifoldMixup", variant="mnist1d", method=ManifoldMixup(layers=_LAYERS), task=_MNIST1D),
-    LoopRow(recipe_name="RegMixup", method=RegMixup(), task=_DIGITS_LOOP),
-    LoopRow(
+    StudyRow(recipe_name="ManifoldMixup", variant="digits", setting=_DIGITS, parameters=_LAYERS),
+    StudyRow(recipe_name="ManifoldMixup", variant="mnist1d", setting=_MNIST1D, parameters=_LAYERS),
+    StudyRow(recipe_name="RegMixup", setting=_DIGITS),
+    StudyRow(
         recipe_name="MixupWithoutHesitation",
-        method=MixupWithoutHesitation(),
-        task=_DIGITS_LOOP,
-        controls={"its schedule": Control(MixupWithoutHesitation(), Hesitation())},
+        setting=_DIGITS,
+        controls={"its schedule": {"recipe": "MixupWithoutHesitation", "schedule": "hesitation"}},
     ),
     StudyRow(recipe_name="SKMixup", setting=_DIGITS),
-    LoopRow(recipe_name="SemanticEquivariantMixup", method=SemanticEquivariantMixup(), task=_DIGITS_LOOP),
+    StudyRow(recipe_name="SemanticEquivariantMixup", setting=_DIGITS),
     # Values are scaled to variance 1 over the training set; half a standard deviation of it is our choice.
     StudyRow(
         recipe_name="CMixup",
@@ -111,14 +126,9 @@ ROWS: tuple[Row, ...] = (
         parameters={"sigma": 0.5, "unit": "label"},
         controls={"any partner": {"recipe": {"Mixup": {"alpha": 2.0}}}},
     ),
-    LoopRow(
-        recipe_name="LISA",
-        method=LISA(),
-        task=ColouredDigits(),
-        controls={_RESAMPLED: Control(Recipe(LISA().pairing, CoinCoefficient()))},
-    ),
-    _selective("imbalanced", ImbalancedDigits()),
-    _selective("coloured", ColouredDigits(), label="same", domain="different"),
+    _resampling("LISA", "", _COLOURED),
+    _resampling("SelectiveMixup", "imbalanced", _IMBALANCED),
+    _resampling("SelectiveMixup", "coloured", _COLOURED, label="same", domain="different"),
     # The authors' intervals are of the whole training set; a batch is half of it here.
     LoopRow(
         recipe_name="AnchorMixup",

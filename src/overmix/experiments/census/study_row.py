@@ -33,7 +33,7 @@ class Setting:
         title: what is learned, in a few words.
         metric: what the number is; lower is better.
         kind: ``"error"``, the share of wrong test samples, or ``"value"``.
-        data: as a study file writes it, with ``train_size`` and ``val_size``.
+        data: as a study file writes it, with ``train_size``, and ``val_size`` where no arrays bring held-out samples.
         model: likewise.
         train: likewise, with ``epochs`` and ``batch_size``.
         arrays: makes the arrays that an npz named in ``data`` holds.
@@ -82,7 +82,12 @@ class StudyRow(Row):
         """What is trained."""
         setting = self.setting
         said = {"title": setting.title, "metric": setting.metric, "kind": setting.kind}
-        return {**said, **setting.data, **setting.train, "model": dict(setting.model)}
+        held_out = setting.data.get("val_size") or len(self._arrays()["x_val"])
+        return {**said, **setting.data, "val_size": held_out, **setting.train, "model": dict(setting.model)}
+
+    def _arrays(self) -> Mapping[str, np.ndarray]:
+        """Return the arrays that the row brings; none where the study knows its data."""
+        return {} if self.setting.arrays is None else self.setting.arrays()
 
     def at(self, scale: Scale) -> StudyRow:
         """Return the row at a scale."""
@@ -133,12 +138,12 @@ class StudyRow(Row):
         """
         if self.setting.arrays is not None:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(folder.parent / self.setting.data["path"], npz_bytes(self.setting.arrays()))
+            write_bytes(folder.parent / self.setting.data["path"], npz_bytes(self._arrays()))
         run_study(self.study(n_seeds, workers, folder.parent), folder)
-        return read(self, load_result(folder))
+        return _said_by(self, load_result(folder))
 
 
-def read(row: StudyRow, result: StudyResult) -> dict[str, Any]:
+def _said_by(row: StudyRow, result: StudyResult) -> dict[str, Any]:
     """Return what the record of a row's study says, by the names of a row's file.
 
     The best switch has the lowest mean error on the held-out samples at the end; test samples, which chose nothing, say

@@ -179,6 +179,6 @@ def evaluated(function: Callable[[], Any], model: nn.Module) -> Any:
     """Call a function with the model evaluating, without gradients, and let it train again."""
     model.eval()
     with torch.no_grad():
-        found = function()
+        value = function()
     model.train()
-    return found
+    return value

@@ -21,7 +21,7 @@ from overmix.study.spec.schema import StudySpec
 
 TEACHERS, TEACHER_EPOCHS, RATE, WEIGHT_DECAY = 5, 60, 0.05, 1e-3
 MIXTURES = 5000
-QUANTITIES: tuple[Quantity, ...] = ("tv", "argmax_disagrees", "third_class")
+_QUANTITIES: tuple[Quantity, ...] = ("tv", "argmax_disagrees", "third_class")
 
 
 def noisy_labels(spec: StudySpec, parts: Parts) -> Finding:
@@ -39,7 +39,7 @@ def noisy_labels(spec: StudySpec, parts: Parts) -> Finding:
     estimates = parts.numbers("noise", lambda: _estimates(_of_the_pool(runs.dataset, teachers)))
 
     def check(name: Quantity, what: str, bound: float) -> Check:
-        mean, low, high = (float(value) for value in estimates[QUANTITIES.index(name)])
+        mean, low, high = (float(value) for value in estimates[_QUANTITIES.index(name)])
         about = f"{what} ({TEACHERS} teachers as one; interval over mixtures)"
         return Check(about, mean, (low, high), "above", bound, "points", TEACHERS)
 
@@ -103,7 +103,7 @@ def _shares(runs: Snapshots, r: int, teachers: Sequence[nn.Module]) -> np.ndarra
 
 def _estimates(noise: LabelNoise) -> np.ndarray:
     """Return mean and interval of each quantity, shape (quantities, 3)."""
-    groups = [mean_noise(noise, name) for name in QUANTITIES]
+    groups = [mean_noise(noise, name) for name in _QUANTITIES]
     return np.array([(float(group.mean), float(group.low), float(group.high)) for group in groups])
 
 

@@ -26,7 +26,7 @@ from overmix.study.plan.fingerprint import fingerprint
 from overmix.study.plan.shards import Shard
 from overmix.study.run.missing import FileJob, run_missing
 from overmix.study.run.run_study import Outlook
-from overmix.study.run.worker import Progress
+from overmix.study.run.worker import StackProgress
 from overmix.study.spec.plain import digest
 from overmix.study.spec.schema import StudySpec
 from overmix.study.store.files import locked, read_json, read_whole_json
@@ -50,7 +50,7 @@ class Watcher(Protocol):
     def start(self, outlook: Outlook) -> None:
         """Called once, before the first training."""
 
-    def tell(self, progress: Progress) -> None:
+    def tell(self, progress: StackProgress) -> None:
         """Called with each worker's progress."""
 
 
@@ -58,7 +58,7 @@ class _Silent:
     def start(self, outlook: Outlook) -> None:
         """Say nothing."""
 
-    def tell(self, progress: Progress) -> None:
+    def tell(self, progress: StackProgress) -> None:
         """Say nothing."""
 
 

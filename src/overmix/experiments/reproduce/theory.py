@@ -35,7 +35,7 @@ ETA = 0.1
 SHOWN_FROM = 30
 """First step of the pictures: the descent before it would press the rest flat."""
 SEEDS: dict[Scale, int] = {"smoke": 3, "laptop": 64, "gpu": 64, "paper": 64}
-LAST: dict[Scale, float] = {"smoke": 1e4, "laptop": 1e6, "gpu": 1e6, "paper": 1e6}
+_LAST: dict[Scale, float] = {"smoke": 1e4, "laptop": 1e6, "gpu": 1e6, "paper": 1e6}
 
 
 def _times(last: float, count: int = 49) -> np.ndarray:
@@ -63,7 +63,7 @@ def teacher_student(scale: Scale, parts: Parts, realizable: bool = False) -> Fin
 
     The right switch is chosen on the seeds with even numbers and judged on the others.
     """
-    toy, last, seeds = Toy(realizable=realizable), LAST[scale], range(SEEDS[scale])
+    toy, last, seeds = Toy(realizable=realizable), _LAST[scale], range(SEEDS[scale])
     times, switches = _times(last), np.unique(np.concatenate([[0.0], _times(last, 13), [last]]))
     of_seeds = [parts(f"seed-{seed}", partial(_toy_of_seed, toy, times, switches, last, seed)) for seed in seeds]
     risks = {name: np.concatenate([part[f"risk.{name}"].numpy() for part in of_seeds]) for name in CONDITION_NAMES}
@@ -158,7 +158,7 @@ def _features_of_seed(times: np.ndarray, last: float, seed: int) -> NamedTensors
 
 def random_features(scale: Scale, parts: Parts) -> Finding:
     """Read risk and bound of the toy's Mixup problem over time, with half, once and twice its label noise."""
-    toy, last, seeds = Toy(), LAST[scale], range(SEEDS[scale])
+    toy, last, seeds = Toy(), _LAST[scale], range(SEEDS[scale])
     times = _times(last)
     of_seeds = [parts(f"seed-{seed}", partial(_features_of_seed, times, last, seed)) for seed in seeds]
     risks, turns, bound_turns, bound = (

@@ -18,9 +18,9 @@ CHOSEN_ON = ("digits", "fashion_mnist")
 FRESH = ("letter", "satellite", "vowel", "vehicle", "dna")
 """Recorded after everything was chosen; the other reported data sets had been looked at several times by then."""
 
-Split = Literal["chosen on", "reported on", "fresh"]
+CellSplit = Literal["chosen on", "reported on", "fresh"]
 
-SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
+_SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
 """Switch epochs of the grid, as shares of the training; 0 (ERM) and 1 (Mixup to the end) are candidates too."""
 
 SEEDS = 8
@@ -59,14 +59,14 @@ class BenchmarkCell:
         return f"{self.data}{self.train_size}-{self.model}-{self.recipe}-{self.lr_schedule}{decay}-{self.epochs}"
 
     @property
-    def split(self) -> Split:
+    def split(self) -> CellSplit:
         """What this cell is for: choosing policies, reporting them, or reporting them unseen."""
         return "chosen on" if self.data in CHOSEN_ON else "fresh" if self.data in FRESH else "reported on"
 
     @property
     def switch_epochs(self) -> list[int]:
         """The grid of switch epochs, 0 and the last included."""
-        inner = {max(1, round(share * self.epochs)) for share in SHARES}
+        inner = {max(1, round(share * self.epochs)) for share in _SHARES}
         return sorted({0, *inner, self.epochs})
 
     def study(self, folder: Path) -> dict[str, Any]:
@@ -119,9 +119,9 @@ def _from_mlbench(table: str, label: str, drop: tuple[str, ...] = ()) -> Callabl
     """Return a maker of the arrays of one of the tables in :mod:`~overmix.experiments.switch_benchmark.mlbench`."""
 
     def make(folder: Path) -> Path:
-        from overmix.experiments.switch_benchmark.mlbench import read_table
+        from overmix.experiments.switch_benchmark.mlbench import read_mlbench
 
-        return _written(folder / f"{table}.npz", *read_table(table, label, drop))
+        return _written(folder / f"{table}.npz", *read_mlbench(table, label, drop))
 
     return make
 

@@ -13,10 +13,10 @@ from scipy import special
 from overmix.diagnose import holm
 from overmix.diagnose.interval import t_interval
 from overmix.diagnose.practical import practical_size
-from overmix.experiments.switch_benchmark.cells import CELLS, BenchmarkCell, Split
-from overmix.experiments.switch_benchmark.first_run import SHARE
+from overmix.experiments.switch_benchmark.cells import CELLS, BenchmarkCell, CellSplit
+from overmix.experiments.switch_benchmark.first_run import HELD_OUT_SHARE
 from overmix.experiments.switch_benchmark.record import record_file
-from overmix.experiments.switch_benchmark.replay import Record, SameSteps, replay
+from overmix.experiments.switch_benchmark.replay import CellRecord, SameSteps, replay_cell
 from overmix.switch import AutoSwitch, HeldOut, Policy
 from overmix.switch.policies.baselines import (
     CleanError,
@@ -53,15 +53,17 @@ POLICIES: dict[str, Policy | HeldOut] = {
     "AutoSwitch, its guess at 30 %": AutoSwitch(guess=0.3, blend=0.3, pull=1.0),
     "AutoSwitch, its guess without a limit": AutoSwitch(limit=float("inf")),
     "AutoSwitch": AutoSwitch(),
-    "no validation set: lowest probe": HeldOut(AutoSwitch(pull=0.0, blend=0.0), SHARE),
-    "no validation set: AutoSwitch, same steps": SameSteps(AutoSwitch(), SHARE),
-    "no validation set: AutoSwitch, its guess at 30 %": HeldOut(AutoSwitch(guess=0.3, blend=0.3, pull=1.0), SHARE),
-    "no validation set: AutoSwitch": HeldOut(AutoSwitch(), SHARE),
+    "no validation set: lowest probe": HeldOut(AutoSwitch(pull=0.0, blend=0.0), HELD_OUT_SHARE),
+    "no validation set: AutoSwitch, same steps": SameSteps(AutoSwitch(), HELD_OUT_SHARE),
+    "no validation set: AutoSwitch, its guess at 30 %": HeldOut(
+        AutoSwitch(guess=0.3, blend=0.3, pull=1.0), HELD_OUT_SHARE
+    ),
+    "no validation set: AutoSwitch": HeldOut(AutoSwitch(), HELD_OUT_SHARE),
 }
 
 
 @dataclass(frozen=True)
-class Row:
+class PolicyOnCell:
     """One policy on one cell; errors are fractions of the test set, means over seeds.
 
     Args:
@@ -83,7 +85,7 @@ class Row:
 
     policy: str
     cell: str
-    split: Split
+    split: CellSplit
     error: float
     regret: float
     over_best_plain: float
@@ -97,9 +99,9 @@ class Row:
     switch_at: float
 
 
-def judge(name: str, policy: Policy | HeldOut, record: Record) -> Row:
+def judge(name: str, policy: Policy | HeldOut, record: CellRecord) -> PolicyOnCell:
     """Return how a policy did on a recorded cell."""
-    outcomes = [replay(policy, record, seed) for seed in range(record.seeds)]
+    outcomes = [replay_cell(policy, record, seed) for seed in range(record.seeds)]
     finals, grid = record.final(), record.grid
     means = finals.mean(axis=1)
     oracle = int(means.argmin())
@@ -110,7 +112,7 @@ def judge(name: str, policy: Policy | HeldOut, record: Record) -> Row:
     costs = np.array([outcome.cost for outcome in outcomes])
     against_erm = policy_finals - finals[0]
     mixes_in_vain = means[0] - means[oracle] < delta
-    return Row(
+    return PolicyOnCell(
         policy=name,
         cell=record.cell.name,
         split=record.cell.split,
@@ -147,7 +149,7 @@ def evaluate(
         cells: those without a record are left out, and named.
         policies: by name.
     """
-    records = [Record.read(folder, cell) for cell in cells if record_file(folder, cell).exists()]
+    records = [CellRecord.read(folder, cell) for cell in cells if record_file(folder, cell).exists()]
     rows = [
         judge(name, policy, record)
         for name, policy in policies.items()
@@ -161,14 +163,14 @@ def evaluate(
         "policies": [
             _summary(name, split, [row for row in rows if row.policy == name and row.split == split])
             for name in policies
-            for split in get_args(Split)
+            for split in get_args(CellSplit)
             if any(row.policy == name and row.split == split for row in rows)
         ],
         "rows": [vars(row) for row in rows],
     }
 
 
-def _cell(record: Record) -> dict[str, Any]:
+def _cell(record: CellRecord) -> dict[str, Any]:
     means = record.final().mean(axis=1)
     return {
         "name": record.cell.name,
@@ -181,7 +183,7 @@ def _cell(record: Record) -> dict[str, Any]:
     }
 
 
-def _summary(name: str, split: str, rows: Sequence[Row]) -> dict[str, Any]:
+def _summary(name: str, split: str, rows: Sequence[PolicyOnCell]) -> dict[str, Any]:
     regrets = np.array([row.regret for row in rows])
     corrected = holm([row.p_worse for row in rows])
     return {

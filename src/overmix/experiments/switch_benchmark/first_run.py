@@ -19,7 +19,7 @@ from overmix.study.store.arrays import npz_bytes
 from overmix.switch import Decision, HeldOut, History
 from overmix.train import RepeatedTraining
 
-SHARE = 0.2
+HELD_OUT_SHARE = 0.2
 """Of the training samples that are held out."""
 
 TAIL = 0.02
@@ -57,7 +57,7 @@ def record_first_run(cell: BenchmarkCell, out: Path) -> bytes:
     cells, dataset, execution = opened(cell, out)
     # It scores the test samples as well, which nothing here looks at.
     training = training_with(
-        HeldOut(Looking(tuple(cell.switch_epochs)), SHARE), StackTask(tuple(cells), execution, "cpu"), dataset
+        HeldOut(Looking(tuple(cell.switch_epochs)), HELD_OUT_SHARE), StackTask(tuple(cells), execution, "cpu"), dataset
     )
     assert isinstance(training, RepeatedTraining)
     first = training.first

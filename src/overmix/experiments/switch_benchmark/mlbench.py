@@ -15,7 +15,7 @@ FOLDER = "OVERMIX_MLBENCH"
 _DEBIAN = Path("/usr/lib/R/site-library/mlbench/data")
 
 
-def read_table(table: str, label: str, drop: tuple[str, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
+def read_mlbench(table: str, label: str, drop: tuple[str, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
     """Return features, shape (N, D), float32, and classes, shape (N,), int64, of a table.
 
     Args:

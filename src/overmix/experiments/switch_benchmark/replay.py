@@ -29,7 +29,7 @@ class SameSteps(HeldOut):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DecidedRun:
     """What a policy did in one run.
 
     Args:
@@ -48,7 +48,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Record:
+class CellRecord:
     """A recorded cell.
 
     Args:
@@ -62,16 +62,16 @@ class Record:
     first: dict[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, folder: Path, cell: BenchmarkCell) -> Record:
+    def read(cls, folder: Path, cell: BenchmarkCell) -> CellRecord:
         """Read a cell's record."""
         first = first_run_file(folder, cell)
         return cls(cell, read_npz(record_file(folder, cell)), read_npz(first) if first.exists() else {})
 
-    def of_first_run(self) -> Record:
+    def of_first_run(self) -> CellRecord:
         """Return what a run sees that trains on a part of the samples and holds out the rest; it ends as this one."""
         held = self.first[f"probe_{TAIL}"].shape[-1]
         cell = replace(self.cell, val_size=held, train_size=self.cell.train_size - held)
-        return Record(cell, {**self.arrays, **self.first})
+        return CellRecord(cell, {**self.arrays, **self.first})
 
     @property
     def grid(self) -> Int[np.ndarray, " grid"]:
@@ -125,7 +125,7 @@ class Record:
         return Probe(epoch, tail_epochs(share, self.cell.epochs), tuple(losses.tolist()))
 
 
-def replay(policy: Policy | HeldOut, record: Record, seed: int) -> Outcome:
+def replay_cell(policy: Policy | HeldOut, record: CellRecord, seed: int) -> DecidedRun:
     """Let a policy decide on a recorded run, or on the first of two.
 
     A policy that wants to switch between two epochs of the grid switches at the later one, as a run that looks only
@@ -145,11 +145,11 @@ def replay(policy: Policy | HeldOut, record: Record, seed: int) -> Outcome:
     at = int(grid[np.searchsorted(grid, replayed.switch_at)])
     # Going on until the grid's next epoch discards nothing.
     cost = replace(replayed, switch_at=at).cost(epochs, policy.tail_epochs(epochs))
-    return Outcome(at, replayed.done, replayed.probes, cost, replayed.reason)
+    return DecidedRun(at, replayed.done, replayed.probes, cost, replayed.reason)
 
 
-def _replay_both(how: HeldOut, record: Record, seed: int) -> Outcome:
-    seen = replay(how.policy, record.of_first_run(), seed)
+def _replay_both(how: HeldOut, record: CellRecord, seed: int) -> DecidedRun:
+    seen = replay_cell(how.policy, record.of_first_run(), seed)
     epochs, grid = record.cell.epochs, record.grid
     relative = float(np.divide(*record.first["steps_per_epoch"]))
     first = relative * (seen.decided_at + how.policy.tail_epochs(epochs) * seen.probes) / epochs

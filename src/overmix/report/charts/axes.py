@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from overmix.report.charts.chart import Chart
 from overmix.report.charts.curve import curve_chart
-from overmix.report.charts.lines import EPOCH, STEP, TRAVEL, Progress, other_axes
+from overmix.report.charts.lines import EPOCH, STEP, TRAVEL, ProgressAxis, other_axes
 from overmix.report.charts.price import price_charts
 from overmix.report.charts.tracked import tracked_charts
 from overmix.report.charts.training import training_charts
 from overmix.report.shown import Report
 
 _SIZE = (520, 260)
-_ABOUT: dict[Progress, str] = {
+_ABOUT: dict[ProgressAxis, str] = {
     STEP: "The same curves against optimizer steps: with fewer training samples an epoch has fewer of them.",
     TRAVEL: "The same curves against the sum of the learning rates of all steps: how far training can have moved.",
 }
-LABELS: dict[Progress, str] = {EPOCH: "epochs", STEP: "steps", TRAVEL: "learning rate × steps"}
+LABELS: dict[ProgressAxis, str] = {EPOCH: "epochs", STEP: "steps", TRAVEL: "learning rate × steps"}
 """How the page's control calls the axes."""
 
 
@@ -29,7 +29,7 @@ def axes_charts(report: Report) -> list[Chart]:
     return [chart for chart in charts if chart]
 
 
-def charts_along(report: Report, along: Progress) -> dict[str, Chart]:
+def charts_along(report: Report, along: ProgressAxis) -> dict[str, Chart]:
     """Draw all curves of the page against another axis, by the name that they have against epochs.
 
     Marks at epochs, turning points and switches, are left out.
@@ -39,7 +39,7 @@ def charts_along(report: Report, along: Progress) -> dict[str, Chart]:
     return ({"test-error": error} if error else {}) | {chart.name: chart for chart in others}
 
 
-def _error_along(report: Report, along: Progress, size: tuple[int, int] = _SIZE) -> Chart | None:
+def _error_along(report: Report, along: ProgressAxis, size: tuple[int, int] = _SIZE) -> Chart | None:
     return curve_chart(
         report,
         report.error,

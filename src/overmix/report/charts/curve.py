@@ -16,7 +16,7 @@ from overmix.report.charts.chart import Chart
 from overmix.report.charts.frame import entry, focus, log_ticks
 from overmix.report.charts.layers import Layer
 from overmix.report.charts.line_chart import MAX_BANDS, line_chart
-from overmix.report.charts.lines import EPOCH, Progress, read_lines
+from overmix.report.charts.lines import EPOCH, ProgressAxis, read_lines
 from overmix.report.charts.series import Series, Values
 from overmix.report.metrics import Metric
 from overmix.report.shown import Report
@@ -37,7 +37,7 @@ def curve_chart(
     frame: Literal["focus", "whole"] = "focus",
     reach: Sequence[float] = (),
     extra: Callable[[Sequence[Series]], list[Layer]] | None = None,
-    along: Progress = EPOCH,
+    along: ProgressAxis = EPOCH,
 ) -> Chart | None:
     """Draw a metric against epoch, or another axis.
 
@@ -99,7 +99,7 @@ def _focused(lines: Sequence[Series], metric: Metric, reach: Sequence[float]) ->
 
 
 def _horizontal(
-    report: Report, lines: Sequence[Series], metric: Metric, top: float, along: Progress
+    report: Report, lines: Sequence[Series], metric: Metric, top: float, along: ProgressAxis
 ) -> tuple[Axis, Axis]:
     """Return the horizontal axis, logarithmic and linear; the close-up begins where some line comes below ``top``."""
     begin = 1.0 if along is EPOCH else min(float(line.x[0]) for line in lines)

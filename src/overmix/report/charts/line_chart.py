@@ -31,7 +31,7 @@ from overmix.report.charts.layers import (
     short,
     text,
 )
-from overmix.report.charts.series import PLAIN, Series, Values, describe, end_rows, hover_rows, rows_of, tabulate
+from overmix.report.charts.series import PLAIN_LOOK, Series, Values, describe, end_rows, hover_rows, rows_of, tabulate
 
 MAX_BANDS = 8  # more bands on top of each other show nothing
 
@@ -53,7 +53,7 @@ def line_chart(
     *,
     x_axis: Axis,
     y_axis: Axis,
-    values: Values = PLAIN,
+    values: Values = PLAIN_LOOK,
     heading: str = "",
     subtitle: str = "",
     size: tuple[int, int] = (700, 360),

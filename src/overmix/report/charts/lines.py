@@ -21,7 +21,7 @@ _LONGEST_LABEL = 26  # the page's controls have the whole name
 
 
 @dataclass(frozen=True)
-class Progress:
+class ProgressAxis:
     """What a metric is drawn against.
 
     Args:
@@ -36,13 +36,13 @@ class Progress:
 
 
 EPOCH, STEP, TRAVEL = (
-    Progress("epoch", "epoch"),
-    Progress("step", "step"),
-    Progress("learning rate × steps", "learning-rate", digits=3),
+    ProgressAxis("epoch", "epoch"),
+    ProgressAxis("step", "step"),
+    ProgressAxis("learning rate × steps", "learning-rate", digits=3),
 )
 
 
-def read_lines(report: Report, metric: Metric, along: Progress = EPOCH) -> list[Series]:
+def read_lines(report: Report, metric: Metric, along: ProgressAxis = EPOCH) -> list[Series]:
     """Return the metric's lines in the order of the study's conditions; conditions without a value are left out.
 
     Values are in the metric's own unit: fractions stay fractions. Where a point of a line with intervals has none, its
@@ -85,7 +85,7 @@ def _with_twin(switched: Series, twins: Sequence[Series]) -> Series:
 
 
 def _along(
-    report: Report, condition: ConditionSummary, along: Progress, epoch: Float[np.ndarray, " n"]
+    report: Report, condition: ConditionSummary, along: ProgressAxis, epoch: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, " n"] | None:
     """Return where a condition stands after its epochs; ``None`` if that is not known."""
     if along is EPOCH:
@@ -99,7 +99,7 @@ def _along(
     return np.array([float(f"{place[int(e)]:.5g}") for e in epoch])
 
 
-def other_axes(report: Report) -> list[Progress]:
+def other_axes(report: Report) -> list[ProgressAxis]:
     """Return what the conditions stand otherwise by than by epochs, up to a common factor.
 
     With one size of data the steps are the epochs in another unit; with one constant rate the learning rate says

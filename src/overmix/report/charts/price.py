@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from overmix.report.charts.chart import Chart
 from overmix.report.charts.curve import curve_chart
-from overmix.report.charts.lines import EPOCH, Progress
+from overmix.report.charts.lines import EPOCH, ProgressAxis
 from overmix.report.metrics import TEST_BRIER, TEST_CROSS_ENTROPY, TEST_ECE, Metric
 from overmix.report.shown import Report
 
@@ -31,7 +31,7 @@ _ABOUT: tuple[tuple[Metric, str, str, str], ...] = (
 )
 
 
-def price_charts(report: Report, along: Progress = EPOCH) -> list[Chart]:
+def price_charts(report: Report, along: ProgressAxis = EPOCH) -> list[Chart]:
     """Draw calibration error, cross-entropy and Brier score on the test set against epoch, or another axis."""
     charts = [
         curve_chart(report, metric, name=name, title=title, about=about, size=_SIZE, along=along)

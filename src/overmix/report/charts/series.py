@@ -35,7 +35,7 @@ class Values:
     scale: float = 1.0
 
 
-PLAIN = Values()
+PLAIN_LOOK = Values()
 
 
 @dataclass(frozen=True)

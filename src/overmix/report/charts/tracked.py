@@ -6,7 +6,7 @@ import polars as pl
 
 from overmix.report.charts.chart import Chart
 from overmix.report.charts.curve import curve_chart
-from overmix.report.charts.lines import EPOCH, Progress
+from overmix.report.charts.lines import EPOCH, ProgressAxis
 from overmix.report.metrics import LEARNT, MEMORIZED, NORM_CLEAN, NORM_MIXED, RESISTED, Metric
 from overmix.report.numbers import percent
 from overmix.report.shown import Report
@@ -36,7 +36,7 @@ _ABOUT: tuple[tuple[Metric, str], ...] = (
 )
 
 
-def tracked_charts(report: Report, along: Progress = EPOCH) -> list[Chart]:
+def tracked_charts(report: Report, along: ProgressAxis = EPOCH) -> list[Chart]:
     """Draw what was tracked against epoch, or another axis; nothing if nothing was."""
     charts = [
         curve_chart(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from overmix.report.charts.chart import Chart
 from overmix.report.charts.curve import curve_chart
 from overmix.report.charts.layers import Layer, haloed, quantitative, reference, text
-from overmix.report.charts.lines import EPOCH, Progress
+from overmix.report.charts.lines import EPOCH, ProgressAxis
 from overmix.report.charts.series import Series
 from overmix.report.metrics import MIX_LOSS
 from overmix.report.shown import Report
@@ -15,7 +15,7 @@ from overmix.report.shown import Report
 _SIZE = (520, 260)
 
 
-def loss_chart(report: Report, along: Progress = EPOCH) -> Chart | None:
+def loss_chart(report: Report, along: ProgressAxis = EPOCH) -> Chart | None:
     """Draw the training loss as optimised, with the loss floor of every condition that mixes."""
     about = "Mean loss over the batches of an epoch, on mixed samples while mixing is on."
     if report.floor:
@@ -40,7 +40,7 @@ def loss_chart(report: Report, along: Progress = EPOCH) -> Chart | None:
     )
 
 
-def training_error_chart(report: Report, along: Progress = EPOCH) -> Chart | None:
+def training_error_chart(report: Report, along: ProgressAxis = EPOCH) -> Chart | None:
     """Draw the error on the clean training samples: zero means that they are memorised."""
     return curve_chart(
         report,
@@ -54,7 +54,7 @@ def training_error_chart(report: Report, along: Progress = EPOCH) -> Chart | Non
     )
 
 
-def training_charts(report: Report, along: Progress = EPOCH) -> list[Chart]:
+def training_charts(report: Report, along: ProgressAxis = EPOCH) -> list[Chart]:
     """Draw the training loss and the error on clean training data against epoch, or another axis."""
     return [chart for chart in (loss_chart(report, along), training_error_chart(report, along)) if chart]
 

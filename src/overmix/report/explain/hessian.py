@@ -31,7 +31,7 @@ from overmix.study.data.split import stratified_order
 from overmix.study.models import build_model
 
 BANDS = {"near 1/2": (0.5, 0.55), "near 1": (0.95, 1.0)}
-QUANTITIES = {"hessian_trace": "trace of the input Hessian", "jacobian_norm": "squared norm of the Jacobian"}
+_QUANTITIES = {"hessian_trace": "trace of the input Hessian", "jacobian_norm": "squared norm of the Jacobian"}
 MODELS = ("ERM", "Mixup")
 _EDGES = np.linspace(0.5, 1.0, 11)
 
@@ -93,9 +93,9 @@ def explain_hessian(
             fitted = fit(network, x, y, epochs=epochs, recipe=recipe, seed=seed)
             derivatives[kind] = _derivatives(fitted, x, y, *pairs, probes, seed)
         lam = pairs[2].numpy()
-        edges.append({k: {q: _by_bin(v[q], lam) for q in QUANTITIES} for k, v in derivatives.items()})
+        edges.append({k: {q: _by_bin(v[q], lam) for q in _QUANTITIES} for k, v in derivatives.items()})
         named = list(BANDS.values())
-        bands.append({k: {q: mean_in_bands(v[q], lam, named)[0] for q in QUANTITIES} for k, v in derivatives.items()})
+        bands.append({k: {q: mean_in_bands(v[q], lam, named)[0] for q in _QUANTITIES} for k, v in derivatives.items()})
     return _explanation(dataset, name, edges, bands, alpha=alpha, samples=len(x), mixtures=mixtures,
                         epochs=epochs, seeds=seeds, probes=probes)  # fmt: skip
 
@@ -132,7 +132,7 @@ def _explanation(
 ) -> Explanation:
     seeds = list(setting["seeds"])
     measured: dict[str, dict[str, Any]] = {}
-    for quantity in QUANTITIES:
+    for quantity in _QUANTITIES:
         measured[quantity] = {}
         for b, band in enumerate(BANDS):
             values = {kind: np.array([row[kind][quantity][b] for row in bands]) for kind in MODELS}
@@ -153,7 +153,7 @@ def _explanation(
         sentence=_sentence(measured, dataset.name),
         findings=_findings(measured),
         summary=summary,
-        charts=[_chart(quantity, edges, subtitle) for quantity in QUANTITIES],
+        charts=[_chart(quantity, edges, subtitle) for quantity in _QUANTITIES],
         tables=[_table(measured)],
         method=_METHOD,
     )
@@ -191,7 +191,7 @@ def _times(ratio: dict[str, Any]) -> str:
 
 def _findings(measured: dict[str, dict[str, Any]]) -> list[str]:
     findings = []
-    for quantity, title in QUANTITIES.items():
+    for quantity, title in _QUANTITIES.items():
         half, one = measured[quantity]["near 1/2"]["ratio"], measured[quantity]["near 1"]["ratio"]
         if half["ci"] is None or one["ci"] is None:
             continue
@@ -215,7 +215,7 @@ def _chart(quantity: str, edges: list[dict[str, dict[str, np.ndarray]]], subtitl
     for kind in MODELS:
         rows = np.array([row[kind][quantity] for row in edges])
         series.append(Series(kind, middle, rows.mean(axis=0), *t_band(rows), dash=DASHED if kind == "ERM" else ()))
-    title = QUANTITIES[quantity]
+    title = _QUANTITIES[quantity]
     return line_chart(
         quantity.replace("_", "-"),
         f"{title[0].upper()}{title[1:]} by mixing weight",
@@ -231,7 +231,7 @@ def _chart(quantity: str, edges: list[dict[str, dict[str, np.ndarray]]], subtitl
 
 def _table(measured: dict[str, dict[str, Any]]) -> Table:
     rows = [
-        [f"{QUANTITIES[q]}, lam {band}", *(_value(row[kind]) for kind in MODELS), _times(row["ratio"])]
+        [f"{_QUANTITIES[q]}, lam {band}", *(_value(row[kind]) for kind in MODELS), _times(row["ratio"])]
         for q, by_band in measured.items()
         for band, row in by_band.items()
     ]

@@ -31,7 +31,7 @@ from overmix.report.numbers import percent, percent_range
 from overmix.report.table import Table
 from overmix.study.data import Dataset
 
-QUANTITIES: dict[Quantity, str] = {
+_QUANTITIES: dict[Quantity, str] = {
     "tv": "total variation",
     "bound": "its lower bound",
     "independent": "independent draws",
@@ -135,8 +135,8 @@ def explanation_of(
 ) -> Explanation:
     """Return what measured mixtures say. The arguments are those of :func:`explain_noise`."""
     options: dict[str, Any] = {"draws": draws, "seed": seed}
-    overall: dict[Quantity, Any] = {q: _estimate(mean_noise(noise, q, **options)) for q in QUANTITIES}
-    by_lam = {q: noise_by_lam(noise, q, _LAM_EDGES, **options) for q in QUANTITIES}
+    overall: dict[Quantity, Any] = {q: _estimate(mean_noise(noise, q, **options)) for q in _QUANTITIES}
+    by_lam = {q: noise_by_lam(noise, q, _LAM_EDGES, **options) for q in _QUANTITIES}
     paired: tuple[Quantity, ...] = ("tv", "third_class")
     pairs: dict[Quantity, GroupMeans] = {q: noise_by_class_pair(noise, q, **options) for q in paired}
     likeness = _likeness(noise)
@@ -305,7 +305,7 @@ def _lam_chart(by_lam: dict[Any, GroupMeans], subtitle: str) -> Chart:
     middle = (_LAM_EDGES[:-1] + _LAM_EDGES[1:]) / 2
     series = [
         Series(title, middle, 100 * by_lam[q].mean, 100 * by_lam[q].low, 100 * by_lam[q].high)
-        for q, title in QUANTITIES.items()
+        for q, title in _QUANTITIES.items()
     ]
     top = max(float(np.nanmax(line.mean)) for line in series)
     return line_chart(
@@ -324,7 +324,7 @@ def _lam_chart(by_lam: dict[Any, GroupMeans], subtitle: str) -> Chart:
 
 
 def _overall_table(overall: dict[Any, Any]) -> Table:
-    rows = [[title, percent(overall[q]["mean"]), percent_range(*overall[q]["ci"])] for q, title in QUANTITIES.items()]
+    rows = [[title, percent(overall[q]["mean"]), percent_range(*overall[q]["ci"])] for q, title in _QUANTITIES.items()]
     return Table("Label noise over all mixtures", ["Quantity", "Mean", "95 % interval"], rows)
 
 

@@ -12,7 +12,8 @@ from overmix.diagnose.practical import Unit
 from overmix.mix import LabelKind
 from overmix.study.plan.cells import Cell
 from overmix.study.spec.named import NamedRecipe
-from overmix.study.spec.schema import ConditionSpec, TrainSpec
+from overmix.study.spec.schema import ConditionSpec
+from overmix.study.spec.training import TrainSpec
 from overmix.train import diverged
 
 

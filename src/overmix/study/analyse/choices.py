@@ -122,7 +122,7 @@ def _replayed(
     errors: Float[np.ndarray, "grid seeds"],
 ) -> _Ends:
     epochs = int(grid[-1])
-    choices: list[Replayed] = [replay(policy, epochs, observations_of(run), fits=fits_of(run)) for run in runs]
+    choices: list[Replayed] = [replay(policy, epochs, observations_of(run), fits=_fits_of(run)) for run in runs]
     ends = [
         float(np.interp(math.log1p(choice.switch_at), np.log1p(grid), errors[:, number]))
         for number, choice in enumerate(choices)
@@ -197,7 +197,7 @@ def observations_of(cell: CellResult) -> list[Observation]:
     ]
 
 
-def fits_of(cell: CellResult) -> list[Fit]:
+def _fits_of(cell: CellResult) -> list[Fit]:
     """Return how well the batches of a run were fitted."""
     n = cell.steps_per_epoch * cell.cell.train.batch_size
     columns = (cell.epochs, *(cell.values[name] for name in ("mixing", "mix_loss", "mix_floor")))

@@ -17,7 +17,7 @@ from overmix.study.plan.trainings import pool_key
 from overmix.study.spec.plain import canonical
 from overmix.study.spec.roles import switch_epoch_of
 
-LAST = 0.25
+_LAST = 0.25
 """Share of a training, at its end, over which a curve that still falls is seen to fall."""
 
 SCORES = {"Brier score": "test_brier", "cross-entropy": "test_cross_entropy"}
@@ -106,7 +106,7 @@ def fall_at_the_end(alive: Sequence[CellResult]) -> Comparison | None:
     if not alive or len(alive[0].epochs) < 2:
         return None
     epochs = alive[0].epochs
-    before = int(np.abs(epochs - (1 - LAST) * epochs[-1]).argmin())
+    before = int(np.abs(epochs - (1 - _LAST) * epochs[-1]).argmin())
     if before == len(epochs) - 1:
         return None
     unit = alive[0].unit

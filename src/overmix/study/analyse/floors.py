@@ -16,7 +16,8 @@ from overmix.study.plan.cells import expand
 from overmix.study.plan.trainings import by_pool, open_dataset, replica_of
 from overmix.study.spec.named import NamedSchedule
 from overmix.study.spec.recipes import build_recipe
-from overmix.study.spec.schema import ConditionSpec, StudySpec, TrainSpec
+from overmix.study.spec.schema import ConditionSpec, StudySpec
+from overmix.study.spec.training import TrainSpec
 
 
 @dataclass(frozen=True)

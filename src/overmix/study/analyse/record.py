@@ -197,6 +197,27 @@ class StepCount:
     separate: int
 
 
+@dataclass(frozen=True)
+class Tuned:
+    """How one condition came to its settings.
+
+    Args:
+        arm: the condition.
+        weight_decay: that was chosen.
+        alpha: likewise; None where the recipe has none.
+        trials: settings that were tried.
+        seeds: runs of each, none of them the study's own.
+        held_out_error: of the chosen setting, mean over these runs.
+    """
+
+    arm: str
+    weight_decay: float
+    alpha: float | None
+    trials: int
+    seeds: int
+    held_out_error: float
+
+
 NO_ADVICE = Advice("undecided", "No advice: this study alone does not support any.")
 
 
@@ -225,6 +246,7 @@ class Summary:
         elapsed_seconds: of all runs together.
         versions: what the last bits depend on.
         earlier_versions: the same, of machines that worked on the study before.
+        tuned: how the conditions came to their settings, where these were tuned.
     """
 
     name: str = ""
@@ -247,3 +269,4 @@ class Summary:
     elapsed_seconds: float | None = None
     versions: Mapping[str, Any] = field(default_factory=dict)
     earlier_versions: tuple[Mapping[str, Any], ...] = ()
+    tuned: tuple[Tuned, ...] = ()

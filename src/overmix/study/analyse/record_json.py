@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from numbers import Real
 from typing import Any
 
@@ -21,6 +21,7 @@ from overmix.study.analyse.record import (
     StepCount,
     Summary,
     SwitchSearch,
+    Tuned,
 )
 
 SCHEMA_VERSION = 1
@@ -49,6 +50,7 @@ def to_json(summary: Summary) -> dict[str, Any]:
         "elapsed_seconds": summary.elapsed_seconds,
         "versions": dict(summary.versions),
         "earlier_versions": [dict(versions) for versions in summary.earlier_versions],
+        **({"tuned": [asdict(one) for one in summary.tuned]} if summary.tuned else {}),
     }
 
 
@@ -81,6 +83,7 @@ def from_json(content: Mapping[str, Any]) -> Summary:
         elapsed_seconds=_number(content.get("elapsed_seconds")),
         versions=dict(content.get("versions") or {}),
         earlier_versions=tuple(content.get("earlier_versions") or ()),
+        tuned=tuple(Tuned(**one) for one in content.get("tuned") or ()),
     )
 
 

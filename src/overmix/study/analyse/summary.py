@@ -40,6 +40,7 @@ from overmix.study.analyse.record import (
     StepCount,
     Summary,
     SwitchSearch,
+    Tuned,
 )
 from overmix.study.analyse.unequal import (
     are_unequal,
@@ -106,6 +107,7 @@ def summarise(spec: StudySpec, cells: Sequence[CellResult], marks: Mapping[str, 
         elapsed_seconds=round(sum(cell.seconds - cell.forked_seconds for cell in cells), 1),
         versions=dict(marks["fingerprint"]),
         earlier_versions=tuple(marks.get("earlier_fingerprints", ())),
+        tuned=tuple(Tuned(**one.model_dump()) for one in spec.tuned),
     )
 
 

@@ -11,14 +11,14 @@ import numpy as np
 from overmix.errors import DataError
 from overmix.study.data.cifar_python import read_python_batch
 from overmix.study.data.dataset import Dataset, image_dataset
-from overmix.study.data.places import Download, find_folder
+from overmix.study.data.places import Fetch, find_folder
 from overmix.study.data.published import check_files
 
 SHAPE = (3, 32, 32)
 _PIXELS = 3 * 32 * 32
 _HOME = "https://www.cs.toronto.edu/~kriz/"
 
-Batch = tuple[np.ndarray, np.ndarray]
+_Arrays = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _has(folder: Path, files: Sequence[str]) -> bool:
     return all((folder / file).is_file() for file in files)
 
 
-def read_binary_batch(path: Path, label_bytes: int) -> Batch:
+def read_binary_batch(path: Path, label_bytes: int) -> _Arrays:
     """Return images (n, 3, 32, 32) and labels (n,) of a binary file: per image its labels, then its pixels.
 
     Args:
@@ -139,7 +139,7 @@ def read_binary_batch(path: Path, label_bytes: int) -> Batch:
     return records[:, label_bytes:].reshape(-1, *SHAPE), records[:, label_bytes - 1].astype(np.int64)
 
 
-def _download_into(root: Path, layout: _Layout) -> Download:
+def _download_into(root: Path, layout: _Layout) -> Fetch:
     def download() -> None:
         from torchvision.datasets.utils import download_and_extract_archive
 

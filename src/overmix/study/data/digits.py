@@ -12,7 +12,7 @@ from overmix.errors import MissingExtraError
 from overmix.study.data.dataset import Dataset, image_dataset
 from overmix.study.data.split import fixed_test_split
 
-TEST_SIZE = 1000
+_TEST_SIZE = 1000
 
 
 def digits() -> Dataset:
@@ -27,7 +27,7 @@ def digits() -> Dataset:
     """
     table = _table()
     x, y = table[:, :64].astype(np.uint8).reshape(-1, 1, 8, 8), table[:, 64].astype(np.int64)
-    pool, test = fixed_test_split(y, TEST_SIZE)
+    pool, test = fixed_test_split(y, _TEST_SIZE)
     return image_dataset("digits", "digits", (x[pool], y[pool]), (x[test], y[test]), num_classes=10)
 
 

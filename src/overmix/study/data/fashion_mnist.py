@@ -11,7 +11,7 @@ import numpy as np
 
 from overmix.errors import DataError
 from overmix.study.data.dataset import Dataset, image_dataset
-from overmix.study.data.places import Download, find_folder
+from overmix.study.data.places import Fetch, find_folder
 
 _FILES = {
     "x": "train-images-idx3-ubyte",
@@ -87,7 +87,7 @@ def _file(folder: Path, name: str) -> Path:
     return plain if plain.exists() else plain.with_name(f"{plain.name}.gz")
 
 
-def _download_into(root: Path) -> Download:
+def _download_into(root: Path) -> Fetch:
     def download() -> None:
         from torchvision.datasets import FashionMNIST
 

@@ -25,7 +25,7 @@ def check_asked(labels: str) -> None:
         raise ConfigError("data.labels", labels, did_you_mean(labels, get_args(Asked)))
 
 
-def kind_of(y: np.ndarray, asked: str, field: str) -> LabelKind:
+def label_kind_of(y: np.ndarray, asked: str, field: str) -> LabelKind:
     """Return what labels are.
 
     Args:
@@ -37,8 +37,8 @@ def kind_of(y: np.ndarray, asked: str, field: str) -> LabelKind:
         DataError: if it cannot be told, saying both ways out.
 
     Example:
-        >>> kind_of(np.array([0.31, 1.7, 2.2]), "auto", "data"), kind_of(np.array([0, 1, 1]), "auto", "data")
-        ('values', 'classes')
+        >>> [label_kind_of(np.array(y), "auto", "data") for y in ([0.31, 1.7, 2.2], [0, 1, 1])]
+        ['values', 'classes']
     """
     if asked != "auto":
         return asked  # type: ignore[return-value]

@@ -20,7 +20,7 @@ from overmix.study.data.arrays import (
     validate_test_samples,
 )
 from overmix.study.data.dataset import Dataset, dataset_of, with_validation
-from overmix.study.data.labels import check_asked, check_varies, domain_of, kind_of, mask_of, numbers
+from overmix.study.data.labels import check_asked, check_varies, domain_of, label_kind_of, mask_of, numbers
 from overmix.study.data.set_aside import check_test_size, set_aside
 
 _SAVE = "save it as numpy.savez('data.npz', x=x, y=y)"
@@ -52,7 +52,7 @@ def npz(path: str = "", test_size: float = 0.25, labels: str = "auto") -> Datase
     field = f"data.path {path}"
     arrays = _read(Path(path).expanduser(), field)
     label = _label_name(arrays, labels, field)
-    kind: LabelKind = "views" if label == "view" else kind_of(arrays["y"], labels, field)
+    kind: LabelKind = "views" if label == "view" else label_kind_of(arrays["y"], labels, field)
     if kind == "classes":
         whole = _classes(arrays, field)
     else:

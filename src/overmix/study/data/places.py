@@ -7,11 +7,11 @@ from pathlib import Path
 
 from overmix.errors import ConfigError, MissingExtraError
 
-Download = Callable[[], None]
+Fetch = Callable[[], None]
 
 
 def find_folder(
-    name: str, places: Sequence[Path], *, holds: Callable[[Path], bool], download: Download | None, remedy: str = ""
+    name: str, places: Sequence[Path], *, holds: Callable[[Path], bool], download: Fetch | None, remedy: str = ""
 ) -> Path:
     """Return the first place that holds a data set.
 
@@ -37,7 +37,7 @@ def find_folder(
     return place
 
 
-def _fetch(name: str, download: Download) -> None:
+def _fetch(name: str, download: Fetch) -> None:
     try:
         download()
     except ImportError as error:

@@ -8,7 +8,7 @@ import numpy as np
 
 from overmix.errors import DataError
 from overmix.study.data.dataset import Dataset, image_dataset
-from overmix.study.data.places import Download, find_folder
+from overmix.study.data.places import Fetch, find_folder
 from overmix.study.data.published import check_files
 
 _FILES = {"train": "train_32x32.mat", "test": "test_32x32.mat"}
@@ -69,7 +69,7 @@ def read_mat(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return x.transpose(3, 2, 0, 1), labels % 10
 
 
-def _download_into(root: Path) -> Download:
+def _download_into(root: Path) -> Fetch:
     def download() -> None:
         from torchvision.datasets import SVHN
 

@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 from overmix.study.data import dataset_options
 from overmix.study.models import model_options
 from overmix.study.spec.named import NamedRecipe, NamedSchedule
+from overmix.study.spec.overrides import condition_parts
 from overmix.study.spec.plain import digest, json_ready
 from overmix.study.spec.recipes import filled_recipe, recipe_names, with_defaults
-from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec, TrainSpec, condition_parts
+from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec
+from overmix.study.spec.training import TrainSpec
 from overmix.train import Execution, stays_apart
 
 _Part = TypeVar("_Part", DataSpec, ModelSpec)

@@ -170,7 +170,7 @@ def calibrate(training: StackTraining, seconds: float) -> tuple[float, float]:
         plan, number = training.planner.epoch(0), 0
         begin = None
         while begin is None or number < 2 or time.perf_counter() - begin < seconds:
-            training._step(plan, number % training.steps_per_epoch, training._lr[0], number)
+            training.take_step(plan, number % training.steps_per_epoch, training.lr[0], number)
             number += 1
             # The first step warms up.
             begin = begin or time.perf_counter()
@@ -188,7 +188,7 @@ def calibrate(training: StackTraining, seconds: float) -> tuple[float, float]:
 
 
 def _wait_for_device(training: StackTraining) -> None:
-    training._loss_sum.cpu()
+    training.looks.loss_sum.cpu()
 
 
 def _stack_cost(

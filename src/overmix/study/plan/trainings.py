@@ -18,8 +18,9 @@ from overmix.mix import CrossEntropy, Objective, Streams, make_objective, usual_
 from overmix.study.data import Dataset, fit_inputs, hold_out, load_dataset, split_indices
 from overmix.study.models import build_model
 from overmix.study.plan.cells import Cell, StackTask, data_content
+from overmix.study.spec.default_compare import HELD_OUT
 from overmix.study.spec.plain import canonical
-from overmix.study.spec.schema import HELD_OUT, DataSpec
+from overmix.study.spec.schema import DataSpec
 from overmix.switch import HeldOut, Policy, Schedule, always
 from overmix.train import (
     DecidingTraining,
@@ -35,7 +36,7 @@ from overmix.train import (
     stacking_error,
 )
 
-Training = TypeVar("Training", bound=StackTraining)
+_Training = TypeVar("_Training", bound=StackTraining)
 
 
 def pool_key(data: DataSpec) -> str:
@@ -145,7 +146,7 @@ def training_with(
         dataset.x, dataset.y, dataset.x_test, dataset.y_test, dataset.num_classes, dataset.labels, dataset.domain
     ).to(device)
 
-    def stack(kind: Callable[..., Training], replicas: list[Replica], track: Sequence[str] = train.track) -> Training:
+    def stack(kind: Callable[..., _Training], replicas: list[Replica], track: Sequence[str] = train.track) -> _Training:
         return kind(
             factory=model_factory(first, dataset, allow_code=allow_code),
             data=resident,
@@ -163,7 +164,7 @@ def training_with(
 
     replicas = [replica_of(cell, dataset) for cell in task.cells]
     if isinstance(schedule, HeldOut):
-        parts = [held_out(replica, dataset, schedule.share) for replica in replicas]
+        parts = [_held_out(replica, dataset, schedule.share) for replica in replicas]
         _check_first_run(train.batch_size, parts[0])
         first_run = stack(partial(FirstRun, schedule.policy), parts, track=())
         return stack(partial(RepeatedTraining, first_run), replicas)
@@ -180,7 +181,7 @@ def _objective(name: str, dataset: Dataset) -> Objective:
     return objective
 
 
-def held_out(replica: Replica, dataset: Dataset, share: float) -> Replica:
+def _held_out(replica: Replica, dataset: Dataset, share: float) -> Replica:
     """Return the run that trains on a part of a replica's samples, the rest being its validation split."""
     labelled = dataset.labelled[replica.train_index]
     known, others = replica.train_index[labelled], replica.train_index[~labelled]

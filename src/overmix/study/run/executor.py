@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from overmix.study.plan.cells import StackTask
 from overmix.study.run.local import LocalExecutor
-from overmix.study.run.worker import Progress
+from overmix.study.run.worker import StackProgress
 from overmix.study.spec.schema import ExecutorSpec
 from overmix.study.store.directory import RunDirectory
 
@@ -29,7 +29,7 @@ class Executor(Protocol):
         directory: RunDirectory,
         *,
         allow_code: bool,
-        tell: Callable[[Progress], None],
+        tell: Callable[[StackProgress], None],
         checkpoint_seconds: float,
         admit: Callable[[dict[str, Any]], None],
     ) -> None:

@@ -12,7 +12,7 @@ from overmix.study.plan.forks import with_forks
 from overmix.study.plan.workers import worker_count
 from overmix.study.run.crew import work_off
 from overmix.study.run.trainer import StackTrainer
-from overmix.study.run.worker import CHECKPOINT_SECONDS, Progress
+from overmix.study.run.worker import CHECKPOINT_SECONDS, StackProgress
 from overmix.study.spec.schema import ExecutorSpec
 from overmix.study.store.directory import RunDirectory
 
@@ -44,7 +44,7 @@ class LocalExecutor:
         directory: RunDirectory,
         *,
         allow_code: bool,
-        tell: Callable[[Progress], None],
+        tell: Callable[[StackProgress], None],
         checkpoint_seconds: float,
         admit: Callable[[dict[str, Any]], None],
     ) -> None:
@@ -65,7 +65,7 @@ def run_local(
     *,
     workers: int,
     allow_code: bool,
-    tell: Callable[[Progress], None],
+    tell: Callable[[StackProgress], None],
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> None:
     """Train stacks in worker processes, those first that others can go on from.

@@ -16,7 +16,7 @@ from overmix.errors import ConfigError, MissingExtraError, OvermixError, WorkerF
 from overmix.study.plan import fingerprint as local
 from overmix.study.plan.process import set_up_process
 from overmix.study.run.crew import Failed
-from overmix.study.run.remote import NodeLost, SentStack, Trained, train_sent
+from overmix.study.run.remote import NodeLost, SentStack, TrainedStack, train_sent
 from overmix.study.spec.schema import ExecutorSpec
 
 try:
@@ -161,10 +161,10 @@ class RayCluster:
             done, _ = ray.wait(list(stacks), num_returns=1, timeout=seconds)
             return list(done)
 
-    def result(self, stack: Any) -> Trained | Failed | None:
+    def result(self, stack: Any) -> TrainedStack | Failed | None:
         """Return what came back."""
         try:
-            result: Trained | Failed | None = ray.get(stack)
+            result: TrainedStack | Failed | None = ray.get(stack)
         except RayTaskError as error:
             raise WorkerFault(f"a worker failed: {_last_line(error)}", str(error)) from None
         except RayError as error:
@@ -231,7 +231,7 @@ class _ToMail:
             self.stop = True  # nobody is there to train for
 
 
-def _train(stack: SentStack, mail: Any) -> Trained | Failed | None:
+def _train(stack: SentStack, mail: Any) -> TrainedStack | Failed | None:
     set_up_process()
     return train_sent(stack, _ToMail(mail))
 

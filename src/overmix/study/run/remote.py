@@ -21,8 +21,8 @@ from overmix.study.plan.cells import StackTask
 from overmix.study.plan.fingerprint import fingerprint
 from overmix.study.plan.forks import Forks, with_forks
 from overmix.study.run.crew import Failed, Interrupted, attempt
-from overmix.study.run.trainer import StackTrainer, ToParent
-from overmix.study.run.worker import Progress
+from overmix.study.run.trainer import StackJob, StackTrainer, ToParent
+from overmix.study.run.worker import StackProgress
 from overmix.study.spec.schema import ExecutorSpec
 from overmix.study.store.directory import RunDirectory
 from overmix.study.store.files import is_intact_file, make_folder, write_bytes
@@ -64,7 +64,7 @@ class SentStack:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedStack:
     """What comes back.
 
     Args:
@@ -77,7 +77,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Saved:
+class SavedCheckpoint:
     """A checkpoint that comes while a stack is trained.
 
     Args:
@@ -106,7 +106,7 @@ class Cluster(Protocol):
     def wait(self, stacks: Sequence[Any], seconds: float) -> list[Any]:
         """Return those that have come to their end, as soon as one has, or after some seconds."""
 
-    def result(self, stack: Any) -> Trained | Failed | None:
+    def result(self, stack: Any) -> TrainedStack | Failed | None:
         """Return what :func:`train_sent` returned.
 
         Raises:
@@ -153,7 +153,7 @@ class RemoteExecutor:
         directory: RunDirectory,
         *,
         allow_code: bool,
-        tell: Callable[[Progress], None],
+        tell: Callable[[StackProgress], None],
         checkpoint_seconds: float,
         admit: Callable[[dict[str, Any]], None],
     ) -> None:
@@ -172,10 +172,7 @@ class RemoteExecutor:
             raise StudyInterrupted("; ".join(["stopped, what is finished is kept", *unsaved]))
 
 
-Job = tuple[StackTask, Forks]
-
-
-def _sent(job: Job, *, directory: RunDirectory, allow_code: bool, checkpoint_seconds: float) -> SentStack:
+def _sent(job: StackJob, *, directory: RunDirectory, allow_code: bool, checkpoint_seconds: float) -> SentStack:
     task, forks = job
     file = directory.checkpoint_file(task)
     checkpoint = file.read_bytes() if is_intact_file(file) else None
@@ -189,15 +186,15 @@ class _Driver:
         self,
         executor: RemoteExecutor,
         directory: RunDirectory,
-        send: Callable[[Job], SentStack],
-        tell: Callable[[Progress], None],
+        send: Callable[[StackJob], SentStack],
+        tell: Callable[[StackProgress], None],
         admit: Callable[[dict[str, Any]], None],
         tasks: Sequence[StackTask],
     ) -> None:
         self.executor, self.cluster, self.directory = executor, executor.cluster, directory
         self.send, self.tell, self.admit = send, tell, admit
         self.waiting = deque(with_forks(tasks))
-        self.running: dict[Any, Job] = {}
+        self.running: dict[Any, StackJob] = {}
         self.open = {task.id: task for task in tasks}
         self.begun: set[str] = set()
         self.losses: Counter[str] = Counter()
@@ -231,7 +228,7 @@ class _Driver:
                 task, _ = self.running.pop(handle)
                 try:
                     result = self.cluster.result(handle)
-                    if isinstance(result, Trained) and is_intact(result.content):
+                    if isinstance(result, TrainedStack) and is_intact(result.content):
                         self._keep(task, result)
                 except (NodeLost, OvermixError, WorkerFault) as error:
                     failures.append(str(error))
@@ -258,7 +255,7 @@ class _Driver:
         done = self.cluster.wait(list(self.running), _LOOK_SECONDS) if self.running else []
         # What was told before the end was told before it.
         for event in self.cluster.heard():
-            if isinstance(event, Saved):
+            if isinstance(event, SavedCheckpoint):
                 self._save(event)
             elif event.stack in self.open:
                 self.tell(event)
@@ -282,7 +279,7 @@ class _Driver:
             return
         self._keep(task, result)
 
-    def _send_again(self, job: Job, why: str) -> None:
+    def _send_again(self, job: StackJob, why: str) -> None:
         task, _ = job
         self.losses[task.id] += 1
         if self.losses[task.id] > self.executor.spec.retries:
@@ -291,16 +288,16 @@ class _Driver:
                 "on from the last checkpoints, perhaps with more executor.num_cpus, and so more memory, for each"
             )
         note = f"a stack of {len(task.cells)} runs was lost ({why}): it goes on elsewhere from its last checkpoint"
-        self.tell(Progress(task.id, 0, task.cells[0].train.epochs, {}, note=note))
+        self.tell(StackProgress(task.id, 0, task.cells[0].train.epochs, {}, note=note))
         self.waiting.appendleft(job)
 
-    def _keep(self, task: StackTask, result: Trained) -> None:
+    def _keep(self, task: StackTask, result: TrainedStack) -> None:
         self.admit(result.machine)
         write_bytes(self.directory.result_file(task), result.content)
         self.directory.checkpoint_file(task).unlink(missing_ok=True)
         del self.open[task.id]
 
-    def _save(self, saved: Saved) -> None:
+    def _save(self, saved: SavedCheckpoint) -> None:
         """Write a checkpoint of a stack that is open, unless it would take the place of a later one."""
         task = self.open.get(saved.stack)
         if task is None or not is_intact(saved.content):
@@ -309,13 +306,13 @@ class _Driver:
         if saved.stack == saved.sender or self._can_begin_from(saved, file):
             write_bytes(file, saved.content)
 
-    def _can_begin_from(self, saved: Saved, file: Path) -> bool:
+    def _can_begin_from(self, saved: SavedCheckpoint, file: Path) -> bool:
         return (
             saved.stack not in self.begun and not file.exists() and self.directory.has_room_for_fork(len(saved.content))
         )
 
 
-def train_sent(stack: SentStack, line: ToParent) -> Trained | Failed | None:
+def train_sent(stack: SentStack, line: ToParent) -> TrainedStack | Failed | None:
     """Train a stack on the machine it was sent to; None if it was stopped, and its state sent back."""
     with TemporaryDirectory(prefix="overmix-") as folder:
         directory = RunDirectory(Path(folder))
@@ -332,7 +329,7 @@ def train_sent(stack: SentStack, line: ToParent) -> Trained | Failed | None:
             return None
         if failed is not None:
             return failed
-        return Trained(fingerprint(stack.task.device), directory.result_file(stack.task).read_bytes())
+        return TrainedStack(fingerprint(stack.task.device), directory.result_file(stack.task).read_bytes())
 
 
 @dataclass(frozen=True)
@@ -343,4 +340,4 @@ class _OfStack:
     line: ToParent
 
     def saved(self, file: Path) -> None:
-        self.line.tell(Saved(self.stack, file.stem, file.read_bytes()))
+        self.line.tell(SavedCheckpoint(self.stack, file.stem, file.read_bytes()))

@@ -14,7 +14,7 @@ from overmix.study.plan.cells import StackTask
 from overmix.study.plan.shards import Shard
 from overmix.study.plan.study_plan import StudyPlan, plan_study
 from overmix.study.run.executor import open_executor
-from overmix.study.run.worker import CHECKPOINT_SECONDS, Progress
+from overmix.study.run.worker import CHECKPOINT_SECONDS, StackProgress
 from overmix.study.spec.schema import StudySpec, resolved
 from overmix.study.store.directory import RunDirectory
 from overmix.study.store.files import locked
@@ -47,7 +47,7 @@ def run_study(
     other_machine: bool = False,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     on_start: Callable[[Outlook], None] | None = None,
-    tell: Callable[[Progress], None] | None = None,
+    tell: Callable[[StackProgress], None] | None = None,
     on_trained: Callable[[], None] | None = None,
     show: Callable[[StudyResult], object] | None = None,
 ) -> Summary:
@@ -98,7 +98,7 @@ def run_shard(
     other_machine: bool = False,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     on_start: Callable[[Outlook], None] | None = None,
-    tell: Callable[[Progress], None] | None = None,
+    tell: Callable[[StackProgress], None] | None = None,
 ) -> None:
     """Train what is missing of a part of a study; :func:`overmix.study.run.merge.merge_study` joins the parts.
 
@@ -135,7 +135,7 @@ def _trained(
     other_machine: bool,
     checkpoint_seconds: float,
     on_start: Callable[[Outlook], None] | None,
-    tell: Callable[[Progress], None] | None,
+    tell: Callable[[StackProgress], None] | None,
 ) -> Iterator[tuple[StudyPlan, RunDirectory, dict[str, Any]]]:
     """Train what is missing of a study or of one shard, and hold the directory while what follows is done."""
     plan = plan_study(spec, allow_code=allow_code)

@@ -35,7 +35,7 @@ _PROGRESS_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Progress:
+class StackProgress:
     """What a worker tells while it trains.
 
     Args:
@@ -61,7 +61,7 @@ class StackRunner:
     Args:
         directory: where results and checkpoints go.
         allow_code: whether models and recipes may come from an import path.
-        tell: called with a :class:`Progress` now and then.
+        tell: called with a :class:`StackProgress` now and then.
         should_stop: asked after every step; when it says yes, the state is saved and :class:`Interrupted` raised.
         checkpoint_seconds: time between two checkpoints.
         saved: called with the file of each checkpoint that was written, the stack's own or one for another stack.
@@ -72,7 +72,7 @@ class StackRunner:
         directory: RunDirectory,
         *,
         allow_code: bool,
-        tell: Callable[[Progress], None],
+        tell: Callable[[StackProgress], None],
         should_stop: Callable[[], bool],
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         saved: Callable[[Path], None] | None = None,
@@ -106,7 +106,7 @@ class StackRunner:
         except Exception as error:
             parts, why = self._parts(task, error)
         # Outside of the handler: the traceback holds what takes the memory.
-        self.tell(Progress(task.id, 0, task.cells[0].train.epochs, {}, note=why))
+        self.tell(StackProgress(task.id, 0, task.cells[0].train.epochs, {}, note=why))
         self._run_parts(task, parts)
 
     def _parts(self, task: StackTask, error: Exception) -> tuple[list[StackTask], str]:
@@ -251,7 +251,7 @@ class _Watch:
         if newest:
             errors = newest["test_error"]
             means = {name: float(errors[[c == name for c in conditions]].mean()) for name in dict.fromkeys(conditions)}
-        self.runner.tell(Progress(self.task.id, training.epoch, training.epochs, dict(Counter(conditions)), means))
+        self.runner.tell(StackProgress(self.task.id, training.epoch, training.epochs, dict(Counter(conditions)), means))
 
 
 def class_counts(training: StackTraining) -> list[list[int]]:

@@ -15,9 +15,10 @@ from overmix.study.data import dataset_names, dataset_options
 from overmix.study.data.registry import BRING_VALIDATION
 from overmix.study.models import check_model_name, model_options
 from overmix.study.options import check_option_values
+from overmix.study.spec.overrides import condition_parts
 from overmix.study.spec.plain import plain
 from overmix.study.spec.recipes import build_recipe, check_recipe_name, recipe_entry, recipe_names
-from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec, condition_parts
+from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec
 from overmix.study.spec.validation import as_config_error, condition_label, within
 from overmix.study.spec.yaml_file import read_yaml
 from overmix.switch import HeldOut, Policy, make_schedule, schedule_name
@@ -167,6 +168,10 @@ def _check_schedule(condition: ConditionSpec, epochs: int, data: DataSpec, *, al
             "samples, schedule: {auto: {holdout: 0.2}}",
         )
     if isinstance(schedule, Policy | HeldOut):
+        policy = schedule.policy if isinstance(schedule, HeldOut) else schedule
+        if getattr(policy, "best", False):
+            remedy = "leave it out: a study shows the best checkpoints of every condition beside its end"
+            raise ConfigError(f"schedule.{name}.best", True, remedy)
         return
     with within("schedule"):
         schedule.check(epochs, steps=None)  # the steps are known when the data are

@@ -5,8 +5,10 @@ from __future__ import annotations
 from overmix.diagnose import Role
 from overmix.recipes import NoMixup
 from overmix.study.spec.named import NamedSchedule
+from overmix.study.spec.overrides import condition_parts
 from overmix.study.spec.recipes import build_recipe
-from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec, TrainSpec, condition_parts
+from overmix.study.spec.schema import ConditionSpec, DataSpec, ModelSpec, StudySpec
+from overmix.study.spec.training import TrainSpec
 
 _Setting = tuple[DataSpec, ModelSpec, TrainSpec]
 
@@ -15,12 +17,20 @@ def roles_of(spec: StudySpec) -> list[Role]:
     """Return the role of every condition of a study.
 
     They are judged in the setting (data, model, training) of the study itself or, if every condition overrides it, in
-    that of the first.
+    that of the first. Where each was tuned, its weight decay is no part of the setting.
     """
     settings = [condition_parts(spec, condition) for condition in spec.compare]
-    own: _Setting = (spec.data, spec.model, spec.train)
-    reference = own if own in settings else settings[0]
+    of_study: _Setting = (spec.data, spec.model, spec.train)
+    if spec.tuned:
+        of_study, *settings = (_without_decay(setting) for setting in (of_study, *settings))
+    reference = of_study if of_study in settings else settings[0]
     return [_role(condition, setting, reference) for condition, setting in zip(spec.compare, settings, strict=True)]
+
+
+def _without_decay(setting: _Setting) -> _Setting:
+    data, model, train = setting
+    optimizer = train.optimizer.model_copy(update={"weight_decay": 0.0})
+    return data, model, train.model_copy(update={"optimizer": optimizer})
 
 
 def role_of(condition: ConditionSpec, spec: StudySpec) -> Role:

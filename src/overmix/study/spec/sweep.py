@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from overmix.errors import ConfigError
+from overmix.study.spec.overrides import condition_parts
 from overmix.study.spec.roles import role_of
-from overmix.study.spec.schema import ConditionSpec, StudySpec, condition_parts
+from overmix.study.spec.schema import ConditionSpec, StudySpec
 from overmix.switch.held_out import SHARE
 
-SHARES = (1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
+_SHARES = (1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
 """Switch epochs, as shares of the training."""
 
 WEIGHT_DECAY = {"sgd": 5e-3, "adamw": 0.5}
 """Of the alternative that only regularises, by optimizer: AdamW's acts once per step, times a smaller learning rate."""
 
 
-AVERAGE = 0.99
+_AVERAGE = 0.99
 """Share of the old average at each step, of the alternative that averages weights: over some hundred steps."""
 
 
@@ -36,7 +37,7 @@ def sweep_study(spec: StudySpec) -> StudySpec:
         raise ConfigError("compare", len(spec.compare), "add a condition that mixes, such as {name: Mixup}")
     _, _, train = condition_parts(spec, mixing)
     recipe, name = mixing.recipe, mixing.recipe_name
-    epochs = sorted({max(1, round(share * train.epochs)) for share in SHARES} - {train.epochs})
+    epochs = sorted({max(1, round(share * train.epochs)) for share in _SHARES} - {train.epochs})
     half = max(1, train.epochs // 2)
     strength = WEIGHT_DECAY[train.optimizer.name]
     decay = {"optimizer": {"weight_decay": strength}}
@@ -46,7 +47,7 @@ def sweep_study(spec: StudySpec) -> StudySpec:
         *(ConditionSpec(name=f"{name} → ERM @{at}", recipe=recipe, schedule={"off_at": at}) for at in epochs),
         ConditionSpec(name=f"ERM, weight decay {strength:g}", recipe="NoMixup", schedule="never", train=decay),
         ConditionSpec(name=f"{name}, weight decay {strength:g}", recipe=recipe, train=decay),
-        ConditionSpec(name=f"{name}, averaged weights", recipe=recipe, train={"average": AVERAGE}),
+        ConditionSpec(name=f"{name}, averaged weights", recipe=recipe, train={"average": _AVERAGE}),
         ConditionSpec(name=f"{name}, {half} epochs", recipe=recipe, train={"epochs": half}),
     ]
     auto = "auto" if spec.data.val_size else {"auto": {"holdout": SHARE}}

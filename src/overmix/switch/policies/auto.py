@@ -15,7 +15,7 @@ from overmix.switch.outcome import score_name
 from overmix.switch.policies.registry import register_policy
 from overmix.switch.policy import Decision, History, Observation, Policy, Probe
 
-SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
+_SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
 """Where it looks by default: log-spaced, as over-training is a matter of the logarithm of the epoch."""
 
 _LOOKS_FOR_A_MINIMUM = 5
@@ -26,6 +26,8 @@ RULE = 2
 
 _GIVE_UP, _CLEARLY = 3, 2.0
 """So many probes in a row, each worse by so many standard errors, end it before the guess: nothing better comes."""
+
+_OFF_BY_DEFAULT = ("anywhere", "best")
 
 _MOST_OF_A_SHORT_RUN = 0.35
 """What the tails of all probes may cost together, as a share of a training that is too short for tails of its share."""
@@ -64,6 +66,9 @@ class AutoSwitch(Policy):
         shares: where to probe, as shares of the training, increasing, in [0, 1). A share of 0 makes plain training from
             the start a candidate ("no Mixup"); after a short tail it seldom looks as good as it would become.
         anywhere: whether it decides where switching off was never seen to be safe, too.
+        best: whether a run ends with the weights of the epoch since the switch whose own held-out score was lowest, in
+            the place of its last ones: for plain training that over-trains. Held-out samples must be observed after
+            every epoch.
 
     Raises:
         ConfigError: if a setting cannot work.
@@ -79,16 +84,18 @@ class AutoSwitch(Policy):
     blend: float = 0.5
     limit: float = 3.0
     wait: float = 1.25
-    shares: tuple[float, ...] = SHARES
+    shares: tuple[float, ...] = _SHARES
     anywhere: bool = False
+    best: bool = False
 
     def __post_init__(self) -> None:
         for name in ("tail", "guess", "pull", "blend", "limit", "wait"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ConfigError(name, value, "use a number")
-        if not isinstance(self.anywhere, bool):
-            raise ConfigError("anywhere", self.anywhere, "use True or False")
+        for name in _OFF_BY_DEFAULT:
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(name, getattr(self, name), "use True or False")
         numbers = isinstance(self.shares, Sequence) and all(isinstance(share, int | float) for share in self.shares)
         if not numbers:
             raise ConfigError("shares", self.shares, "use increasing shares of the training in [0, 1)")
@@ -111,8 +118,9 @@ class AutoSwitch(Policy):
 
     def __repr__(self) -> str:
         # What is off is left out: results are kept with this text, and are those of before there was such a setting.
-        shown = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.name != "anywhere" or self.anywhere]
-        return f"AutoSwitch({', '.join(shown)})"
+        shown = {f.name: getattr(self, f.name) for f in fields(self)}
+        said = [f"{name}={value!r}" for name, value in shown.items() if value or name not in _OFF_BY_DEFAULT]
+        return f"AutoSwitch({', '.join(said)})"
 
     def probe_epochs(self, epochs: int) -> tuple[int, ...]:
         """Return the epochs of Mixup after which it probes.
@@ -123,7 +131,7 @@ class AutoSwitch(Policy):
         """
         epochs_at = sorted({max(1, round(share * epochs)) if share else 0 for share in self.shares} - {epochs})
         most = round(_MOST_OF_A_SHORT_RUN * epochs / self.tail_epochs(epochs))
-        if self.shares != SHARES or round(self.tail * epochs) >= self.tail_epochs(epochs) or len(epochs_at) <= most:
+        if self.shares != _SHARES or round(self.tail * epochs) >= self.tail_epochs(epochs) or len(epochs_at) <= most:
             return tuple(epochs_at)
         # The middle ones of equal groups: neither end is where the best switch lies.
         return tuple(epochs_at[int((group + 0.5) * len(epochs_at) / most)] for group in range(most)) if most > 1 else ()

@@ -24,7 +24,7 @@ _KEEP_NAME = (
     "that name, or say --metric Value and which way is better."
 )
 
-Line = tuple[int, str]
+NumberedLine = tuple[int, str]
 Cells = tuple[int, list[str]]
 
 
@@ -86,7 +86,7 @@ def _separator(header: str) -> str:
     return " " if separator not in header and len(header.split()) > 1 else separator
 
 
-def _split(line: Line, separator: str, path: Path) -> list[str]:
+def _split(line: NumberedLine, separator: str, path: Path) -> list[str]:
     at, text = line
     try:
         blanks = separator == " "

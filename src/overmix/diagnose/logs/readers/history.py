@@ -13,7 +13,7 @@ from overmix.diagnose.logs.names import split_of
 from overmix.diagnose.logs.readers.hugging_face import while_training
 from overmix.diagnose.logs.readers.json_text import begins_as_json, document, flat
 from overmix.diagnose.logs.readers.reader import Reader, by_folder
-from overmix.diagnose.logs.readers.rows import Row, logs_of
+from overmix.diagnose.logs.readers.rows import LogRow, logs_of
 from overmix.errors import DataError
 
 _FORMS = "give Hugging Face's trainer_state.json, a Keras history, pandas' JSON, or a list of rows"
@@ -39,7 +39,7 @@ def read_history(path: Path) -> list[Log]:
     return [Log(log.name, log.rows, unreadable) for log in logs_of(str(path), rows)]
 
 
-def _rows(content: Any) -> tuple[list[Row] | None, dict[str, str]]:
+def _rows(content: Any) -> tuple[list[LogRow] | None, dict[str, str]]:
     """Return a document's rows, None if it has a form that is not known; and lists that fit no rows, and why."""
     if isinstance(content, list):
         rows = [flat(row) for row in content if isinstance(row, dict)]
@@ -56,14 +56,14 @@ def _rows(content: Any) -> tuple[list[Row] | None, dict[str, str]]:
     return _from_columns(columns) if columns else (None, {})
 
 
-def _split_frame(columns: list[Any], data: list[Any], index: Any) -> list[Row] | None:
+def _split_frame(columns: list[Any], data: list[Any], index: Any) -> list[LogRow] | None:
     if not all(isinstance(row, list) and len(row) == len(columns) for row in data):
         return None
     places = index if isinstance(index, list) and len(index) == len(data) else range(len(data))
     return [{_INDEX: at} | dict(zip(map(str, columns), row, strict=True)) for at, row in zip(places, data, strict=True)]
 
 
-def _indexed(content: Mapping[str, Any]) -> list[Row] | None:
+def _indexed(content: Mapping[str, Any]) -> list[LogRow] | None:
     """Read a frame of pandas with its index as keys, inside of each column or around each row."""
     inner = {name: value for name, value in content.items() if isinstance(value, dict) and value}
     if not inner or any(isinstance(value, list) for value in content.values()):
@@ -84,7 +84,7 @@ def _is_column(values: Any) -> bool:
     return isinstance(values, list) and bool(values) and all(v is None or isinstance(v, int | float) for v in values)
 
 
-def _from_columns(columns: Mapping[str, list[Any]]) -> tuple[list[Row], dict[str, str]]:
+def _from_columns(columns: Mapping[str, list[Any]]) -> tuple[list[LogRow], dict[str, str]]:
     """Line lists up by epochs: those as long as the training loss, and Keras's that were validated now and then."""
     lengths = {name: len(values) for name, values in columns.items()}
     epochs = _epochs(lengths)

@@ -9,7 +9,7 @@ from pathlib import Path
 from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.readers.json_text import begins_as_json, document
 from overmix.diagnose.logs.readers.reader import Reader
-from overmix.diagnose.logs.readers.rows import Row
+from overmix.diagnose.logs.readers.rows import LogRow
 from overmix.errors import DataError
 
 STATE, HISTORY = "trainer_state.json", "log_history"
@@ -31,13 +31,13 @@ def read_state(path: Path) -> list[Log]:
     return [Log(str(path), while_training(rows))]
 
 
-def while_training(rows: Sequence[Row]) -> list[Row]:
+def while_training(rows: Sequence[LogRow]) -> list[LogRow]:
     """Leave out what the Trainer logs at the last step after it has summed the training up.
 
     With ``load_best_model_at_end`` that is the best model, not the last: it would stand at the end of the curve, and
     hide a U. A training that goes on later logs at later steps.
     """
-    kept: list[Row] = []
+    kept: list[LogRow] = []
     ended: object = None
     for row in rows:
         if ended is None or row.get("step") != ended:

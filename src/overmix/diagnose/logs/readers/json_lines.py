@@ -8,7 +8,7 @@ from pathlib import Path
 from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.readers.json_text import begins_as_json, flat, parsed
 from overmix.diagnose.logs.readers.reader import Reader, by_folder, text_of
-from overmix.diagnose.logs.readers.rows import Row, logs_of
+from overmix.diagnose.logs.readers.rows import LogRow, logs_of
 from overmix.errors import DataError
 
 NAMES = ("scalars.json", "metrics.json", "log.txt")
@@ -22,7 +22,7 @@ def read_json_lines(path: Path) -> list[Log]:
         DataError: another line that is no JSON object.
     """
     lines = [(at, line) for at, line in enumerate(text_of(path).splitlines(), start=1) if line.strip()]
-    rows: list[Row] = []
+    rows: list[LogRow] = []
     for at, line in lines:
         try:
             row = parsed(line, f"{path}, line {at}")

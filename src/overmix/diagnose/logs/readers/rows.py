@@ -8,7 +8,7 @@ from overmix.diagnose.logs.cells import is_absent, is_number
 from overmix.diagnose.logs.log import AXES, Log
 from overmix.diagnose.logs.names import split_of_text
 
-Row = Mapping[str, object]
+LogRow = Mapping[str, object]
 
 RUN_COLUMNS = ("seed", "run", "run_id", "run_name", "replica", "trial")
 SPLIT_COLUMNS = ("phase", "split", "mode", "stage", "subset", "set", "dataset", "partition")
@@ -17,7 +17,7 @@ VALUE_COLUMN = "value"
 _LOWEST, _HIGHEST = "__MIN", "__MAX"
 
 
-def logs_of(name: str, rows: Sequence[Row], hint: str = "") -> list[Log]:
+def logs_of(name: str, rows: Sequence[LogRow], hint: str = "") -> list[Log]:
     """Return the runs that a table of rows holds, one log each.
 
     - A column such as ``metric`` beside ``value`` names what stands there (long form).
@@ -34,7 +34,7 @@ def logs_of(name: str, rows: Sequence[Row], hint: str = "") -> list[Log]:
     column = _column(names, RUN_COLUMNS)
     if column is None:
         return [Log(name, rows, hint=hint)]
-    runs: dict[object, list[Row]] = {}
+    runs: dict[object, list[LogRow]] = {}
     for row in rows:
         runs.setdefault(row.get(column), []).append({key: value for key, value in row.items() if key != column})
     return [Log(f"{name} ({column} {run})", found) for run, found in runs.items()]
@@ -54,14 +54,14 @@ def _charted(names: Sequence[str]) -> dict[str, dict[str, str]]:
     return runs
 
 
-def _of_chart(rows: Sequence[Row], columns: Mapping[str, str]) -> list[Row]:
+def _of_chart(rows: Sequence[LogRow], columns: Mapping[str, str]) -> list[LogRow]:
     return [
         {columns.get(name, name): value for name, value in row.items() if name in columns or name.lower() in AXES}
         for row in rows
     ]
 
 
-def _widened(rows: Sequence[Row], names: Sequence[str]) -> Sequence[Row]:
+def _widened(rows: Sequence[LogRow], names: Sequence[str]) -> Sequence[LogRow]:
     """Turn long form, a row per value, into a row per look."""
     naming, value = _column(names, NAME_COLUMNS), _column(names, (VALUE_COLUMN,))
     if naming is None or value is None or any(is_number(row.get(naming)) for row in rows):
@@ -73,7 +73,7 @@ def _widened(rows: Sequence[Row], names: Sequence[str]) -> Sequence[Row]:
     ]
 
 
-def _by_split(rows: Sequence[Row], names: Sequence[str]) -> Sequence[Row]:
+def _by_split(rows: Sequence[LogRow], names: Sequence[str]) -> Sequence[LogRow]:
     column = next((name for name in names if name.lower() in SPLIT_COLUMNS and _tells_splits(rows, name)), None)
     if column is None:
         return rows
@@ -81,12 +81,12 @@ def _by_split(rows: Sequence[Row], names: Sequence[str]) -> Sequence[Row]:
     return [row if is_absent(row.get(column)) else _named_by(row, column, beside) for row in rows]
 
 
-def _named_by(row: Row, column: str, beside: Container[str]) -> Row:
+def _named_by(row: LogRow, column: str, beside: Container[str]) -> LogRow:
     """Put a row's split before the names of its metrics."""
     kept = {name: value for name, value in row.items() if name != column}
     return {name if name in beside else f"{row[column]}/{name}": value for name, value in kept.items()}
 
 
-def _tells_splits(rows: Sequence[Row], name: str) -> bool:
+def _tells_splits(rows: Sequence[LogRow], name: str) -> bool:
     said = [row[name] for row in rows if not is_absent(row.get(name))]
     return bool(said) and all(split_of_text(value) is not None for value in said)

@@ -14,23 +14,22 @@ from overmix.experiments.census.task import Data, Samples, Score, Task
 from overmix.mix import Streams
 from overmix.study.data import Dataset
 from overmix.study.data.digits import digits
-from overmix.study.data.mnist1d import mnist1d
 from overmix.study.data.normalization import normalization_stats
 from overmix.study.data.split import split_indices
 
 
-@lru_cache(maxsize=2)
-def read(name: Literal["digits", "mnist1d"]) -> Dataset:
-    """Return a data set, read once per process."""
-    return digits() if name == "digits" else mnist1d()
+@lru_cache(maxsize=1)
+def read_digits() -> Dataset:
+    """Return the digits, read once per process."""
+    return digits()
 
 
 @dataclass(frozen=True)
 class Classification(Task):
-    """Classes of digits, or of MNIST-1D, from a few training samples; two hidden layers.
+    """Classes of digits, from a few training samples; two hidden layers.
 
     Args:
-        dataset: which.
+        dataset: which, for the record of a row.
         hidden: width of both hidden layers.
     """
 
@@ -39,7 +38,7 @@ class Classification(Task):
     val_size: int = 200
     batch_size: int = 50
     lr: float = 0.1
-    dataset: Literal["digits", "mnist1d"] = "digits"
+    dataset: Literal["digits"] = "digits"
     hidden: int = 128
 
     title: ClassVar[str] = "classification"
@@ -47,7 +46,7 @@ class Classification(Task):
 
     def data(self, streams: Streams) -> Data:
         """Return a stratified training subset, a validation split, and the test samples that all seeds share."""
-        pool = read(self.dataset)
+        pool = read_digits()
         train, val = split_indices(
             pool.y.numpy(),
             train_size=self.train_size,
@@ -69,8 +68,8 @@ class Classification(Task):
         )
 
     def model(self) -> nn.Module:
-        """Return the perceptron; its layers 2 and 4 are the hidden states."""
-        return perceptron(64 if self.dataset == "digits" else 40, self.hidden, 10)
+        """Return the perceptron."""
+        return perceptron(64, self.hidden, 10)
 
     def plain(self, model: nn.Module, batch: Samples) -> Tensor:
         """Return the cross-entropy."""
@@ -100,5 +99,5 @@ def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 def class_score(logits: Tensor, y: Tensor) -> Score:
     """Return error, calibration error, and which samples are wrong."""
     sums, wrong = scores.sums(logits, y)
-    found = scores.finish(sums)
-    return Score(float(found.error), float(found.ece), wrong.numpy())
+    means = scores.finish(sums)
+    return Score(float(means.error), float(means.ece), wrong.numpy())

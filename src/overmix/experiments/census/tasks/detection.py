@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from overmix._typing import Bool, Float
 from overmix.experiments.census.task import Data, Kind, Samples, Score, Task, as_classes
-from overmix.experiments.census.tasks.classification import read
+from overmix.experiments.census.tasks.classification import read_digits
 from overmix.mix import Streams
 
 SIDE, CELL = 16, 4
@@ -47,10 +47,10 @@ def detection_loss(
 ) -> Float[Tensor, " images"]:
     """Return each scene's loss: of all cells whether there is a box, of those with one the box and its class."""
     there = y[:, 0]
-    found = F.binary_cross_entropy_with_logits(output[:, 0], there, reduction="none").sum((1, 2))
+    presence = F.binary_cross_entropy_with_logits(output[:, 0], there, reduction="none").sum((1, 2))
     box = (output[:, 1:5] - y[:, 1:5]).abs().sum(1)
     kind = F.cross_entropy(output[:, 5:], y[:, 5].long(), reduction="none")
-    return found + (there * (box + kind)).sum((1, 2))
+    return presence + (there * (box + kind)).sum((1, 2))
 
 
 def corners(box: Float[Tensor, "images 4 4 4"]) -> Float[Tensor, "images 4 4 4"]:
@@ -87,7 +87,7 @@ class Scenes(Task):
 
     def data(self, streams: Streams) -> Data:
         """Return scenes; each part has digits of its own, and the test scenes are the same for all seeds."""
-        pool, rng = read("digits"), streams.generator("augmentation")
+        pool, rng = read_digits(), streams.generator("augmentation")
         order = streams.generator("subset").permutation(len(pool.y))
         x, y = pool.x[:, 0].numpy(), pool.y.numpy()
         train, val = order[:300], order[300:500]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from overmix._typing import Bool, Float
 from overmix.experiments.census.task import Data, Samples
-from overmix.experiments.census.tasks.classification import read
+from overmix.experiments.census.tasks.classification import read_digits
 from overmix.experiments.census.tasks.retrieval import GALLERY, Halves
 from overmix.mix import Streams
 
@@ -26,7 +26,7 @@ DIM = 16
 @lru_cache(maxsize=1)
 def embeddings() -> Float[Tensor, "images dim"]:
     """Return what the subjects look at: the first principal components of all digits, each with variance 1."""
-    pool = read("digits")
+    pool = read_digits()
     x = torch.cat([pool.x, pool.x_test]).flatten(1).float()
     u, _, _ = torch.linalg.svd(x - x.mean(0), full_matrices=False)
     components: Tensor = u[:, :DIM] * len(x) ** 0.5
@@ -57,8 +57,8 @@ class Decoder(nn.Module):
         """Return queries, shape (B, DIM), of voxels (B, V) and the subject as one of several, (B, S)."""
         voxels, subject = x
         gated = voxels * (subject @ self.openness)
-        own = torch.einsum("bs,bv,svh->bh", subject, gated, self.weight)
-        queries: Tensor = self.shared(own)
+        features = torch.einsum("bs,bv,svh->bh", subject, gated, self.weight)
+        queries: Tensor = self.shared(features)
         return queries
 
     @property

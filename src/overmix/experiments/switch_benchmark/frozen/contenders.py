@@ -10,7 +10,7 @@ import numpy as np
 from overmix._typing import Float, Int
 from overmix.experiments.switch_benchmark.frozen.candidates import CLEARLY, POLICIES, SECOND, STAY, STOP
 from overmix.experiments.switch_benchmark.frozen.protocol import AT_ONE_LENGTH, FREE, STUDY
-from overmix.experiments.switch_benchmark.frozen.reading import FrozenRecord, Tail
+from overmix.experiments.switch_benchmark.frozen.reading import FrozenRecord, RecordedTail
 from overmix.experiments.switch_benchmark.frozen.record import STEP
 from overmix.experiments.switch_benchmark.frozen.trainings import DECAYS, LONG_TAILS, LONGER, SHORT_TAILS
 from overmix.switch import Policy
@@ -97,7 +97,7 @@ def _or_stay(record: FrozenRecord, second: Ended) -> Ended:
     for seed, epoch in enumerate(second.switch_at.tolist()):
         if epoch == epochs:
             continue
-        plain, mixed = (record.tail_scores(Tail(share, mixing), seed, epoch) for mixing in (False, True))
+        plain, mixed = (record.tail_scores(RecordedTail(share, mixing), seed, epoch) for mixing in (False, True))
         if _behind(plain, mixed) > CLEARLY:
             at[seed], errors[seed] = epochs, record.error("Mixup")[seed]
     assert second.tails is not None
@@ -106,7 +106,7 @@ def _or_stay(record: FrozenRecord, second: Ended) -> Ended:
 
 def _or_stop(record: FrozenRecord, second: Ended) -> Ended:
     """Return the weights at the end of the probe where the run's end is clearly worse on held-out samples."""
-    tail = Tail(SHORT_TAILS[0])
+    tail = RecordedTail(SHORT_TAILS[0])
     assert second.switch_at is not None
     errors = second.error.copy()
     for seed, epoch in enumerate(second.switch_at.tolist()):
@@ -154,8 +154,8 @@ def _cooled_down(record: FrozenRecord) -> Ended:
     """Return the best recorded checkpoint by its held-out Brier score, after a long plain tail."""
     long = record.training.long_epochs
     places = [int(np.flatnonzero(record.grid == epoch)[0]) for epoch in long]
-    best = record.tail_metric(Tail(0.0), "val_brier")[:, places].argmin(1)
-    ended = record.tail_metric(Tail(LONG_TAILS[-1]), "test_error")[np.arange(record.seeds), best]
+    best = record.tail_metric(RecordedTail(0.0), "val_brier")[:, places].argmin(1)
+    ended = record.tail_metric(RecordedTail(LONG_TAILS[-1]), "test_error")[np.arange(record.seeds), best]
     return Ended(ended, np.full(record.seeds, 1 + LONG_TAILS[-1]), np.array(long)[best])
 
 

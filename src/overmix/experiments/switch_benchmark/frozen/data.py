@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from overmix.experiments.switch_benchmark.frozen.tables import TABLES, Table
+from overmix.experiments.switch_benchmark.frozen.tables import TABLES, LabelledTable
 from overmix.experiments.switch_benchmark.frozen.trainings import TEST_SAMPLES
 from overmix.study.data.split import fixed_test_split
 from overmix.study.store.arrays import npz_bytes
@@ -29,17 +29,17 @@ _POOL = 1000
 """Images of each part that subsets are drawn from."""
 
 
-def _series(name: str) -> Callable[[], Table]:
+def _series(name: str) -> Callable[[], LabelledTable]:
     """Return a table whose columns are x, y, x, y, ... of points of a curve as sequences of two channels."""
 
-    def make() -> Table:
+    def make() -> LabelledTable:
         x, y = TABLES[name]()
         return np.ascontiguousarray(x.reshape(len(x), -1, 2).transpose(0, 2, 1)), y
 
     return make
 
 
-DATA: dict[str, Callable[[], Table]] = {
+DATA: dict[str, Callable[[], LabelledTable]] = {
     **TABLES,
     "movement_libras_series": _series("movement_libras"),
     "penbased_series": _series("penbased"),
@@ -94,7 +94,7 @@ def _images(classes: tuple[int, ...], pool: int | None) -> dict[str, np.ndarray]
     return {"x": x, "y": y, "x_test": x_test[tested], "y_test": y_test[tested]}
 
 
-def _part(x: np.ndarray, y: np.ndarray, classes: tuple[int, ...]) -> Table:
+def _part(x: np.ndarray, y: np.ndarray, classes: tuple[int, ...]) -> LabelledTable:
     """Return the images of some classes at half the resolution, and their places among these classes."""
     rows = np.isin(y, classes)
     small = x[rows].reshape(-1, 1, 14, 2, 14, 2).mean(axis=(3, 5))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from overmix._typing import Float, Int
-from overmix.experiments.switch_benchmark.frozen.record import ENDS, record_file
+from overmix.experiments.switch_benchmark.frozen.record import END_METRICS, record_file
 from overmix.experiments.switch_benchmark.frozen.trainings import LONG_TAILS, SHORT_TAILS, Training, tail_epochs
 from overmix.study.store.arrays import read_npz
 from overmix.switch import Fit, Observation, Probe
@@ -19,7 +19,7 @@ _SPLITS: tuple[Split, ...] = ("val", "train")
 
 
 @dataclass(frozen=True)
-class Tail:
+class RecordedTail:
     """One kind of recorded tails.
 
     Args:
@@ -75,13 +75,13 @@ class FrozenRecord:
         return error
 
     def curve(self, run: str, metric: str) -> Float[np.ndarray, "seeds looks"]:
-        """Return a metric of :data:`ENDS` at a run's looks."""
-        curve: np.ndarray = self.arrays[f"{run}: curve"][ENDS.index(metric)].astype(np.float64)
+        """Return a metric of :data:`END_METRICS` at a run's looks."""
+        curve: np.ndarray = self.arrays[f"{run}: curve"][END_METRICS.index(metric)].astype(np.float64)
         return curve
 
     def averaged(self, run: str, metric: str = "test_error") -> Float[np.ndarray, " seeds"]:
         """Return a metric of the averaged weights at a run's end."""
-        values: np.ndarray = self.arrays[f"{run}: averaged"][:, ENDS.index(metric)].astype(np.float64)
+        values: np.ndarray = self.arrays[f"{run}: averaged"][:, END_METRICS.index(metric)].astype(np.float64)
         return values
 
     @cached_property
@@ -89,12 +89,12 @@ class FrozenRecord:
         """Test error of every switched run."""
         return np.stack([self.error(self.run(int(at))) for at in self.grid])
 
-    def tail_metric(self, tail: Tail, metric: str) -> Float[np.ndarray, "seeds epochs"]:
+    def tail_metric(self, tail: RecordedTail, metric: str) -> Float[np.ndarray, "seeds epochs"]:
         """Return a metric after every recorded tail of a kind, at each epoch of the grid or of the long tails."""
-        values: np.ndarray = self.arrays[f"{tail.name}: metrics"][..., ENDS.index(metric)].astype(np.float64)
+        values: np.ndarray = self.arrays[f"{tail.name}: metrics"][..., END_METRICS.index(metric)].astype(np.float64)
         return values
 
-    def tail_scores(self, tail: Tail, seed: int, epoch: int) -> Float[np.ndarray, " val"]:
+    def tail_scores(self, tail: RecordedTail, seed: int, epoch: int) -> Float[np.ndarray, " val"]:
         """Return the Brier score of each held-out sample after a tail."""
         epochs = self.training.long_epochs if tail.share in LONG_TAILS else self.grid[:-1].tolist()
         scores: np.ndarray = self.arrays[f"{tail.name}: val brier"][seed, epochs.index(epoch)].astype(np.float64)
@@ -105,7 +105,7 @@ class FrozenRecord:
         epochs = self.training.epochs
         shares = (*SHORT_TAILS, *LONG_TAILS) if epoch in self.training.long_epochs else SHORT_TAILS
         share = min(shares, key=lambda share: abs(tail_epochs(share, epochs) - tail))
-        scores = self.tail_scores(Tail(share), seed, epoch)
+        scores = self.tail_scores(RecordedTail(share), seed, epoch)
         return Probe(epoch, tail_epochs(share, epochs), tuple(scores.tolist()))
 
     @cached_property

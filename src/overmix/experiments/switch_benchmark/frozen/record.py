@@ -29,7 +29,7 @@ from overmix.train.average import Average
 SIGNALS = ("val_error", "val_cross_entropy", "val_brier", "train_error", "train_cross_entropy", "train_margin")
 """What policies may see of the run that mixes, and of plain training."""
 
-ENDS = ("test_error", "test_brier", "test_cross_entropy", "val_error", "val_brier", "val_cross_entropy")
+END_METRICS = ("test_error", "test_brier", "test_cross_entropy", "val_error", "val_brier", "val_cross_entropy")
 """What is kept of every run's curve, and of every tail."""
 
 STEP = 1 / 16
@@ -197,7 +197,7 @@ class Recorder:
         training = run.training
         result = training.result()
         self.arrays[f"{name}: epochs"] = result.epochs
-        self.arrays[f"{name}: curve"] = _small(np.stack([result.metrics[metric] for metric in ENDS]))
+        self.arrays[f"{name}: curve"] = _small(np.stack([result.metrics[metric] for metric in END_METRICS]))
         self.arrays[f"{name}: wrong"] = result.wrong[:, -1]
         self.arrays[f"{name}: val logits"] = packed(training.evaluator.val_outputs(training.model))
         self.arrays[f"{name}: diverged"] = result.diverged
@@ -219,9 +219,9 @@ def _looked(training: StackTraining, *, logits: bool) -> dict[str, np.ndarray]:
 
 
 def _metrics(training: StackTraining) -> np.ndarray:
-    """Return :data:`ENDS` of where the training stands, shape (R, metrics)."""
+    """Return :data:`END_METRICS` of where the training stands, shape (R, metrics)."""
     values = dict(zip(training.evaluator.columns, training.evaluator(training.model)[0].cpu().numpy(), strict=True))
-    return np.stack([values[name] for name in ENDS], axis=1).astype(np.float32)
+    return np.stack([values[name] for name in END_METRICS], axis=1).astype(np.float32)
 
 
 def packed(logits: Tensor) -> np.ndarray:

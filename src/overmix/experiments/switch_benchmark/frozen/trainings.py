@@ -29,7 +29,7 @@ FIRST_DECAY: Mapping[OptimizerName, float] = {"sgd": 5e-4, "adamw": 0.01}
 TUNING_SEEDS = (100, 101, 102)
 """Seeds that are used for nothing else."""
 
-SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
+_SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
 """Switch epochs of the grid, as shares of the training; 0 (ERM) and 1 (Mixup to the end) are candidates too."""
 
 LONG_SHARES = (1 / 8, 1 / 4, 1 / 2, 3 / 4)
@@ -88,7 +88,7 @@ class Training:
     @property
     def switch_epochs(self) -> list[int]:
         """The grid of switch epochs, 0 and the last included."""
-        return sorted({0, *(max(1, round(share * self.epochs)) for share in SHARES), self.epochs})
+        return sorted({0, *(max(1, round(share * self.epochs)) for share in _SHARES), self.epochs})
 
     @property
     def long_epochs(self) -> list[int]:

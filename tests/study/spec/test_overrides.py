@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overmix.study.spec.merge import merged
+from overmix.study.spec.overrides import merged
 
 keys = st.sampled_from("abc")
 trees = st.recursive(st.integers(), lambda inner: st.dictionaries(keys, inner), max_leaves=6)

@@ -1,0 +1,39 @@
+"""How the conditions of a fair comparison came to their settings."""
+
+from __future__ import annotations
+
+from overmix.report.numbers import NONE, count
+from overmix.report.shown import Report
+from overmix.report.table import Table
+from overmix.study.analyse.record import Tuned
+
+
+def tuned_table(report: Report) -> Table | None:
+    """Return the chosen settings and the number of trials; None where nothing was tuned."""
+    tuned = report.summary.tuned
+    if not tuned:
+        return None
+    rows = [
+        [
+            one.arm,
+            NONE if one.alpha is None else f"{one.alpha:g}",
+            f"{one.weight_decay:g}",
+            report.error.text(one.held_out_error),
+            f"{count(one.trials)} × {count(one.seeds)} seeds",
+        ]
+        for one in tuned
+    ]
+    columns = ["Condition", "alpha", "Weight decay", "Held-out error", "Trials"]
+    return Table("Settings chosen by held-out error, with as many trials for each condition", columns, rows)
+
+
+def tuned_words(one: Tuned) -> str:
+    """Say what was chosen, from how many trials.
+
+    Example:
+        >>> tuned_words(Tuned("Mixup", 5e-4, 0.2, trials=6, seeds=3, held_out_error=0.06))
+        'alpha 0.2, weight decay 0.0005; the best of 6 trials on 3 seeds by held-out error'
+    """
+    alpha = "" if one.alpha is None else f"alpha {one.alpha:g}, "
+    chosen = f"{alpha}weight decay {one.weight_decay:g}"
+    return f"{chosen}; the best of {one.trials} trials on {one.seeds} seeds by held-out error"
