@@ -106,14 +106,14 @@ def test_two_censuses_in_one_folder_are_refused(ran, tmp_path):
 
 
 def test_shards_in_one_folder_and_the_call_without_one_leave_one_census(ran, tmp_path):
-    names = ["AnchorMixup", "LISA"]
+    names = ["AnchorMixup"]
     once = run_census(tmp_path / "once", "smoke", names, 1, quiet)
     ran.clear()
     for number in (3, 1, 2):
         assert run_census(tmp_path / "shards", "smoke", names, 1, quiet, shard=Shard(number, 3)) == []
-    assert len(ran) == len(set(ran)) == 4
+    assert len(ran) == len(set(ran)) == 2
     assert run_census(tmp_path / "shards", "smoke", names, 1, quiet) == once
-    assert len(ran) == 4
+    assert len(ran) == 2
     for file in (tmp_path / "once").rglob("*.*"):
         assert (tmp_path / "shards" / file.relative_to(tmp_path / "once")).read_bytes() == file.read_bytes()
 
