@@ -24,6 +24,7 @@ from tools.should_i_mix import SHOULD_I_MIX
 from tools.speed import SPEED
 from tools.switch_benchmark.frozen import FROZEN
 from tools.switch_benchmark.page import SWITCH
+from tools.systems import SYSTEMS_PAGE
 
 ROOT = Path(__file__).parents[1]
 GENERATED = (
@@ -40,6 +41,7 @@ GENERATED = (
     SHOULD_I_MIX,
     SPEED,
     SWITCH,
+    SYSTEMS_PAGE,
 )
 
 

@@ -87,6 +87,19 @@ CELLS: dict[str, Callable[[RowSummary], str]] = {
 """Columns of the table, and what they say of a row."""
 
 
+CONTROLS = ["row", "control", "its value", "recipe − control", "best switch − control"]
+"""Header of the table of controls."""
+
+
+def controls(rows: Sequence[RowSummary]) -> list[list[str]]:
+    """Return each control of each row with what the recipe and its best switch have more."""
+    return [
+        [row["name"], name, final(row, name), difference(row, "on", name), difference(row, "best", name)]
+        for row in rows
+        for name in (pair["b"] for pair in row["comparisons"] if pair["a"] == "on" and pair["b"] != "erm")
+    ]
+
+
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the lines of a table."""
     return [f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows]]

@@ -42,8 +42,13 @@ def findings(rows: Sequence[RowSummary]) -> list[str]:
     ]
 
 
-def mindeye(rows: Sequence[RowSummary]) -> list[str]:
-    """Return what the contrastive rows say of switching off after one third."""
+def mindeye(rows: Sequence[RowSummary], limits: str) -> list[str]:
+    """Return what the contrastive rows say of switching off after one third.
+
+    Args:
+        rows: all rows that p-values are corrected over.
+        limits: what the answer says nothing of, as a sentence.
+    """
     own = [row for row in rows if row["recipe"] in MINDEYE]
     if not own:
         return ["Not measured yet."]
@@ -54,7 +59,7 @@ def mindeye(rows: Sequence[RowSummary]) -> list[str]:
         "",
         *markdown([*header, "gain of a third over all along", "over the best switch"], [_third(row) for row in own]),
         "",
-        _answer(rows, own),
+        f"{_answer(rows, own)} {limits}",
     ]
 
 
@@ -82,11 +87,9 @@ def _answer(rows: Sequence[RowSummary], own: Sequence[RowSummary]) -> str:
         f" {_names(deeper)}: there mixing is a remedy for over-training, and switching it off gives the remedy up."
     )
     return (
-        f"**Does ours say that it should?** {yes}: off at a third is better than mixing all along in {_listed(helps)},"
-        f" worse in {_listed(harms)} (p < {LEVEL} after Holm's correction over all rows of the census). The best"
-        f" switch: {', '.join(best)}.{remedy if deeper else ''} These are digits and simulated voxels, small nets,"
-        " a constant learning rate: it says nothing of fMRI, of embeddings with hundreds of dimensions, or of"
-        " their one-cycle learning rate."
+        f"**Does it hold here?** {yes}: off at a third is better than mixing all along in {_listed(helps)},"
+        f" worse in {_listed(harms)} (p < {LEVEL} after Holm's correction over all rows). The best"
+        f" switch: {', '.join(best)}.{remedy if deeper else ''}"
     )
 
 

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from overmix.errors import DataError
-from overmix.experiments.census.cells import RowSummary, final, last
+from overmix.experiments.census.cells import RowSummary, last
+from overmix.experiments.census.row import Row
 from overmix.experiments.census.rows import ROWS
 from overmix.mix import Recipe
 from overmix.report.numbers import NONE
 from overmix.study.store.files import read_json
 from tools.census.cards import with_section
-from tools.census.cells import CELLS, calibration, depth, difference, markdown, turning
+from tools.census.cells import CELLS, CONTROLS, calibration, controls, depth, markdown, turning
 from tools.census.figure import picture
 from tools.census.findings import cost_of_it, findings, mindeye
 from tools.generated import Generated, Pictures, Texts
@@ -29,10 +30,10 @@ RESULTS, PAGE, FIGURE, CARDS = (
 )
 
 
-def read_rows(folder: Path) -> tuple[list[RowSummary], list[str]]:
+def read_rows(folder: Path, of: Sequence[Row] = ROWS) -> tuple[list[RowSummary], list[str]]:
     """Return the rows that were run as they are now, and the names of the others."""
     rows, missing = [], []
-    for row in ROWS:
+    for row in of:
         path = folder / f"{row.name}.json"
         summary = read_json(path) if path.exists() else {}
         if summary.get("digest") == row.digest():
@@ -71,7 +72,9 @@ def page(rows: Sequence[RowSummary], missing: Sequence[str]) -> str:
             "",
             "## MindEye's third",
             "",
-            *mindeye(rows),
+            *mindeye(rows, _SMALL),
+            "",
+            "[The same question of a system of their kind](systems.md#mindeyes-third).",
             "",
             "## Plain training, and calibration",
             "",
@@ -82,10 +85,7 @@ def page(rows: Sequence[RowSummary], missing: Sequence[str]) -> str:
             "",
             "## Controls",
             "",
-            *markdown(
-                ["row", "control", "its value", "recipe − control", "best switch − control"],
-                [_control(row, name) for row in rows for name in _controls(row)],
-            ),
+            *markdown(CONTROLS, controls(rows)),
             "",
             "*Resampled, not mixed* draws the same pairs and takes one of both: what it gains too, mixing does not.",
             "",
@@ -114,6 +114,10 @@ _LEGEND = (
 )
 _OTHER = ["row", "plain: verdict", "turns at", "depth", "calibration: plain", "recipe", "best switch", "AutoSwitch"]
 _TASK = ["task", "metric", "off means", "training samples", "held-out", "batch", "epochs", "rows"]
+_SMALL = (
+    "These are digits and simulated voxels, small nets, a constant learning rate: it says nothing of fMRI, of"
+    " embeddings with hundreds of dimensions, or of their one-cycle learning rate."
+)
 _NOT = (
     "## What this is not",
     "",
@@ -136,14 +140,6 @@ def _other(row: RowSummary) -> list[str]:
         depth(row, "erm"),
         *(calibration(row, name) for name in conditions),
     ]
-
-
-def _controls(row: RowSummary) -> list[str]:
-    return [pair["b"] for pair in row["comparisons"] if pair["a"] == "on" and pair["b"] != "erm"]
-
-
-def _control(row: RowSummary, name: str) -> list[str]:
-    return [row["name"], name, final(row, name), difference(row, "on", name), difference(row, "best", name)]
 
 
 def _tasks(rows: Sequence[RowSummary]) -> list[list[str]]:

@@ -21,9 +21,16 @@ def census(
     scale: Annotated[
         Literal["smoke", "laptop"], typer.Option("--scale", help="smoke: seconds, shows only that it runs.")
     ] = "laptop",
+    systems: Annotated[
+        bool, typer.Option("--systems", help="The methods on small but real systems of their fields, instead.")
+    ] = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder, one file per row [runs/census]; what is there is not run again."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder, one file per row [runs/census, or runs/systems]; what is there is not run again.",
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes; the results do not depend on it.")] = 2,
     shard: PartOption = None,
@@ -32,21 +39,35 @@ def census(
     """Measure every recipe on a task of its own kind: does it over-train, and what does switching it off gain?
 
     For each one, over 12 seeds: plain training, the recipe all along, switched off at a log grid of epochs, and
-    AutoSwitch. It goes on where an earlier run stopped. For example:
+    AutoSwitch. It goes on where an earlier run stopped. `--systems` (extra `systems`) takes larger tasks, as the fields
+    of the methods have them, with 5 or 8 seeds and a baseline of the field beside. For example:
 
     ```
     overmix census --recipes Mixup,CMixup
+    overmix census --systems --recipes MixCo
     overmix census --scale smoke --json
     ```
     """
     from overmix.cli.progress import JobProgress
-    from overmix.experiments.census.run import FOLDERS, run_census
+    from overmix.experiments.census.rows import SMALL
+    from overmix.experiments.census.run import run_census
+    from overmix.experiments.census.systems.rows import SYSTEMS
 
     console = Console(stderr=as_json, emoji=False)
     chosen = None if recipes is None else [name.strip() for name in recipes.split(",") if name.strip()]
-    folder, part = out or FOLDERS[scale], shard_of(shard)
-    with JobProgress(console, "census") as progress:
-        rows = run_census(folder, scale, chosen, workers, tell=progress.say, progress=progress.tell, shard=part)
+    collection, part = SYSTEMS if systems else SMALL, shard_of(shard)
+    folder = out or collection.folder(scale)
+    with JobProgress(console, collection.name) as progress:
+        rows = run_census(
+            folder,
+            scale,
+            chosen,
+            workers,
+            tell=progress.say,
+            progress=progress.tell,
+            collection=collection,
+            shard=part,
+        )
     if part is not None:
         say_part_is_done(console, part)
         return

@@ -16,6 +16,7 @@ from overmix.mix import (
     ContrastiveTarget,
     Draws,
     GatedCoefficient,
+    InputSpace,
     MixPlan,
     Need,
     Objective,
@@ -85,7 +86,9 @@ class M3Co(Recipe):
         modalities: int = 2,
         contrast: Contrast = "mixed",
     ) -> None:
-        super().__init__(RandomPairing(), GatedCoefficient(BetaCoefficient(alpha, "sample"), probability))
+        # Inputs are not mixed, so that one modality may be tokens.
+        coefficient = GatedCoefficient(BetaCoefficient(alpha, "sample"), probability)
+        super().__init__(RandomPairing(), coefficient, InputSpace(masks="keep"))
         check_temperature(temperature)
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
             raise ConfigError("weight", weight, "use a number >= 0")

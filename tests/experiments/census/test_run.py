@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from overmix.cli.app import app
 from overmix.errors import ConfigError, RunDirectoryError
 from overmix.experiments.census import run
-from overmix.experiments.census.run import SEEDS, Census, choose, run_census
+from overmix.experiments.census.rows import SMALL
+from overmix.experiments.census.run import Census, run_census
 from overmix.experiments.census.study_row import StudyRow
 from overmix.study import StudyInterrupted
 from overmix.study.plan.shards import Shard
@@ -40,7 +41,7 @@ def ran(monkeypatch):
 
 
 def test_the_laptop_has_as_many_seeds_as_the_statistics_ask_for():
-    assert SEEDS["laptop"] >= 8
+    assert all(SMALL.seeds_of(row, "laptop") >= 8 for row in SMALL.rows())
 
 
 def test_what_is_there_is_not_run_again(ran, tmp_path):
@@ -69,7 +70,7 @@ def test_after_an_interruption_only_missing_seeds_are_run(ran, tmp_path, monkeyp
 
 
 def test_another_version_of_a_row_is_run_anew(ran, tmp_path):
-    (row,) = (row.at("smoke") for row in choose(["AnchorMixup"]))
+    (row,) = (row.at("smoke") for row in SMALL.choose(["AnchorMixup"]))
     run_census(tmp_path, "smoke", ["AnchorMixup"], 1, quiet)
     path = Census(tmp_path, "smoke").row_file(row)
     path.write_text(path.read_text().replace(row.digest(), "another"))
@@ -91,7 +92,7 @@ def test_nothing_is_half_written(ran, tmp_path, monkeypatch):
 
 def test_what_an_interruption_left_is_swept_away_and_never_read(ran, tmp_path):
     (tmp_path / "seeds").mkdir()
-    (row,) = (row.at("smoke") for row in choose(["AnchorMixup"]))
+    (row,) = (row.at("smoke") for row in SMALL.choose(["AnchorMixup"]))
     census = Census(tmp_path, "smoke")
     assert census.missing(row) == [0, 1]
     run_census(tmp_path, "smoke", ["AnchorMixup"], 1, quiet)
@@ -153,9 +154,10 @@ def test_an_unknown_recipe_is_refused_before_any_work(ran, tmp_path):
 
 
 def test_recipes_and_rows_have_names():
-    assert {row.name for row in choose(["SelectiveMixup"])} == {"SelectiveMixup-imbalanced", "SelectiveMixup-coloured"}
-    assert [row.name for row in choose(["SelectiveMixup-coloured"])] == ["SelectiveMixup-coloured"]
-    assert len(choose(None)) > len({row.recipe_name for row in choose(None)})
+    chosen = {row.name for row in SMALL.choose(["SelectiveMixup"])}
+    assert chosen == {"SelectiveMixup-imbalanced", "SelectiveMixup-coloured"}
+    assert [row.name for row in SMALL.choose(["SelectiveMixup-coloured"])] == ["SelectiveMixup-coloured"]
+    assert len(SMALL.choose(None)) > len({row.recipe_name for row in SMALL.choose(None)})
 
 
 @pytest.mark.slow

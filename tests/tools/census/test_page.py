@@ -113,8 +113,8 @@ def test_sure_differences_that_hardly_matter_are_called_small(rows):
 def test_the_answer_on_mindeye_is_that_of_the_numbers(rows, difference, p_value, answer):
     named(rows, "MixCo")["diagnosis"]["on"]["delta"] = 0.01
     set_difference(named(rows, "MixCo"), "third", "on", difference, p_value)
-    said = "\n".join(mindeye(rows))
-    assert f"**Does ours say that it should?** {answer}:" in said
+    said = "\n".join(mindeye(rows, "Limits."))
+    assert f"**Does it hold here?** {answer}:" in said
     assert ("worse in MixCo" in said) == (difference > 0)
 
 
@@ -123,11 +123,11 @@ def test_mixing_is_called_a_remedy_only_where_the_plain_loss_over_trains_more(ro
     row["diagnosis"]["on"]["depth_ci"] = [0.08, 0.12]
     for plain, remedy in (([0.13, 0.2], True), ([0.1, 0.2], False), ([0.01, 0.02], False)):
         row["diagnosis"]["erm"]["depth_ci"] = plain
-        assert ("is a remedy" in "\n".join(mindeye(rows))) == remedy
+        assert ("is a remedy" in "\n".join(mindeye(rows, "Limits."))) == remedy
 
 
 def test_the_answer_needs_its_rows(rows):
-    assert mindeye([named(rows, "CMixup")]) == ["Not measured yet."]
+    assert mindeye([named(rows, "CMixup")], "Limits.") == ["Not measured yet."]
 
 
 def test_the_time_is_the_sum_of_all_rows(rows):

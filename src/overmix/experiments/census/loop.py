@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import LRScheduler
 
 from overmix.experiments.census.loop_row import LoopRow
 from overmix.experiments.census.task import Data, Score, Task, batches, evaluated
@@ -41,12 +43,24 @@ def train(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(Streams(replica_seed=seed).torch_seed("init"))
-        model = task.model()
+        return _train(task, data, recipe, switch, seed, look)
+
+
+def _train(
+    task: Task,
+    data: Data,
+    recipe: Recipe,
+    switch: Schedule | Policy,
+    seed: int,
+    look: Callable[[nn.Module, int], None],
+) -> tuple[nn.Module, Epochs]:
+    model = task.model()
     optimizer = task.optimizer(model)
-    state = {"model": model, "optimizer": optimizer}
+    scheduler = task.scheduler(optimizer, task.epochs * math.ceil(len(data.train) / task.batch_size))
+    state = {"model": model, "optimizer": optimizer} | ({} if scheduler is None else {"scheduler": scheduler})
     run = Epochs(task.epochs, mix=recipe, switch=switch, seed=seed, state=state)
     for epoch in run:
-        _train_epoch(task, data, recipe, run, epoch, model, optimizer)
+        _train_epoch(task, data, recipe, run, epoch, model, optimizer, scheduler)
         if epoch.kind != "probe":
             look(model, epoch.index + 1)
     return model, run
@@ -60,14 +74,18 @@ def _train_epoch(
     epoch: Epoch,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
+    scheduler: LRScheduler | None,
 ) -> None:
     for batch in batches(data.train, task.batch_size, run.streams, epoch.index):
         rng = run.streams.generator("augmentation", epoch=epoch.index, step=epoch.step)
+        torch.manual_seed(run.streams.torch_seed("dropout", epoch=epoch.index, step=epoch.step))
         batch = task.prepare(model, batch)
-        plan = epoch.plan(batch.x, batch.y, domain=batch.domain)
+        plan = epoch.plan(batch.x, batch.y, features=task.features(model, batch), domain=batch.domain)
         optimizer.zero_grad()
         task.loss(model, batch, recipe, plan, rng).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        if scheduler is not None and epoch.kind != "probe":  # a probe has a learning rate of its own
+            scheduler.step()
     if run.policy is not None and epoch.scored:
         epoch.observe(*evaluated(lambda: task.look(model, data.val), model))
 
@@ -87,7 +105,8 @@ def run_seed(row: LoopRow, seed: int) -> Arrays:
 
     Returns:
         By name: ``value/<condition>``, ``val/<condition>``, ``ece/<condition>`` at the end, ``wrong/<condition>`` where
-        the metric is an error. ``curve/on`` and ``curve/erm`` on the epochs of ``looks``, and ``curve_wrong/...``.
+        the metric is an error, ``further/<metric>/<condition>``; of baselines too, but for ``val``. ``curve/on`` and
+        ``curve/erm`` on the epochs of ``looks``, and ``curve_wrong/...``.
         ``auto/switch_at``, ``auto/cost``; ``seconds`` of one core.
     """
     began = time.process_time()
@@ -112,6 +131,8 @@ def run_seed(row: LoopRow, seed: int) -> Arrays:
         arrays |= _at_the_end(name, task, data, model)
         if curve:
             arrays |= _curve(curve, seen)
+    for name in task.baselines:
+        arrays |= _scored(name, task.baseline(name, data))
     decided = run.decision.switch_at  # of the last run, AutoSwitch's
     arrays["auto/switch_at"] = np.array(task.epochs if decided is None else decided)
     arrays["auto/cost"] = np.array(run.cost)
@@ -128,12 +149,16 @@ def _curve(name: str, seen: list[Score]) -> Arrays:
 
 def _at_the_end(name: str, task: Task, data: Data, model: nn.Module) -> Arrays:
     test, val = evaluated(lambda: (task.score(model, data.test), task.score(model, data.val)), model)
-    arrays = {f"value/{name}": np.array(test.value), f"val/{name}": np.array(val.value)}
+    return {**_scored(name, test), f"val/{name}": np.array(val.value)}
+
+
+def _scored(name: str, test: Score) -> Arrays:
+    arrays = {f"value/{name}": np.array(test.value)}
     if test.ece is not None:
         arrays[f"ece/{name}"] = np.array(test.ece)
     if test.wrong is not None:
         arrays[f"wrong/{name}"] = _bits(test)
-    return arrays
+    return arrays | {f"further/{metric}/{name}": np.array(value) for metric, value in test.further.items()}
 
 
 def _bits(score: Score) -> Any:

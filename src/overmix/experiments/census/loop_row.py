@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from overmix.experiments.census.row import SMOKE_EPOCHS, Row, Scale
+from overmix.experiments.census.row import Row, Scale
 from overmix.experiments.census.task import Task
 from overmix.mix import Recipe
 from overmix.switch import AutoSwitch, Schedule, always
@@ -57,6 +57,11 @@ class LoopRow(Row):
         return list(self.controls)
 
     @property
+    def baseline_names(self) -> list[str]:
+        """What the task measures beside the trainings."""
+        return list(self.task.baselines)
+
+    @property
     def about(self) -> dict[str, Any]:
         """What is trained."""
         task = self.task
@@ -64,13 +69,14 @@ class LoopRow(Row):
 
     def at(self, scale: Scale) -> LoopRow:
         """Return the row at a scale."""
-        return self if scale == "laptop" else replace(self, task=replace(self.task, epochs=SMOKE_EPOCHS))
+        return self if scale == "laptop" else replace(self, task=self.task.smoke())
 
     def digest(self) -> str:
         """Return a hash of all its settings."""
         controls = {name: (_says(c.recipe), repr(c.schedule)) for name, c in self.controls.items()}
         plain = () if self.erm == "off@0" else (self.erm,)
-        said = repr((self.name, _says(self.method), repr(self.task), controls, self.grid, *plain, AutoSwitch(), RULE))
+        also = (*plain, *self.baseline_names)
+        said = repr((self.name, _says(self.method), repr(self.task), controls, self.grid, *also, AutoSwitch(), RULE))
         return hashlib.sha256(said.encode()).hexdigest()[:10]
 
 

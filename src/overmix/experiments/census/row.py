@@ -30,12 +30,20 @@ class Row(ABC):
         variant: tells rows of one recipe apart.
         off: what "off" means in this row.
         erm: the condition that mixes nothing: never on, or a control where being off is another method.
+        shares: where the recipe is switched off, as shares of the training.
+        seeds: how many, if not as many as the collection of rows has.
+        needs: packages of the extra ``systems`` that it imports.
+        lacks: what it still lacks against the paper's own system.
     """
 
     recipe_name: str
     variant: str = ""
     off: str = "plain training"
     erm: str = "off@0"
+    shares: tuple[float, ...] = SHARES
+    seeds: int | None = None
+    needs: tuple[str, ...] = ()
+    lacks: str = ""
 
     @property
     @abstractmethod
@@ -51,6 +59,11 @@ class Row(ABC):
     @abstractmethod
     def control_names(self) -> list[str]:
         """Further trainings to compare with."""
+
+    @property
+    def baseline_names(self) -> list[str]:
+        """What the field would compare with and no training of the row is; measured once for each seed."""
+        return []
 
     @property
     @abstractmethod
@@ -73,7 +86,7 @@ class Row(ABC):
     @property
     def grid(self) -> list[int]:
         """Switch epochs, 0 (never mixed) and the last (never off) included."""
-        inner = {int(round(share * self.epochs, 6)) for share in SHARES}
+        inner = {int(round(share * self.epochs, 6)) for share in self.shares}
         return sorted({0, self.epochs} | {epoch for epoch in inner if 0 < epoch < self.epochs})
 
     @property
@@ -89,7 +102,7 @@ class Row(ABC):
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """What is compared, by the names that :meth:`condition` knows."""
-        others = [name for name in self.control_names if name != self.erm]
+        others = [name for name in [*self.control_names, *self.baseline_names] if name != self.erm]
         ends = [("on", "erm"), ("best", "erm"), ("best", "on"), ("auto", "erm"), ("auto", "on")]
         return [*ends, ("third", "on"), ("third", "best"), *((a, b) for b in others for a in ("on", "best"))]
 

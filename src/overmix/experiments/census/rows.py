@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from overmix.experiments.census.collection import Collection
 from overmix.experiments.census.data import coloured_digits, diabetes, imbalanced_digits
 from overmix.experiments.census.loop_row import Control, LoopRow
 from overmix.experiments.census.row import Row
@@ -151,3 +152,6 @@ ROWS: tuple[Row, ...] = (
     LoopRow(recipe_name="PromptMixup", method=PromptMixup(), task=Prompts()),
     LoopRow(recipe_name="LossMix", method=LossMix(criterion=detection_loss), task=Scenes()),
 )
+
+SMALL = Collection("census", seeds=12, rows=lambda: ROWS)
+"""A small task for every recipe."""

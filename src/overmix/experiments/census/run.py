@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ from typing import Any
 import torch
 
 import overmix
-from overmix.errors import ConfigError, did_you_mean
+from overmix.experiments.census.collection import Collection, check_packages
 from overmix.experiments.census.loop import run_seed
 from overmix.experiments.census.loop_row import LoopRow
 from overmix.experiments.census.row import Row, Scale
-from overmix.experiments.census.rows import ROWS
+from overmix.experiments.census.rows import SMALL
 from overmix.experiments.census.study_row import StudyRow
 from overmix.experiments.census.summary import summarize
 from overmix.report.numbers import duration
@@ -31,25 +31,6 @@ from overmix.study.store.files import (
     write_sealed_json,
 )
 
-SEEDS: dict[Scale, int] = {"smoke": 2, "laptop": 12}
-
-FOLDERS: dict[Scale, Path] = {"smoke": Path("runs/census-smoke"), "laptop": Path("runs/census")}
-
-
-def choose(recipes: Sequence[str] | None) -> list[Row]:
-    """Return the rows of some recipes, by the names of recipes or rows; all by default.
-
-    Raises:
-        ConfigError: for a name that has no row, with the nearest one that has.
-    """
-    if recipes is None:
-        return list(ROWS)
-    for name in recipes:
-        known = {row.recipe_name for row in ROWS} | {row.name for row in ROWS}
-        if name not in known:
-            raise ConfigError("recipes", name, did_you_mean(name, known))
-    return [row for row in ROWS if row.recipe_name in recipes or row.name in recipes]
-
 
 @dataclass(frozen=True)
 class Census:
@@ -58,19 +39,16 @@ class Census:
     Args:
         out: the folder.
         scale: of all rows.
+        collection: says how many seeds a row has.
     """
 
     out: Path
     scale: Scale
-    seeds: int = field(init=False)
+    collection: Collection = SMALL
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "seeds", SEEDS[self.scale])
-
-    @property
-    def every_seed(self) -> range:
-        """All seeds of a row."""
-        return range(self.seeds)
+    def seeds(self, row: Row) -> int:
+        """Return the number of seeds of a row."""
+        return self.collection.seeds_of(row, self.scale)
 
     def row_file(self, row: Row) -> Path:
         """Return the file of a row."""
@@ -90,11 +68,11 @@ class Census:
         if not path.exists():
             return False
         summary = read_whole_json(path)
-        return bool(summary["digest"] == row.digest() and summary["n_seeds"] >= self.seeds)
+        return bool(summary["digest"] == row.digest() and summary["n_seeds"] >= self.seeds(row))
 
     def missing(self, row: LoopRow) -> list[int]:
         """Return the seeds of a row that were not run yet."""
-        return [seed for seed in self.every_seed if not self.seed_file(row, seed).exists()]
+        return [seed for seed in range(self.seeds(row)) if not self.seed_file(row, seed).exists()]
 
     def job(self, row: LoopRow, seed: int) -> FileJob:
         """Return what makes one seed of a row."""
@@ -111,7 +89,7 @@ class Census:
             "task": row.about,
             "off": row.off,
             "erm": row.erm,
-            "n_seeds": self.seeds,
+            "n_seeds": self.seeds(row),
             "grid": row.grid,
             "third": row.third,
             **said,
@@ -128,6 +106,7 @@ def run_census(
     workers: int = 2,
     tell: Callable[[str], None] = print,
     progress: Callable[[Done], None] = lambda _: None,
+    collection: Collection = SMALL,
     shard: Shard | None = None,
 ) -> list[dict[str, Any]]:
     """Run what is missing, and return the rows that are finished: all, unless only a shard is run.
@@ -139,15 +118,18 @@ def run_census(
         workers: processes, with one thread each; results do not depend on their number.
         tell: called with a line after each row, and for each file that was damaged, which is made again.
         progress: called after each seed of a row.
+        collection: of which rows.
         shard: which part of the work to do: of seeds, and of studies as wholes. All shards may write to one folder; the
             call without one sums up what they left.
 
     Raises:
         ConfigError: for an unknown recipe.
+        MissingExtraError: if a package that a row needs is not installed.
         RunDirectoryError: if the folder cannot be written, or another process does.
         StudyInterrupted: after Ctrl-C; finished seeds are kept.
     """
-    rows, census = [row.at(scale) for row in choose(recipes)], Census(out, scale)
+    rows, census = [row.at(scale) for row in collection.choose(recipes)], Census(out, scale, collection)
+    check_packages(rows)
     (out / "seeds").mkdir(parents=True, exist_ok=True)
     with held(out, shard):
         if shard is None:
@@ -176,7 +158,7 @@ def _run(
         tell(f"{row.name}: {verdict}, {duration(content['core_seconds'])} of one core")
 
     for study in studies:
-        close(study, study.run(census.study_folder(study), census.seeds, workers))
+        close(study, study.run(census.study_folder(study), census.seeds(study), workers))
     # Other shards may be at work on the same row.
     to_close = [row for row in rows if isinstance(row, LoopRow) and shard is None and not census.is_done(row)]
 
@@ -184,7 +166,8 @@ def _run(
         for row in list(to_close):
             if not census.missing(row):
                 to_close.remove(row)
-                close(row, summarize(row, [read_npz(census.seed_file(row, seed)) for seed in census.every_seed]))
+                files = [census.seed_file(row, seed) for seed in range(census.seeds(row))]
+                close(row, summarize(row, [read_npz(file) for file in files]))
 
     def after(done: Done) -> None:
         progress(done)
@@ -197,9 +180,10 @@ def _run(
 def _part(census: Census, rows: Sequence[Row], shard: Shard | None) -> tuple[list[StudyRow], list[FileJob]]:
     """Return studies and seeds of the rows that are not finished, of one shard if one is given."""
     jobs: list[tuple[Row, FileJob | None]] = [(row, None) for row in rows if isinstance(row, StudyRow)]
-    jobs += [(row, census.job(row, seed)) for row in rows if isinstance(row, LoopRow) for seed in census.every_seed]
+    loops = [row for row in rows if isinstance(row, LoopRow)]
+    jobs += [(row, census.job(row, seed)) for row in loops for seed in range(census.seeds(row))]
     if shard is not None:  # a function of the rows alone, not of what is finished
-        jobs = shard.of_jobs(jobs, [census.seeds if job is None else 1.0 for _, job in jobs])
+        jobs = shard.of_jobs(jobs, [census.seeds(row) if job is None else 1.0 for row, job in jobs])
     left = [(row, job) for row, job in jobs if not census.is_done(row)]
     studies = [row for row, _ in left if isinstance(row, StudyRow)]
     return studies, [job for _, job in left if job is not None]

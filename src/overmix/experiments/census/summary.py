@@ -33,7 +33,7 @@ def summarize(row: LoopRow, seeds: Seeds) -> dict[str, Any]:
         "looks": seeds[0]["looks"].tolist(),
         "curves": {name: _curve(seeds, name) for name in ("on", "erm")},
         "diagnosis": {name: _diagnosis(seeds, name, kind) for name in ("on", "erm")},
-        "final": {name: _final(seeds, name) for name in row.conditions},
+        "final": {name: _final(seeds, name) for name in [*row.conditions, *row.baseline_names]},
         "auto": {name: _each(seeds, f"auto/{name}").tolist() for name in ("switch_at", "cost")},
         "comparisons": [
             {"a": a, "b": b, **_compared(seeds, kind, row.condition(a, best), row.condition(b, best))}
@@ -53,12 +53,22 @@ def _final(seeds: Seeds, name: str) -> dict[str, Any]:
         "mean": number(values.mean()),
         "ci": interval(values),
         "values": [number(value) for value in values],
-        "val": number(_each(seeds, f"val/{name}").mean()),
     }
+    if f"val/{name}" in seeds[0]:
+        final["val"] = number(_each(seeds, f"val/{name}").mean())
     if f"ece/{name}" in seeds[0]:
         ece = _each(seeds, f"ece/{name}")
         final |= {"ece": number(ece.mean()), "ece_ci": interval(ece)}
+    further = {metric: _each(seeds, f"further/{metric}/{name}") for metric in _further(seeds[0], name)}
+    if further:
+        final["further"] = {m: {"mean": number(each.mean()), "ci": interval(each)} for m, each in further.items()}
     return final
+
+
+def _further(arrays: Arrays, name: str) -> list[str]:
+    """Return the other metrics of a condition, by name."""
+    start, end = "further/", f"/{name}"
+    return [key[len(start) : -len(end)] for key in arrays if key.startswith(start) and key.endswith(end)]
 
 
 def _curve(seeds: Seeds, name: str) -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
 
 from overmix._typing import Float, Int
+from overmix.experiments.census.row import SMOKE_EPOCHS
 from overmix.mix import MixPlan, Recipe, Streams
 from overmix.mix.space import map_tensors
 
@@ -50,18 +52,21 @@ class Data:
     test: Samples
 
 
-class Score(NamedTuple):
+@dataclass(frozen=True)
+class Score:
     """What a model is worth on some samples.
 
     Args:
         value: the task's metric, lower is better.
         ece: expected calibration error, where there is one.
         wrong: shape (N,), bool: which samples are wrong, if the metric is the share of these.
+        further: other numbers that the field reads, by name, such as the error of the other direction.
     """
 
     value: float
     ece: float | None = None
     wrong: np.ndarray | None = None
+    further: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,12 @@ class Task:
     metric: ClassVar[str]
     """What the number is; lower is better."""
     kind: ClassVar[Kind] = "error"
+    baselines: ClassVar[tuple[str, ...]] = ()
+    """Names of what the field would compare with and the loop does not train, such as a ridge regression."""
+
+    def smoke(self) -> Task:
+        """Return the task at a size that only shows that it runs."""
+        return replace(self, epochs=SMOKE_EPOCHS)
 
     def data(self, streams: Streams) -> Data:
         """Return the samples of one seed."""
@@ -100,9 +111,17 @@ class Task:
         """Return the optimizer of what is trained."""
         return torch.optim.SGD(model.parameters(), lr=self.lr, momentum=0.9)
 
+    def scheduler(self, optimizer: torch.optim.Optimizer, steps: int) -> LRScheduler | None:
+        """Return what sets the learning rate after each of the training's steps; it is constant by default."""
+        return None
+
     def prepare(self, model: nn.Module, batch: Samples) -> Samples:
         """Return the batch as the loop sees it."""
         return batch
+
+    def features(self, model: nn.Module, batch: Samples) -> Tensor | None:
+        """Return representations of the batch, shape (B, D), for a recipe that pairs or weighs by them."""
+        return None
 
     def plain(self, model: nn.Module, batch: Samples) -> Tensor:
         """Return the loss of a batch that is not mixed."""
@@ -126,6 +145,10 @@ class Task:
 
     def score(self, model: nn.Module, samples: Samples) -> Score:
         """Return what the model is worth."""
+        raise NotImplementedError
+
+    def baseline(self, name: str, data: Data) -> Score:
+        """Return what one of :attr:`baselines`, fitted to the training samples, is worth on the test samples."""
         raise NotImplementedError
 
     def look(self, model: nn.Module, samples: Samples) -> tuple[Tensor, Tensor]:

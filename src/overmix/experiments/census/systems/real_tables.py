@@ -1,0 +1,65 @@
+"""Real regressions of R packages: what of a molecule reaches the brain, and a year of ozone in Los Angeles."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from overmix.errors import MissingExtraError
+from overmix.experiments.census.systems.r_frames import r_file
+
+DAYS = 14
+"""Days of a window."""
+
+OZONE = ("V4", "V5", "V6", "V7", "V8", "V10", "V11", "V12", "V13")
+"""Ozone itself, then the weather; V9, a thermometer that lacks 139 days, is left out."""
+
+
+@lru_cache(maxsize=1)
+def blood_brain() -> tuple[np.ndarray, np.ndarray]:
+    """Return 134 descriptors of 208 molecules, and the logarithm of how much passes from blood to brain.
+
+    Source: caret's ``BloodBrain`` (Mente and Lombardo, 2005).
+
+    Raises:
+        ConfigError: if Debian's r-cran-caret is not there.
+        MissingExtraError: if pyreadr is not installed.
+    """
+    frames = _read("caret", "BloodBrain.RData")
+    x = frames["bbbDescr"].drop("rownames").to_numpy().astype(np.float64)
+    return x, frames["logBBB"]["logBBB"].to_numpy().astype(np.float64)
+
+
+@lru_cache(maxsize=1)
+def ozone() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return windows of 14 days, shape (N, 9, 14), the highest ozone of the next day, and the number of that day.
+
+    Days on which a column is missing get what lies between the days around them; they are never what is asked for.
+    Source: mlbench's ``Ozone`` (Breiman and Friedman, 1985), the year 1976.
+
+    Raises:
+        ConfigError: if Debian's r-cran-mlbench is not there.
+        MissingExtraError: if pyreadr is not installed.
+    """
+    frame = _read("mlbench", "Ozone.rda")["Ozone"]
+    columns = np.stack([frame[name].cast(float).to_numpy() for name in OZONE])
+    asked = [day for day in range(DAYS, columns.shape[1]) if np.isfinite(columns[0, day])]
+    whole = np.stack([_filled(column) for column in columns])
+    x = np.stack([whole[:, day - DAYS : day] for day in asked])
+    return x, columns[0, asked], np.array(asked)
+
+
+def _filled(column: np.ndarray) -> np.ndarray:
+    there = np.flatnonzero(np.isfinite(column))
+    return np.asarray(np.interp(np.arange(len(column)), there, column[there]))
+
+
+def _read(package: str, file: str) -> Any:
+    path = r_file(package, file)
+    try:
+        import pyreadr
+    except ImportError:
+        raise MissingExtraError("pyreadr", "systems") from None
+    return pyreadr.read_r(str(path), output_format="polars")
