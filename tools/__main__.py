@@ -19,6 +19,7 @@ from tools.gate.page import GATE
 from tools.generated import Generated
 from tools.kinds import KINDS
 from tools.reproduction import REPRODUCTION
+from tools.scale import SCALE
 from tools.should_i_mix import SHOULD_I_MIX
 from tools.speed import SPEED
 from tools.switch_benchmark.frozen import FROZEN
@@ -36,6 +37,7 @@ GENERATED = (
     GATE,
     KINDS,
     REPRODUCTION,
+    SCALE,
     SHOULD_I_MIX,
     SPEED,
     SWITCH,

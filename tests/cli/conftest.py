@@ -68,7 +68,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
         page.write_text("a page")
         return ReportFiles(page, ())
 
-    monkeypatch.setattr("overmix.study.run.run_study.run_local", train)
+    monkeypatch.setattr("overmix.study.run.local.run_local", train)
     monkeypatch.setattr("overmix.report.write_report", write_report)
 
 

@@ -217,10 +217,10 @@ def raising(error):
     return fail
 
 
-@pytest.mark.parametrize("where", ["plan_study", "run_local", "write_results"])
+@pytest.mark.parametrize("where", ["run_study.plan_study", "local.run_local", "run_study.write_results"])
 def test_ctrl_c_says_how_to_go_on_wherever_it_comes(overmix, study_file, tmp_path, monkeypatch, where):
-    monkeypatch.setattr("overmix.study.run.run_study.run_local", lambda *_, **__: None)
-    monkeypatch.setattr(f"overmix.study.run.run_study.{where}", raising(KeyboardInterrupt()))
+    monkeypatch.setattr("overmix.study.run.local.run_local", lambda *_, **__: None)
+    monkeypatch.setattr(f"overmix.study.run.{where}", raising(KeyboardInterrupt()))
     path = study_file(name="my study.yaml")
     outcome = overmix("run", path, "--out", tmp_path / "out")
     assert outcome.code == 130
@@ -231,7 +231,7 @@ def test_ctrl_c_says_how_to_go_on_wherever_it_comes(overmix, study_file, tmp_pat
 
 def test_a_stopped_study_says_how_to_go_on(overmix, study_file, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "overmix.study.run.run_study.run_local", raising(StudyInterrupted("stopped, what is finished is kept"))
+        "overmix.study.run.local.run_local", raising(StudyInterrupted("stopped, what is finished is kept"))
     )
     outcome = overmix("demo", "--quick", "--out", tmp_path / "out")
     assert outcome.code == 130
@@ -248,7 +248,7 @@ def test_ctrl_c_elsewhere_is_just_the_end(overmix, monkeypatch):
 
 def test_a_fault_in_a_worker_shows_its_traceback_and_is_called_a_fault(overmix, study_file, tmp_path, monkeypatch):
     fault = WorkerFault("a worker failed with X: [red]", "Traceback [...]:\n  here\n")
-    monkeypatch.setattr("overmix.study.run.run_study.run_local", raising(fault))
+    monkeypatch.setattr("overmix.study.run.local.run_local", raising(fault))
     outcome = overmix("run", study_file(), "--out", tmp_path / "out")
     assert (outcome.code, outcome.out.count("Traceback")) == (1, 0)
     assert outcome.err.startswith(

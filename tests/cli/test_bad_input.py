@@ -98,7 +98,7 @@ STUDIES = [
 def refused(overmix, study_file, tmp_path, monkeypatch):
     """Return a function that runs a study file and checks that it is refused as it should be."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("overmix.study.run.run_study.run_local", lambda *_, **__: pytest.fail("work was started"))
+    monkeypatch.setattr("overmix.study.run.local.run_local", lambda *_, **__: pytest.fail("work was started"))
 
     def refuse(study, *told, out=None, options=()):
         outcome = overmix("run", study_file(study), "--out", out or tmp_path / "out", *options)

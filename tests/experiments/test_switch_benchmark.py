@@ -15,7 +15,9 @@ from overmix.experiments.switch_benchmark.record import opened, record_file
 from overmix.experiments.switch_benchmark.recording import record_all
 from overmix.experiments.switch_benchmark.replay import CellRecord, SameSteps, replay_cell
 from overmix.study.plan.cells import StackTask
+from overmix.study.plan.shards import Shard
 from overmix.study.plan.trainings import training_with
+from overmix.study.store.arrays import npz_bytes
 from overmix.switch import AutoSwitch, HeldOut, History, Observation
 from overmix.switch.policies.baselines import (
     CleanError,
@@ -199,3 +201,21 @@ def test_the_command_judges_what_is_recorded(folder):
     assert answer.exit_code == 0
     assert len(json.loads(answer.stdout)["missing"]) == len(CELLS)
     assert record_file(folder, SMALL).exists()
+
+
+def test_shards_of_one_folder_are_the_records_of_one_run(tmp_path, monkeypatch):
+    made = []
+
+    def made_up(cell, out):
+        made.append(cell.name)
+        return npz_bytes({"name": np.array(cell.name)})
+
+    for kind in ("record", "record_first_run"):
+        monkeypatch.setattr(f"overmix.experiments.switch_benchmark.recording.{kind}", made_up)
+    record_all(tmp_path / "once", CELLS[:4], workers=1)
+    made.clear()
+    for number in (1, 2, 3):
+        record_all(tmp_path / "shards", CELLS[:4], workers=1, shard=Shard(number, 3))
+    assert len(made) == 8
+    left = [{file.name: file.read_bytes() for file in (tmp_path / name).iterdir()} for name in ("once", "shards")]
+    assert left[0] == left[1]

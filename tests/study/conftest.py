@@ -36,7 +36,7 @@ def _digits_read_once():
 
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("overmix.study.run.run_study.run_local", train_here)
+    monkeypatch.setattr("overmix.study.run.local.run_local", train_here)
 
 
 TINY = {

@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from overmix.cli.options import PartOption, say_part_is_done, shard_of
+
 benchmark = typer.Typer(no_args_is_help=True, help="Measure policies on many trainings.", rich_markup_mode="markdown")
 
 
@@ -27,6 +29,7 @@ def switch_command(
     only_recorded: Annotated[bool, typer.Option("--only-recorded", help="Judge what is recorded; train nothing.")] = (
         False
     ),
+    shard: PartOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")] = False,
 ) -> None:
     """Compare switching policies with the best possible switch, over data sets, models and schedules (about an hour).
@@ -44,10 +47,13 @@ def switch_command(
     from overmix.experiments.switch_benchmark.evaluate import evaluate
     from overmix.experiments.switch_benchmark.recording import record_all
 
-    console = Console(stderr=as_json, emoji=False)
+    console, part = Console(stderr=as_json, emoji=False), shard_of(shard)
     if not only_recorded:
         with JobProgress(console, "recording") as progress:
-            record_all(out, workers=workers, tell=progress.tell)
+            record_all(out, workers=workers, tell=progress.tell, say=progress.say, shard=part)
+    if part is not None:
+        say_part_is_done(console, part)
+        return
     table = evaluate(out)
     if as_json:
         print(json.dumps(table, indent=2))
@@ -69,6 +75,7 @@ def frozen_command(
     only_recorded: Annotated[bool, typer.Option("--only-recorded", help="Judge what is recorded; train nothing.")] = (
         False
     ),
+    shard: PartOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")] = False,
 ) -> None:
     """Ask whether AutoSwitch is worth its price, on trainings that were written down first (hours; it can be stopped).
@@ -85,10 +92,13 @@ def frozen_command(
     from overmix.experiments.switch_benchmark.frozen.evaluate import evaluate_frozen
     from overmix.experiments.switch_benchmark.frozen.recording import record_frozen
 
-    console = Console(stderr=as_json, emoji=False)
+    console, part = Console(stderr=as_json, emoji=False), shard_of(shard)
     if not only_recorded:
         with JobProgress(console, "recording") as progress:
-            record_frozen(out, workers=workers, tell=progress.tell)
+            record_frozen(out, workers=workers, tell=progress.tell, say=progress.say, shard=part)
+    if part is not None:
+        say_part_is_done(console, part)
+        return
     result = evaluate_frozen(out)
     if as_json:
         print(json.dumps(result, indent=2))

@@ -11,6 +11,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from overmix.cli.options import PartOption, say_part_is_done, shard_of
+
 
 def census(
     recipes: Annotated[
@@ -31,6 +33,7 @@ def census(
         ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes; the results do not depend on it.")] = 2,
+    shard: PartOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of a table.")] = False,
 ) -> None:
     """Measure every recipe on a task of its own kind: does it over-train, and what does switching it off gain?
@@ -52,12 +55,22 @@ def census(
 
     console = Console(stderr=as_json, emoji=False)
     chosen = None if recipes is None else [name.strip() for name in recipes.split(",") if name.strip()]
-    collection = SYSTEMS if systems else SMALL_TASKS
+    collection, part = SYSTEMS if systems else SMALL_TASKS, shard_of(shard)
     folder = out or collection.folder(scale)
     with JobProgress(console, collection.name) as progress:
         rows = run_census(
-            folder, scale, chosen, workers, tell=progress.say, progress=progress.tell, collection=collection
+            folder,
+            scale,
+            chosen,
+            workers,
+            tell=progress.say,
+            progress=progress.tell,
+            collection=collection,
+            shard=part,
         )
+    if part is not None:
+        say_part_is_done(console, part)
+        return
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+
+from overmix.cli.options import PartOption, say_part_is_done, shard_of
+
+if TYPE_CHECKING:
+    from overmix.study.plan.shards import Shard
 
 
 def reproduce(
@@ -29,6 +34,7 @@ def reproduce(
         list[str] | None, typer.Option("--setting", help="Only this setting; may be given again for others.")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; results do not depend on it.")] = None,
+    shard: PartOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text.")] = False,
 ) -> None:
     """Run an experiment of the paper, and judge its claims by rules that were written down before.
@@ -47,7 +53,7 @@ def reproduce(
         return
     if name is None:
         raise typer.BadParameter("give a NAME, or --list")
-    _run(name, scale, out, settings, workers, as_json=as_json)
+    _run(name, scale, out, settings, workers, shard_of(shard), as_json=as_json)
 
 
 def _run(
@@ -56,12 +62,13 @@ def _run(
     out: Path | None,
     settings: list[str] | None,
     workers: int | None,
+    shard: Shard | None,
     *,
     as_json: bool,
 ) -> None:
     from overmix.cli.progress import StudyProgress
     from overmix.experiments.reproduce.catalogue import experiment
-    from overmix.experiments.reproduce.run import Watcher, run_experiment
+    from overmix.experiments.reproduce.run import Watcher, run_experiment, run_shard_of_experiment
     from overmix.study.spec.schema import StudySpec
 
     console = Console(stderr=as_json, emoji=False)
@@ -70,15 +77,14 @@ def _run(
     def watch(spec: StudySpec, where: Path) -> AbstractContextManager[Watcher]:
         return StudyProgress(console, spec.name, where)
 
-    result = run_experiment(
-        name,
-        scale,
-        folder,
-        settings=settings,
-        workers=workers,
-        watch=watch,
-        say=lambda line: console.print(line, markup=False),
-    )
+    def say(line: str) -> None:
+        console.print(line, markup=False)
+
+    if shard is not None:
+        run_shard_of_experiment(name, scale, folder, shard, settings=settings, workers=workers, watch=watch, say=say)
+        say_part_is_done(console, shard)
+        return
+    result = run_experiment(name, scale, folder, settings=settings, workers=workers, watch=watch, say=say)
     if as_json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
         return

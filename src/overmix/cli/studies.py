@@ -21,6 +21,7 @@ from overmix.cli.options import (
     StudyFile,
     Workers,
     run_directory,
+    shard_of,
 )
 from overmix.cli.pages import PAGE, show_page
 from overmix.errors import ConfigError
@@ -103,7 +104,7 @@ def run_command(
 
     from overmix.study.store.receipt import request_of
 
-    part = _shard(shard)
+    part = shard_of(shard)
     if part is not None:
         _run_shard(
             read,
@@ -171,7 +172,7 @@ def switch_command(
 
     from overmix.study.store.receipt import request_of
 
-    part = _shard(shard)
+    part = shard_of(shard)
     if part is not None:
         _run_shard(
             read, out or _shard_directory(run_directory(spec, "switch"), part), part, workers, allow_code=allow_code
@@ -279,14 +280,6 @@ def merge(
         show=lambda result: pages.append(write_report(result, out).page),
     )
     _show_summary(Console(stderr=as_json, emoji=False), summary, pages[0], as_json=as_json)
-
-
-def _shard(text: str | None) -> Shard | None:
-    if text is None:
-        return None  # without what a shard is defined by, which takes PyTorch to import
-    from overmix.study.plan.shards import Shard
-
-    return Shard.parse(text)
 
 
 def _shard_directory(whole: Path, shard: Shard) -> Path:

@@ -12,7 +12,9 @@ from overmix.errors import ConfigError, RunDirectoryError
 from overmix.experiments.census import run
 from overmix.experiments.census.rows import SMALL_TASKS
 from overmix.experiments.census.run import Census, run_census
+from overmix.experiments.census.study_row import StudyRow
 from overmix.study import StudyInterrupted
+from overmix.study.plan.shards import Shard
 from overmix.study.store.files import locked
 
 
@@ -104,6 +106,47 @@ def test_two_censuses_in_one_folder_are_refused(ran, tmp_path):
     assert not ran
 
 
+def test_shards_in_one_folder_and_the_call_without_one_leave_one_census(ran, tmp_path):
+    names = ["AnchorMixup"]
+    once = run_census(tmp_path / "once", "smoke", names, 1, quiet)
+    ran.clear()
+    for number in (3, 1, 2):
+        assert run_census(tmp_path / "shards", "smoke", names, 1, quiet, shard=Shard(number, 3)) == []
+    assert len(ran) == len(set(ran)) == 2
+    assert run_census(tmp_path / "shards", "smoke", names, 1, quiet) == once
+    assert len(ran) == 2
+    for file in (tmp_path / "once").rglob("*.*"):
+        assert (tmp_path / "shards" / file.relative_to(tmp_path / "once")).read_bytes() == file.read_bytes()
+
+
+def test_a_study_is_a_job_of_one_shard(ran, tmp_path, monkeypatch):
+    studies = []
+
+    def run_row(row, folder, n_seeds, workers):
+        studies.append(row.name)
+        return {"diagnosis": {"on": {"verdict": "monotone"}}, "core_seconds": 1.0}
+
+    monkeypatch.setattr(StudyRow, "run", run_row)
+    names = ["CMixup", "CutMix", "AnchorMixup"]
+    rows = [run_census(tmp_path, "smoke", names, 1, quiet, shard=Shard(number, 3)) for number in (1, 2, 3)]
+    assert sorted(studies) == ["CMixup", "CutMix"]
+    assert len(ran) == 2
+    assert {row["name"] for row in rows[-1]} == {"CMixup", "CutMix"}
+
+
+def test_damaged_files_are_set_aside_said_and_made_again(ran, tmp_path):
+    first = run_census(tmp_path, "smoke", ["AnchorMixup"], 1, quiet)
+    row = tmp_path / "AnchorMixup.json"
+    row.write_bytes(row.read_bytes().replace(b'"n_seeds": 2', b'"n_seeds": 3'))
+    seed = next((tmp_path / "seeds").glob("*-1.npz"))
+    seed.write_bytes(seed.read_bytes()[:-9])
+    said = []
+    assert run_census(tmp_path, "smoke", ["AnchorMixup"], 1, said.append) == first
+    assert ran[2:] == [("AnchorMixup", 1)]
+    assert [line.split(" damaged")[0] for line in said[:2]] == ["AnchorMixup:", "AnchorMixup, seed 1:"]
+    assert len(list(tmp_path.rglob("damaged/*"))) == 2
+
+
 def test_an_unknown_recipe_is_refused_before_any_work(ran, tmp_path):
     with pytest.raises(ConfigError, match="did you mean AnchorMixup"):
         run_census(tmp_path / "new", "smoke", ["AnchorMixpu"], 1, quiet)
@@ -143,6 +186,14 @@ def test_the_command_prints_json_and_only_json(ran, tmp_path):
     rows = json.loads(outcome.stdout)
     assert {row["name"] for row in rows} == {"AnchorMixup", "LossMix"}
     assert {"n_seeds", "digest", "versions", "comparisons", "diagnosis"} <= rows[0].keys()
+
+
+def test_the_command_says_what_follows_a_shard(ran, tmp_path):
+    names = ["census", "--recipes", "AnchorMixup", "--scale", "smoke", "--workers", "1", "--out", str(tmp_path)]
+    outcome = CliRunner().invoke(app, [*names, "--shard", "2/2"])
+    assert outcome.exit_code == 0
+    assert outcome.stdout.splitlines()[-1] == "Shard 2/2 is done; when all are: the same command without --shard"
+    assert ran == [("AnchorMixup", 1)]
 
 
 def test_the_command_shows_a_table(ran, tmp_path):

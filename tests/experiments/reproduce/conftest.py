@@ -61,6 +61,6 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def write_report(result, out):
         return ReportFiles(Path(out) / "report.html", ())
 
-    monkeypatch.setattr("overmix.study.run.run_study.run_local", train)
+    monkeypatch.setattr("overmix.study.run.local.run_local", train)
     monkeypatch.setattr("overmix.experiments.reproduce.run.write_report", write_report)
     monkeypatch.setattr(sklearn.datasets, "load_digits", functools.cache(sklearn.datasets.load_digits))

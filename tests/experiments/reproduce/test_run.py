@@ -9,7 +9,8 @@ from overmix.experiments.reproduce import gradients
 from overmix.experiments.reproduce.catalogue import EXPERIMENTS
 from overmix.experiments.reproduce.check import judge_claims
 from overmix.experiments.reproduce.claims import claim_of
-from overmix.experiments.reproduce.run import run_experiment
+from overmix.experiments.reproduce.run import run_experiment, run_shard_of_experiment
+from overmix.study.plan.shards import Shard
 
 
 @pytest.mark.slow
@@ -51,12 +52,18 @@ def test_an_experiment_goes_on_where_it_stopped(tmp_path, monkeypatch):
     assert run_experiment("mse", "smoke", tmp_path) == first
 
 
-def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
+def test_what_was_measured_whole_or_by_shards_is_not_measured_again(tmp_path, monkeypatch):
     lines = []
-    first = run_experiment("loss-floor", "smoke", tmp_path, say=lines.append)
+    first = run_experiment("loss-floor", "smoke", tmp_path / "once", say=lines.append)
     assert lines == ["loss-floor: closed-form", "loss-floor: digits-mlp"]
+    for number in (2, 1):
+        run_shard_of_experiment("loss-floor", "smoke", tmp_path / "shards", Shard(number, 2))
+    assert not (tmp_path / "shards" / "result.json").exists()
     monkeypatch.setattr(gradients, "snapshots", lambda *_: pytest.fail("trained again"))
-    assert run_experiment("loss-floor", "smoke", tmp_path) == first
+    assert run_experiment("loss-floor", "smoke", tmp_path / "once") == first
+    assert run_experiment("loss-floor", "smoke", tmp_path / "shards") == first
+    results = [(tmp_path / name / "result.json").read_bytes() for name in ("once", "shards")]
+    assert results[0] == results[1]
 
 
 def test_a_setting_whose_extra_is_missing_is_left_out_and_said(tmp_path, monkeypatch):

@@ -6,7 +6,6 @@ import pytest
 from overmix.study import parse_study, plan_study, resolved
 from overmix.study.analyse.result import write_results
 from overmix.study.plan.forks import with_forks
-from overmix.study.run import worker
 from overmix.study.run.crew import Interrupted
 from overmix.study.run.worker import StackRunner
 from overmix.study.store.directory import RunDirectory
@@ -86,7 +85,7 @@ def test_what_is_added_to_a_finished_study_is_trained_in_full(tmp_path):
 
 
 def test_without_space_for_the_states_it_is_trained_in_full(tmp_path, monkeypatch):
-    monkeypatch.setattr(worker, "FORK_BYTES", 1000)
+    monkeypatch.setattr("overmix.study.store.directory.FORK_BYTES", 1000)
     summary, _ = run(study(MIXUP, EARLY), tmp_path)
     assert summary.steps.trained == summary.steps.separate
 

@@ -23,7 +23,7 @@ AUTO = {"auto": {"shares": [0.25, 0.5, 0.75], "tail": 0.1}}
 def decided(tmp_path_factory):
     out = tmp_path_factory.mktemp("auto") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("overmix.study.run.run_study.run_local", train_here)
+        patch.setattr("overmix.study.run.local.run_local", train_here)
         summary = run_study(parse_study({**STUDY, "compare": [{"name": "auto", "schedule": AUTO}]}), out)
     return summary_to_json(summary)["conditions"][0], pl.read_parquet(out / "curves.parquet")
 

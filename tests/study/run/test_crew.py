@@ -10,12 +10,12 @@ import pytest
 
 from overmix.errors import ConfigError, OvermixError, WorkerFault
 from overmix.study.run.crew import (
+    Failed,
     Line,
-    _attempt,
     _deaf_to_ctrl_c,
-    _Failed,
     _one_thread_each,
     _supervise,
+    attempt,
     work_off,
 )
 
@@ -69,7 +69,7 @@ def test_what_a_worker_tells_of_an_error(error, expected, told):
     def fail(job):
         raise error
 
-    failed = _attempt(fail, 0, "a job")
+    failed = attempt(fail, "a job")
     assert (failed.expected, failed.message) == (expected, told)
     assert ("in fail" in failed.details) == (not expected)
 
@@ -83,7 +83,7 @@ class SaidBy:
 
 
 def test_a_fault_in_a_worker_is_none_of_the_users_errors():
-    worker = SaidBy(_Failed("a worker failed with X", expected=False, details="Traceback: here"))
+    worker = SaidBy(Failed("a worker failed with X", expected=False, details="Traceback: here"))
     with pytest.raises(WorkerFault, match=r"^a worker failed with X$") as caught:
         _supervise([worker], ["a job"], pytest.fail, pytest.fail)
     assert caught.value.details == "Traceback: here"

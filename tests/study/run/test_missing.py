@@ -3,11 +3,14 @@
 import os
 from functools import partial
 
+import numpy as np
 import pytest
 
-from overmix.errors import DataError, OvermixError
+from overmix.errors import DataError, OvermixError, RunDirectoryError
 from overmix.study import StudyInterrupted
-from overmix.study.run.missing import FileJob, run_missing
+from overmix.study.plan.shards import Shard
+from overmix.study.run.missing import FileJob, held, run_missing
+from overmix.study.store.arrays import npz_bytes
 
 
 def process_and(content: str) -> bytes:
@@ -63,3 +66,43 @@ def test_an_error_of_a_job_is_told_whichever_process_it_came_up_in(tmp_path, wor
     with pytest.raises(OvermixError, match="this cannot be computed: give other data"):
         run_missing(jobs, workers=workers)
     assert not list(tmp_path.iterdir())
+
+
+def squares(k):
+    return npz_bytes({"square": np.array(k * k)})
+
+
+def archives_in(folder):
+    return [FileJob(f"job {k}", folder / f"{k}.npz", partial(squares, k)) for k in range(5)]
+
+
+def test_a_damaged_file_is_set_aside_said_and_made_again(tmp_path):
+    run_missing(archives_in(tmp_path))
+    file = tmp_path / "3.npz"
+    whole = file.read_bytes()
+    damaged = whole[:60] + bytes([whole[60] ^ 4]) + whole[61:]
+    file.write_bytes(damaged)
+    said = []
+    assert [job.name for job in run_missing(archives_in(tmp_path), say=said.append)] == ["job 3"]
+    assert file.read_bytes() == whole
+    (aside,) = (tmp_path / "damaged").iterdir()
+    assert aside.read_bytes() == damaged
+    assert said == [f"job 3: damaged since it was written, set aside as {aside}; it is made again"]
+
+
+def test_shards_in_one_folder_leave_what_one_run_leaves(tmp_path):
+    together, once = tmp_path / "together", tmp_path / "once"
+    with held(once, None):
+        run_missing(archives_in(once))
+    names = []
+    with held(together, Shard(1, 3)), held(together, Shard(2, 3)):
+        (together / ".leftover.tmp").touch()  # it may be what another shard is writing
+        with pytest.raises(RunDirectoryError, match="another overmix process is writing here"), held(together, None):
+            pass
+        for number in (2, 1, 3):
+            names += [job.name for job in run_missing(archives_in(together), shard=Shard(number, 3))]
+    assert sorted(names) == [f"job {k}" for k in range(5)]
+    with held(together, None), pytest.raises(RunDirectoryError), held(together, Shard(1, 3)):
+        pass
+    left = [{file.name: file.read_bytes() for file in folder.iterdir()} for folder in (together, once)]
+    assert left[0] == left[1]

@@ -149,7 +149,7 @@ def test_twins_start_alike(run, out, tiny):
     assert not on.equals(off)
 
 
-@pytest.mark.parametrize("where", ["run_local", "write_results"])
+@pytest.mark.parametrize("where", ["local.run_local", "run_study.write_results"])
 def test_an_extension_that_is_interrupted_leaves_the_finished_study_as_it_was(run, out, tiny, monkeypatch, where):
     run(tiny(seeds=2))
     before = files(out, "*.parquet", "*.json")
@@ -159,7 +159,7 @@ def test_an_extension_that_is_interrupted_leaves_the_finished_study_as_it_was(ru
         raise StudyInterrupted("stopped")
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"overmix.study.run.run_study.{where}", stop)
+        patch.setattr(f"overmix.study.run.{where}", stop)
         with pytest.raises(StudyInterrupted):
             run_study(tiny(seeds=3), out)
     assert load_result(out).summary == summary

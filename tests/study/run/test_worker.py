@@ -126,9 +126,13 @@ def test_a_checkpoint_that_cannot_be_used_is_ignored(directory, tiny, damage):
     assert directory.result_file(task).read_bytes() == whole
 
 
-def test_checkpoints_are_written_as_time_goes_by(directory, tiny, monkeypatch):
+@pytest.mark.parametrize(("share", "least", "most"), [(float("inf"), 2, STEPS), (0.05, 1, 1)])
+def test_checkpoints_are_written_as_time_goes_by_and_take_a_share_of_it(
+    directory, tiny, monkeypatch, share, least, most
+):
     clock = itertools.count()
     monkeypatch.setattr("overmix.study.run.worker.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("overmix.study.run.worker._MOST_SAVING", share)
     task, saved = one_task(tiny()), []
     real = StackRunner.save
 
@@ -138,7 +142,7 @@ def test_checkpoints_are_written_as_time_goes_by(directory, tiny, monkeypatch):
 
     monkeypatch.setattr(StackRunner, "save", save)
     runner(directory, checkpoint_seconds=2.5).run(task)
-    assert len(saved) >= 2
+    assert least <= len(saved) <= most
     for epoch, step, (tensors, header) in saved:
         assert tensors["progress"].tolist() == [epoch, step]
         assert header["seconds"] > 0
@@ -148,6 +152,7 @@ def test_checkpoints_are_written_as_time_goes_by(directory, tiny, monkeypatch):
 
 def test_no_checkpoint_is_written_once_all_is_done(directory, tiny, monkeypatch):
     task, saved = one_task(tiny()), []
+    monkeypatch.setattr("overmix.study.run.worker._MOST_SAVING", float("inf"))
     monkeypatch.setattr(StackRunner, "save", lambda self, task, training, seconds: saved.append(training.epoch))
     runner(directory, checkpoint_seconds=-1.0).run(task)
     assert len(saved) == STEPS - 1

@@ -47,7 +47,7 @@ REFUSED = [
     (train(epoch=3), "train.epoch = 3: unknown key, did you mean epochs? known: augment, average, batch_size, epochs, lr_schedule, objective, optimizer, track"),
     (optimizer(momentun=1), "train.optimizer.momentun = 1: unknown key, did you mean momentum? known: betas, eps, lr, momentum, name, nesterov, weight_decay"),
     (lr_schedule(milestone=[1]), "train.lr_schedule.milestone = [1]: unknown key, did you mean milestones? known: gamma, milestones, name, warmup"),
-    ({"executor": {"worker": 1}}, "executor.worker = 1: unknown key, did you mean workers? known: name, workers"),
+    ({"executor": {"worker": 1}}, "executor.worker = 1: unknown key, did you mean workers? known: address, name, num_cpus, num_gpus, retries, workers"),
     (compare(shedule=5), "compare[0].shedule = 5: unknown key, did you mean schedule? known: data, model, name, recipe, schedule, train"),
     (compare(name="A → B", train={"optimizer": {"lrr": 3}}), "compare[A → B].train.optimizer.lrr = 3: unknown key, did you mean lr? known: betas, eps, lr, momentum, name, nesterov, weight_decay"),
     (compare(recipe={"Mixup": {}}, model={"hiden": [3]}), "compare[Mixup].model.hiden = [3]: unknown key, did you mean hidden? known: *"),

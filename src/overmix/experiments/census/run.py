@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,20 +9,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 import overmix
 from overmix.experiments.census.collection import Collection, check_packages
-from overmix.experiments.census.loop import Arrays, run_seed
+from overmix.experiments.census.loop import run_seed
 from overmix.experiments.census.loop_row import LoopRow
 from overmix.experiments.census.row import Row, Scale
 from overmix.experiments.census.rows import SMALL_TASKS
 from overmix.experiments.census.study_row import StudyRow
 from overmix.experiments.census.summary import summarize
 from overmix.report.numbers import duration
-from overmix.study.run.missing import Done, FileJob, run_missing
-from overmix.study.store.files import locked, read_json, remove_temporaries, write_json
+from overmix.study.plan.shards import Shard
+from overmix.study.run.missing import Done, FileJob, held, run_missing
+from overmix.study.store.arrays import npz_bytes, read_npz
+from overmix.study.store.files import (
+    is_whole_json,
+    read_whole_json,
+    remove_temporaries,
+    set_aside,
+    write_sealed_json,
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Census:
         path = self.row_file(row)
         if not path.exists():
             return False
-        summary = read_json(path)
+        summary = read_whole_json(path)
         return bool(summary["digest"] == row.digest() and summary["n_seeds"] >= self.seeds(row))
 
     def missing(self, row: LoopRow) -> list[int]:
@@ -89,7 +95,7 @@ class Census:
             **said,
             "versions": {"overmix": overmix.__version__, "torch": torch.__version__, "cpu": platform.machine()},
         }
-        write_json(self.row_file(row), content)
+        write_sealed_json(self.row_file(row), content)
         return content
 
 
@@ -101,17 +107,20 @@ def run_census(
     tell: Callable[[str], None] = print,
     progress: Callable[[Done], None] = lambda _: None,
     collection: Collection = SMALL_TASKS,
+    shard: Shard | None = None,
 ) -> list[dict[str, Any]]:
-    """Run what is missing, and return the rows.
+    """Run what is missing, and return the rows that are finished: all, unless only a shard is run.
 
     Args:
         out: the folder; one file for each row.
         scale: ``"smoke"`` only shows that everything runs.
         recipes: names of recipes or rows; all by default.
         workers: processes, with one thread each; results do not depend on their number.
-        tell: called with a line after each row.
+        tell: called with a line after each row, and for each file that was damaged, which is made again.
         progress: called after each seed of a row.
         collection: of which rows.
+        shard: which part of the work to do: of seeds, and of studies as wholes. All shards may write to one folder; the
+            call without one sums up what they left.
 
     Raises:
         ConfigError: for an unknown recipe.
@@ -122,55 +131,64 @@ def run_census(
     rows, census = [row.at(scale) for row in collection.choose(recipes)], Census(out, scale, collection)
     check_packages(rows)
     (out / "seeds").mkdir(parents=True, exist_ok=True)
-    with locked(out):
-        remove_temporaries(out)
-        remove_temporaries(out / "seeds")
-        left = [row for row in rows if not census.is_done(row)]
-
-        def close(row: Row, said: dict[str, Any]) -> None:
-            content = census.write(row, said)
-            verdict = content["diagnosis"]["on"]["verdict"]
-            tell(f"{row.name}: {verdict}, {duration(content['core_seconds'])} of one core")
-
-        for row in left:
-            if isinstance(row, StudyRow):
-                close(row, row.run(census.study_folder(row), census.seeds(row), workers))
-        _run_loops(census, [row for row in left if isinstance(row, LoopRow)], workers, close, progress)
-    return [read_json(census.row_file(row)) for row in rows]
+    with held(out, shard):
+        if shard is None:
+            remove_temporaries(out / "seeds")
+        for row in rows:
+            if census.row_file(row).exists() and not is_whole_json(census.row_file(row)):
+                aside = set_aside(census.row_file(row), out)
+                tell(f"{row.name}: damaged since it was written, set aside as {aside}; it is summed up again")
+        _run(census, rows, workers, tell, progress, shard)
+        return [read_whole_json(census.row_file(row)) for row in rows if census.is_done(row)]
 
 
-def _run_loops(
+def _run(
     census: Census,
-    rows: Sequence[LoopRow],
+    rows: Sequence[Row],
     workers: int,
-    close: Callable[[Row, dict[str, Any]], None],
+    tell: Callable[[str], None],
     progress: Callable[[Done], None],
+    shard: Shard | None,
 ) -> None:
-    """Run the seeds of some rows that are missing, and sum each row up as soon as it is complete."""
-    open_rows = list(rows)
+    studies, seeds = _part(census, rows, shard)
+
+    def close(row: Row, said: dict[str, Any]) -> None:
+        content = census.write(row, said)
+        verdict = content["diagnosis"]["on"]["verdict"]
+        tell(f"{row.name}: {verdict}, {duration(content['core_seconds'])} of one core")
+
+    for study in studies:
+        close(study, study.run(census.study_folder(study), census.seeds(study), workers))
+    # Other shards may be at work on the same row.
+    to_close = [row for row in rows if isinstance(row, LoopRow) and shard is None and not census.is_done(row)]
 
     def close_complete() -> None:
-        for row in list(open_rows):
+        for row in list(to_close):
             if not census.missing(row):
-                open_rows.remove(row)
-                close(row, summarize(row, [_read(census.seed_file(row, seed)) for seed in range(census.seeds(row))]))
+                to_close.remove(row)
+                files = [census.seed_file(row, seed) for seed in range(census.seeds(row))]
+                close(row, summarize(row, [read_npz(file) for file in files]))
 
     def after(done: Done) -> None:
         progress(done)
         close_complete()
 
+    run_missing(seeds, workers=workers, tell=after, say=tell)
     close_complete()
-    jobs = [census.job(row, seed) for row in rows for seed in range(census.seeds(row))]
-    run_missing(jobs, workers=workers, tell=after)
+
+
+def _part(census: Census, rows: Sequence[Row], shard: Shard | None) -> tuple[list[StudyRow], list[FileJob]]:
+    """Return studies and seeds of the rows that are not finished, of one shard if one is given."""
+    jobs: list[tuple[Row, FileJob | None]] = [(row, None) for row in rows if isinstance(row, StudyRow)]
+    loops = [row for row in rows if isinstance(row, LoopRow)]
+    jobs += [(row, census.job(row, seed)) for row in loops for seed in range(census.seeds(row))]
+    if shard is not None:  # a function of the rows alone, not of what is finished
+        jobs = shard.of_jobs(jobs, [census.seeds(row) if job is None else 1.0 for row, job in jobs])
+    left = [(row, job) for row, job in jobs if not census.is_done(row)]
+    studies = [row for row, _ in left if isinstance(row, StudyRow)]
+    return studies, [job for _, job in left if job is not None]
 
 
 def packed_seed(row: LoopRow, seed: int) -> bytes:
     """Train one seed of a row, and return its arrays as a file's content."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **run_seed(row, seed))  # type: ignore[arg-type]
-    return buffer.getvalue()
-
-
-def _read(path: Path) -> Arrays:
-    with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    return npz_bytes(run_seed(row, seed))

@@ -16,6 +16,8 @@ from overmix.study.analyse.record import ConditionSummary, Estimate, PairedDiffe
 from overmix.study.plan.cells import expand
 from overmix.study.spec.plain import digest
 from overmix.study.spec.recipes import build_recipe
+from overmix.study.store.arrays import npz_bytes
+from overmix.study.store.files import write_bytes
 from overmix.switch import AutoSwitch
 from overmix.switch.policies.auto import RULE
 
@@ -136,7 +138,7 @@ class StudyRow(Row):
         """
         if self.setting.arrays is not None:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(folder.parent / self.setting.data["path"], **self._arrays())  # type: ignore[arg-type]
+            write_bytes(folder.parent / self.setting.data["path"], npz_bytes(self._arrays()))
         run_study(self.study(n_seeds, workers, folder.parent), folder)
         return _said_by(self, load_result(folder))
 

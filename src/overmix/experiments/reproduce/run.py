@@ -23,12 +23,14 @@ from overmix.study import load_result, run_study, summary_to_json
 from overmix.study.analyse.result import load_cells
 from overmix.study.plan.cells import expand
 from overmix.study.plan.fingerprint import fingerprint
+from overmix.study.plan.shards import Shard
 from overmix.study.run.missing import FileJob, run_missing
 from overmix.study.run.run_study import Outlook
 from overmix.study.run.worker import StackProgress
 from overmix.study.spec.plain import digest
 from overmix.study.spec.schema import StudySpec
-from overmix.study.store.files import json_bytes, locked, read_json
+from overmix.study.store.files import locked, read_json, read_whole_json
+from overmix.study.store.seal import sealed_json
 
 SCHEMA_VERSION = 1
 RULES_VERSION = 2
@@ -93,21 +95,7 @@ def run_experiment(
         OvermixError: for anything else that the user can mend.
     """
     chosen = experiment(name)
-    wanted = _wanted(chosen, scale, settings)
-    _check_scale(out, name, scale)
-    done, missing = [], []
-    for setting in chosen.at(scale):
-        if setting.key not in wanted:
-            missing.append({"key": setting.key, "reason": NOT_ASKED_FOR})
-            continue
-        say(f"{name}: {setting.key}")
-        folder = out / setting.key
-        try:
-            done.append(_run_setting(chosen, setting, scale, folder, workers, watch))
-        except MissingExtraError as error:
-            # One setting's extra must not take the others with it.
-            say(f"{name}: {setting.key} left out: {error}")
-            missing.append({"key": setting.key, "reason": str(error)})
+    done, missing = _run_settings(chosen, scale, out, _wanted(chosen, scale, settings), workers, watch, say)
     if not done:
         raise DataError(f"{name}: no setting can run here: {missing[0]['reason']}")
     result = {
@@ -121,6 +109,63 @@ def run_experiment(
     }
     write_explanation(explained(result), out)
     return result
+
+
+def run_shard_of_experiment(
+    name: str,
+    scale: Scale,
+    out: Path,
+    shard: Shard,
+    *,
+    settings: Sequence[str] | None = None,
+    workers: int | None = None,
+    watch: Watch | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Run the settings of a part of an experiment; nothing is judged.
+
+    All shards may write to one folder: each setting has one of its own in it. :func:`run_experiment` then finds them
+    finished, and judges.
+
+    Args:
+        name: see :func:`run_experiment`, as the others.
+        scale: likewise.
+        out: likewise.
+        shard: which part.
+        settings: likewise.
+        workers: likewise.
+        watch: likewise.
+        say: likewise.
+    """
+    chosen = experiment(name)
+    wanted = _wanted(chosen, scale, settings)
+    _run_settings(chosen, scale, out, shard.of_jobs(wanted, [1.0] * len(wanted)), workers, watch, say)
+
+
+def _run_settings(
+    chosen: Experiment,
+    scale: Scale,
+    out: Path,
+    wanted: Sequence[str],
+    workers: int | None,
+    watch: Watch | None,
+    say: Callable[[str], None],
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Run settings, and return what they say, and why others are missing."""
+    _check_scale(out, chosen.name, scale)
+    done, missing = [], []
+    for setting in chosen.at(scale):
+        if setting.key not in wanted:
+            missing.append({"key": setting.key, "reason": NOT_ASKED_FOR})
+            continue
+        say(f"{chosen.name}: {setting.key}")
+        try:
+            done.append(_run_setting(chosen, setting, scale, out / setting.key, workers, watch, say))
+        except MissingExtraError as error:
+            # One setting's extra must not take the others with it.
+            say(f"{chosen.name}: {setting.key} left out: {error}")
+            missing.append({"key": setting.key, "reason": str(error)})
+    return done, missing
 
 
 def _check_scale(out: Path, name: str, scale: Scale) -> None:
@@ -143,7 +188,13 @@ def _wanted(chosen: Experiment, scale: Scale, settings: Sequence[str] | None) ->
 
 
 def _run_setting(
-    chosen: Experiment, setting: Setting, scale: Scale, folder: Path, workers: int | None, watch: Watch | None
+    chosen: Experiment,
+    setting: Setting,
+    scale: Scale,
+    folder: Path,
+    workers: int | None,
+    watch: Watch | None,
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
     if setting.rules:
         spec = study_spec(chosen.name, setting.key, scale)
@@ -152,7 +203,7 @@ def _run_setting(
         return _study(setting, spec, folder, watch)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
-        return _measured(chosen, setting, scale, folder)
+        return _measured(chosen, setting, scale, folder, say)
 
 
 def _study(setting: Setting, spec: StudySpec, folder: Path, watch: Watch | None) -> dict[str, Any]:
@@ -177,14 +228,16 @@ def _study(setting: Setting, spec: StudySpec, folder: Path, watch: Watch | None)
     }
 
 
-def _measured(chosen: Experiment, setting: Setting, scale: Scale, folder: Path) -> dict[str, Any]:
+def _measured(
+    chosen: Experiment, setting: Setting, scale: Scale, folder: Path, say: Callable[[str], None]
+) -> dict[str, Any]:
     spec = study_spec(chosen.name, setting.key, scale) if setting.measure else None
     mark = _digest(spec) if spec else digest([chosen.name, setting.key, scale, RULES_VERSION])
     marks = {"digest": mark, "rules": RULES_VERSION, "versions": fingerprint("cpu")}
     parts = Parts(folder, marks)
 
     def is_current(path: Path) -> bool:
-        before = read_json(path)
+        before = read_whole_json(path)
         return {key: before.get(key) for key in marks} == marks
 
     def make() -> bytes:
@@ -193,13 +246,12 @@ def _measured(chosen: Experiment, setting: Setting, scale: Scale, folder: Path) 
         else:
             assert setting.compute is not None
             finding = setting.compute(scale, parts)
-        return json_bytes({"key": setting.key, "n_lost": 0, **marks, **finding.to_dict()})
+        return sealed_json({"key": setting.key, "n_lost": 0, **marks, **finding.to_dict()})
 
     job = FileJob(setting.key, folder / "finding.json", make, is_current)
-    run_missing([job])
+    run_missing([job], say=say)
     parts.remove()
-    measured: dict[str, Any] = read_json(job.file)
-    return measured
+    return read_whole_json(job.file)
 
 
 def _digest(spec: StudySpec) -> str:

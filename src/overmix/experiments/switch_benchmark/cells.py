@@ -9,6 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from overmix.study.store.arrays import npz_bytes
+from overmix.study.store.files import write_bytes
+
 CHOSEN_ON = ("digits", "fashion_mnist")
 """Policies and their settings were chosen on these data sets; on all others they are reported."""
 
@@ -124,9 +127,9 @@ def _from_mlbench(table: str, label: str, drop: tuple[str, ...] = ()) -> Callabl
 
 
 def _written(path: Path, x: np.ndarray, y: np.ndarray) -> Path:
-    folder = path.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    np.savez(path, x=x.astype(np.float32), y=y)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Whole at every moment: another worker may read what it wrote itself a moment ago.
+    write_bytes(path, npz_bytes({"x": x.astype(np.float32), "y": y}))
     return path
 
 

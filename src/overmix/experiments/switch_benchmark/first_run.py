@@ -6,7 +6,6 @@ all samples, and are switched at an epoch of the same grid.
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from overmix.experiments.switch_benchmark.cells import BenchmarkCell
 from overmix.experiments.switch_benchmark.record import fits_of, opened, tail_epochs
 from overmix.study.plan.cells import StackTask
 from overmix.study.plan.trainings import training_with
+from overmix.study.store.arrays import npz_bytes
 from overmix.switch import Decision, HeldOut, History
 from overmix.train import RepeatedTraining
 
@@ -71,6 +71,4 @@ def record_first_run(cell: BenchmarkCell, out: Path) -> bytes:
         **{f"mixup_{name}": result.metrics[name].astype(np.float32) for name in SIGNALS},
         **fits_of(result),
     }
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    return buffer.getvalue()
+    return npz_bytes(arrays)

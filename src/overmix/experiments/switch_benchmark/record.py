@@ -5,7 +5,6 @@ Policies are then pure functions of the record, and a new one is judged in secon
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from overmix.study.data import Dataset
 from overmix.study.plan.cells import Cell, StackTask, expand
 from overmix.study.plan.trainings import execution_of, open_dataset, training_of
 from overmix.study.spec.named import NamedSchedule
+from overmix.study.store.arrays import npz_bytes
 from overmix.train import Execution, StackResult, StackTraining
 
 TAILS = (0.02, 0.05)
@@ -66,10 +66,8 @@ def record(cell: BenchmarkCell, out: Path) -> bytes:
         return training_of(StackTask(tuple(cells), execution, "cpu"), dataset, allow_code=False)
 
     arrays = _trained(cell, training)
-    buffer = io.BytesIO()
     arrays["n_test"] = np.array(len(dataset.y_test))
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    return buffer.getvalue()
+    return npz_bytes(arrays)
 
 
 def _trained(cell: BenchmarkCell, training: Callable[[int | None], StackTraining]) -> dict[str, np.ndarray]:

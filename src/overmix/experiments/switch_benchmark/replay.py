@@ -12,6 +12,7 @@ from overmix._typing import Float, Int
 from overmix.experiments.switch_benchmark.cells import BenchmarkCell
 from overmix.experiments.switch_benchmark.first_run import TAIL, first_run_file
 from overmix.experiments.switch_benchmark.record import FINAL, TAILS, record_file, tail_epochs
+from overmix.study.store.arrays import read_npz
 from overmix.switch import Fit, HeldOut, Observation, Policy, Probe
 from overmix.switch.policy import Split
 from overmix.switch.replay import replay as replay_policy
@@ -64,7 +65,7 @@ class CellRecord:
     def read(cls, folder: Path, cell: BenchmarkCell) -> CellRecord:
         """Read a cell's record."""
         first = first_run_file(folder, cell)
-        return cls(cell, _arrays(record_file(folder, cell)), _arrays(first) if first.exists() else {})
+        return cls(cell, read_npz(record_file(folder, cell)), read_npz(first) if first.exists() else {})
 
     def of_first_run(self) -> CellRecord:
         """Return what a run sees that trains on a part of the samples and holds out the rest; it ends as this one."""
@@ -122,11 +123,6 @@ class CellRecord:
         at = int(np.flatnonzero(self.grid == epoch)[0])
         losses = self.arrays[f"probe_{share}"][seed, at].astype(np.float64)
         return Probe(epoch, tail_epochs(share, self.cell.epochs), tuple(losses.tolist()))
-
-
-def _arrays(file: Path) -> dict[str, np.ndarray]:
-    with np.load(file, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
 
 
 def replay_cell(policy: Policy | HeldOut, record: CellRecord, seed: int) -> DecidedRun:

@@ -40,15 +40,47 @@ class Interrupted(Exception):
 
 
 @dataclass(frozen=True)
-class _Finished:
-    number: int
+class Failed:
+    """How a job failed, as it is told to another process.
 
+    Args:
+        message: in one line.
+        expected: whether the user can mend it.
+        details: the traceback of what nobody foresaw.
+    """
 
-@dataclass(frozen=True)
-class _Failed:
     message: str
     expected: bool
     details: str
+
+    def error(self) -> OvermixError | WorkerFault:
+        """Return what to raise in the process that is told."""
+        return OvermixError(self.message) if self.expected else WorkerFault(self.message, self.details)
+
+
+def attempt(work: Work[Job], job: Job) -> Failed | None:
+    """Do a job, and return how it failed; None if it did not.
+
+    Raises:
+        Interrupted: if it was asked to stop.
+    """
+    try:
+        work(job)
+    except Interrupted:
+        raise
+    except OvermixError as error:
+        return Failed(str(error), expected=True, details="")
+    except MemoryError:
+        return Failed("there is not enough memory: use fewer --workers", expected=True, details="")
+    except Exception as error:
+        message = f"a worker failed with {type(error).__name__}: {error}"
+        return Failed(message, expected=False, details=traceback.format_exc())
+    return None
+
+
+@dataclass(frozen=True)
+class _Finished:
+    number: int
 
 
 @dataclass(frozen=True)
@@ -113,8 +145,8 @@ def _supervise(
                 event = worker.line.recv()
             except (EOFError, OSError):
                 _report_death(worker)
-            if isinstance(event, _Failed):
-                raise OvermixError(event.message) if event.expected else WorkerFault(event.message, event.details)
+            if isinstance(event, Failed):
+                raise event.error()
             if not isinstance(event, _Finished):
                 tell(event)
                 continue
@@ -152,7 +184,7 @@ def _dismiss(crew: Sequence[_Worker], patience: float) -> list[str]:
         with contextlib.suppress(EOFError, OSError):
             while worker.line.poll(max(0.0, until - time.monotonic())):
                 event = worker.line.recv()
-                if isinstance(event, _Failed):
+                if isinstance(event, Failed):
                     failures.append(event.message)
         worker.process.join(timeout=max(0.1, until - time.monotonic()))
         if worker.process.is_alive():
@@ -236,24 +268,10 @@ def _work(line: Connection, begin: Callable[[Line], Work[Any]]) -> None:
     work = begin(Line(line))
     try:
         while (numbered := line.recv()) is not None:
-            line.send(_attempt(work, *numbered))
+            number, job = numbered
+            line.send(attempt(work, job) or _Finished(number))
     except (EOFError, ConnectionError, Interrupted):
         pass
     line.close()
     # Everything is written. Python's own way out takes a second with PyTorch loaded, and the parent waits for it.
     os._exit(0)
-
-
-def _attempt(work: Work[Job], number: int, job: Job) -> _Finished | _Failed:
-    try:
-        work(job)
-    except Interrupted:
-        raise
-    except OvermixError as error:
-        return _Failed(str(error), expected=True, details="")
-    except MemoryError:
-        return _Failed("there is not enough memory: use fewer --workers", expected=True, details="")
-    except Exception as error:
-        message = f"a worker failed with {type(error).__name__}: {error}"
-        return _Failed(message, expected=False, details=traceback.format_exc())
-    return _Finished(number)

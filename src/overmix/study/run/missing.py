@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,11 @@ from overmix.errors import StudyInterrupted
 from overmix.study.plan.process import as_a_worker
 from overmix.study.plan.shards import Shard
 from overmix.study.run.crew import Line, work_off
-from overmix.study.store.files import write_bytes
+from overmix.study.store.arrays import is_whole_npz
+from overmix.study.store.files import is_whole_json, locked, remove_temporaries, set_aside, write_bytes
+
+_WHOLE: dict[str, Callable[[Path], bool]] = {".json": is_whole_json, ".npz": is_whole_npz}
+"""What tells of a damaged file, by its suffix."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,10 @@ class FileJob:
     file: Path
     make: Callable[[], bytes]
     is_current: Callable[[Path], bool] = Path.exists
+
+    def is_whole(self) -> bool:
+        """Return whether the file is as it was written, as far as its format can tell."""
+        return _WHOLE.get(self.file.suffix, Path.exists)(self.file)
 
     def is_done(self) -> bool:
         """Return whether there is nothing to do."""
@@ -61,16 +70,18 @@ def run_missing(
     *,
     workers: int = 1,
     tell: Callable[[Done], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
     shard: Shard | None = None,
 ) -> list[FileJob]:
-    """Do the jobs that are not done, and return them.
+    """Do the jobs that are not done, and return them; a file that was damaged is set aside, and made again.
 
-    The caller holds the lock of the folder they write to.
+    The caller holds the folder they write to, see :func:`held`.
 
     Args:
         jobs: in their order.
         workers: processes; with one, jobs are done here. Results do not depend on it.
         tell: called in this process after each job.
+        say: called with a line for each file that was damaged.
         shard: which part of the jobs to do; all by default.
 
     Raises:
@@ -86,6 +97,10 @@ def run_missing(
         (['job 1'], [])
     """
     mine = jobs if shard is None else shard.of_jobs(jobs, [1.0] * len(jobs))
+    for job in mine:
+        if job.file.exists() and not job.is_whole():
+            aside = set_aside(job.file, job.file.parent)
+            say(f"{job.name}: damaged since it was written, set aside as {aside}; it is made again")
     missing = [job for job in mine if not job.is_done()]
     began, number = time.monotonic(), 0
 
@@ -106,6 +121,24 @@ def run_missing(
     except KeyboardInterrupt:
         raise StudyInterrupted("stopped, what is finished is kept") from None
     return missing
+
+
+@contextlib.contextmanager
+def held(folder: Path, shard: Shard | None) -> Iterator[None]:
+    """Hold a folder while jobs write to it: alone, or beside other shards, which write other files.
+
+    Args:
+        folder: made if it is missing.
+        shard: which part of the jobs is done; None for all.
+
+    Raises:
+        RunDirectoryError: if it cannot be written, or another process writes there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, beside_others=shard is not None):
+        if shard is None:  # what another shard is writing is no leftover
+            remove_temporaries(folder)
+        yield
 
 
 def _doer(line: Line) -> Callable[[FileJob], None]:

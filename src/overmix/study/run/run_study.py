@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,9 @@ from typing import Any
 from overmix.study.analyse.record import Summary
 from overmix.study.analyse.result import StudyResult, write_results
 from overmix.study.plan.cells import StackTask
-from overmix.study.plan.fingerprint import fingerprint
 from overmix.study.plan.shards import Shard
 from overmix.study.plan.study_plan import StudyPlan, plan_study
-from overmix.study.plan.workers import worker_count
-from overmix.study.run.executor import run_local
+from overmix.study.run.executor import open_executor
 from overmix.study.run.worker import CHECKPOINT_SECONDS, StackProgress
 from overmix.study.spec.schema import StudySpec, resolved
 from overmix.study.store.directory import RunDirectory
@@ -29,7 +27,7 @@ class Outlook:
     Args:
         tasks: all stacks.
         missing: those that are not finished yet.
-        workers: processes that will be used.
+        workers: stacks that are trained at a time.
         damaged: where files are now that were damaged since they were written; what they held is trained again.
         notes: what there is to say about the study, a line each.
     """
@@ -127,7 +125,7 @@ def run_shard(
         pass
 
 
-@contextmanager
+@contextlib.contextmanager
 def _trained(
     spec: StudySpec,
     out: Path,
@@ -141,25 +139,35 @@ def _trained(
 ) -> Iterator[tuple[StudyPlan, RunDirectory, dict[str, Any]]]:
     """Train what is missing of a study or of one shard, and hold the directory while what follows is done."""
     plan = plan_study(spec, allow_code=allow_code)
-    directory = RunDirectory(out)
-    marks = {"fingerprint": fingerprint(plan.spec.device), "data": plan.data, "code": plan.code}
-    directory.open()
-    with locked(out):
-        marks = directory.adopt(resolved(plan.spec), marks, other_machine=other_machine)
+    directory, study = RunDirectory(out), resolved(plan.spec)
+    machines: list[dict[str, Any]] = []
+    marks: dict[str, Any] = {}
+
+    def admit(machine: dict[str, Any]) -> None:
+        nonlocal marks
+        if machine not in machines:
+            here = {"fingerprint": machine, "data": plan.data, "code": plan.code}
+            marks = directory.adopt(study, here, other_machine=other_machine)
+            machines.append(machine)
+
+    with contextlib.ExitStack() as held:
+        executor = held.enter_context(open_executor(spec.executor, plan.spec.device))
+        directory.open()
+        held.enter_context(locked(out))
+        admit(executor.fingerprint())
         tasks = plan.tasks if shard is None else shard.of_tasks(plan.tasks)
         damaged = directory.tidy(tasks)
         missing = [task for task in tasks if not directory.result_file(task).exists()]
         # Conditions that differ in name alone share their stacks.
         missing = list({task.id: task for task in missing}.values())
-        workers = min(worker_count(spec.executor.workers, plan.spec.device), max(1, len(missing)))
         if on_start is not None:
-            on_start(Outlook(tasks, missing, workers, damaged, plan.notes))
-        run_local(
+            on_start(Outlook(tasks, missing, max(1, min(executor.workers, len(missing))), damaged, plan.notes))
+        executor.train(
             missing,
             directory,
-            workers=workers,
             allow_code=allow_code,
             tell=tell or (lambda _: None),
             checkpoint_seconds=checkpoint_seconds,
+            admit=admit,
         )
         yield plan, directory, marks

@@ -6,10 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from overmix.errors import OvermixError, RunDirectoryError
 from overmix.study.data import Dataset
@@ -21,14 +23,13 @@ from overmix.study.run.crew import Interrupted
 from overmix.study.run.parts import halves, joined, one_by_one
 from overmix.study.store.checkpoint import load_tensors, save_tensors
 from overmix.study.store.directory import RunDirectory
-from overmix.study.store.files import is_temporary
 from overmix.train import StackResult, StackTraining
 
 CHECKPOINT_SECONDS = 10.0
 """How much work a killed process may lose, roughly."""
 
-FORK_BYTES = 2 << 30
-"""How much space the states that other stacks go on from may take; beyond it, those stacks train from the start."""
+_MOST_SAVING = 0.05
+"""Share of a stack's time that checkpoints may take: where writing or sending one takes long, they are fewer."""
 
 _PROGRESS_SECONDS = 0.5
 
@@ -63,6 +64,7 @@ class StackRunner:
         tell: called with a :class:`StackProgress` now and then.
         should_stop: asked after every step; when it says yes, the state is saved and :class:`Interrupted` raised.
         checkpoint_seconds: time between two checkpoints.
+        saved: called with the file of each checkpoint that was written, the stack's own or one for another stack.
     """
 
     def __init__(
@@ -73,10 +75,12 @@ class StackRunner:
         tell: Callable[[StackProgress], None],
         should_stop: Callable[[], bool],
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        saved: Callable[[Path], None] | None = None,
     ) -> None:
         self.directory, self.allow_code = directory, allow_code
         self.tell, self.should_stop = tell, should_stop
         self.checkpoint_seconds = checkpoint_seconds
+        self._saved = saved
         self._datasets: dict[str, Dataset] = {}
         self._forked: dict[str, float] | None = None  # epochs and seconds of the present stack that another one spent
 
@@ -166,7 +170,7 @@ class StackRunner:
     def save(self, task: StackTask, training: StackTraining, seconds: float) -> None:
         """Write a checkpoint."""
         header = {"stack": task.id, "seconds": seconds, "forked": self._forked}
-        save_tensors(self.directory.checkpoint_file(task), training.state_dict(), header)
+        self._write(self.directory.checkpoint_file(task), training.state_dict(), header)
 
     def fork(self, training: StackTraining, tasks: Iterable[StackTask], seconds: float) -> None:
         """Leave the state to stacks that can go on from it, unless they have begun, or there is no space for it."""
@@ -175,10 +179,14 @@ class StackRunner:
             if place.exists() or self.directory.result_file(task).exists():
                 continue
             state = training.state_dict()
-            taken = sum(file.stat().st_size for file in place.parent.iterdir() if not is_temporary(file))
-            if taken + sum(tensor.nbytes for tensor in state.values()) <= FORK_BYTES:
+            if self.directory.has_room_for_fork(sum(tensor.nbytes for tensor in state.values())):
                 forked = {"epoch": training.epoch, "seconds": seconds}
-                save_tensors(place, state, {"stack": task.id, "seconds": seconds, "forked": forked})
+                self._write(place, state, {"stack": task.id, "seconds": seconds, "forked": forked})
+
+    def _write(self, place: Path, state: dict[str, Tensor], header: dict[str, Any]) -> None:
+        save_tensors(place, state, header)
+        if self._saved is not None:
+            self._saved(place)
 
     def _restore(self, task: StackTask, training: StackTraining) -> float:
         self._forked = None
@@ -213,7 +221,8 @@ class _Watch:
     ) -> None:
         self.runner, self.task, self.forks = runner, task, forks
         self._begin = time.monotonic() - spent
-        self._saved = self._told = time.monotonic()
+        self._told = time.monotonic()
+        self._save_at = self._told + runner.checkpoint_seconds
         self._tell(training)
 
     def spent(self) -> float:
@@ -227,9 +236,10 @@ class _Watch:
         if self.runner.should_stop():
             self.runner.save(self.task, training, self.spent())
             raise Interrupted
-        if now - self._saved > self.runner.checkpoint_seconds and not training.done:
+        if now > self._save_at and not training.done:
             self.runner.save(self.task, training, self.spent())
-            self._saved = time.monotonic()
+            saved = time.monotonic()
+            self._save_at = saved + max(self.runner.checkpoint_seconds, (saved - now) / _MOST_SAVING)
         if now - self._told > _PROGRESS_SECONDS or training.done:
             self._tell(training)
             self._told = now

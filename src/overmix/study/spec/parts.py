@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +16,17 @@ def remedy(text: str) -> dict[str, Any]:
 def with_name(value: Any) -> Any:
     """Let ``mlp`` stand for ``{name: mlp}``."""
     return {"name": value} if isinstance(value, str) else value
+
+
+def with_own_keys(part: type[BaseModel], value: Any, kinds: Mapping[str, Mapping[str, Any]], usual: str) -> Any:
+    """Fill in the defaults of the kind that a part names, and refuse keys that only other kinds take."""
+    name = value.get("name", usual) if isinstance(value, dict) else None
+    if not isinstance(name, str) or name not in kinds:
+        return value
+    defaults = kinds[name]
+    for key in value.keys() & part.model_fields.keys() - defaults.keys() - {"name"}:
+        raise ValueError(f"{name} takes no {key}: give it {', '.join(sorted(defaults))}")
+    return {**defaults, **value}
 
 
 class Strict(BaseModel):

@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from overmix.study.spec.default_compare import HELD_OUT, default_compare
-from overmix.study.spec.parts import Strict, WithOptions, remedy, with_name
+from overmix.study.spec.parts import Strict, WithOptions, remedy, with_name, with_own_keys
 from overmix.study.spec.plain import from_json_ready, json_ready
 from overmix.study.spec.recipes import ONE_OF, one_of_parameters
 from overmix.study.spec.training import LARGEST_FLOAT, TrainSpec
@@ -106,21 +106,53 @@ class ConditionSpec(Strict):
         return value
 
 
-class ExecutorSpec(Strict):
-    """Where the training runs."""
+_EXECUTORS: dict[str, dict[str, Any]] = {
+    "local": {"workers": "auto"},
+    "ray": {"workers": "auto", "address": "auto", "num_cpus": 1, "num_gpus": "auto", "retries": 3},
+}
+"""What each executor takes, with its defaults."""
 
-    name: Literal["local"] = "local"
+
+class ExecutorSpec(Strict):
+    """Where the training runs: in processes of this machine, or on a Ray cluster that is running."""
+
+    name: Literal["local", "ray"] = "local"
     workers: int | Literal["auto"] = Field(
         "auto",
-        description="processes; auto takes one per processor",
+        description="stacks at a time; auto takes one per processor, or as many as the cluster has room for",
         json_schema_extra=remedy("use a number >= 1, or auto"),
     )
+    address: str = Field("auto", min_length=1, description="ray: of the cluster, host:port; auto is the one here")
+    num_cpus: int = Field(1, ge=1, description="ray: processors that each stack asks for; it computes on one")
+    num_gpus: int | float | Literal["auto"] = Field(
+        "auto",
+        description="ray: GPUs that each stack asks for; auto is one if the device is one",
+        json_schema_extra=remedy("use a number of GPUs, a share of one in (0, 1), or auto"),
+    )
+    retries: int = Field(3, ge=0, description="ray: how often a stack is begun again whose node was lost")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_keys_and_defaults(cls, value: Any) -> Any:
+        return with_own_keys(cls, value, _EXECUTORS, "local")
+
+    @model_serializer(mode="wrap")
+    def _own_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = write(self)
+        return {key: value for key, value in content.items() if key == "name" or key in _EXECUTORS[self.name]}
 
     @field_validator("workers")
     @classmethod
     def _at_least_one(cls, value: int | str) -> int | str:
         if isinstance(value, int) and value < 1:
             raise ValueError("no worker")
+        return value
+
+    @field_validator("num_gpus")
+    @classmethod
+    def _whole_or_a_share(cls, value: float | str) -> float | str:
+        if not isinstance(value, str) and not (0 <= value < 1 or (value >= 1 and value == int(value))):
+            raise ValueError("no number of GPUs")
         return value
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
-from overmix.study.spec.parts import Strict, remedy, with_name
+from overmix.study.spec.parts import Strict, remedy, with_name, with_own_keys
 from overmix.train import SGD, TRACKS, AdamW, CropFlip, LRSchedule, Optimizer
 
 _MOST_EPOCHS = 1_000_000
@@ -40,15 +40,7 @@ class OptimizerSpec(Strict):
     @model_validator(mode="before")
     @classmethod
     def _own_keys_and_defaults(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        name = value.get("name", "sgd")
-        if not isinstance(name, str) or name not in _OPTIMIZERS:
-            return value
-        defaults = _OPTIMIZERS[name]
-        for key in value.keys() & cls.model_fields.keys() - defaults.keys() - {"name"}:
-            raise ValueError(f"{name} takes no {key}: give it {', '.join(sorted(defaults))}")
-        return {**defaults, **value}
+        return with_own_keys(cls, value, _OPTIMIZERS, "sgd")
 
     @model_serializer(mode="wrap")
     def _own_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -28,6 +28,9 @@ _UNSEALED = 1
 """The format before files had seals: its study may be gone on with, but its stacks are trained again."""
 
 _LEAST_FREE_BYTES = 64 << 20
+FORK_BYTES = 2 << 30
+"""How much space the states that other stacks go on from may take; beyond it, those stacks train from the start."""
+
 _EXTENDABLE = ("seeds", "compare", "executor", "name", "metric")
 """Keys of a study that may differ when a run directory is used again: what is missing is then added."""
 
@@ -65,6 +68,11 @@ class RunDirectory:
     def checkpoint_file(self, task: StackTask) -> Path:
         """State of an unfinished stack."""
         return self.path / "checkpoints" / f"{task.id}.safetensors"
+
+    def has_room_for_fork(self, size: int) -> bool:
+        """Return whether a state of so many bytes may be left here for another stack to go on from."""
+        folder = self.path / "checkpoints"
+        return size + sum(file.stat().st_size for file in folder.iterdir() if not is_temporary(file)) <= FORK_BYTES
 
     def open(self) -> None:
         """Make the folder, if it is not there yet, and make sure that it can be used.
@@ -200,11 +208,11 @@ class RunDirectory:
         for task in tasks:
             result, checkpoint = self.result_file(task), self.checkpoint_file(task)
             if os.path.lexists(result) and not is_intact_file(result):
-                damaged.append(set_aside(result))
+                damaged.append(set_aside(result, self.path))
             if result.exists():
                 checkpoint.unlink(missing_ok=True)
             elif os.path.lexists(checkpoint) and not is_intact_file(checkpoint):
-                damaged.append(set_aside(checkpoint))
+                damaged.append(set_aside(checkpoint, self.path))
         return damaged
 
     def _check_same_study(self, before: dict[str, Any], study: dict[str, Any]) -> None:

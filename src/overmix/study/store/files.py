@@ -100,6 +100,25 @@ def read_sealed_json(path: Path) -> dict[str, Any]:
     return {key: value for key, value in content.items() if key != "seal"}
 
 
+def read_whole_json(path: Path) -> dict[str, Any]:
+    """Return what a JSON file holds beside its seal; one of an earlier version, without a seal, is read too.
+
+    Raises:
+        RunDirectoryError: if it cannot be read, or was changed since it was written.
+    """
+    content = read_json(path)
+    return content if isinstance(content, dict) and "seal" not in content else read_sealed_json(path)
+
+
+def is_whole_json(path: Path) -> bool:
+    """Return whether :func:`read_whole_json` reads a file."""
+    try:
+        read_whole_json(path)
+    except RunDirectoryError:
+        return False
+    return True
+
+
 def is_intact_file(path: Path) -> bool:
     """Return whether a file is there as it was sealed."""
     try:
@@ -109,9 +128,9 @@ def is_intact_file(path: Path) -> bool:
         return False
 
 
-def set_aside(path: Path) -> Path:
-    """Move a damaged file out of the way, into the folder ``damaged`` beside its own, and return where it is now."""
-    folder = path.parent.parent / "damaged"
+def set_aside(path: Path, out: Path) -> Path:
+    """Move a damaged file out of the way, into the folder ``damaged`` of what it belongs to; return where it is now."""
+    folder = out / "damaged"
     try:
         make_folder(folder)
         aside = folder / f"{path.parent.name}-{path.name}"
@@ -138,8 +157,12 @@ def make_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, beside_others: bool = False) -> Iterator[None]:
     """Hold a folder for writing; the operating system lets go of it if the process dies.
+
+    Args:
+        folder: that which must be there.
+        beside_others: hold it together with others that say so too, each of which writes files of its own.
 
     Raises:
         RunDirectoryError: if another process holds it, or it cannot be locked.
@@ -152,20 +175,21 @@ def locked(folder: Path) -> Iterator[None]:
             f"{folder}: it cannot be locked ({error.strerror or error}): choose another --out"
         ) from None
     with file:
-        _lock(file.fileno(), folder)
+        _lock(file.fileno(), folder, beside_others=beside_others)
         yield
 
 
-def _lock(descriptor: int, folder: Path) -> None:
+def _lock(descriptor: int, folder: Path, *, beside_others: bool) -> None:
     try:
         if os.name == "nt":
             import msvcrt
 
+            # Windows knows no lock that is shared: there, each shard needs a folder of its own.
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
         else:
             import fcntl
 
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if beside_others else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK):
             message = "another overmix process is writing here: wait for it, or choose another --out"

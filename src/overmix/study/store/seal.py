@@ -1,8 +1,8 @@
 """Seals: a file carries the SHA-256 of its own content, and a file that was changed by a bit is no file any more.
 
 The digest is of the whole content with zeros in the digest's own place, so that each bit of it counts: those of the
-header and of the seal itself too. JSON has the seal as its first key, safetensors in the metadata of the header; other
-programs read both as before.
+header and of the seal itself too. JSON has the seal as its first key, safetensors in the metadata of the header, npz in
+the archive's comment; other programs read them as before.
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ def is_intact(content: bytes) -> bool:
     sha.update(_ZEROS)
     sha.update(memoryview(content)[at + 64 :])
     return content[at : at + 64] == sha.hexdigest().encode()
+
+
+def has_seal(content: bytes) -> bool:
+    """Return whether content was sealed, intact or not; what earlier versions wrote was not."""
+    return _MARK in content
 
 
 def sealed_json(content: Mapping[str, Any]) -> bytes:

@@ -10,6 +10,8 @@ import numpy as np
 from overmix.experiments.switch_benchmark.frozen.tables import TABLES, LabelledTable
 from overmix.experiments.switch_benchmark.frozen.trainings import TEST_SAMPLES
 from overmix.study.data.split import fixed_test_split
+from overmix.study.store.arrays import npz_bytes
+from overmix.study.store.files import write_bytes
 
 _TESTED = 0.4
 """At most this share of a table is tested on."""
@@ -71,7 +73,7 @@ def others_file(folder: Path, name: str) -> Path:
 
 def _write(file: Path, arrays: dict[str, np.ndarray]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(file, **arrays)  # type: ignore[arg-type]
+    write_bytes(file, npz_bytes(arrays))
 
 
 def _table(x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:

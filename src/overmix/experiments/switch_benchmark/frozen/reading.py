@@ -11,6 +11,7 @@ import numpy as np
 from overmix._typing import Float, Int
 from overmix.experiments.switch_benchmark.frozen.record import END_METRICS, record_file
 from overmix.experiments.switch_benchmark.frozen.trainings import LONG_TAILS, SHORT_TAILS, Training, tail_epochs
+from overmix.study.store.arrays import read_npz
 from overmix.switch import Fit, Observation, Probe
 from overmix.switch.policy import Split
 
@@ -50,8 +51,7 @@ class FrozenRecord:
     @classmethod
     def read(cls, folder: Path, training: Training) -> FrozenRecord:
         """Read a record."""
-        with np.load(record_file(folder, training), allow_pickle=False) as archive:
-            return cls(training, {name: archive[name] for name in archive.files})
+        return cls(training, read_npz(record_file(folder, training)))
 
     @property
     def seeds(self) -> int:

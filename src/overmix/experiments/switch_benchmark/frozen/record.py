@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from overmix.experiments.switch_benchmark.frozen.trainings import (
     tail_epochs,
 )
 from overmix.experiments.switch_benchmark.frozen.tune import tune
+from overmix.study.store.arrays import npz_bytes
 from overmix.train import StackTraining
 from overmix.train.average import Average
 
@@ -257,9 +257,7 @@ def record(training: Training, out: Path) -> bytes:
     arrays["trials"] = np.array([[t.settings.lr, t.settings.weight_decay, t.error, t.brier] for t in trials])
     arrays["y test"] = setup.dataset.y_test.numpy().astype(np.uint8)
     arrays["y val"] = _held_out_labels(setup, settings)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    return buffer.getvalue()
+    return npz_bytes(arrays)
 
 
 def _held_out_labels(setup: Setup, settings: Settings) -> np.ndarray:

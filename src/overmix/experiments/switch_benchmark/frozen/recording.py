@@ -8,8 +8,8 @@ from pathlib import Path
 
 from overmix.experiments.switch_benchmark.frozen.record import record, record_file
 from overmix.experiments.switch_benchmark.frozen.trainings import TRAININGS, Training
-from overmix.study.run.missing import Done, FileJob, run_missing
-from overmix.study.store.files import locked, remove_temporaries
+from overmix.study.plan.shards import Shard
+from overmix.study.run.missing import Done, FileJob, held, run_missing
 
 
 def record_frozen(
@@ -17,6 +17,8 @@ def record_frozen(
     trainings: Sequence[Training] = TRAININGS,
     workers: int = 1,
     tell: Callable[[Done], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+    shard: Shard | None = None,
 ) -> None:
     """Record the trainings that are not in a folder yet.
 
@@ -25,14 +27,15 @@ def record_frozen(
         trainings: in the order in which they are recorded.
         workers: processes; records do not depend on it.
         tell: called after each training.
+        say: called with a line for each file that was damaged, which is made again.
+        shard: which part of the trainings to record; all shards may write to one folder.
 
     Raises:
         ConfigError: if a package with data is not there.
         RunDirectoryError: if the folder cannot be written, or another process does.
         StudyInterrupted: after Ctrl-C; what is finished is kept.
     """
-    out.mkdir(parents=True, exist_ok=True)
     files = [(record_file(out, training), partial(record, training, out)) for training in trainings]
-    with locked(out):
-        remove_temporaries(out)
-        run_missing([FileJob(file.name, file, make) for file, make in files], workers=workers, tell=tell)
+    jobs = [FileJob(file.name, file, make) for file, make in files]
+    with held(out, shard):
+        run_missing(jobs, workers=workers, tell=tell, say=say, shard=shard)
