@@ -5,6 +5,7 @@ import gc
 import os
 import sys
 import types
+from contextlib import contextmanager
 
 import hypothesis
 import jaxtyping
@@ -136,3 +137,21 @@ def unchecked_shapes():
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def where_data_are():
+    """Run a block; where no package of this machine has its data, as the error says with the remedy, skip the test."""
+
+    from overmix.errors import ConfigError  # after the hook that checks shapes
+
+    @contextmanager
+    def block():
+        try:
+            yield
+        except ConfigError as error:
+            if "install" not in str(error):
+                raise
+            pytest.skip(str(error))
+
+    return block

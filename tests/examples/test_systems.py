@@ -18,6 +18,7 @@ def test_it_is_short_and_says_how_it_is_run(script):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_it_runs(script, capsys):
-    runpy.run_path(str(script))["main"](["--smoke"])
+def test_it_runs(script, capsys, where_data_are):
+    with where_data_are():
+        runpy.run_path(str(script))["main"](["--smoke"])
     assert capsys.readouterr().out

@@ -63,9 +63,10 @@ def test_a_package_that_is_missing_is_named_before_anything_is_trained(monkeypat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("row", LOOPS, ids=by_name)
-def test_autoswitch_ends_as_the_run_that_is_off_at_its_epoch_bit_for_bit(row):
+def test_autoswitch_ends_as_the_run_that_is_off_at_its_epoch_bit_for_bit(row, where_data_are):
     short = row.at("smoke")
-    data = short.task.data(Streams(replica_seed=3))
+    with where_data_are():
+        data = short.task.data(Streams(replica_seed=3))
     model, run = train(short.task, data, short.recipe, AutoSwitch(anywhere=True), 3)
     epoch = run.decision.switch_at
     again, _ = train(short.task, data, short.recipe, off_at(short.epochs if epoch is None else epoch), 3)
@@ -75,9 +76,10 @@ def test_autoswitch_ends_as_the_run_that_is_off_at_its_epoch_bit_for_bit(row):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("row", LOOPS, ids=by_name)
-def test_a_seed_is_finite_and_repeats(row):
+def test_a_seed_is_finite_and_repeats(row, where_data_are):
     short = row.at("smoke")
-    one, again = run_seed(short, 5), run_seed(short, 5)
+    with where_data_are():
+        one, again = run_seed(short, 5), run_seed(short, 5)
     assert one.keys() == again.keys()
     assert {f"value/{name}" for name in (*row.control_names, *row.baseline_names, "auto")} <= one.keys()
     for name, value in one.items():
