@@ -1,4 +1,4 @@
-"""The frozen benchmark in the documentation: the answer before "When to switch", and a page of its own.
+"""The frozen benchmark in the documentation: README, the answer before "When to switch", and a page of its own.
 
 overmix benchmark frozen --out results/switch_frozen            # records what is missing there, in the list's order
 python -m tools frozen --keep results/switch_frozen
@@ -20,8 +20,8 @@ from tools.generated import Generated, Texts
 from tools.marked import Part
 
 RESULT = Path("results/switch_frozen.json")
-ANSWER_PAGE, PAGE = Path("docs/switch.md"), Path("docs/switch-benchmark.md")
-ANSWER, TABLES = Part("answer", "frozen"), Part("frozen benchmark", "frozen")
+README, ANSWER_PAGE, PAGE = Path("README.md"), Path("docs/switch.md"), Path("docs/switch-benchmark.md")
+FREE, ANSWER, TABLES = Part("free", "frozen"), Part("answer", "frozen"), Part("frozen benchmark", "frozen")
 
 Result = Mapping[str, Any]
 
@@ -47,6 +47,27 @@ _SAYS = {
 }
 
 
+_BESIDE_FREE = {
+    "better": "AutoSwitch is better",
+    "as good": "neither is better",
+    "worse": "it is better than AutoSwitch",
+    "open": "no difference is shown",
+}
+
+
+def free(result: Result) -> str:
+    """Return what README says of the switch that costs nothing, within an item of a list."""
+    if result["recorded_data_sets"] < FEWEST:
+        return "  Whether AutoSwitch beats it is being measured."
+    (row,) = (row for row in result["contenders"] if row["name"] == SECOND)
+    verdict_on_it = _BESIDE_FREE[result["primary"]["verdict"]]
+    return (
+        f"  On {_of(result)}, [written down before any was run]({PAGE}),\n"
+        f"  AutoSwitch, at {row['cost']:.2f} runs, ends {_apart(result['primary'])} it,\n"
+        f"  trained as long in all: {verdict_on_it}."
+    )
+
+
 def answer(result: Result) -> str:
     """Return the answer in a paragraph, and the short table."""
     if not result["recorded"]:
@@ -57,7 +78,14 @@ def answer(result: Result) -> str:
         said = f"Open. The benchmark that asks was written down before any of its trainings was run; {few}. {link}"
         return "\n".join(["", said, ""])
     rows = {row["name"]: row for row in result["contenders"]}
-    paragraph = " ".join([_first(result), _harm(rows[SECOND]), _study(rows["a study of all seeds"])])
+    paragraph = " ".join(
+        [
+            _first(result),
+            _generations(rows[FIRST]["gain"]),
+            _harm(rows[SECOND]),
+            _study(rows["a study of all seeds"]),
+        ]
+    )
     return "\n".join(["", paragraph, "", *table([rows[name] for name in _SHORT]), "", link, ""])
 
 
@@ -67,6 +95,12 @@ def _first(result: Result) -> str:
         f"On {_of(result)}, written down before any was run: {_SAYS[gain['verdict']]}. AutoSwitch ends "
         f"{_apart(gain)} “off at half of the training”, which costs nothing, at equal total steps."
     )
+
+
+def _generations(gain: Result) -> str:
+    """Say which generation that was; the second was to take the first one's place if it is better."""
+    so = "which is reason to change it" if verdict(gain) == "better" else "which is no reason to change it"
+    return f"That is its second generation. It ends {_apart(gain)} the first, `AutoSwitch()` as it is: {so}."
 
 
 def _of(result: Result) -> str:
@@ -91,8 +125,8 @@ def _interval(value: Result, sign: int = 1) -> str:
 
 def _harm(row: Result) -> str:
     return (
-        f"It lies {_over(row['over_plain'])} plain training and {_over(row['over_mixed'])} mixing to the end; by more "
-        f"than the margin, with significance, it is worse than them in {row['worse_than_plain']} and "
+        f"The second lies {_over(row['over_plain'])} plain training and {_over(row['over_mixed'])} mixing to the end; "
+        f"by more than the margin, with significance, it is worse than them in {row['worse_than_plain']} and "
         f"{row['worse_than_mixed']} trainings."
     )
 
@@ -184,10 +218,11 @@ def _trainings(result: Result) -> list[str]:
 
 
 def texts(root: Path) -> Texts:
-    """Return the page, and "When to switch" with its answer."""
+    """Return README, the page, and "When to switch" with its answer."""
     result = read_json(root / RESULT)
-    before = {path: (root / path).read_text(encoding="utf-8") for path in (ANSWER_PAGE, PAGE)}
+    before = {path: (root / path).read_text(encoding="utf-8") for path in (README, ANSWER_PAGE, PAGE)}
     return {
+        README: FREE.within(before[README], free(result)),
         ANSWER_PAGE: ANSWER.within(before[ANSWER_PAGE], answer(result)),
         PAGE: TABLES.within(before[PAGE], page(result)),
     }

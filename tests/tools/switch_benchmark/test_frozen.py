@@ -6,7 +6,7 @@ import pytest
 from overmix.experiments.switch_benchmark.frozen.candidates import SECOND
 from overmix.experiments.switch_benchmark.frozen.contenders import Ended
 from overmix.experiments.switch_benchmark.frozen.endpoints import PRIMARY, compared, judge, summary, verdict
-from tools.switch_benchmark.frozen import _SHORT, answer, page
+from tools.switch_benchmark.frozen import _SHORT, answer, free, page
 
 
 def result_of(gains):
@@ -57,3 +57,23 @@ def test_a_few_data_sets_say_nothing_and_none_are_no_error():
     assert "better" not in page(result_of([0.02] * 9)).split("## All contenders")[1]
     nothing = {"trainings": 63, "data_sets": 28, "recorded": 0, "recorded_data_sets": 0}
     assert "None of the 63 trainings" in page(nothing)
+
+
+@pytest.mark.parametrize(
+    ("gains", "says"),
+    [
+        ([0.02] * 12, "below [2.00 to 2.00] it,\n  trained as long in all: AutoSwitch is better."),
+        ([-0.02] * 12, "above [2.00 to 2.00] it,\n  trained as long in all: it is better than AutoSwitch."),
+        ([0.003, -0.003] * 6, "neither is better."),
+        ([0.04, -0.04] * 6, "no difference is shown."),
+        ([0.02] * 9, "is being measured."),
+    ],
+)
+def test_readme_says_whether_the_free_switch_is_as_good(gains, says):
+    assert free(result_of(gains)).endswith(says)
+
+
+def test_the_generations_are_compared():
+    result = result_of([0.02, 0.03] * 6)
+    assert "below [2.25 to 2.75] the first, `AutoSwitch()` as it is: which is reason to change it." in answer(result)
+    assert "which is no reason to change it" in answer(result_of([0.001, -0.001] * 6))
