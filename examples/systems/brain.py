@@ -8,7 +8,7 @@ import argparse
 import torch
 
 import overmix
-from overmix.experiments.census.systems.brain import RIDGE, Brain, in_galleries, retrieval
+from overmix.experiments.census.systems.brain import BY_RIDGE, Brain, in_galleries, retrieval
 from overmix.experiments.census.systems.brain_net import decayed
 from overmix.mix import Streams
 from overmix.recipes import BiMixCo, SoftCLIP
@@ -22,10 +22,9 @@ def main(argv=None):
     parser.add_argument("--smoke", action="store_true", help="a short run")
     task = Brain().smoke() if parser.parse_args(argv).smoke else Brain()
     data = task.data(Streams())  # answers of voxels, with the subject as one of several; embeddings of images
-    ridge = task.baseline(RIDGE, data)
-    print(
-        f"{RIDGE}: image not found {ridge.value:.3f}, answer not found {ridge.further['error of brain retrieval']:.3f}"
-    )
+    ridge = task.baseline(BY_RIDGE, data)
+    back = ridge.further["error of brain retrieval"]
+    print(f"{BY_RIDGE}: image not found {ridge.value:.3f}, answer not found {back:.3f}")
 
     errors = {}
     for name, switch in {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,7 +28,8 @@ from overmix.cli.pages import PAGE, show_page
 from overmix.errors import ConfigError
 
 if TYPE_CHECKING:
-    from overmix.study import StudySpec, Summary
+    from overmix.cli.progress import StudyProgress
+    from overmix.study import Outlook, StudySpec, Summary
     from overmix.study.plan.shards import Shard
     from overmix.study.store.receipt import Request
 
@@ -394,21 +396,26 @@ def _run(
             write_report(result, out)
 
         study = _with_workers(read(), workers)
-        if "name" not in study.data.model_fields_set:
-            console.print(_NO_DATA, markup=False, highlight=False, soft_wrap=True)
         progress.name = study.name
         summary = run_study(
             study,
             out,
             allow_code=allow_code,
             other_machine=other_machine,
-            on_start=progress.start,
+            on_start=partial(_start, console, progress, study),
             tell=progress.tell,
             on_trained=lambda: progress.stage("computing the statistics"),
             show=show,
         )
     write_receipt(out, request, [condition_parts(study, condition)[0] for condition in study.compare])
     return summary
+
+
+def _start(console: Console, progress: StudyProgress, study: StudySpec, outlook: Outlook) -> None:
+    """Say what there is to do, and whose data are taken where the study, which is right, leaves that open."""
+    progress.start(outlook)
+    if "name" not in study.data.model_fields_set:
+        console.print(_NO_DATA, markup=False, highlight=False, soft_wrap=True)
 
 
 _NO_DATA = (

@@ -65,7 +65,7 @@ REFUSED = [
     (train(lr_schedule="cosin"), "train.lr_schedule = 'cosin': did you mean cosine? known: constant, cosine, multistep"),
     (lr_schedule(name="cosin"), "train.lr_schedule.name = 'cosin': did you mean cosine? known: constant, cosine, multistep"),
     (lr_schedule(name=3), "train.lr_schedule.name = 3: use one of: constant, multistep, cosine"),
-    ({"executor": "locale"}, "executor = 'locale': did you mean local? known: local"),
+    ({"executor": "locale"}, "executor = 'locale': did you mean local? known: local, ray"),
     (compare(recipe="Mixpu"), "compare[Mixpu].recipe = 'Mixpu': did you mean Mixup? known: *"),
     (compare(name="M", recipe={"mixup": {}}), "compare[M].recipe = 'mixup': did you mean Mixup? known: *"),
     (compare(recipe={"Mixup": {"alhpa": 1}}), "compare[Mixup].recipe.Mixup.alhpa = 1: unknown key, did you mean alpha? known: alpha, masks, per"),

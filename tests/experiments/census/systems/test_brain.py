@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from overmix.experiments.census.loop import train
-from overmix.experiments.census.systems.brain import COMMON, RIDGE, ROWS, TEMPERATURE, Brain, in_galleries, retrieval
+from overmix.experiments.census.systems.brain import BY_RIDGE, COMMON, ROWS, TEMPERATURE, Brain, in_galleries, retrieval
 from overmix.experiments.census.systems.selection import ridge, select_voxels
 from overmix.experiments.census.systems.voxels import DIM, smoothed, subject
 from overmix.experiments.census.task import Samples, evaluated
@@ -88,8 +88,8 @@ def test_training_finds_images_and_shuffled_answers_find_none():
     shuffled = replace(data, train=Samples(data.train.x, data.train.y[order], data.train.domain))
     assert error(data) < 0.97
     assert error(shuffled) > guess - 0.02
-    assert task.baseline(RIDGE, data).value < 0.97
-    assert task.baseline(RIDGE, shuffled).value > guess - 0.02
+    assert task.baseline(BY_RIDGE, data).value < 0.97
+    assert task.baseline(BY_RIDGE, shuffled).value > guess - 0.02
 
 
 def test_every_row_gives_way_to_softclip_and_is_held_against_its_own_loss_never_mixed():

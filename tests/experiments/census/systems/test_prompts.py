@@ -9,8 +9,8 @@ import torch
 from overmix.experiments.census.systems import prompts
 from overmix.experiments.census.systems.prompts import (
     BASE,
+    CLOTHES,
     LENGTH,
-    NAMES,
     STYLES,
     TEMPLATE,
     WORDS,
@@ -43,7 +43,7 @@ def test_a_caption_says_what_is_seen():
     samples = Samples(x, torch.arange(300) % 10)
     views, ids = captioned(samples, np.random.default_rng(0))
     said = [{WORDS[i] for i in row} for row in ids.tolist()]
-    assert all(NAMES[int(y)] in words for y, words in zip(samples.y, said, strict=True))
+    assert all(CLOTHES[int(y)] in words for y, words in zip(samples.y, said, strict=True))
     assert not any({"dark", "grey"} & words for words in said)
     assert 0.4 < np.mean(["bright" in words for words in said]) < 0.6
     inverted = [i for i, words in enumerate(said) if "inverted" in words]
@@ -72,7 +72,7 @@ def untrained(monkeypatch):
 
 def test_untuned_words_are_the_prompt_written_by_hand(untrained):
     features = torch.randn(7, 32)
-    ids = torch.tensor([tokens((*TEMPLATE, name)) for name in NAMES])
+    ids = torch.tensor([tokens((*TEMPLATE, name)) for name in CLOTHES])
     texts = untrained.get_text_features(input_ids=ids)
     texts = texts if isinstance(texts, torch.Tensor) else texts.pooler_output
     cosines = torch.nn.functional.normalize(features, dim=1) @ torch.nn.functional.normalize(texts, dim=1).T

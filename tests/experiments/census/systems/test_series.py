@@ -11,7 +11,7 @@ import torch
 from overmix.errors import ConfigError
 from overmix.experiments.census.loop import train
 from overmix.experiments.census.systems.real_tables import DAYS, ozone
-from overmix.experiments.census.systems.series import PERSISTENCE, RIDGE, ROWS, BloodBrain, Ozone
+from overmix.experiments.census.systems.series import BY_RIDGE, PERSISTENCE, ROWS, BloodBrain, Ozone
 from overmix.experiments.census.task import Samples, evaluated
 from overmix.mix import Streams
 from overmix.switch import always
@@ -61,7 +61,7 @@ def test_samples_teach_more_than_the_mean_and_shuffled_values_do_not(row):
         return evaluated(lambda: task.score(model, data.test), model).value
 
     assert error(data) < 0.85 * guess
-    assert task.baseline(RIDGE, data).value < 0.85 * guess
+    assert task.baseline(BY_RIDGE, data).value < 0.85 * guess
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(data.train)))
     assert error(replace(data, train=Samples(data.train.x, data.train.y[order]))) > 0.95 * guess
 

@@ -32,7 +32,7 @@ TEMPERATURE = 0.006
 COMMON = 4.0
 """Length of what all embeddings share, as those of CLIP do: two images have a cosine of 0.94 on average."""
 
-_RIDGE = "ridge regression"
+BY_RIDGE = "ridge regression"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Brain(Task):
 
     title: ClassVar[str] = "retrieval: simulated fMRI of Fashion-MNIST"
     metric: ClassVar[str] = f"share of answers whose image is not found first among {GALLERY}"
-    baselines: ClassVar[tuple[str, ...]] = (_RIDGE,)
+    baselines: ClassVar[tuple[str, ...]] = (BY_RIDGE,)
 
     def smoke(self) -> Task:
         """Return the task with narrow subjects."""

@@ -19,7 +19,7 @@ from overmix.experiments.census.task import Data, Kind, Samples, Score, Task, as
 from overmix.mix import Streams
 from overmix.recipes import CMixup
 
-_RIDGE, PERSISTENCE = "ridge regression", "tomorrow as today"
+BY_RIDGE, PERSISTENCE = "ridge regression", "tomorrow as today"
 _PENALTIES = (1.0, 10.0, 100.0, 1000.0)
 
 
@@ -32,7 +32,7 @@ class Regression(Task):
 
     metric: ClassVar[str] = "mean squared error over the variance of the training values"
     kind: ClassVar[Kind] = "value"
-    baselines: ClassVar[tuple[str, ...]] = (_RIDGE,)
+    baselines: ClassVar[tuple[str, ...]] = (BY_RIDGE,)
 
     def parts(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
         """Return inputs, values, and the samples that train, are held out, and test; the last are all seeds' own."""
@@ -111,7 +111,7 @@ class Ozone(Regression):
     batch_size: int = 16
 
     title: ClassVar[str] = "regression of a series: tomorrow's ozone"
-    baselines: ClassVar[tuple[str, ...]] = (_RIDGE, PERSISTENCE)
+    baselines: ClassVar[tuple[str, ...]] = (BY_RIDGE, PERSISTENCE)
 
     def parts(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
         """Return the days, in parts."""
@@ -130,7 +130,7 @@ class Ozone(Regression):
 
     def baseline(self, name: str, data: Data) -> Score:
         """Return the error of a ridge regression on all days and columns, or of saying that tomorrow is as today."""
-        if name == _RIDGE:
+        if name == BY_RIDGE:
             return super().baseline(name, data)
         # Both are scaled, the channel over its windows, values over the days that are asked for: nearly alike.
         return _squared(data.test.x[:, 0, -1], data.test.y)
