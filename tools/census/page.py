@@ -74,7 +74,7 @@ def page(rows: Sequence[RowSummary], missing: Sequence[str]) -> str:
             "",
             *mindeye(rows, _SMALL),
             "",
-            "[The same question of a system of their kind](systems.md#mindeyes-third).",
+            "[The same question of a system of their kind](systems.md).",
             "",
             "## Plain training, and calibration",
             "",
