@@ -10,11 +10,14 @@ from overmix.diagnose import holm
 from overmix.experiments.census.cells import RowSummary, final, last
 from overmix.experiments.census.rows import ROWS
 from overmix.experiments.census.study_row import StudyRow
+from overmix.experiments.census.systems.rows import system_rows
 from overmix.report.numbers import decimal, duration
 from tools.census.cells import at_epoch, best_switch, compared, gain, markdown
 
 LEVEL = 0.05
 STUDIES = {row.name for row in ROWS if isinstance(row, StudyRow)}
+STAYS = {row.name for row in (*ROWS, *system_rows()) if row.recipe.off_doubt}
+"""Rows in which AutoSwitch goes on mixing unless told to decide all the same, as it is told here."""
 MINDEYE = ("MixCo", "BiMixCo", "GroupedMixCo", "M3Co")
 """Recipes whose authors switch them off after a third, or inherit it from those who do."""
 
@@ -35,10 +38,25 @@ def findings(rows: Sequence[RowSummary]) -> list[str]:
         f" {_names(_where(rows, lambda row: row['best'] == 0))}.",
         f"- **AutoSwitch against the recipe all along**: {_against(rows, 'auto', 'on')}; **against plain training**:"
         f" {_against(rows, 'auto', 'erm')}. It costs {decimal(min(cost), 2)} to {decimal(max(cost), 2)} runs.",
+        *_by_default(rows),
         f"- **The recipe all along against plain training**: {_against(rows, 'on', 'erm')}.",
         "",
         f"Better and worse: p < {LEVEL} after Holm's correction over all rows; *small* if below δ, the smallest"
         " difference that matters (0.5 points or 5 % of the lowest error, the larger one; 5 % of the lowest value).",
+    ]
+
+
+def _by_default(rows: Sequence[RowSummary]) -> list[str]:
+    """Say what AutoSwitch does where nobody tells it to decide anywhere."""
+    stays = _where(rows, lambda row: row["name"] in STAYS)
+    if not stays:
+        return []
+    _, worse = _told_apart(rows, "auto", "on")
+    harmed = [name for name in worse if name not in STAYS]
+    return [
+        f"- **By default** AutoSwitch goes on mixing to the end in {_names(stays)}, and says why: contrastive learning,"
+        " a shift between domains, regression. There it was told to decide all the same (`anywhere=True`). As it comes,"
+        f" it is worse than the recipe all along in {len(harmed)} ({', '.join(harmed) or 'none'})."
     ]
 
 
