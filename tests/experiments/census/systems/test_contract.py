@@ -19,7 +19,8 @@ from overmix.recipes import registered
 from overmix.switch import AutoSwitch, off_at
 
 ROWS = system_rows()
-LOOPS = [row for row in ROWS if isinstance(row, LoopRow)]
+# One row of each task: what a row trains is its task's, and the registry's battery has its recipe.
+LOOPS = list({type(row.task): row for row in ROWS if isinstance(row, LoopRow)}.values())
 HEAVY = ("torch_geometric", "rdkit", "transformers", "torchmetrics", "pycocotools", "torchvision", "pyreadr")
 
 
