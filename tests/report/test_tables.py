@@ -84,6 +84,8 @@ def test_the_panel_says_where_a_condition_switched_by_itself(make_result: Make) 
     result.document["conditions"][2]["decided"] = [250, 125, 250]
     notes = [r.note for r in tables.panel(report_of(result)).readings]
     assert notes == ["", "", "switched by itself at epoch 125–250, median 250"]
+    result.document["conditions"][2] |= {"decided": [250, 250], "epochs": 250}
+    assert tables.panel(report_of(result)).readings[2].note == "went on mixing to the end, by its own decision"
 
 
 def test_errors_that_are_no_rates_are_plain_numbers_everywhere(make_result: Make) -> None:

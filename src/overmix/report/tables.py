@@ -96,7 +96,9 @@ def _reading(c: ConditionSummary, report: Report, low: float, high: float) -> Re
 
 def _notes(c: ConditionSummary, error: Metric) -> list[str]:
     notes = [f"{c.n_diverged} of {c.n_seeds} replicas diverged"] if c.n_diverged else []
-    if c.decided:
+    if c.decided and c.epochs and min(c.decided) >= c.epochs:
+        notes.append("went on mixing to the end, by its own decision")
+    elif c.decided:
         low, high = min(c.decided), max(c.decided)
         where = f"{low}" if low == high else f"{low}–{high}, median {median(c.decided):g}"
         notes.append(f"switched by itself at epoch {where}")
