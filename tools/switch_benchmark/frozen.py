@@ -48,10 +48,10 @@ _SAYS = {
 
 
 _BESIDE_FREE = {
-    "better": "AutoSwitch is better",
-    "as good": "neither is better",
-    "worse": "it is better than AutoSwitch",
-    "open": "no difference is shown",
+    "better": "is better",
+    "as good": "is no better",
+    "worse": "is worse",
+    "open": "is not shown to be better",
 }
 
 
@@ -61,10 +61,11 @@ def free(result: Result) -> str:
         return "  Whether AutoSwitch beats it is being measured."
     (row,) = (row for row in result["contenders"] if row["name"] == SECOND)
     verdict_on_it = _BESIDE_FREE[result["primary"]["verdict"]]
+    more = percent(row["cost"] - 1, 0)
     return (
-        f"  On {_of(result)}, [written down before any was run]({PAGE}),\n"
-        f"  AutoSwitch, at {row['cost']:.2f} runs, ends {_apart(result['primary'])} it,\n"
-        f"  trained as long in all: {verdict_on_it}."
+        f"  AutoSwitch, which costs {more} more, {verdict_on_it}: trained as long in all, it ends\n"
+        f"  {_apart(result['primary'])} off at half,\n"
+        f"  over {_of(result)} that were [written down before any was run]({PAGE})."
     )
 
 

@@ -87,6 +87,8 @@ def diagnose(
 
 def _sentences(curves: LoggedCurves, diagnosis: Diagnosis) -> list[str]:
     said = [f"{curves.describe(lower_is_better=diagnosis.lower_is_better)}: {_listed_runs(curves.runs)}"]
+    if len(curves.runs) > 1:
+        said.append("taken as seeds of one training; if they differ in more than the seed, name one of them")
     if curves.others:
         said.append(f"not looked at: {_listed(curves.others)}; name one with --metric")
     said += curves.notes[:MAX_LISTED]
