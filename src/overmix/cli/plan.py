@@ -67,7 +67,7 @@ def plan(
 
 def _fair_costs(study: StudySpec, out: Path, *, allow_code: bool) -> list[dict[str, Any]]:
     """Return the cost of the trials, and that of the comparison, of which the settings are not known yet."""
-    from overmix.cli.studies import trials_directory
+    from overmix.cli.fair import trials_directory
     from overmix.study import fair_study, fair_trials
     from overmix.study.spec.fair import untuned
 

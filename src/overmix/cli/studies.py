@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
+from overmix.cli.driving import finish_study, show_summary, train_shard
+from overmix.cli.fair import run_fair
 from overmix.cli.options import (
     AllowCode,
     AsJson,
@@ -24,14 +22,11 @@ from overmix.cli.options import (
     run_directory,
     shard_of,
 )
-from overmix.cli.pages import PAGE, show_page
 from overmix.errors import ConfigError
 
 if TYPE_CHECKING:
-    from overmix.cli.progress import StudyProgress
-    from overmix.study import Outlook, StudySpec, Summary
+    from overmix.study import StudySpec
     from overmix.study.plan.shards import Shard
-    from overmix.study.store.receipt import Request
 
 
 def demo(
@@ -64,7 +59,7 @@ def demo(
             return read_study(path)
 
         request = request_of("demo", path, workers=workers)
-        _finish(name, read, folder, workers, as_json=as_json, request=request, open_page=open_page)
+        finish_study(name, read, folder, workers, as_json=as_json, request=request, open_page=open_page)
 
 
 def run_command(
@@ -108,7 +103,7 @@ def run_command(
 
     part = shard_of(shard)
     if part is not None:
-        _run_shard(
+        train_shard(
             read,
             out or _shard_directory(run_directory(spec), part),
             part,
@@ -120,7 +115,7 @@ def run_command(
     folder = out or run_directory(spec)
     # Code of the user's own may do something else today.
     request = None if allow_code else request_of("run", spec, workers=workers, other_machine=other_machine)
-    _finish(
+    finish_study(
         spec.stem,
         read,
         folder,
@@ -161,7 +156,7 @@ def switch_command(
     if fair:
         if shard is not None:
             raise ConfigError("--shard", shard, "leave it out: what --fair compares is known once all trials are done")
-        _run_fair(spec, out, workers, allow_code=allow_code, open_page=open_page, as_json=as_json)
+        run_fair(spec, out, workers, allow_code=allow_code, open_page=open_page, as_json=as_json)
         return
 
     def read() -> StudySpec:
@@ -176,13 +171,13 @@ def switch_command(
 
     part = shard_of(shard)
     if part is not None:
-        _run_shard(
+        train_shard(
             read, out or _shard_directory(run_directory(spec, "switch"), part), part, workers, allow_code=allow_code
         )
         return
     folder = out or run_directory(spec, "switch")
     request = None if allow_code else request_of("switch", spec, workers=workers)
-    _finish(
+    finish_study(
         spec.stem,
         read,
         folder,
@@ -192,63 +187,6 @@ def switch_command(
         request=request,
         open_page=open_page,
     )
-
-
-def _run_fair(
-    spec: Path, out: Path | None, workers: int | None, *, allow_code: bool, open_page: bool, as_json: bool
-) -> None:
-    """Run the trials of all arms, unless nothing has changed, and the study that compares the tuned ones."""
-    from overmix.study.store.receipt import is_unchanged, request_of
-
-    folder = out or run_directory(spec, "fair")
-    request = None if allow_code else request_of("switch --fair", spec, workers=workers)
-
-    def read() -> StudySpec:
-        raise AssertionError("a finished study is not read again")
-
-    if request is None or not is_unchanged(folder, request):
-        console = Console(stderr=as_json, emoji=False)
-        study = _tuned(spec, trials_directory(folder), workers, console, allow_code=allow_code)
-
-        def read() -> StudySpec:
-            return study
-
-    _finish(
-        spec.stem,
-        read,
-        folder,
-        workers,
-        as_json=as_json,
-        allow_code=allow_code,
-        request=request,
-        open_page=open_page,
-    )
-
-
-def trials_directory(out: Path) -> Path:
-    """Return the run directory of the trials, beside that of the comparison."""
-    return out.with_name(f"{out.name}-trials")
-
-
-def _tuned(spec: Path, out: Path, workers: int | None, console: Console, *, allow_code: bool) -> StudySpec:
-    """Run the trials, and return the study of the settings that they choose."""
-    from overmix.cli.progress import StudyProgress
-
-    with StudyProgress(console, f"{spec.stem}, trials", out) as progress:
-        progress.stage("checking the study and its data")
-        from overmix.study import choose_settings, fair_study, fair_trials, plan_study, read_study
-        from overmix.study.analyse.result import load_cells
-        from overmix.study.plan.shards import Shard
-        from overmix.study.run.run_study import run_shard
-
-        asked = read_study(spec, allow_code=allow_code)
-        # First, so that errors name what the user wrote, not what is made from it.
-        plan_study(asked, allow_code=allow_code)
-        trials = _with_workers(fair_trials(asked), workers)
-        # All of them, without the verdicts and differences of a page that nobody reads.
-        whole = Shard(1, 1)
-        run_shard(trials, out, whole, allow_code=allow_code, on_start=progress.start, tell=progress.tell)
-        return fair_study(asked, choose_settings(asked, load_cells(out)))
 
 
 def merge(
@@ -281,162 +219,9 @@ def merge(
         other_machine=other_machine,
         show=lambda result: pages.append(write_report(result, out).page),
     )
-    _show_summary(Console(stderr=as_json, emoji=False), summary, pages[0], as_json=as_json)
+    show_summary(Console(stderr=as_json, emoji=False), summary, pages[0], as_json=as_json)
 
 
 def _shard_directory(whole: Path, shard: Shard) -> Path:
     """Return the run directory of a shard where none is named: each has one of its own."""
     return whole.with_name(f"{whole.name}-shard-{shard.number}-of-{shard.of}")
-
-
-def _run_shard(
-    read: Callable[[], StudySpec],
-    out: Path,
-    shard: Shard,
-    workers: int | None,
-    *,
-    allow_code: bool,
-    other_machine: bool = False,
-) -> None:
-    from overmix.cli.progress import StudyProgress
-    from overmix.study.run.run_study import run_shard
-
-    console = Console(emoji=False)
-    study = _with_workers(read(), workers)
-    with StudyProgress(console, f"{study.name}, shard {shard}", out) as progress:
-        run_shard(
-            study,
-            out,
-            shard,
-            allow_code=allow_code,
-            other_machine=other_machine,
-            on_start=progress.start,
-            tell=progress.tell,
-        )
-    console.print(f"Shard {shard} is done; when all are: overmix merge DIR... --out OUT", highlight=False)
-
-
-def _with_workers(study: StudySpec, workers: int | None) -> StudySpec:
-    if workers is None:
-        return study
-    return study.model_copy(update={"executor": study.executor.model_copy(update={"workers": workers})})
-
-
-def _finish(
-    name: str,
-    read: Callable[[], StudySpec],
-    out: Path,
-    workers: int | None,
-    *,
-    as_json: bool,
-    request: Request | None,
-    allow_code: bool = False,
-    other_machine: bool = False,
-    open_page: bool = False,
-) -> None:
-    """Show a study, run first unless it is finished and nothing that it came from has changed."""
-    # With --json standard output belongs to the script that reads it.
-    console = Console(stderr=as_json, emoji=False)
-    summary = _finished(out, request, console)
-    if summary is None:
-        summary = _run(
-            name,
-            read,
-            out,
-            workers,
-            console,
-            allow_code=allow_code,
-            other_machine=other_machine,
-            request=request,
-        )
-    _show_summary(console, summary, out / PAGE, as_json=as_json)
-    if open_page:
-        show_page(out / PAGE, console)
-
-
-def _finished(out: Path, request: Request | None, console: Console) -> Summary | None:
-    from overmix.study.analyse.record_json import from_json
-    from overmix.study.store.files import read_json
-    from overmix.study.store.receipt import is_unchanged
-
-    if request is None or not is_unchanged(out, request):
-        return None
-    summary = from_json(read_json(out / "summary.json"))
-    console.print(
-        f"{summary.name}: finished, and nothing has changed since; results are in {out}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
-    return summary
-
-
-def _run(
-    name: str,
-    read: Callable[[], StudySpec],
-    out: Path,
-    workers: int | None,
-    console: Console,
-    *,
-    allow_code: bool,
-    other_machine: bool,
-    request: Request | None,
-) -> Summary:
-    from overmix.cli.progress import StudyProgress
-
-    with StudyProgress(console, name, out) as progress:
-        progress.stage("checking the study and its data")
-        from overmix.report import write_report
-        from overmix.study import StudyResult, run_study
-        from overmix.study.spec.overrides import condition_parts
-        from overmix.study.store.receipt import write_receipt
-
-        def show(result: StudyResult) -> None:
-            progress.stage("writing the page")
-            write_report(result, out)
-
-        study = _with_workers(read(), workers)
-        progress.name = study.name
-        summary = run_study(
-            study,
-            out,
-            allow_code=allow_code,
-            other_machine=other_machine,
-            on_start=partial(_start, console, progress, study),
-            tell=progress.tell,
-            on_trained=lambda: progress.stage("computing the statistics"),
-            show=show,
-        )
-    write_receipt(out, request, [condition_parts(study, condition)[0] for condition in study.compare])
-    return summary
-
-
-def _start(console: Console, progress: StudyProgress, study: StudySpec, outlook: Outlook) -> None:
-    """Say what there is to do, and whose data are taken where the study, which is right, leaves that open."""
-    progress.start(outlook)
-    if "name" not in study.data.model_fields_set:
-        console.print(_NO_DATA, markup=False, highlight=False, soft_wrap=True)
-
-
-_NO_DATA = (
-    "The study names no data: the built-in digits are taken. Your own: data: {name: npz, path: my-data.npz}, or "
-    "overmix init my-data.csv --target outcome, which writes the study"
-)
-
-
-def _show_summary(console: Console, summary: Summary, page: Path, *, as_json: bool) -> None:
-    if as_json:
-        from overmix.study.analyse.record_json import to_json
-
-        print(json.dumps(to_json(summary), indent=2, ensure_ascii=False))
-        return
-    from overmix.cli.tables import advice_lines, summary_table, tuned_lines
-
-    console.print(summary_table(summary))
-    for line in tuned_lines(summary):
-        console.print(line)
-    for line in advice_lines(summary.advice):
-        console.print(line)
-    if summary.advice.note:
-        console.print(Text(summary.advice.note, style="dim"))
-    console.print(f"Page: {page}", markup=False, highlight=False, soft_wrap=True)

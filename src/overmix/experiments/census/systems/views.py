@@ -1,8 +1,6 @@
-"""Weak and strong views of Fashion-MNIST, 28 by 28 grey values."""
+"""Weak views of Fashion-MNIST, 28 by 28 grey values."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import torch
@@ -35,29 +33,9 @@ def weak_views(x: Images, rng: np.random.Generator) -> Images:
     """Return images that are flipped with probability 1/2 and moved by up to two pixels."""
     n = len(x)
     flips = torch.from_numpy(np.where(rng.random(n) < 0.5, -1.0, 1.0)).float()
-    return _moved(x, _turn(torch.zeros(n)) * torch.stack([flips, torch.ones(n)], dim=1)[:, None], _shift(rng, n, 2))
-
-
-def strong_views(x: Images, rng: np.random.Generator) -> Images:
-    """Return weak views that are also turned, scaled, sheared, of another brightness, and have a hole of 8 x 8.
-
-    Turned by up to 15 degrees, scaled by 0.9 to 1.1, sheared by up to 0.15, brighter by 0.6 to 1.4.
-    """
-    n = len(x)
-
-    def uniform(low: float, high: float) -> Tensor:
-        return torch.from_numpy(rng.uniform(low, high, n)).float()
-
-    shear = torch.eye(2).repeat(n, 1, 1)
-    shear[:, 0, 1] = uniform(-0.15, 0.15)
-    linear = _turn(uniform(-math.pi / 12, math.pi / 12)) @ shear * uniform(0.9, 1.1).view(n, 1, 1)
-    seen = _moved(weak_views(x, rng), linear, torch.zeros(n, 2)) * uniform(0.6, 1.4).view(n, 1, 1, 1)
-    return _with_hole(seen.clamp(max=1), rng, size=8)
-
-
-def _turn(angle: Tensor) -> Tensor:
-    rows = [torch.stack([angle.cos(), -angle.sin()], dim=1), torch.stack([angle.sin(), angle.cos()], dim=1)]
-    return torch.stack(rows, dim=1)
+    return _moved(
+        x, torch.eye(2).repeat(n, 1, 1) * torch.stack([flips, torch.ones(n)], dim=1)[:, None], _shift(rng, n, 2)
+    )
 
 
 def _shift(rng: np.random.Generator, n: int, most: int) -> Tensor:
@@ -68,9 +46,3 @@ def _moved(x: Images, linear: Float[Tensor, "images 2 2"], shift: Float[Tensor, 
     """Return the images under affine maps of the square [-1, 1] x [-1, 1]; black comes in from outside."""
     grid = F.affine_grid(torch.cat([linear, shift[:, :, None]], dim=2), list(x.shape), align_corners=False)
     return F.grid_sample(x, grid, align_corners=False)
-
-
-def _with_hole(x: Images, rng: np.random.Generator, size: int) -> Images:
-    at = torch.from_numpy(rng.integers(0, 28, (2, len(x), 1)))
-    row, column = (((torch.arange(28) - centre).abs() * 2 < size) for centre in at)
-    return x.masked_fill((row[:, :, None] & column[:, None, :])[:, None], 0.0)
