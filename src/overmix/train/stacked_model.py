@@ -282,7 +282,6 @@ class StackedModel:
             self.buffers[name][r].copy_(buffer)
 
 
-
 def _channels_last(parameter: Tensor) -> Tensor:
     """Return kernels of shape (R, out, in, h, w) with the channels innermost in memory; anything else as it is.
 
