@@ -5,6 +5,7 @@ python benchmarks/mix_speed.py --out results/mix_speed.json
 python benchmarks/loop_cost.py --out results/loop_cost.json
 python benchmarks/finished_study.py study.yaml runs/search --out results/finished_study.json
 python benchmarks/gpu.py --out results/gpu.json
+python benchmarks/growth.py --out results/growth.json
 python -m tools speed
 """
 
@@ -48,6 +49,18 @@ def study_tables(study: Mapping[str, Any]) -> str:
         of_steps = [f"{spent[part] / spent['steps']:.0%} of the steps" for part in ("products", "limit")]
         lines.append(f"| {' | '.join([name, *shares, *of_steps])} |")
     return "\n".join(lines)
+
+
+def growth_table(growth: Mapping[str, Any]) -> str:
+    """Return how time and memory grow, one thing changed at a time, as Markdown."""
+    base = ", ".join(f"{value:,} {name}" for name, value in growth["base"].items())
+    lines = ["| what grows | to | µs a replica-step | seconds in all | peak memory, MiB |", "|---|---|---|---|---|"]
+    for axis, rows in growth["axes"].items():
+        lines += [
+            f"| {axis} | {row['value']:,} | {row['microseconds']:,.0f} | {row['seconds']:.1f} | {row['mib']:.0f} |"
+            for row in rows
+        ]
+    return "\n".join([*lines, "", f"The others stay at {base}. {_versions(growth['versions'])}."])
 
 
 def _rate(per_second: float) -> str:
@@ -123,10 +136,10 @@ def gpu_table(gpu: Mapping[str, Any] | None) -> str:
 
 def texts(root: Path) -> Texts:
     """Return ``docs/speed.md``."""
-    names = ("study_speed", "mix_speed", "loop_cost", "finished_study")
-    study, mix, loop, finished = (read_json(root / RESULTS / f"{name}.json") for name in names)
+    names = ("study_speed", "mix_speed", "loop_cost", "finished_study", "growth")
+    study, mix, loop, finished, growth = (read_json(root / RESULTS / f"{name}.json") for name in names)
     gpu = root / RESULTS / "gpu.json"
-    parts = [study_tables(study), mixing_table(mix), loop_table(loop), finished_table(finished)]
+    parts = [study_tables(study), mixing_table(mix), loop_table(loop), finished_table(finished), growth_table(growth)]
     parts.append(gpu_table(read_json(gpu) if gpu.exists() else None))
     return {PAGE: PART.within((root / PAGE).read_text(encoding="utf-8"), "\n\n".join(parts))}
 

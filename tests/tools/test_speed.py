@@ -1,4 +1,4 @@
-from tools.speed import finished_table, gpu_table, loop_table, mixing_table, study_tables
+from tools.speed import finished_table, gpu_table, growth_table, loop_table, mixing_table, study_tables
 
 
 def test_studies_beside_a_loop_and_where_their_time_goes():
@@ -41,3 +41,10 @@ def test_a_gpu_that_was_not_there_is_said():
     text = gpu_table(gpu)
     assert "**A GPU**: 1 of 2 checks passed; in_place: AssertionError: moved." in text
     assert "| mlp | 8 | 10,000 | 1,000 | 10.00 | 12 |" in text
+
+
+def test_growth():
+    row = {"value": 12800, "microseconds": 742.4, "seconds": 76.0, "mib": 81.2}
+    text = growth_table({"base": {"replicas": 16}, "axes": {"samples": [row]}, "versions": {"torch": "2"}})
+    assert "| samples | 12,800 | 742 | 76.0 | 81 |" in text
+    assert "The others stay at 16 replicas. torch 2." in text
