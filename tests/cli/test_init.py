@@ -103,7 +103,9 @@ def test_the_written_study_runs_as_it_is(overmix, here):
 def test_nothing_is_written_over_unless_asked(overmix, here):
     table().write_csv("mice.csv")
     Path("mice.yaml").write_text("mine")
-    assert overmix("init", "mice.csv", "--target", "note").err.startswith("overmix: data.path mice.csv: the target note")
+    assert overmix("init", "mice.csv", "--target", "note").err.startswith(
+        "overmix: data.path mice.csv: the target note"
+    )
     outcome = overmix("init", "mice.csv")
     assert outcome.code == 2
     assert outcome.err.startswith("overmix: --out = 'mice.yaml': it is there already: name another file")
