@@ -54,7 +54,8 @@ def _at_an_end(one: Tuned) -> list[str]:
             f"the best weight decay is the largest of {len(one.decays)} tried; try larger ones, with "
             "train.optimizer.weight_decay in the study"
         )
-    if one.alphas and one.alpha in (one.alphas[0], one.alphas[-1]):
+    # Of two, either is an end.
+    if len(one.alphas) > 2 and one.alpha in (one.alphas[0], one.alphas[-1]):
         side, further = ("smallest", "smaller") if one.alpha == one.alphas[0] else ("largest", "larger")
         said.append(
             f"the best alpha is the {side} of {len(one.alphas)} tried; try {further} ones, with the recipe's alpha"
