@@ -6,6 +6,7 @@ from torch import nn
 from overmix.errors import ConfigError, DataError
 from overmix.mix import BetaCoefficient, GatedCoefficient, MixPlan, RandomPairing, Streams
 from overmix.recipes import M3Co, MultimodalOutput
+from overmix.switch import Epochs, always
 
 X, Y = torch.randn(6, 8), torch.tensor([0, 1, 2, 1, 0, 2])
 
@@ -81,6 +82,38 @@ def test_the_loss_is_the_heads_cross_entropy_on_clean_labels_plus_the_weighted_t
     expected = sum(F.cross_entropy(head, Y) for head in logits) + 0.3 * recipe.contrastive_term(z, plan)
     torch.testing.assert_close(recipe.objective(model, X, Y, plan), expected)
     assert len(logits) == 3
+
+
+class Captioned(nn.Module):
+    """A view of numbers and one of tokens, which it writes down."""
+
+    def __init__(self):
+        super().__init__()
+        self.numbers, self.words = nn.Linear(8, 5), nn.EmbeddingBag(30, 5)
+        self.fused = nn.Linear(10, 3)
+        self.read = []
+
+    def forward(self, x):
+        self.read.append(x[1])
+        z = (self.numbers(x[0]), self.words(x[1]))
+        return MultimodalOutput(z, (self.fused(torch.cat(z, dim=1)),))
+
+
+def test_a_view_may_be_tokens_whose_embeddings_are_mixed_and_never_their_ids():
+    torch.manual_seed(0)
+    recipe, model = M3Co(probability=1.0, weight=0.3), Captioned()
+    tokens = torch.randint(30, (6, 4))
+    before = tokens.clone()
+    (plan,) = [epoch.plan((X, tokens), Y) for epoch in Epochs(1, recipe, always())]
+    loss = recipe.objective(model, (X, tokens), Y, plan)
+    (read,) = model.read
+    assert read.dtype == torch.int64
+    assert torch.equal(read, before)
+    z = (model.numbers(X), model.words(tokens))
+    term = dense_term(z[0], z[1], plan.parts[0], 0.1) + dense_term(z[1], z[0], plan.parts[1], 0.1)
+    torch.testing.assert_close(loss, F.cross_entropy(model.fused(torch.cat(z, dim=1)), Y) + 0.3 * term)
+    (learned,) = torch.autograd.grad(term, model.words.weight)
+    assert (learned[tokens.unique()].abs().sum(1) > 0).all()
 
 
 def test_unmixed_the_term_is_symmetric_info_nce():
