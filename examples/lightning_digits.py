@@ -57,7 +57,6 @@ def main(epochs: int) -> float:
         callbacks=[mix],  # overmix
     )
     trainer.fit(Digits(epochs * len(train)), train, val)
-    print(mix.decision)  # overmix, to see
     return trainer.callback_metrics["accuracy"].item()
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from overmix.diagnose.numerals import written
 from overmix.report.figures import to_png
 from overmix.report.numbers import percent, percent_range
 from overmix.study.store.files import read_json, write_bytes, write_json
@@ -174,8 +175,7 @@ def _number(estimate: Mapping[str, Any]) -> str:
 
 
 def _short(value: float) -> str:
-    text = "0" if abs(value) < 1e-4 else f"{value:,.3g}"
-    return text.replace("-", "−")
+    return "0" if abs(value) < 1e-4 else written(value, ",.3g")
 
 
 def _share(estimate: Mapping[str, Any]) -> str:

@@ -58,9 +58,10 @@ def in_short(result: Mapping[str, Any]) -> str:
     cells = result["cells"]
     to_the_end, half, auto = (counts(result, policy) for policy in ("Mixup to the end", "off at 50 %", "AutoSwitch"))
     return (
-        f"  Of the {len(cells)} trainings of our [benchmark](docs/should-i-mix.md), {to_the_end[2]} ended worse with "
-        "Mixup to the end than\n  plain training did, by more than matters; with Mixup off at half "
-        f"{half[2]} did, and {half[0]} ended better; with\n  AutoSwitch {auto[2]} and {auto[0]}."
+        f"  Of {len(cells)} trainings in our [benchmark](docs/should-i-mix.md), compared with the same training "
+        f"without Mixup: {to_the_end[2]} ended\n  clearly worse and {to_the_end[0]} clearly better when mixed to the "
+        f"end; {half[2]} worse and {half[0]} better with Mixup off at half; {auto[2]} worse\n  and {auto[0]} better "
+        "with AutoSwitch."
     )
 
 

@@ -5,6 +5,7 @@ python benchmarks/mix_speed.py --out results/mix_speed.json
 python benchmarks/loop_cost.py --out results/loop_cost.json
 python benchmarks/finished_study.py study.yaml runs/search --out results/finished_study.json
 python benchmarks/gpu.py --out results/gpu.json
+python benchmarks/growth.py --out results/growth.json
 python -m tools speed
 """
 
@@ -22,22 +23,53 @@ RESULTS, PAGE = Path("results"), Path("docs/speed.md")
 PART = Part("speed", "speed")
 
 
-def tables(study: Mapping[str, Any], mix: Mapping[str, Any]) -> str:
-    """Return the speed of studies and of mixing as Markdown."""
-    ratios = [row["ratio"] for row in study["rows"]]
+def study_tables(study: Mapping[str, Any]) -> str:
+    """Return the speed of studies against a loop, and where their time goes, as Markdown."""
     lines = [
-        "| round | study, replica-steps/s | loop, steps/s | ratio | of the machine's limit |",
-        "|---|---|---|---|---|",
+        "| study | replica-steps/s | loop, steps/s | ratio | of the machine's limit | rounds |",
+        "|---|---|---|---|---|---|",
     ]
-    for number, row in enumerate(study["rows"], start=1):
+    for name, setting in study["settings"].items():
+        ratios, median = [row["ratio"] for row in setting["rows"]], setting["median"]
         lines.append(
-            f"| {number} | {row['study']:,.0f} | {row['loop']:,.0f} | {row['ratio']:.2f} | {row['of_limit']:.0%} |"
+            f"| {name} | {_rate(median['study'])} | {_rate(median['loop'])} | **{median['ratio']:.2f}** "
+            f"({min(ratios):.2f} to {max(ratios):.2f}) | {median['of_limit']:.0%} | {len(ratios)} |"
         )
     lines += [
         "",
-        f"Median ratio **{study['median']['ratio']:.2f}**, {min(ratios):.2f} to {max(ratios):.2f} over {len(ratios)} "
-        f"rounds; {_versions(study['versions'])}.",
+        f"Medians; {study['workers']} workers; {_versions(study['versions'])}.",
         "",
+        "| where a stack's time goes | plans | batches | steps | looks | the steps' products alone | the steps at the "
+        "limit |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, setting in study["settings"].items():
+        spent = setting["profile"]
+        shares = [f"{spent[part] / spent['whole']:.0%}" for part in ("plans", "batches", "steps", "looks")]
+        of_steps = [f"{spent[part] / spent['steps']:.0%} of the steps" for part in ("products", "limit")]
+        lines.append(f"| {' | '.join([name, *shares, *of_steps])} |")
+    return "\n".join(lines)
+
+
+def growth_table(growth: Mapping[str, Any]) -> str:
+    """Return how time and memory grow, one thing changed at a time, as Markdown."""
+    base = ", ".join(f"{value:,} {name}" for name, value in growth["base"].items())
+    lines = ["| what grows | to | µs a replica-step | seconds in all | peak memory, MiB |", "|---|---|---|---|---|"]
+    for axis, rows in growth["axes"].items():
+        lines += [
+            f"| {axis} | {row['value']:,} | {row['microseconds']:,.0f} | {row['seconds']:.1f} | {row['mib']:.0f} |"
+            for row in rows
+        ]
+    return "\n".join([*lines, "", f"The others stay at {base}. {_versions(growth['versions'])}."])
+
+
+def _rate(per_second: float) -> str:
+    return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.3g}"
+
+
+def mixing_table(mix: Mapping[str, Any]) -> str:
+    """Return the speed of mixing a batch as Markdown."""
+    lines = [
         "| mixing 256 × 3 × 32 × 32 floats, one thread | median, ms | lowest | highest |",
         "|---|---|---|---|",
     ]
@@ -104,10 +136,10 @@ def gpu_table(gpu: Mapping[str, Any] | None) -> str:
 
 def texts(root: Path) -> Texts:
     """Return ``docs/speed.md``."""
-    names = ("study_speed", "mix_speed", "loop_cost", "finished_study")
-    study, mix, loop, finished = (read_json(root / RESULTS / f"{name}.json") for name in names)
+    names = ("study_speed", "mix_speed", "loop_cost", "finished_study", "growth")
+    study, mix, loop, finished, growth = (read_json(root / RESULTS / f"{name}.json") for name in names)
     gpu = root / RESULTS / "gpu.json"
-    parts = [tables(study, mix), loop_table(loop), finished_table(finished)]
+    parts = [study_tables(study), mixing_table(mix), loop_table(loop), finished_table(finished), growth_table(growth)]
     parts.append(gpu_table(read_json(gpu) if gpu.exists() else None))
     return {PAGE: PART.within((root / PAGE).read_text(encoding="utf-8"), "\n\n".join(parts))}
 

@@ -43,6 +43,32 @@ _LIMITS = (
     "Voxels are simulated and views are of small images, nets have at most two million weights, SoftCLIP's"
     " temperature is constant and there is no diffusion prior: it says nothing of real fMRI or of CLIP's embeddings."
 )
+_ABSENT = (
+    "## What is not here",
+    "",
+    "**MaskMatch's parts**: a small ViT that a masked autoencoder pretrained on Fashion-MNIST, FixMatch, and confident",
+    "Mixup beside it. A system has to give known answers first: here, FixMatch must beat labels alone, and shuffled",
+    "pseudo-labels must not. The first is not shown (one seed each), the second was not run. Test errors in percent",
+    "of 2,000 images, from 4 and 25 labels of each class:",
+    "",
+    "| what was tried | seeds | 4 labels | 25 labels |",
+    "| --- | --- | --- | --- |",
+    "| logistic regression on pixels | 5 | 35.6 | 23.1 |",
+    "| the same on the mean of the ViT's patches (pretrained 3,000 steps, 3/4 masked) | 5 | 40.1 | 28.0 |",
+    "| the same on all patches side by side, which keep what is where | 5 | 36.3 | 23.0 |",
+    "| the same, pretrained 6,000 steps, 6/10 masked | 5 | 34.6 | 22.0 |",
+    "| ViT, labels alone, mean of patches, views flipped and moved by two pixels | 1 | 40.5 | 30.6 |",
+    "| ViT, labels alone, patches side by side, the same views | 2 | 37.6 | 25.3 |",
+    "| ViT, labels alone, patches side by side, moved by one pixel | 2 | 35.7 | 22.1 |",
+    "| FixMatch, beliefs aligned, views turned and brighter (labels alone: 38.0, 21.9) | 1 | 40.7 | 21.4 |",
+    "| FixMatch, views of other tones too, learning rate 0.001 (labels alone: 38.1, 22.8) | 1 | 36.8 | 22.2 |",
+    "| FixMatch, the same, learning rate 0.002 (labels alone: 39.1, 21.9) | 1 | 37.0 | 20.8 |",
+    "",
+    "Labels alone reach the regression on pixels where patches stand side by side and views are not flipped. Of the",
+    "pseudo-labels that FixMatch is sure of (from 0.9 or 0.95 on), 92 to 94 % are right with 25 labels of each class,",
+    "69 to 75 % with 4. Pretraining takes 133 s of one core (6,000 steps), a training with FixMatch 21 s (500 steps).",
+    "",
+)
 _RUN = (
     "## Run it",
     "",
@@ -81,6 +107,7 @@ def page(rows: Sequence[RowSummary], of: Sequence[Row]) -> str:
             "",
             *(f"- **{row.name}**: {row.lacks}" for row in of),
             "",
+            *_ABSENT,
             *_RUN,
             "",
         ]

@@ -1,4 +1,4 @@
-"""C-Mixup on a series: tomorrow's ozone from two weeks of ozone and weather; sigma in standard deviations.
+"""C-Mixup on a series: a day's ozone from the weather and the days before; sigma in standard deviations.
 
 python examples/systems/series.py [--smoke]
 
@@ -21,7 +21,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--smoke", action="store_true", help="a short run")
     task = Ozone().smoke() if parser.parse_args(argv).smoke else Ozone()
-    data = task.data(Streams())  # windows of shape (N, 9, 14), values (N,), both scaled
+    data = task.data(Streams())  # windows of shape (N, 9, 4), values (N,), both scaled
     print(f"{PERSISTENCE}: {task.baseline(PERSISTENCE, data).value:.3f}")
 
     errors = {}

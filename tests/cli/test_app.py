@@ -152,8 +152,9 @@ def test_errors_of_switch_name_what_the_user_wrote_and_not_what_is_made_from_it(
 def test_the_quick_demo_has_the_conditions_of_the_demo(overmix, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     outcome = overmix("demo", "--quick", "--json")
-    rows = json.loads(outcome.out)["conditions"]
-    assert [row["role"] for row in rows] == ["erm", "mixup", "switched"]
+    summary = json.loads(outcome.out)
+    assert summary["name"] == "Quick form, its numbers mean nothing: run overmix demo"  # the head of its page
+    assert [row["role"] for row in summary["conditions"]] == ["erm", "mixup", "switched"]
     assert (tmp_path / "overmix-demo-quick" / "summary.json").exists()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -83,9 +84,11 @@ def test_people_read_sentences(overmix: Callable, curve: Path) -> None:
     curve.write_text("\n".join([f"{rows[0]},val_loss,val_f1", *(f"{row},1.0,0.5" for row in rows[1:])]) + "\n")
     done = overmix("diagnose", curve)
     assert done.code == 0
-    judged, passed, *_, advice = done.out.splitlines()
+    judged, passed, *_, numbers, advice = done.out.splitlines()
     assert judged == f"test_error (error rate, lower is better, shares of 1) by epoch, 100 points: {curve}"
     assert passed == "not looked at: val_f1, val_loss; name one with --metric"
+    told = r"turning epoch \d+; smoothed, the best is .* and the end .*; depth, their difference corrected for noise, "
+    assert re.match(told, numbers)
     assert advice.startswith("U-shaped: best near epoch")
 
 

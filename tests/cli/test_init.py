@@ -43,6 +43,7 @@ def test_a_table_is_described_and_its_study_is_sound(overmix, here):
     outcome = overmix("init", "mice.csv", "--domain", "site", "--out", "studies/mice.yaml")
     assert (outcome.code, outcome.err) == (0, "")
     for fact in (
+        "target: outcome (taken for its name; --target changes it)",
         "150 samples to train on, 50 to test on, 5 inputs each",
         "2 classes: healthy 120, sick 30",
         "imbalanced: healthy has 4 times the samples of sick",
@@ -54,6 +55,7 @@ def test_a_table_is_described_and_its_study_is_sound(overmix, here):
         assert fact in outcome.out
     text = Path("studies/mice.yaml").read_text()
     assert "path: ../mice.csv" in text
+    assert "#   target: outcome (taken for its name; --target changes it)" in text
     spec = planned(Path("studies/mice.yaml"))
     assert spec.data.options["drop"] == ["id", "note"]
     assert spec.condition_names == ["ERM", "Mixup", "Mixup → ERM @50%", "Mixup → ERM (auto)", "LISA"]
@@ -101,6 +103,9 @@ def test_the_written_study_runs_as_it_is(overmix, here):
 def test_nothing_is_written_over_unless_asked(overmix, here):
     table().write_csv("mice.csv")
     Path("mice.yaml").write_text("mine")
+    assert overmix("init", "mice.csv", "--target", "note").err.startswith(
+        "overmix: data.path mice.csv: the target note"
+    )
     outcome = overmix("init", "mice.csv")
     assert outcome.code == 2
     assert outcome.err.startswith("overmix: --out = 'mice.yaml': it is there already: name another file")
@@ -126,6 +131,11 @@ def test_nothing_is_written_over_unless_asked(overmix, here):
         (
             ["mice 2.csv", "--target", "?"],
             "--target = '?': no such column: overmix init 'mice 2.csv' --target outcome (id, age, strain",
+        ),
+        (
+            ["mice 2.csv", "--target", "note"],
+            "mice 2.csv: the target note has 200 different values in 200 samples, most of them once, so they are no "
+            "classes: name a target of few values",
         ),
         (["few.csv", "--target", "y"], "few.csv: 15 samples to train on are too few: give at least 16"),
         (["rare.csv", "--target", "y"], "the class a has 2 samples to train on and hold out, at least 3 are needed"),

@@ -446,10 +446,10 @@ def test_what_cannot_be_mixed_is_refused_whether_mixing_is_on_or_off(x, y, switc
             r"^mix = <class .*Mixup'>: give a recipe, such as overmix.Mixup\(alpha=1.0\), or None",
         ),
         ({"mix": "Mixup"}, r"^mix = 'Mixup': give a recipe"),
-        (
-            {"switch": "always"},
-            r"^switch = 'always': give a schedule, such as overmix.off_at\(0.5\), or a policy; one of your own",
-        ),
+        ({"switch": "auto"}, r"^switch = 'auto': names are for study files: give overmix.AutoSwitch\(\)$"),
+        ({"switch": "Never"}, r"^switch = 'Never': .*: give overmix.never\(\)$"),
+        ({"switch": "?"}, r"^switch = '\?': .*: give overmix.off_at\(0.5\) or overmix.AutoSwitch\(\)$"),
+        ({"switch": 64}, r"^switch = 64: give a schedule, such as overmix.off_at\(64\), or a policy, such as .* own"),
         ({"switch": overmix.always}, r"^switch = <function always .*: give a schedule"),
         ({"switch": overmix.switch.Always}, r"^switch = 'Always': that is the class: give an instance, Always\(\)$"),
         (

@@ -1,20 +1,19 @@
-from tools.speed import finished_table, gpu_table, loop_table, tables
+from tools.speed import finished_table, gpu_table, growth_table, loop_table, mixing_table, study_tables
 
 
-def test_tables():
-    study = {
-        "rows": [{"study": 4000.0, "loop": 1000.0, "ratio": 4.0, "of_limit": 0.5}],
-        "median": {"ratio": 4.0},
-        "versions": {"torch": "2", "cpu": ""},
-    }
-    mix = {
-        "rows": {"ours": {"median_ms": 0.2, "lowest_ms": 0.1, "highest_ms": 1.0}},
-        "rounds": 3,
-        "versions": {"torch": "2"},
-    }
-    text = tables(study, mix)
-    assert "| 1 | 4,000 | 1,000 | 4.00 | 50% |" in text
-    assert "Median ratio **4.00**, 4.00 to 4.00 over 1 rounds; torch 2." in text
+def test_studies_beside_a_loop_and_where_their_time_goes():
+    median = {"study": 4000.0, "loop": 1000.0, "ratio": 4.0, "of_limit": 0.5}
+    spent = {"plans": 1.0, "batches": 1.0, "steps": 16.0, "looks": 2.0, "whole": 20.0, "products": 12.0, "limit": 8.0}
+    setting = {"rows": [median, {**median, "ratio": 3.5}], "median": median, "profile": spent}
+    text = study_tables({"settings": {"mlp": setting}, "workers": 2, "versions": {"torch": "2", "cpu": ""}})
+    assert "| mlp | 4,000 | 1,000 | **4.00** (3.50 to 4.00) | 50% | 2 |" in text
+    assert "Medians; 2 workers; torch 2." in text
+    assert "| mlp | 5% | 5% | 80% | 10% | 75% of the steps | 50% of the steps |" in text
+
+
+def test_mixing():
+    row = {"median_ms": 0.2, "lowest_ms": 0.1, "highest_ms": 1.0}
+    text = mixing_table({"rows": {"ours": row}, "rounds": 3, "versions": {"torch": "2"}})
     assert "| ours | 0.20 | 0.10 | 1.00 |" in text
 
 
@@ -42,3 +41,10 @@ def test_a_gpu_that_was_not_there_is_said():
     text = gpu_table(gpu)
     assert "**A GPU**: 1 of 2 checks passed; in_place: AssertionError: moved." in text
     assert "| mlp | 8 | 10,000 | 1,000 | 10.00 | 12 |" in text
+
+
+def test_growth():
+    row = {"value": 12800, "microseconds": 742.4, "seconds": 76.0, "mib": 81.2}
+    text = growth_table({"base": {"replicas": 16}, "axes": {"samples": [row]}, "versions": {"torch": "2"}})
+    assert "| samples | 12,800 | 742 | 76.0 | 81 |" in text
+    assert "The others stay at 16 replicas. torch 2." in text

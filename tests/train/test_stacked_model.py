@@ -44,6 +44,24 @@ def test_stacked_equals_looped(models, name):
     torch.testing.assert_close(stacked, looped, rtol=1e-5, atol=2e-6)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_convolutions_that_are_looped_over_compute_with_the_channels_innermost(channels):
+    def factory():
+        return nn.Sequential(nn.Conv2d(channels, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 1))
+
+    model = StackedModel(factory, [5, 6], CPU, "looped")
+    outputs = []
+    model.base[0].register_forward_hook(lambda module, inputs, output: outputs.append(output))
+    model(torch.randn(2, 8, channels, 6, 6))
+    order = torch.channels_last
+    assert [output.is_contiguous(memory_format=order) for output in outputs] == [True, True]
+    for name, kernels in model.parameters.items():
+        plain = [dict(seeded_model(factory, seed).named_parameters())[name] for seed in (5, 6)]
+        assert torch.equal(kernels, torch.stack(plain))
+        if kernels.dim() == 5:
+            assert all(kernel.is_contiguous(memory_format=order) for kernel in kernels)
+
+
 @pytest.mark.parametrize("name", ["mlp", "batch_norm", "convnet", "tied", "running_mean", "recurrent"])
 def test_a_loop_is_bit_for_bit_the_plain_module(models, name):
     x = torch.randn(2, 16, 6)

@@ -110,20 +110,24 @@ def frozen_command(
 
 
 def _primary(gain: dict[str, Any]) -> str:
-    between = "" if gain["ci"] is None else f" [{100 * gain['ci'][0]:.2f}, {100 * gain['ci'][1]:.2f}]"
+    from overmix.report.numbers import points
+
+    between = "" if gain["ci"] is None else f" [{points(gain['ci'][0])}, {points(gain['ci'][1])}]"
     rival = "off at half of the training at equal total steps"
-    return f"AutoSwitch gains {100 * gain['mean']:.2f} points of error{between} over {rival}: {gain['verdict']}"
+    return f"AutoSwitch gains {points(gain['mean'])} points of error{between} over {rival}: {gain['verdict']}"
 
 
 def _contenders(rows: list[dict[str, Any]]) -> Table:
+    from overmix.report.numbers import percent, points
+
     table = Table(title="What AutoSwitch gains over each, in points of error")
     for column in ("contender", "gain", "regret", "within the margin", "worse than plain, mixed", "runs"):
         table.add_column(column, justify="left" if column == "contender" else "right")
     for row in rows:
         table.add_row(
             row["name"],
-            f"{100 * row['gain']['mean']:.2f}",
-            f"{100 * row['regret']['mean']:.1f} %",
+            points(row["gain"]["mean"]),
+            percent(row["regret"]["mean"]),
             f"{100 * row['within']:.0f} %",
             f"{row['worse_than_plain']}, {row['worse_than_mixed']}",
             f"{row['cost']:.2f}",

@@ -95,13 +95,20 @@ def _sentences(curves: LoggedCurves, diagnosis: Diagnosis) -> list[str]:
     if len(curves.notes) > MAX_LISTED:
         said.append(f"and {len(curves.notes) - MAX_LISTED} more of these; --json has them all")
     if diagnosis.depth_ci is not None:
-        low, high = diagnosis.depth_ci
-        said.append(
-            f"turning epoch {diagnosis.turning_epoch:g}, best {diagnosis.best:.4g}, final {diagnosis.final:.4g}, "
-            f"depth {diagnosis.depth:.3g} "
-            f"({100 * diagnosis.level:g} %: {low:.3g} to {high:.3g}; {diagnosis.delta:.3g} matters)"
-        )
+        said.append(_numbers(diagnosis, diagnosis.depth_ci))
     return [*said, diagnosis.advice]
+
+
+def _numbers(diagnosis: Diagnosis, depth_ci: tuple[float, float]) -> str:
+    from overmix.diagnose.numerals import written
+
+    best, final = (written(value, ".4g") for value in (diagnosis.best, diagnosis.final))
+    depth, low, high = (written(value, ".3g") for value in (diagnosis.depth, *depth_ci))
+    return (
+        f"turning epoch {diagnosis.turning_epoch:g}; smoothed, the best is {best} and the end {final}; depth, their "
+        f"difference corrected for noise, {depth} ({100 * diagnosis.level:g} %: {low} to {high}; "
+        f"{diagnosis.delta:.3g} matters)"
+    )
 
 
 def _listed_runs(runs: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -51,14 +52,16 @@ def init(
     console = Console(emoji=False, highlight=False, soft_wrap=True)
     place = path or _ask_for_data(console)
     file = out or Path(f"{place.resolve().name.split('.')[0] or 'study'}.yaml")
-    if file.exists() and not force:
-        raise ConfigError("--out", str(file), "it is there already: name another file, or write over it with --force")
     with console.status("looking at the data", spinner="dots"):
         from overmix.study.data.inspect import inspect_data
-    chosen = _target_of(place, target, console)
+    chosen, guess = _target_of(place, target, console)
     with console.status("looking at the data", spinner="dots"):
         inspection = inspect_data(place, target=chosen, domain=domain, labels=labels)
+        inspection = replace(inspection, facts=(*guess, *inspection.facts))
         text = _checked(inspection, file)
+    # Last, so that a file that is there does not hide what is wrong with the data.
+    if file.exists() and not force:
+        raise ConfigError("--out", str(file), "it is there already: name another file, or write over it with --force")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
     console.print(f"{place}:", markup=False)
@@ -74,8 +77,10 @@ def _ask_for_data(console: Console) -> Path:
     return Path(typer.prompt("Path")).expanduser()
 
 
-def _target_of(place: Path, asked: str, console: Console) -> str:
-    """Return the target column of a table, asked for if its name does not give it away; nothing for other data.
+def _target_of(place: Path, asked: str, console: Console) -> tuple[str, tuple[str, ...]]:
+    """Return the target column of a table, and what is to be said of it where it was guessed; nothing for other data.
+
+    It is asked for if no column's name gives it away.
 
     Raises:
         ConfigError: if there is no such column, or none is named and nobody can be asked; with a line to copy.
@@ -83,21 +88,21 @@ def _target_of(place: Path, asked: str, console: Console) -> str:
     from overmix.study.data.inspect import form_of, target_choices
 
     if form_of(place) not in _TABLES:
-        return asked
+        return asked, ()
     columns, likely = target_choices(place)
     if asked in columns:
-        return asked
+        return asked, ()
     shown = ", ".join(columns[:20]) + (", ..." if len(columns) > 20 else "")
     if asked:
         near = get_close_matches(asked, columns, n=1, cutoff=0.5)
         raise ConfigError("--target", asked, f"no such column: {_line(place, [*near, likely, columns[-1]])} ({shown})")
     if likely is not None:
-        return likely
+        return likely, (f"target: {likely} (taken for its name; --target changes it)",)
     if not sys.stdin.isatty():
         line = _line(place, columns[-1:])
         raise ConfigError("--target", "", f"name the column that is to be predicted: {line} ({shown})")
     console.print(f"Columns: {', '.join(columns)}", markup=False)
-    return str(typer.prompt("Which one is to be predicted?", default=columns[-1]))
+    return str(typer.prompt("Which one is to be predicted?", default=columns[-1])), ()
 
 
 def _line(place: Path, columns: Sequence[str | None]) -> str:

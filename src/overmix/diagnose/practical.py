@@ -6,6 +6,7 @@ import math
 from typing import Literal
 
 from overmix.diagnose.interval import Interval
+from overmix.diagnose.numerals import written
 
 Verdict = Literal["u-shaped", "monotone", "undecided"]
 Unit = Literal["fraction", "percent", "decibel", "value"]
@@ -85,11 +86,11 @@ def format_size(size: float, unit: Unit = "fraction", *, signed: bool = False) -
     Example:
         >>> format_size(0.0253), format_size(2.53, "percent", signed=True), format_size(0.0253, "value")
         ('2.5 points', '+2.5 points', '0.0253')
-        >>> format_size(0.01)
-        '1 point'
+        >>> format_size(0.01), format_size(-0.01)
+        ('1 point', '−1 point')
     """
     sign = "+" if signed and size > 0 else ""
     if unit in ("value", "decibel"):
-        return f"{sign}{size:.3g}" + (" dB" if unit == "decibel" else "")
-    written = f"{(100 if unit == 'fraction' else 1) * size:.2g}"
-    return f"{sign}{written} {'point' if written in ('1', '-1') else 'points'}"
+        return sign + written(size, ".3g") + (" dB" if unit == "decibel" else "")
+    points = written((100 if unit == "fraction" else 1) * size, ".2g")
+    return f"{sign}{points} {'point' if points in ('1', '−1') else 'points'}"

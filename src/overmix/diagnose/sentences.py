@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from overmix.diagnose.interval import Interval
+from overmix.diagnose.numerals import written
 from overmix.diagnose.practical import Unit, format_size
 
 Strength = Literal["shown", "likely", "open"]
@@ -66,16 +67,12 @@ def bracket(interval: Interval | None, unit: Unit = "fraction") -> str:
     if interval is None:
         return ""
     if unit == "fraction":
-        low, high = (f"{_no_minus_zero(100 * end):.1f}" for end in interval)
+        low, high = (written(100 * end, ".1f") for end in interval)
     elif unit == "percent":
-        low, high = (f"{_no_minus_zero(end):.1f}" for end in interval)
+        low, high = (written(end, ".1f") for end in interval)
     else:
-        low, high = (f"{end:.3g}" for end in interval)
+        low, high = (written(end, ".3g") for end in interval)
     return f" [{low}, {high}]"
-
-
-def _no_minus_zero(x: float) -> float:
-    return 0.0 if round(x, 1) == 0 else x
 
 
 def size_of(size: float, unit: Unit) -> str:
@@ -111,7 +108,7 @@ def mix_part(
         >>> mix_part("mix", "shown", 0.011, (0.007, 0.016)).sentence
         'Mix: 1.1 points better than plain training [0.7, 1.6].'
         >>> mix_part("mix", "likely", 0.011, (-0.001, 0.023)).sentence
-        'Mix, likely: 1.1 points better than plain training [-0.1, 2.3].'
+        'Mix, likely: 1.1 points better than plain training [−0.1, 2.3].'
         >>> mix_part("plain", "shown", -0.057, (-0.067, -0.048), detail="to the end, and no switch gains").sentence
         'Do not mix: 5.7 points worse than plain training [4.8, 6.7] to the end, and no switch gains.'
         >>> mix_part("open", "open", 0.004, (-0.004, 0.012)).sentence
@@ -204,7 +201,8 @@ def until_part(
         is_guessed = ", is the best guess" if strength == "open" else likely(strength)
         sentence = f"Not before its own curve turns, at about {guess:g}{where}{is_guessed}{after}."
     elif answer == "never":
-        sentence = f"Not at all{'' if guess is None else f'; if you mix all the same, {guessed}{as_good}'}{after}."
+        all_the_same = "" if guess is None else f"; if you mix all the same, {guessed}{as_good}"
+        sentence = f"Not at all{likely(strength)}{all_the_same}{after}."
     else:
         sentence = f"Not known yet{after}."
     return Part(answer, "open" if answer == "open" else strength, sentence, guess, reach)

@@ -57,6 +57,11 @@ class OneOfSpace(Space):
         for space in self.spaces:
             space.check_model(model)
 
+    def check_samples(self, sample_shape: tuple[int, ...]) -> None:
+        """Refuse samples that any of the spaces is not made for."""
+        for space in self.spaces:
+            space.check_samples(sample_shape)
+
     @contextmanager
     def inside(self, model: Callable[..., Any], plan: MixPlan) -> Iterator[None]:
         """Open the contexts of all spaces."""

@@ -91,6 +91,22 @@ class PatchSpace(Space):
         size = math.prod(grid)
         return MixPlan(partner, (size - area).to(lam.dtype) / size, box, grid)
 
+    def check_samples(self, sample_shape: tuple[int, ...]) -> None:
+        """Refuse rows of numbers, such as those of a table, unless ``axes=1`` says that they are signals.
+
+        Neighbours in a table have nothing in common, and a box of them is no part of anything.
+
+        Raises:
+            ConfigError: if the samples have fewer axes than are cut, or a single one that nobody has asked to be cut.
+        """
+        if len(sample_shape) < (self.axes or 2):
+            raise ConfigError(
+                "recipe.axes",
+                self.axes,
+                f"CutMix cuts boxes out of images, these samples have shape {sample_shape}: use Mixup, or, if they are "
+                "signals, axes=1",
+            )
+
     def mixable(self, tensor: Tensor, name: str | None) -> Tensor:
         """Return samples as they are, but uint8 as float32: integers, such as masks and tokens, are cut like images."""
         return tensor if is_countable(tensor) else super().mixable(tensor, name)

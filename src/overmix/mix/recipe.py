@@ -14,7 +14,7 @@ from overmix.mix.draws import Draws
 from overmix.mix.objective import LabelKind, Objective
 from overmix.mix.pairing import Pairing
 from overmix.mix.plan import MixPlan
-from overmix.mix.random import StreamCursor, StreamSource, streams_from
+from overmix.mix.random import StreamSource, cursor_from
 from overmix.mix.side import Need, SideInfo
 from overmix.mix.space import InputSpace, Space, first_tensor, map_tensors, tensors_in
 from overmix.mix.target import MixedTarget
@@ -261,9 +261,7 @@ class Recipe:
             ConfigError: if the recipe mixes inside of the model.
         """
         check_batch(x, y)
-        # A cursor gives the same numbers as the streams: to make a generator for each of them is a third of the time.
-        cursor = StreamCursor(streams_from(generator))
-        draws = self.draw(cursor, batch_size_of(y)).to(device_of(y))
+        draws = self.draw(cursor_from(generator), batch_size_of(y)).to(device_of(y))
         plan = self.plan(draws, y, sample_shape=sample_shape(x), features=features, domain=domain)
         return self.mix(x, y, plan)
 

@@ -108,6 +108,14 @@ class Space(Protocol):
         """
         return
 
+    def check_samples(self, sample_shape: tuple[int, ...]) -> None:
+        """Refuse samples that the space is not made for, before any training; any shape will do by default.
+
+        Raises:
+            ConfigError: saying what fits.
+        """
+        return
+
     def labels(self, plan: MixPlan, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the labels of both sides, shape (B, ...) each, and the weight of the first, shape (B,)."""
         return y, y[plan.partner], plan.lam

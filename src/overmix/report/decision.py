@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from overmix.diagnose.numerals import written
 from overmix.errors import ConfigError, DataError
 from overmix.report.charts import Chart
 from overmix.report.charts.axis import Axis
@@ -139,10 +140,15 @@ def _score_name(decision: Mapping[str, Any]) -> str:
 
 
 def _alt(decision: Mapping[str, Any], probes: list[dict[str, Any]]) -> str:
-    said = ", ".join(f"{p['score']:.4f} at {p['epoch']}" for p in probes)
+    said = ", ".join(f"{written(p['score'], '.4f')} at {p['epoch']}" for p in probes)
     tails = f" {_score_name(decision)} after a tail: {said}." if said else ""
     return f"{decision['headline']}.{tails} Price: {decision['cost']:.2f} runs."
 
 
 def _row(point: Mapping[str, Any]) -> list[str]:
-    return [str(point["epoch"]), f"{point['score']:.4f}", f"{point['behind']:.4f}", "yes" if point["worse"] else "no"]
+    return [
+        str(point["epoch"]),
+        written(point["score"], ".4f"),
+        f"{point['behind']:.4f}",
+        "yes" if point["worse"] else "no",
+    ]

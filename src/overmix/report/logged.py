@@ -8,12 +8,14 @@ import numpy as np
 
 from overmix.diagnose import Diagnosis, smooth
 from overmix.diagnose.logs import LoggedCurves
+from overmix.diagnose.numerals import written
 from overmix.report.charts import Chart
 from overmix.report.charts.axis import Axis
 from overmix.report.charts.line_chart import Mark, line_chart
 from overmix.report.charts.series import DASHED, Series
 from overmix.report.explain.estimate import made_with
 from overmix.report.explain.explanation import Explanation
+from overmix.report.numbers import NONE
 from overmix.report.table import Table
 
 MAX_LINES = 8  # runs drawn one by one; of more, the mean
@@ -100,14 +102,14 @@ def short_name(run: str) -> str:
 
 def _numbers(diagnosis: Diagnosis) -> Table:
     def between(interval: tuple[float, float] | None) -> str:
-        return "" if interval is None else f"{interval[0]:.4g} to {interval[1]:.4g}"
+        return "" if interval is None else f"{written(interval[0], '.4g')} to {written(interval[1], '.4g')}"
 
     level = f"{100 * diagnosis.level:g} % interval"
     rows = [
         ("turning epoch", f"{diagnosis.turning_epoch:g}", between(diagnosis.turning_epoch_ci)),
-        ("best", f"{diagnosis.best:.4g}", ""),
-        ("at the end", f"{diagnosis.final:.4g}", ""),
-        ("depth", f"{diagnosis.depth:.4g}", between(diagnosis.depth_ci)),
+        ("best, smoothed", written(diagnosis.best, ".4g"), ""),
+        ("at the end, smoothed", written(diagnosis.final, ".4g"), ""),
+        ("depth, their difference corrected for noise", written(diagnosis.depth, ".4g"), between(diagnosis.depth_ci)),
         ("what matters", f"{diagnosis.delta:.4g}", ""),
     ]
     if diagnosis.p_value is not None:
@@ -117,7 +119,7 @@ def _numbers(diagnosis: Diagnosis) -> Table:
 
 def _runs(curves: LoggedCurves) -> Table:
     rows = [
-        (run, f"{values[np.isfinite(values)][-1]:.4g}" if np.isfinite(values).any() else "–")
+        (run, written(values[np.isfinite(values)][-1], ".4g") if np.isfinite(values).any() else NONE)
         for run, values in zip(curves.runs, curves.values, strict=True)
     ]
-    return Table("Runs", ("run", "last value"), rows, wraps=True)
+    return Table("Runs", ("run", "last value, as logged"), rows, wraps=True)

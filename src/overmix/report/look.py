@@ -7,6 +7,7 @@ tritanopia, and a contrast of at least 4.5 to the paper, so that they may colour
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -148,6 +149,26 @@ def chart_config(look: Look, strokes: Sequence[Stroke]) -> dict[str, Any]:
 
 def css_variables(look: Look) -> str:
     """Return a theme as CSS custom properties (``--ink: #…;``), one per colour."""
+    return " ".join(f"--{name}: {color};" for name, color in _named(look).items())
+
+
+def in_page_colors(svg: str) -> str:
+    """Return a picture of the light theme as part of a page: its colours become the page's, dark where that is dark.
+
+    A heat map stays as it is: its colours lie between those of a ramp, and its text is written for them.
+
+    Example:
+        >>> in_page_colors('<path stroke="#1a1f25"/>'), in_page_colors('<path fill="rgb(1, 2, 3)"/>')
+        ('<path stroke="var(--ink)"/>', '<path fill="rgb(1, 2, 3)"/>')
+    """
+    if '"rgb(' in svg:
+        return svg
+    names = {color: name for name, color in _named(LIGHT).items()}
+    return re.sub(
+        r'="(#[0-9a-f]{6})"', lambda color: f'="var(--{names[color[1]]})"' if color[1] in names else color[0], svg
+    )
+
+
+def _named(look: Look) -> dict[str, str]:
     named = {k: getattr(look, k) for k in ("paper", "panel", "ink", "muted", "hairline", "focus")}
-    named |= {f"series-{i}": color for i, color in enumerate(look.series)}
-    return " ".join(f"--{name}: {color};" for name, color in named.items())
+    return named | {f"series-{i}": color for i, color in enumerate(look.series)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from decimal import ROUND_HALF_UP, Decimal
 
+from overmix.diagnose.numerals import written
+
 NONE = "–"
 _NBSP = "\u00a0"
 
@@ -13,7 +15,7 @@ def _fixed(x: float, digits: int) -> str:
     # Means of one and the same data that were added up in another order must not round to two different numbers, as
     # 5.9499999 and 5.9500001 would: so the noise of the arithmetic goes first, and a half then always goes up.
     rounded = Decimal(f"{x:.9g}").quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
-    return f"{abs(rounded) if rounded == 0 else rounded:,}".replace("-", "\u2212")
+    return written(rounded, ",")
 
 
 def percent(x: float | None, digits: int = 1) -> str:
@@ -85,7 +87,7 @@ def significant(x: float, lo: float | None = None, hi: float | None = None, digi
         >>> significant(0.2512), significant(-0.25, -0.3, 0.2), significant(1e-13)
         ('0.251', '−0.25 (−0.3 to 0.2)', '0')
     """
-    value, *ends = (f"{0 if abs(v) < 1e-12 else v:.{digits}g}".replace("-", "−") for v in (x, lo, hi) if v is not None)
+    value, *ends = (written(0 if abs(v) < 1e-12 else v, f".{digits}g") for v in (x, lo, hi) if v is not None)
     return value if lo is None or hi is None else f"{value} ({ends[0]} to {ends[1]})"
 
 

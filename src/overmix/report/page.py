@@ -38,10 +38,10 @@ from overmix.report.charts import (
     training_charts,
     truth_words,
 )
-from overmix.report.look import DARK, FONT, LIGHT, chart_config, css_variables
+from overmix.report.look import DARK, FONT, LIGHT, chart_config, css_variables, in_page_colors
 from overmix.report.search import search_table, search_words
 from overmix.report.shown import Report
-from overmix.report.tuned import tuned_table
+from overmix.report.tuned import tuned_notes, tuned_table
 from overmix.study import summary_to_json
 
 MAX_PLAIN_CSV = 900_000  # bytes; longer curves are embedded compressed
@@ -95,7 +95,7 @@ def render(report: Report, parts: Sequence[Section], stills: dict[str, str]) -> 
         report=report,
         sections={part.id: part for part in parts},
         axes=[(axis.key, LABELS[axis]) for axis in axes],
-        stills={name: Markup(svg) for name, svg in stills.items()},
+        stills={name: Markup(in_page_colors(svg)) for name, svg in stills.items()},
         panel=tables.panel(report),
         shapes=tables.shape_table(report),
         price=tables.price_table(report),
@@ -104,6 +104,7 @@ def render(report: Report, parts: Sequence[Section], stills: dict[str, str]) -> 
         search=search_table(report),
         search_words=search_words(report),
         tuned=tuned_table(report),
+        tuned_notes=tuned_notes(report),
         seeds=tables.seed_table(report),
         truth=truth_words(report),
         has_erm=any(c.role == "erm" for c in report.conditions),

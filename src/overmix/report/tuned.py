@@ -28,12 +28,36 @@ def tuned_table(report: Report) -> Table | None:
 
 
 def tuned_words(one: Tuned) -> str:
-    """Say what was chosen, from how many trials.
+    """Say what was chosen, from how many trials, and where larger values may do better still.
 
     Example:
-        >>> tuned_words(Tuned("Mixup", 5e-4, 0.2, trials=6, seeds=3, held_out_error=0.06))
+        >>> mixup = Tuned("Mixup", 5e-4, 0.2, trials=6, seeds=3, held_out_error=0.06)
+        >>> tuned_words(mixup)
         'alpha 0.2, weight decay 0.0005; the best of 6 trials on 3 seeds by held-out error'
     """
     alpha = "" if one.alpha is None else f"alpha {one.alpha:g}, "
     chosen = f"{alpha}weight decay {one.weight_decay:g}"
-    return f"{chosen}; the best of {one.trials} trials on {one.seeds} seeds by held-out error"
+    said = f"{chosen}; the best of {one.trials} trials on {one.seeds} seeds by held-out error"
+    return "; ".join([said, *_at_an_end(one)])
+
+
+def tuned_notes(report: Report) -> list[str]:
+    """Return a sentence for each condition whose best setting lies at the end of what was tried."""
+    return [f"{one.arm}: {'; '.join(notes)}." for one in report.summary.tuned if (notes := _at_an_end(one))]
+
+
+def _at_an_end(one: Tuned) -> list[str]:
+    """Say where the best may lie beyond what was tried; below a weight decay of 0 there is nothing."""
+    said = []
+    if one.decays and one.weight_decay == one.decays[-1]:
+        said.append(
+            f"the best weight decay is the largest of {len(one.decays)} tried; try larger ones, with "
+            "train.optimizer.weight_decay in the study"
+        )
+    # Of two, either is an end.
+    if len(one.alphas) > 2 and one.alpha in (one.alphas[0], one.alphas[-1]):
+        side, further = ("smallest", "smaller") if one.alpha == one.alphas[0] else ("largest", "larger")
+        said.append(
+            f"the best alpha is the {side} of {len(one.alphas)} tried; try {further} ones, with the recipe's alpha"
+        )
+    return said

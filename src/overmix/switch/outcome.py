@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy import special
 
+from overmix.diagnose.numerals import written
 from overmix.diagnose.sentences import decision_sentence
 from overmix.switch.cautions import cautions
 from overmix.switch.policy import Observation, Probe
@@ -102,7 +103,7 @@ def _line(row: ProbeRow, best: ProbeRow, what: str) -> str:
     start = f"  after {row.epoch:>5} epochs of {what}: "
     if not math.isfinite(row.score):
         return f"{start}diverged"
-    start += f"{row.score:.4f}"
+    start += written(row.score, ".4f")
     if row is best:
         return f"{start}  the lowest"
     note = "" if row.worse else "  (no clear difference)"

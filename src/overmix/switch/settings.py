@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from operator import index
 from typing import Any
 
@@ -11,6 +12,15 @@ from overmix.mix import Recipe, Streams
 from overmix.switch.phases import Phases
 from overmix.switch.policy import Policy
 from overmix.switch.schedule import Schedule, always
+
+_MEANT = {
+    "auto": "overmix.AutoSwitch()",
+    "autoswitch": "overmix.AutoSwitch()",
+    "always": "overmix.always()",
+    "never": "overmix.never()",
+    "off_at": "overmix.off_at(0.5)",
+}
+"""What stands for the names of a study file in code."""
 
 
 def check_recipe(mix: Any, epochs: int) -> None:
@@ -36,9 +46,14 @@ def switch_of(switch: Any) -> Schedule | Policy:
         return always()
     if isinstance(switch, type):
         raise ConfigError("switch", switch.__name__, f"that is the class: give an instance, {switch.__name__}()")
+    if isinstance(switch, str):
+        close = get_close_matches(switch.lower(), _MEANT, n=1)
+        meant = _MEANT[close[0]] if close else "overmix.off_at(0.5) or overmix.AutoSwitch()"
+        raise ConfigError("switch", switch, f"names are for study files: give {meant}")
     if not isinstance(switch, Schedule | Policy):
+        off = f"overmix.off_at({switch if type(switch) in (int, float) and switch > 0 else 0.5})"
         remedy = (
-            "give a schedule, such as overmix.off_at(0.5), or a policy; "
+            f"give a schedule, such as {off}, or a policy, such as overmix.AutoSwitch(); "
             "one of your own inherits from overmix.switch.Schedule or overmix.switch.Policy"
         )
         raise ConfigError("switch", switch, remedy)

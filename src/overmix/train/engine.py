@@ -17,7 +17,7 @@ from overmix.train.augment import CropFlip
 from overmix.train.average import Average
 from overmix.train.batches import Batches
 from overmix.train.checks import check_normalization, check_stack
-from overmix.train.evaluation import Evaluator
+from overmix.train.evaluation import Evaluator, samples_at_once
 from overmix.train.looks import Looks
 from overmix.train.needs import labelled_index, objective_for
 from overmix.train.optimizer import Optimizer
@@ -106,6 +106,7 @@ class StackTraining:
             labelled,
             torch.as_tensor(np.stack([r.val_index for r in replicas]), device=device),
             self.objective,
+            samples_at_once(execution, device, len(replicas)),
         )
         if track and (data.labels != "classes" or not data.labelled.all()):
             raise ConfigError("train.track", list(track), "leave it out: it needs a class of every sample")

@@ -13,7 +13,7 @@ from overmix.diagnose import scores
 from overmix.mix import LabelKind, Objective
 from overmix.train.resident import Labels, Normalization, ResidentData, gather_samples
 from overmix.train.scoring import Scoring, scoring_of
-from overmix.train.stacked_model import StackedModel
+from overmix.train.stacked_model import Execution, StackedModel, loops_on_cpu
 
 SPLITS = ("test", "val", "train")
 """``train`` is the clean training subset: what the model says about samples that it saw only in mixtures."""
@@ -21,6 +21,16 @@ SPLITS = ("test", "val", "train")
 METRICS = (*(f"{split}_{name}" for split in SPLITS for name in scores.Scores._fields), "train_margin")
 
 _SAMPLES_AT_ONCE = 8192
+"""Of a stack, for all replicas together."""
+
+_SAMPLES_IN_CACHE = 64
+"""Of one replica, where they are looped over on the CPU: what a convolution returns of more leaves the cache before the
+next layer reads it, which costs a third."""
+
+
+def samples_at_once(execution: Execution, device: torch.device, n_replicas: int) -> int:
+    """Return how many samples of each replica are scored in one pass; it bounds the memory."""
+    return _SAMPLES_IN_CACHE if loops_on_cpu(execution, device) else max(1, _SAMPLES_AT_ONCE // n_replicas)
 
 
 def evaluation_epochs(epochs: int, per_octave: int = 4) -> Int[np.ndarray[Any, Any], " evaluations"]:
@@ -70,6 +80,7 @@ class Evaluator:
         train_index: indices into the pool of samples with a label, shape (R, n).
         val_index: indices into the pool, shape (R, v), perhaps with v = 0.
         objective: what is minimised.
+        at_once: how many samples of each replica are scored in one pass, see :func:`samples_at_once`.
     """
 
     def __init__(
@@ -80,6 +91,7 @@ class Evaluator:
         train_index: Int[Tensor, "replicas train"],
         val_index: Int[Tensor, "replicas val"],
         objective: Objective,
+        at_once: int,
     ) -> None:
         self.data, self.normalization, self.labels = data, normalization, labels
         self.scoring, self.columns = scoring_of(data.labels, objective), (*METRICS, *also_measured(data.labels))
@@ -90,7 +102,7 @@ class Evaluator:
             "val": (data.x, data.y, val_index),
             "train": (data.x, data.y, train_index),
         }
-        self._chunk = max(1, _SAMPLES_AT_ONCE // n_replicas)
+        self._chunk = at_once
 
     @torch.no_grad()
     def __call__(self, model: StackedModel) -> tuple[Tensor, Tensor]:

@@ -59,6 +59,7 @@ def check_needs(recipe: Recipe, data: ResidentData, objective: Objective) -> Non
         raise ConfigError("recipe", name, f"it is for {' or '.join(recipe.for_labels)}: the labels are {data.labels}")
     if not data.labelled.all() and "predictions" not in needs and not mixes_nothing(recipe):
         raise ConfigError("recipe", name, "use ConfidentMixup: some samples have no label, and would be mixed with")
+    recipe.space.check_samples(tuple(data.x.shape[1:]))
     _try(recipe, data, objective)
 
 

@@ -51,6 +51,11 @@ def choose_execution(factory: ModelFactory, sample: Tensor, device: torch.device
     return "stacked" if stacking_error(factory, sample) is None else "looped"
 
 
+def loops_on_cpu(execution: Execution, device: torch.device) -> bool:
+    """Return whether replicas are trained one after the other on the CPU, as those with convolutions are there."""
+    return execution == "looped" and device.type == "cpu"
+
+
 def stacking_error(factory: ModelFactory, sample: Tensor) -> Exception | None:
     """Return what a small stack of such models raises, None if it runs; see :func:`choose_execution`."""
     try:
@@ -109,6 +114,8 @@ class StackedModel:
             name: torch.stack([dict(m.named_parameters())[name].detach() for m in models]).to(device)
             for name, _ in models[0].named_parameters()
         }
+        if loops_on_cpu(execution, device):
+            self.parameters = {name: _channels_last(p) for name, p in self.parameters.items()}
         self.buffers = {
             name: torch.stack([dict(m.named_buffers())[name] for m in models]).to(device)
             for name, _ in models[0].named_buffers()
@@ -273,3 +280,17 @@ class StackedModel:
     def _keep(self, replaced: dict[str, Tensor], r: int | slice = slice(None)) -> None:
         for name, buffer in replaced.items():
             self.buffers[name][r].copy_(buffer)
+
+
+def _channels_last(parameter: Tensor) -> Tensor:
+    """Return kernels of shape (R, out, in, h, w) with the channels innermost in memory; anything else as it is.
+
+    Each replica's own kernels then are ``torch.channels_last``, and with them all that its convolutions return: what
+    oneDNN computes in, where the usual order costs copies on the way in and out, a quarter to a third of a step.
+    """
+    if parameter.dim() != 5:
+        return parameter
+    n_replicas, channels_out, channels_in, height, width = parameter.shape
+    # Not contiguous(): with one channel both orders are the same bytes, and it would keep the other's strides.
+    innermost = parameter.new_empty(n_replicas, channels_out, height, width, channels_in)
+    return innermost.permute(0, 1, 4, 2, 3).copy_(parameter)

@@ -6,6 +6,8 @@ Errors in percent; where nothing is said of them, every difference is known to �
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from tests.diagnose.advice.situations import Study
 
@@ -27,7 +29,7 @@ TABLE = [
     (
         "E3: the comparison that blocks is that with ERM",
         Study(erm=7.2, mixup=9.5, off={128: 6.6}, within=0.8),
-        "open: Do not mix to the end: 2.3 points worse than plain training [1.5, 3.1]; whether a switch gains is open, between 0.3 points worse and 1.5 points better.",
+        "open: Mix or not is open: to the end it is 2.3 points worse than plain training [1.5, 3.1], switched off between 0.3 points worse and 1.5 points better.",
         "shown: If you mix: off at about 128.",
         "likely: 64 more seeds (80 in all) would likely tell whether mixing helps.",
     ),
@@ -151,7 +153,7 @@ TABLE = [
     (
         "turns above ERM, no switch tested",
         Study(erm=7.5, mixup=9.5, turns={"Mixup": 80}),
-        "open: Do not mix to the end: 2 points worse than plain training [1.7, 2.3]; no switch was tested.",
+        "open: Mix or not is open: to the end it is 2 points worse than plain training [1.7, 2.3], and no switch was tested.",
         "open: If you mix: not before its own curve turns, at about 80 (60–120), is the best guess; no switch was tested here.",
         "shown: Find the switch: overmix switch with this study file tries a grid of them.",
     ),
@@ -173,7 +175,7 @@ TABLE = [
         "no difference, likely",
         Study(erm=7.0, mixup=7.0, off={128: 6.9}, within=0.5),
         "likely: Likely no difference that matters: none of its forms gains 0.5 points; train plainly, it is cheaper.",
-        "likely: Not at all; if you mix all the same, off at about 128 (128 to the end may be as good).",
+        "likely: Not at all, likely; if you mix all the same, off at about 128 (128 to the end may be as good).",
         "likely: 55 more seeds (71 in all) would likely tell whether that holds.",
     ),
     (
@@ -186,7 +188,7 @@ TABLE = [
     (
         "worse to the end, a switch may gain",
         Study(erm=7.0, mixup=9.0, off={128: 6.6}, within=0.6),
-        "open: Do not mix to the end: 2 points worse than plain training [1.4, 2.6]; whether a switch gains is open, between 0.3 points worse and 1.1 points better.",
+        "open: Mix or not is open: to the end it is 2 points worse than plain training [1.4, 2.6], switched off between 0.3 points worse and 1.1 points better.",
         "shown: If you mix: off at about 128.",
         "open: More seeds would hardly tell whether mixing helps: over a hundred are needed.",
     ),
@@ -207,7 +209,7 @@ TABLE = [
     (
         "likely worse to the end",
         Study(erm=7.0, mixup=7.8, off={128: 7.0}, within=0.8),
-        "open: Do not mix to the end, likely: 0.8 points worse than plain training [0.0, 1.6]; whether a switch gains is open, between 0.9 points worse and 0.9 points better.",
+        "open: Mix or not is open: to the end it is 0.8 points worse than plain training [0.0, 1.6], switched off between 0.9 points worse and 0.9 points better.",
         "likely: If you mix: off at about 128, likely.",
         "likely: 99 more seeds (115 in all) would likely tell whether mixing helps.",
     ),
@@ -250,7 +252,7 @@ TABLE = [
         Study(erm=7.2, mixup=6.4, off={128: 6.5}, within=1.5, share=0.2),
         "open: Mix or not is open: between 0.9 points worse and 2.5 points better than plain training.",
         "open: If you mix: to the end is the best guess; 128 to the end may be as good.",
-        "likely: More test samples would tell whether mixing helps; more seeds alone hardly.",
+        "likely: More test samples would likely tell whether mixing helps; more seeds alone hardly.",
     ),
     (
         "too few seeds",
@@ -364,7 +366,7 @@ TABLE = [
         Study(
             erm=6.8, mixup=9.5, off={64: 6.6, 128: 6.0, 200: 6.6, 256: 6.7, 300: 6.6, 400: 6.8, 512: 6.9}, within=0.65
         ),
-        "likely: Mix, likely: 0.8 points better than plain training [-0.1, 1.7].",
+        "likely: Mix, likely: 0.8 points better than plain training [−0.1, 1.7].",
         "shown: Off at about 128 (64–400 may be as good).",
         "likely: 23 more seeds (39 in all) would likely tell whether that holds.",
     ),
@@ -399,3 +401,11 @@ def test_what_is_said(study: Study, said: tuple[str, ...]) -> None:
     advice = study.advice()
     assert tuple(f"{part.strength}: {part.sentence}" for part in advice.parts) == said
     assert advice.sentence == " ".join(part.sentence for part in advice.parts)
+    assert not re.search(r"-\d", advice.sentence)
+
+
+def test_every_sentence_is_as_sure_as_the_strength_beside_it() -> None:
+    for part in (part for row in TABLE for part in row[1].advice().parts):
+        open_ = re.search(r"\bopen\b|best guess|Not known yet|Nothing is said|would hardly", part.sentence)
+        likely = re.search(r"\blikely\b", part.sentence, re.IGNORECASE)
+        assert part.strength == ("likely" if likely else "open" if open_ else "shown"), part.sentence

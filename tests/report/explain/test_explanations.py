@@ -178,6 +178,11 @@ def test_files_of_an_explanation(tmp_path):
     assert json.loads(files.summary.read_text())["text"] == ODD
     assert [path.name for path in files.figures] == ["name.png", "name.svg", "h.png", "h.svg"]
     assert all(path.stat().st_size > 500 for path in files.figures)
+    # On the page lines have the page's colours, light or dark; a heat map and the files keep those of the light theme.
+    curves, heat = re.findall(r"<noscript>(.*?)</noscript>", files.page.read_text(), re.DOTALL)
+    assert ("var(--series-1)" in curves, re.findall('"#[0-9a-f]{6}"', curves)) == (True, [])
+    assert ("var(--" in heat, LIGHT.ink in heat) == (False, True)
+    assert LIGHT.series[1] in files.figures[1].read_text()
     (tmp_path / "file").touch()
     with pytest.raises(RunDirectoryError, match="choose another folder"):
         write_explanation(explanation(charts=[]), tmp_path / "file")

@@ -236,3 +236,8 @@ def test_a_member_that_is_no_array(tmp_path):
         archive.writestr("y.npy", b"these are no labels")
     with pytest.raises(DataError, match=r"y is no array: save it as numpy\.savez"):
         load_dataset("npz", path=str(tmp_path / "d.npz"))
+
+
+def test_values_that_were_taken_for_classes(tmp_path):
+    with pytest.raises(DataError, match=r"a\.npz: y has 40 different values in 40 samples, .*\{labels: values\}$"):
+        load(tmp_path, x=X, y=np.arange(40))

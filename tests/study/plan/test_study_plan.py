@@ -167,6 +167,14 @@ def test_own_arrays(tiny, tmp_path):
     assert plan_study(spec).data.keys() == before.keys()
 
 
+@pytest.mark.parametrize("recipe", ["CutMix", {"CutMix": {"axes": 2}}, {"OneOf": ["Mixup", "CutMix"]}])
+def test_boxes_are_not_cut_out_of_rows_of_numbers(tiny, tmp_path, recipe):
+    told = r"^compare\[C\]\.recipe\.axes = (None|2): CutMix .* shape \(3,\): use Mixup, or, if .* signals, axes=1$"
+    with pytest.raises(ConfigError, match=told):
+        plan_study(tiny(**npz(tmp_path), compare=[{"name": "C", "recipe": recipe}]))
+    plan_study(tiny(**npz(tmp_path), compare=[{"name": "C", "recipe": {"CutMix": {"axes": 1}}}]))
+
+
 def test_own_arrays_that_cannot_be_trained_on(tiny, tmp_path):
     x = np.zeros((120, 3))
     x[7, 1] = np.nan

@@ -46,6 +46,7 @@ def test_the_tuned_arms_are_compared_with_the_roles_that_they_have():
     assert fair.seed_list == spec.seed_list
     read = parse_study(resolved(fair))
     assert read.tuned == tuple(tuned)
+    assert [(len(one.decays), one.alphas) for one in tuned] == [(6, ()), *3 * [(3, (0.2, 0.5))]]
     assert resolved(read) == resolved(fair)
     # Any other study is the one that it was.
     assert "tuned" not in resolved(spec)

@@ -46,6 +46,14 @@ def test_patterns_that_cannot_be_read_say_why(tmp_path, pattern, message):
         Checkpoints(str(tmp_path / pattern))
 
 
+def test_epochs_that_are_called_steps_are_told_from_names_that_do_not_fit(tmp_path):
+    for epoch in range(1, 16):
+        (tmp_path / f"e{epoch}.pt").touch()
+    told = r"of its 15 numbers, 1 to 15, 1 are multiples of the 10 optimizer steps of an epoch, .*: .* write {epoch}"
+    with pytest.raises(ConfigError, match=told):
+        Checkpoints(str(tmp_path / "e{step}.pt"), steps=lambda: 10)
+
+
 class Runs:
     """What a pickle may hold: code that runs when it is read."""
 

@@ -9,7 +9,13 @@ from overmix.train.kernels import Kernel, momentum_step, products
 from overmix.train.optimizer import SGD
 from overmix.train.perceptron import perceptron_step, stacked_perceptron
 
-fast = pytest.mark.skipif(not products.has_fast_products(), reason="this processor gains nothing")
+fast = pytest.mark.skipif(not products.operators_are_there(), reason="this PyTorch has no such operators")
+
+
+@pytest.fixture
+def taken(monkeypatch):
+    """They are taken, also on a processor that gains nothing."""
+    monkeypatch.setattr(products, "has_fast_products", lambda: True)
 
 
 @fast
@@ -75,7 +81,7 @@ def train(steps, momentum=0.9, weight_decay=None, replicas=3):
 @fast
 @pytest.mark.parametrize("decay", [None, torch.tensor([0.0, 1e-2, 1e-3])])
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_both_ways_of_stepping_agree(monkeypatch, momentum, decay):
+def test_both_ways_of_stepping_agree(taken, monkeypatch, momentum, decay):
     calls = []
     original = products.product
     monkeypatch.setattr(products, "product", lambda a, b: calls.append(1) or original(a, b))
@@ -89,7 +95,7 @@ def test_both_ways_of_stepping_agree(monkeypatch, momentum, decay):
 
 
 @fast
-def test_a_large_first_layer_has_no_gradient_below(monkeypatch):
+def test_a_large_first_layer_has_no_gradient_below(taken, monkeypatch):
     calls = []
     original = products.product
     monkeypatch.setattr(products, "product", lambda a, b: calls.append(1) or original(a, b))
@@ -109,7 +115,7 @@ def test_a_large_first_layer_has_no_gradient_below(monkeypatch):
 
 
 @fast
-def test_a_replica_is_the_same_to_the_bit_whatever_stands_beside_it():
+def test_a_replica_is_the_same_to_the_bit_whatever_stands_beside_it(taken):
     together, _, _ = train(20)
     alone, _, _ = train(20, replicas=1)
     for a, b in zip(together, alone, strict=True):
@@ -117,7 +123,7 @@ def test_a_replica_is_the_same_to_the_bit_whatever_stands_beside_it():
 
 
 @fast
-def test_forward_with_and_without_gradients_agree():
+def test_forward_with_and_without_gradients_agree(taken):
     parameters = stack()
     x = torch.randn(3, 16, 20)
     with torch.no_grad():
@@ -142,16 +148,29 @@ def test_only_large_layers_of_single_precision_on_the_cpu_gain(monkeypatch, weig
     assert products.gains(weight) is expected
 
 
-@pytest.mark.parametrize(("capability", "vendor"), [("AVX2", "AuthenticAMD"), ("AVX512", "GenuineIntel")])
-def test_other_processors_keep_the_batched_product(monkeypatch, capability, vendor):
+ZEN_4, ZEN_5 = (f"vendor_id\t: AuthenticAMD\ncpu family\t: {family}\nmodel\t\t: 17\n" for family in (25, 26))
+
+
+@pytest.mark.parametrize(
+    ("capability", "processor", "expected"),
+    [
+        ("AVX512", ZEN_5, True),
+        ("AVX512", "AMD64 Family 26 Model 68 Stepping 0, AuthenticAMD", True),
+        ("AVX512", ZEN_4, False),
+        ("AVX2", ZEN_5, False),
+        ("AVX512", "vendor_id\t: GenuineIntel\ncpu family\t: 6\n", False),
+    ],
+)
+def test_processors_that_gain_nothing_keep_the_batched_product(monkeypatch, capability, processor, expected):
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
-    monkeypatch.setattr(products, "_vendor", lambda: vendor)
-    assert products.has_fast_products.__wrapped__() is False
+    monkeypatch.setattr(products, "_processor", lambda: processor)
+    monkeypatch.setattr(products, "operators_are_there", lambda: True)
+    assert products.has_fast_products.__wrapped__() is expected
 
 
 def test_without_the_private_operators_nothing_breaks(monkeypatch):
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
-    monkeypatch.setattr(products, "_vendor", lambda: "AuthenticAMD")
+    monkeypatch.setattr(products, "_processor", lambda: ZEN_5)
     monkeypatch.setattr(products, "product", Kernel(products.product.plain, gone, products.product.example))
     assert products.has_fast_products.__wrapped__() is False
 

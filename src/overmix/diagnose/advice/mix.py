@@ -100,29 +100,23 @@ def _worse_to_the_end(study: Compared, none_gains: Strength) -> Part | None:
     if strength == "open":
         return None
     switched = len(study.candidates) > len(ends)
-    if not switched and e.u_shaped:
-        none_gains, rest = "open", "no switch was tested"
-    elif not switched:
-        none_gains, rest = "shown", "train plainly"
-    else:
-        rest = {
-            "shown": "no switch gains: train plainly",
-            "likely": "likely no switch gains: train plainly",
-            "open": "whether a switch gains is open",
-        }[none_gains]
+    if not switched:
+        none_gains = "open" if e.u_shaped else "shown"
     together = weaker(strength, none_gains)
-    sentence = (
-        f"Do not mix to the end{likely(strength)}: {size_of(loss.difference, e.judged.unit)} worse than {PLAIN}"
-        f"{bracket(loss.ci, e.judged.unit)}; {rest}{_between(study, none_gains) if switched else ''}."
-    )
-    turned = loss.swapped()
-    return Part("plain" if together != "open" else "open", together, sentence, turned.difference, turned.ci)
+    unit, turned = e.judged.unit, loss.swapped()
+    worse = f"{size_of(loss.difference, unit)} worse than {PLAIN}{bracket(loss.ci, unit)}"
+    if together == "open":
+        rest = _switched(study) if switched else "and no switch was tested"
+        sentence = f"Mix or not is open: to the end it is {worse}, {rest}."
+        return Part("open", "open", sentence, turned.difference, turned.ci)
+    rest = {"shown": "no switch gains: train plainly", "likely": "likely no switch gains: train plainly"}[none_gains]
+    sentence = f"Do not mix to the end{likely(strength)}: {worse}; {rest if switched else 'train plainly'}."
+    return Part("plain", together, sentence, turned.difference, turned.ci)
 
 
-def _between(study: Compared, none_gains: Strength) -> str:
-    """Give the interval of the best switch's gain, where it is open."""
+def _switched(study: Compared) -> str:
+    """Say between what the gain of the best switch lies, where it is open."""
     gain: Comparison | None = study.difference(study.erm, study.best)
-    if none_gains != "open" or gain is None or gain.ci is None or study.best.role == "mixup":
-        return ""
-    unit = study.best.judged.unit
-    return f", {between_sides(gain.ci, unit)}"
+    if gain is None or gain.ci is None or study.best.role == "mixup":
+        return "and whether a switch gains is not known"
+    return f"switched off {between_sides(gain.ci, study.best.judged.unit)}"

@@ -194,5 +194,7 @@ def _more(study: Compared, difference: Comparison | None, best: Evidence, questi
     if more is not None:
         return next_part("seeds", "likely", seeds_sentence(more, question, difference.n), more)
     if difference.seed_share < _FEW_SAMPLES:
-        return next_part("samples", "likely", f"More test samples would tell {question}; more seeds alone hardly.")
+        return next_part(
+            "samples", "likely", f"More test samples would likely tell {question}; more seeds alone hardly."
+        )
     return next_part("seeds", "open", f"More seeds would hardly tell {question}: over a hundred are needed.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from overmix.diagnose.numerals import written
 from overmix.experiments.reproduce.check import Check
 from overmix.report.numbers import NONE, decimal, decimal_range, percent, points, points_range
 
@@ -106,8 +107,8 @@ def number_cell(value: str | float, interval: Sequence[float] | None = None) -> 
     """
     if isinstance(value, str):
         return value
-    within = "" if interval is None else f" ({interval[0]:.3g} to {interval[1]:.3g})"
-    return f"{value:.4g}{within}".replace("-", "−")
+    within = "" if interval is None else f" ({written(interval[0], '.3g')} to {written(interval[1], '.3g')})"
+    return f"{written(value, '.4g')}{within}"
 
 
 def set_up(setting: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from overmix.report.charts import Chart
 from overmix.report.explain.explanation import Explanation, ExplanationFiles
 from overmix.report.figures import light, to_svg
-from overmix.report.look import DARK, LIGHT, chart_config
+from overmix.report.look import DARK, LIGHT, chart_config, in_page_colors
 from overmix.report.page import download_of, fill
 from overmix.report.writing import write_figure, write_file
 
@@ -32,7 +32,7 @@ def render_explanation(explanation: Explanation, stills: dict[str, str]) -> str:
             "conditions": [],
         },
         explanation=explanation,
-        stills={name: Markup(svg) for name, svg in stills.items()},
+        stills={name: Markup(in_page_colors(svg)) for name, svg in stills.items()},
         download=download_of(explanation.numbers, "Numbers (JSON)", "application/json", content),
         versions=" · ".join(f"{name} {version}" for name, version in versions.items()),
     )

@@ -208,6 +208,8 @@ class Tuned:
         trials: settings that were tried.
         seeds: runs of each, none of them the study's own.
         held_out_error: of the chosen setting, mean over these runs.
+        decays: weight decays that were tried, ascending; this and the next are empty in records of earlier versions.
+        alphas: likewise.
     """
 
     arm: str
@@ -216,6 +218,8 @@ class Tuned:
     trials: int
     seeds: int
     held_out_error: float
+    decays: tuple[float, ...] = ()
+    alphas: tuple[float, ...] = ()
 
 
 NO_ADVICE = Advice("undecided", "No advice: this study alone does not support any.")

@@ -83,7 +83,7 @@ def from_json(content: Mapping[str, Any]) -> Summary:
         elapsed_seconds=_number(content.get("elapsed_seconds")),
         versions=dict(content.get("versions") or {}),
         earlier_versions=tuple(content.get("earlier_versions") or ()),
-        tuned=tuple(Tuned(**one) for one in content.get("tuned") or ()),
+        tuned=tuple(_tuned(one) for one in content.get("tuned") or ()),
     )
 
 
@@ -195,6 +195,11 @@ def _advice_value(value: Any) -> Any:
         part: dict[str, Any] = {key: _advice_value(inner) for key, inner in value.items()}
         return Part(**part)
     return tuple(value) if isinstance(value, list) else value
+
+
+def _tuned(row: Mapping[str, Any]) -> Tuned:
+    tried = {name: tuple(row.get(name) or ()) for name in ("decays", "alphas")}
+    return Tuned(**{**row, **tried})
 
 
 def _search_json(search: SwitchSearch) -> dict[str, Any]:

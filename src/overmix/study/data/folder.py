@@ -70,7 +70,7 @@ def folder(path: str = "", size: int = 32, grey: bool = False, test_size: float 
     whole = dataset_of("folder", x, y, x_test, y_test, len(images.classes))
     whole = replace(whole, class_names=images.classes)
     if "test" not in arrays:
-        whole = set_aside(whole, test_size)
+        whole = set_aside(whole, test_size, f"data.path {path}: the folder")
     return with_validation(whole, *arrays["val"]) if "val" in arrays else whole
 
 

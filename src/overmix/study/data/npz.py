@@ -60,7 +60,7 @@ def npz(path: str = "", test_size: float = 0.25, labels: str = "auto") -> Datase
             raise DataError(f"{field}: it holds unlabelled, but the labels are {kind}: leave it out")
         whole = _numbers(arrays, label, kind, field)
     if "x_test" not in arrays:
-        whole = set_aside(whole, test_size)
+        whole = set_aside(whole, test_size, f"{field}: {label}")
     return _validated(whole, arrays, label, field) if "x_val" in arrays else whole
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from overmix.errors import ConfigError
+from overmix.errors import ConfigError, DataError
 from overmix.study.data.dataset import Dataset
 from overmix.study.data.split import fixed_test_split
 
@@ -22,11 +22,17 @@ def check_test_size(test_size: float) -> None:
         raise ConfigError("data.test_size", test_size, "use a share in (0, 1)")
 
 
-def set_aside(whole: Dataset, test_size: float) -> Dataset:
+def set_aside(whole: Dataset, test_size: float, classes: str) -> Dataset:
     """Return data without test samples with a share of its labelled samples set aside for testing.
+
+    Args:
+        whole: the data.
+        test_size: the share, in (0, 1).
+        classes: what errors call that in which the classes were found.
 
     Raises:
         ConfigError: if no sample would be tested on, or a class would be left without one to train on.
+        DataError: if most classes have a single sample: they are none.
     """
     known = np.flatnonzero(whole.labelled)
     strata = whole.strata[known]
@@ -35,6 +41,7 @@ def set_aside(whole: Dataset, test_size: float) -> Dataset:
     if len(tested) == 0 or len(missing):
         shortage = "no sample is tested on"
         if len(missing):
+            _check_repeated(np.bincount(strata), classes)
             shortage = f"no sample of class {missing[0]} is left to train on"
         raise ConfigError(
             "data.test_size", test_size, f"of {len(known)} samples {shortage}: give more samples, or x_test and y_test"
@@ -49,3 +56,12 @@ def set_aside(whole: Dataset, test_size: float) -> Dataset:
         y_test=whole.y[test],
         domain=None if whole.domain is None else whole.domain[pool],
     )
+
+
+def _check_repeated(counts: np.ndarray, classes: str) -> None:
+    """Refuse names, texts and values that were taken for classes: more samples of that kind would not help."""
+    if 2 * int((counts == 1).sum()) > len(counts):
+        raise DataError(
+            f"{classes} has {len(counts):,} different values in {counts.sum():,} samples, most of them once, so they "
+            "are no classes: name a target of few values, or, of numbers, say data: {labels: values}"
+        )

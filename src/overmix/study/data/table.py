@@ -94,7 +94,7 @@ def _table_dataset(
     whole = _labelled(form, x, table[target], kind, field)
     if domain:
         whole = replace(whole, domain=torch.from_numpy(domain_numbers(table[domain], field)))
-    return set_aside(replace(whole, table=columns), test_size)
+    return set_aside(replace(whole, table=columns), test_size, f"{field}: the target {target}")
 
 
 def _check_columns(

@@ -166,6 +166,8 @@ def tuned_arm(arm: Arm, setting: TunedSetting, held_out_error: float) -> TunedSp
         trials=len(arm.settings),
         seeds=len(TRIAL_SEEDS),
         held_out_error=held_out_error,
+        decays=tuple(sorted({tried.weight_decay for tried in arm.settings})),
+        alphas=tuple(sorted({tried.alpha for tried in arm.settings if tried.alpha is not None})),
     )
 
 

@@ -165,6 +165,8 @@ class TunedSpec(Strict):
     trials: int = Field(ge=1, description="settings that were tried")
     seeds: int = Field(ge=1, description="runs of each")
     held_out_error: float = Field(description="of the chosen setting, mean over these runs")
+    decays: tuple[float, ...] = Field((), strict=False, description="weight decays that were tried, ascending")
+    alphas: tuple[float, ...] = Field((), strict=False, description="alphas likewise")
 
 
 class StudySpec(Strict):

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from overmix.diagnose.numerals import written
 from overmix.diagnose.turning import smooth
 from overmix.errors import ConfigError
 from overmix.switch.outcome import score_name
@@ -214,10 +215,12 @@ def _behind(probe: Probe, other: Probe) -> float:
 
 def _reason(chosen: Probe, probes: Sequence[Probe], guess: float) -> str:
     """Return why this probe is kept, beside the lowest one."""
-    said = f"{score_name(probes)} {chosen.score:.4f} after {chosen.epoch} epochs"
+    said = f"{score_name(probes)} {written(chosen.score, '.4f')} after {chosen.epoch} epochs"
     lowest = min(probes, key=lambda probe: probe.score)
     if lowest is not chosen:
-        behind = f"{said} is {_behind(chosen, lowest):.1f} standard errors behind the lowest, {lowest.score:.4f}"
+        behind = (
+            f"{said} is {_behind(chosen, lowest):.1f} standard errors behind the lowest, {written(lowest.score, '.4f')}"
+        )
         return f"{behind} after {lowest.epoch}, and nearer to the guess of {guess:.0f}, which settles what is not clear"
     if chosen is probes[0] and len(probes) > 1:
         return f"{said} is the lowest of {len(probes)} probes, and the first: a later switch gains nothing"

@@ -50,17 +50,28 @@ class Checkpoints(Mapping[int, Path]):
         before, after = _FIELD.split(self.pattern)[::2]
         wanted = re.compile(f"{_expression(before)}(?P<number>\\d+){_expression(after)}")
         paths: dict[int, Path] = {}
+        numbers = []
         for path in sorted(glob.glob(f"{_literal(before)}*{_literal(after)}")):
             match = wanted.fullmatch(path)
-            done = None if match is None else self._done(names[0], int(match["number"]))
+            if match is None:
+                continue
+            numbers.append(int(match["number"]))
+            done = self._done(names[0], numbers[-1])
             if done is None:
                 continue
             if done in paths:
                 remedy = f"{paths[done]} and {path} are both of epoch {done}: narrow the pattern to one of them"
                 raise ConfigError("checkpoints", self.pattern, remedy)
             paths[done] = Path(path)
-        if not paths:
+        if not numbers:
             raise ConfigError("checkpoints", self.pattern, "no file or folder has this form")
+        if len(paths) < min(2, len(numbers)):
+            remedy = (
+                f"of its {len(numbers)} numbers, {min(numbers)} to {max(numbers)}, {len(paths)} are multiples of the "
+                f"{self.steps()} optimizer steps of an epoch, too few to choose from: where they count epochs write "
+                "{epoch}, or {index} from 0; else mend steps"
+            )
+            raise ConfigError("checkpoints", self.pattern, remedy)
         return paths
 
     def _done(self, name: str, number: int) -> int | None:

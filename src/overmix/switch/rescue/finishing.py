@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from overmix.diagnose.numerals import written
 from overmix.errors import ConfigError
 from overmix.switch.outcome import Outcome, ProbeRow, beside_the_best, for_json, score_name
 from overmix.switch.policies.auto import AutoSwitch
@@ -61,7 +62,9 @@ class Rescued:
         if self.finished is None:
             return "Nothing was trained on: no checkpoint is a better place to go on from."
         n, name = self.finished.mean.n, score_name((self.finished.each,))
-        ends = f"finished without mixing its {name} is {self.finished.each.score:.4f} on {n} held-out samples"
+        ends = (
+            f"finished without mixing its {name} is {written(self.finished.each.score, '.4f')} on {n} held-out samples"
+        )
         row = self.row
         if row is None:
             last = f"give the checkpoint after {self.outcome.epochs} epochs, too"

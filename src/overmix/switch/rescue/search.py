@@ -93,10 +93,13 @@ def _checked(branch: object, checkpoints: Mapping[int, Checkpoint], total: int, 
     done = list(checkpoints)
     if any(isinstance(epoch, bool) or not isinstance(epoch, int | np.integer) for epoch in done):
         raise ConfigError("checkpoints", done, "the keys are epochs that were done, integers")
-    if any(not 0 <= epoch <= total for epoch in done):
-        raise ConfigError(
-            "checkpoints", sorted(done), f"a training of {total} epochs has none after others than 0 to {total}"
+    beyond = [epoch for epoch in sorted(done) if not 0 <= epoch <= total]
+    if beyond:
+        remedy = (
+            f"{beyond[-1]} is none of the training's 0 to {total} epochs: where optimizer steps are counted write "
+            "{step} in the pattern, or divide by the steps of an epoch; where epochs are, {epoch}, or {index} from 0"
         )
+        raise ConfigError("checkpoints", sorted(done), remedy)
     if sum(epoch <= last for epoch in done) < _FEWEST:
         remedy = f"give two or more from epoch {last} or before, which leave room for a tail in {total} epochs"
         raise ConfigError("checkpoints", sorted(done), remedy)

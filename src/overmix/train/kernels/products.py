@@ -1,8 +1,9 @@
 """One replica's matrix products by oneDNN, where the library that PyTorch takes by default leaves speed on the table.
 
-On AMD processors with AVX-512, PyTorch's MKL keeps to AVX2, which is half of what such a core can do; oneDNN, which
-PyTorch brings along for its compiler, uses all of it. It has no batched product of single precision, so that a stack
-calls it once per replica: worth it for large layers only.
+On AMD processors PyTorch's MKL keeps to AVX2. From Zen 5 on that is half of what a core can do, and oneDNN, which
+PyTorch brings along for its compiler, uses all of it; Zen 4 does AVX-512 in two halves, so that AVX2 is as fast there,
+and MKL the faster of the two. oneDNN has no batched product of single precision, so that a stack calls it once per
+replica: worth it for large layers only.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import functools
 import math
 import platform
+import re
 from pathlib import Path
 
 import torch
@@ -19,6 +21,9 @@ from overmix._typing import Float
 from overmix.train.kernels.elementwise import momentum_step
 from overmix.train.kernels.kernel import Kernel
 
+_ZEN_5 = 26
+"""The first processor family of AMD's whose units are 512 bits wide."""
+
 MIN_WEIGHTS = 1 << 15
 """Layers with fewer weights are faster as one batched product of the stack."""
 
@@ -26,8 +31,13 @@ MIN_WEIGHTS = 1 << 15
 @functools.cache
 def has_fast_products() -> bool:
     """Return whether this processor gains from them: a function of the machine and the versions, never of timing."""
-    if not torch.backends.cpu.get_cpu_capability().startswith("AVX512") or "AuthenticAMD" not in _vendor():
+    if not torch.backends.cpu.get_cpu_capability().startswith("AVX512") or not _has_whole_avx512(_processor()):
         return False
+    return operators_are_there()
+
+
+def operators_are_there() -> bool:
+    """Return whether this PyTorch has the operators that it takes."""
     return linear.is_there and product.is_there and momentum_step.is_there
 
 
@@ -36,7 +46,13 @@ def gains(weight: Float[Tensor, "replicas output input"]) -> bool:
     return weight[0].numel() >= MIN_WEIGHTS and weight.dtype == torch.float32 and weight.is_cpu and has_fast_products()
 
 
-def _vendor() -> str:
+def _has_whole_avx512(processor: str) -> bool:
+    """Return whether a processor is AMD's, of a family that does AVX-512 in one piece."""
+    family = re.search(r"family\s*:?\s*(\d+)", processor, re.IGNORECASE)
+    return "AuthenticAMD" in processor and family is not None and int(family[1]) >= _ZEN_5
+
+
+def _processor() -> str:
     information = Path("/proc/cpuinfo")
     return information.read_text() if information.exists() else platform.processor()
 

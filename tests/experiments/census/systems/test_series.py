@@ -29,12 +29,15 @@ def test_a_table_that_is_missing_names_its_package(monkeypatch, tmp_path):
 
 
 @needs_tables
-def test_a_window_ends_the_day_before_the_one_that_is_asked_for():
+def test_a_window_has_the_weather_of_the_day_that_is_asked_for_and_ozone_until_the_day_before():
     x, y, day = ozone()
     assert x.shape == (len(y), 9, DAYS)
     assert np.isfinite(x).all()
     (after,) = np.flatnonzero(day == day[0] + 1)
     assert x[after, 0, -1] == y[0]
+    # The weather of a day stands last in its own window, and before last in the next day's.
+    np.testing.assert_array_equal(x[after, 1:, -2], x[0, 1:, -1])
+    np.testing.assert_array_equal(x[after, 0, :-1], x[0, 0, 1:])
 
 
 @needs_tables
@@ -67,7 +70,7 @@ def test_samples_teach_more_than_the_mean_and_shuffled_values_do_not(row):
 
 
 @needs_tables
-def test_persistence_is_that_tomorrow_is_as_today():
+def test_persistence_is_that_a_day_is_as_the_one_before():
     task = Ozone()
     data = task.data(Streams())
     constant = replace(data, test=Samples(data.test.x, data.test.x[:, 0, -1]))

@@ -68,8 +68,9 @@ class FewClothes(Task):
         return Data(train, val, samples(test.x, test.y))
 
     def model(self) -> nn.Module:
-        """Return the residual network."""
-        return resnet8(sample_shape=(1, 28, 28), num_classes=10, width=WIDTH)
+        """Return the residual network, its kernels in the order that a CPU computes in."""
+        model = resnet8(sample_shape=(1, 28, 28), num_classes=10, width=WIDTH)
+        return model.to(memory_format=torch.channels_last)
 
     def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """Return SGD with momentum and weight decay."""

@@ -10,7 +10,7 @@ import numpy as np
 from overmix.errors import MissingExtraError
 from overmix.experiments.census.systems.r_frames import r_file
 
-DAYS = 14
+DAYS = 4
 """Days of a window."""
 
 OZONE = ("V4", "V5", "V6", "V7", "V8", "V10", "V11", "V12", "V13")
@@ -34,9 +34,9 @@ def blood_brain() -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=1)
 def ozone() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return windows of 14 days, shape (N, 9, 14), the highest ozone of the next day, and the number of that day.
+    """Return windows of four days, shape (N, 9, 4), the highest ozone of a day, and the number of that day.
 
-    Days on which a column is missing get what lies between the days around them; they are never what is asked for.
+    A window has the weather of that day and of the three before, and the ozone of the four before. Days on which a column is missing get what lies between the days around them; they are never what is asked for.
     Source: mlbench's ``Ozone`` (Breiman and Friedman, 1985), the year 1976.
 
     Raises:
@@ -47,7 +47,9 @@ def ozone() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     columns = np.stack([frame[name].cast(float).to_numpy() for name in OZONE])
     asked = [day for day in range(DAYS, columns.shape[1]) if np.isfinite(columns[0, day])]
     whole = np.stack([_filled(column) for column in columns])
-    x = np.stack([whole[:, day - DAYS : day] for day in asked])
+    ozone_before, weather = whole[:1], whole[1:]
+    windows = [(ozone_before[:, day - DAYS : day], weather[:, day - DAYS + 1 : day + 1]) for day in asked]
+    x = np.stack([np.concatenate(window) for window in windows])
     return x, columns[0, asked], np.array(asked)
 
 

@@ -19,7 +19,7 @@ from overmix.experiments.census.task import Data, Kind, Samples, Score, Task, as
 from overmix.mix import Streams
 from overmix.recipes import CMixup
 
-BY_RIDGE, PERSISTENCE = "ridge regression", "tomorrow as today"
+BY_RIDGE, PERSISTENCE = "ridge regression", "as the day before"
 _PENALTIES = (1.0, 10.0, 100.0, 1000.0)
 
 
@@ -100,7 +100,7 @@ class BloodBrain(Regression):
 
 @dataclass(frozen=True)
 class Ozone(Regression):
-    """The highest ozone of tomorrow, from two weeks of ozone and weather.
+    """The highest ozone of a day, from its weather, and from ozone and weather of the days before.
 
     Every third block of ten days is the test, so that all seasons are in it.
     """
@@ -110,7 +110,7 @@ class Ozone(Regression):
     val_size: int = 60
     batch_size: int = 16
 
-    title: ClassVar[str] = "regression of a series: tomorrow's ozone"
+    title: ClassVar[str] = "regression of a series: ozone from weather"
     baselines: ClassVar[tuple[str, ...]] = (BY_RIDGE, PERSISTENCE)
 
     def parts(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
@@ -129,7 +129,7 @@ class Ozone(Regression):
         )
 
     def baseline(self, name: str, data: Data) -> Score:
-        """Return the error of a ridge regression on all days and columns, or of saying that tomorrow is as today."""
+        """Return the error of a ridge regression on all days and columns, or of saying that a day is as the one before."""
         if name == BY_RIDGE:
             return super().baseline(name, data)
         # Both are scaled, the channel over its windows, values over the days that are asked for: nearly alike.
