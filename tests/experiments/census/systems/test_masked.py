@@ -35,6 +35,7 @@ def test_the_first_fifth_is_labelled_all_classes_alike():
     assert train.y[:40].bincount().tolist() == [4] * 10
     assert torch.equal(train.x[40:80], train.x[:40])  # repeated
     assert (train.domain == LABELLED).sum() == 100
+    assert train.y[:100].bincount().tolist() == [10] * 10  # the last repetition is cut short
     assert (train.y[100:] == IGNORE_INDEX).all()
 
 
