@@ -1,6 +1,6 @@
 """Speed of a study against an idiomatic PyTorch loop, interleaved in one run, and where the study's time goes.
 
-    python benchmarks/study_speed.py                            # three rounds of each setting, about 25 minutes
+    python benchmarks/study_speed.py                            # three rounds of each setting, about 15 minutes
     python benchmarks/study_speed.py --settings mlp --rounds 1
 
 The unit is the replica-step: one optimizer step of one training run on a batch of 64. The study's figure is that of the
