@@ -1,9 +1,9 @@
 """Is what the advice calls shown right, and does its range hold the best switch epoch?
 
 Six trainings of 32 seeds each: perceptrons on digits, on MNIST-1D, on a table of scikit-learn, on made data with noisy
-labels and with unequal classes, and one that is stopped far too early. Each is divided into four studies of eight seeds,
-five times over; the four share no seed, those of different divisions do. What a study says is held against the means of
-the 24 seeds that it has not seen.
+labels and with unequal classes, and one that is stopped far too early. Each is divided into four studies of eight
+seeds, five times over; the four share no seed, those of different divisions do. What a study says is held against the
+means of the 24 seeds that it has not seen.
 
     python benchmarks/advice_calibration.py --train    # once, about ten core-minutes; goes on where it stopped
     python benchmarks/advice_calibration.py            # judges, and writes results/advice_calibration.json

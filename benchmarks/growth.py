@@ -1,6 +1,6 @@
 """How time and memory of a study grow with replicas, samples, epochs, classes and features, in one worker.
 
-    python benchmarks/growth.py --out results/growth.json       # about three minutes
+    python benchmarks/growth.py --out results/growth.json       # about five minutes
 
 Each point is a study in a process of its own with one thread: a perceptron with two hidden layers of 256, Mixup, one
 thing changed from the base. Time is processor time of its trainings, evaluation included, by replica-step and in all;
@@ -30,7 +30,7 @@ AXES = {
 
 
 def one(point: dict[str, int]) -> dict[str, float]:
-    """Train a stack and return what it took."""
+    """Train a study and return what it took."""
     import numpy as np
     import torch
 

@@ -1,6 +1,6 @@
 """Speed of a study against an idiomatic PyTorch loop, interleaved in one run, and where the study's time goes.
 
-    python benchmarks/study_speed.py                            # three rounds of each setting, about 25 minutes
+    python benchmarks/study_speed.py                            # three rounds of each setting, about 15 minutes
     python benchmarks/study_speed.py --settings mlp --rounds 1
 
 The unit is the replica-step: one optimizer step of one training run on a batch of 64. The study's figure is that of the
@@ -270,14 +270,21 @@ def main() -> None:
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=worker_count("auto", "cpu"))
-    parser.add_argument("--out", type=Path, help="write the figures as JSON")
+    parser.add_argument("--out", type=Path, help="write the figures as JSON, beside other settings' that are there")
     arguments = parser.parse_args()
     settings = {name: measured(SETTINGS[name], arguments.rounds, arguments.workers) for name in arguments.settings}
     versions = {"torch": torch.__version__, "timm": version("timm"), "cpu": processor()}
     print(f"{arguments.workers} workers, {versions}")
     if arguments.out:
+        settings = {**_measured_before(arguments.out, versions), **settings}
         content = {"settings": settings, "workers": arguments.workers, "versions": versions}
         arguments.out.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _measured_before(out: Path, versions: dict[str, str]) -> dict[str, Any]:
+    """Return the settings of a file that were measured with the same versions on such a machine."""
+    before: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
+    return before["settings"] if before.get("versions") == versions else {}
 
 
 def processor() -> str:

@@ -106,3 +106,10 @@ def test_looking_changes_nothing(replica, training, models, execution):
     assert torch.equal(first, second)
     torch.testing.assert_close(own.state_dict(), before, rtol=0, atol=0, equal_nan=True)
     assert own.model.base.training
+
+
+@pytest.mark.parametrize(
+    ("execution", "device", "expected"), [("looped", "cpu", 64), ("looped", "cuda", 2730), ("stacked", "cpu", 2730)]
+)
+def test_only_loops_on_the_cpu_score_as_many_samples_as_the_cache_holds(execution, device, expected):
+    assert evaluation.samples_at_once(execution, torch.device(device), n_replicas=3) == expected

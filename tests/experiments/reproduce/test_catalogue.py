@@ -7,6 +7,7 @@ import pytest
 from overmix.errors import ConfigError
 from overmix.experiments.reproduce.catalogue import EXPERIMENTS, experiment, study_spec
 from overmix.experiments.reproduce.claims import CLAIMS, claim_of
+from overmix.study.plan.cells import expand
 from overmix.study.spec.overrides import condition_parts
 
 RESULTS = Path(__file__).parents[3] / "results" / "reproduce"
@@ -56,11 +57,19 @@ def test_the_convnet_is_looked_at_where_over_training_found_its_turn(name):
 
 
 def test_the_residual_network_s_settings_share_their_trainings():
-    over = study_spec("over-training", "fashion-resnet8", "laptop")
-    for name in ("switching", "augmentation"):
-        other = study_spec(name, "fashion-resnet8", "laptop")
-        assert (other.data, other.model, other.train, other.seeds) == (over.data, over.model, over.train, over.seeds)
-        assert other.compare[:2] == over.compare
+    cells = {
+        (name, key): {cell.id for cell in expand(study_spec(name, key, "laptop"))}
+        for name in ("over-training", "switching", "augmentation", "data-size")
+        for key in (setting.key for setting in experiment(name).settings if setting.key.startswith("fashion-resnet8"))
+    }
+    assert cells["over-training", "fashion-resnet8"] < cells["switching", "fashion-resnet8"]
+    assert cells["over-training", "fashion-resnet8"] < cells["augmentation", "fashion-resnet8"]
+    assert cells["over-training", "fashion-resnet8-1000"] < cells["switching", "fashion-resnet8-1000"]
+    augmented = cells["augmentation", "fashion-resnet8"] - cells["over-training", "fashion-resnet8"]
+    assert augmented < cells["switching", "fashion-resnet8-augmented"]
+    sizes = cells["data-size", "fashion-resnet8"]
+    assert len(sizes & cells["switching", "fashion-resnet8"]) == 3
+    assert len(sizes & cells["switching", "fashion-resnet8-1000"]) == 3
 
 
 def test_no_study_file_lies_unused():

@@ -68,6 +68,16 @@ def test_the_right_switch_is_chosen_on_held_out_samples_and_read_on_test_samples
     assert said(rules.wrong_time(switched, "@64"), measured) == ["no"]
 
 
+def test_auto_must_end_within_the_margin_of_plain_training_of_mixing_and_of_the_right_switch(study):
+    switches = {"@4": {"rate": FALLING, "val": 0.3}, "@16": {"rate": 0.6 * FALLING, "val": 0.1}}
+    rule = rules.as_good_as_the_best("auto", ["ERM", "Mixup"], list(switches))
+    good = study(ERM=FALLING, Mixup=VALLEY, auto=0.6 * FALLING, **switches)
+    rivals = [check.what.removeprefix("final error, auto minus ") for check in rule(good)]
+    assert rivals == ["ERM", "Mixup", "@16"]
+    assert said(rule, good) == ["yes", "yes", "yes"]
+    assert said(rule, study(ERM=FALLING, Mixup=VALLEY, auto=0.9 * FALLING, **switches)) == ["yes", "yes", "no"]
+
+
 def test_budgets(study):
     measured = study(short={"rate": FALLING, "val": 0.1}, long={"rate": FALLING + 0.05, "val": 0.2})
     assert said(rules.long_budget_hurts(["short", "long"]), measured) == ["yes"]

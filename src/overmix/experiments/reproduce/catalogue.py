@@ -15,6 +15,7 @@ from overmix.experiments.reproduce.scale import SCALES, Scale
 from overmix.experiments.reproduce.shrink import shrunk
 from overmix.experiments.reproduce.study_checks import (
     CheckRule,
+    as_good_as_the_best,
     deeper,
     ends_better,
     long_budget_does_not_hurt,
@@ -112,6 +113,12 @@ def _switching(key: str, epochs: tuple[int, ...]) -> Setting:
     )
 
 
+def _residual_network(key: str) -> Setting:
+    epochs = (300, 450)
+    auto = as_good_as_the_best("Mixup → ERM (auto)", ["ERM", "Mixup"], _switches(epochs))
+    return Setting(key, {**_switching(key, epochs).rules, "auto": auto})
+
+
 def _sizes(key: str, small: int, large: int, longer: int) -> Setting:
     few, many = f"Mixup, {small} samples", f"Mixup, {large} samples"
     as_long = f"{few}, {longer} epochs"
@@ -145,6 +152,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             Setting("digits-convnet", _OVER),
             Setting("mnist1d-mlp", _OVER),
             Setting("fashion-resnet8", _OVER),
+            Setting("fashion-resnet8-1000", _OVER),
             Setting(
                 "budget",
                 {
@@ -169,7 +177,11 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
         "data-size",
         "Do fewer data turn earlier and deeper?",
-        (_sizes("digits-mlp", 100, 400, 6000), _sizes("mnist1d-mlp", 1200, 4000, 1033)),
+        (
+            _sizes("digits-mlp", 100, 400, 6000),
+            _sizes("mnist1d-mlp", 1200, 4000, 1033),
+            _sizes("fashion-resnet8", 500, 1000, 1200),
+        ),
         (_sizes("cifar10-resnet18", 15000, 50000, 5348),),
     ),
     Experiment(
@@ -191,7 +203,11 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             _switching("digits-mlp", (4, 32, 64, 128, 256, 900)),
             _switching("digits-convnet", (8, 32, 128, 360)),
             _switching("mnist1d-mlp", (32, 128, 256, 360)),
-            _switching("fashion-resnet8", (300, 450)),
+            _residual_network("fashion-resnet8"),
+            _residual_network("fashion-resnet8-cosine"),
+            _residual_network("fashion-resnet8-augmented"),
+            _residual_network("fashion-resnet8-augmented-cosine"),
+            _residual_network("fashion-resnet8-1000"),
         ),
         (_switching("cifar10-resnet18", _PAPER_SWITCHES), _switching("svhn-resnet18", _PAPER_SWITCHES)),
     ),

@@ -130,6 +130,13 @@ CLAIMS: tuple[Claim, ...] = (
         "final error of the latest switch minus that of the right one, above δ",
     ),
     Claim(
+        "auto",
+        "switching",
+        "AutoSwitch ends no worse than plain training, Mixup to the end, and the right switch.",
+        "ours",
+        "final errors of AutoSwitch minus those of ERM, of Mixup and of the switch chosen on held-out samples, below δ",
+    ),
+    Claim(
         "gradient-stays",
         "gradient-norm",
         "The gradient norm of Mixup's full loss does not vanish, that of plain training does.",

@@ -111,6 +111,15 @@ def wrong_time(switched: Sequence[str], at: str) -> CheckRule:
     return read
 
 
+def as_good_as_the_best(auto: str, rivals: Sequence[str], switched: Sequence[str]) -> CheckRule:
+    """Return the rule that a condition ends within δ of its rivals, and of the switch that held-out samples choose."""
+
+    def read(measured: Measured) -> list[Check]:
+        return [_no_worse(measured, auto, rival) for rival in (*rivals, measured.best_on_validation(switched))]
+
+    return read
+
+
 def long_budget_hurts(budgets: Sequence[str]) -> CheckRule:
     """Return the rule that the longest budget ends worse than the best, which held-out samples choose."""
 
@@ -130,9 +139,7 @@ def long_budget_does_not_hurt(budgets: Sequence[str]) -> CheckRule:
         best = measured.best_on_validation(budgets)
         if best == budgets[-1]:
             return [Check(f"{best}: it is the best", 0.0, None, "below", 1e-9, "points", measured.n, exact=True)]
-        difference = measured.final(budgets[-1], best)
-        what, delta = f"final error, {budgets[-1]} minus {best}", _delta(measured, best)
-        return [_check(what, difference, "below", delta)]
+        return [_no_worse(measured, budgets[-1], best)]
 
     return read
 
@@ -140,6 +147,11 @@ def long_budget_does_not_hurt(budgets: Sequence[str]) -> CheckRule:
 def _worse(measured: Measured, worse: str, better: str) -> Check:
     difference = measured.final(worse, better)
     return _check(f"final error, {worse} minus {better}", difference, "above", _delta(measured, better))
+
+
+def _no_worse(measured: Measured, name: str, rival: str) -> Check:
+    difference = measured.final(name, rival)
+    return _check(f"final error, {name} minus {rival}", difference, "below", _delta(measured, rival))
 
 
 def _check(what: str, difference: Comparison, side: str, bound: float) -> Check:

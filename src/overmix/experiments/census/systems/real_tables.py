@@ -36,7 +36,8 @@ def blood_brain() -> tuple[np.ndarray, np.ndarray]:
 def ozone() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return windows of four days, shape (N, 9, 4), the highest ozone of a day, and the number of that day.
 
-    A window has the weather of that day and of the three before, and the ozone of the four before. Days on which a column is missing get what lies between the days around them; they are never what is asked for.
+    A window has the weather of that day and of the three before, and the ozone of the four before. Days on which a
+    column is missing get what lies between the days around them; they are never what is asked for.
     Source: mlbench's ``Ozone`` (Breiman and Friedman, 1985), the year 1976.
 
     Raises:

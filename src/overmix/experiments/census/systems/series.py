@@ -129,7 +129,7 @@ class Ozone(Regression):
         )
 
     def baseline(self, name: str, data: Data) -> Score:
-        """Return the error of a ridge regression on all days and columns, or of saying that a day is as the one before."""
+        """Return the error of a ridge regression on all days and columns, or that a day is as the one before."""
         if name == BY_RIDGE:
             return super().baseline(name, data)
         # Both are scaled, the channel over its windows, values over the days that are asked for: nearly alike.
