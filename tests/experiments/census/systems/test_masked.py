@@ -1,5 +1,6 @@
 """MaskMatch's parts: losses that can be counted by hand, and known answers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,22 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from overmix.experiments.census.systems.masked import LABELLED, UNLABELLED, FewLabelled, fixmatch_loss
+from overmix.experiments.census.loop import train
+from overmix.experiments.census.systems.masked import (
+    LABELLED,
+    LABELS_ALONE,
+    SHUFFLED,
+    UNLABELLED,
+    WARM_UP,
+    FewLabelled,
+    ShuffledBeliefs,
+    fixmatch_loss,
+)
 from overmix.experiments.census.systems.masked_vit import pretrained
 from overmix.experiments.census.task import Samples, evaluated
 from overmix.mix import IGNORE_INDEX, Streams
+from overmix.recipes import ConfidentMixup
+from overmix.switch import never
 
 pytest.importorskip("transformers")
 needs_fashion = pytest.mark.skipif(
@@ -72,3 +85,38 @@ def test_a_score_is_the_teachers():
     assert score.wrong.mean() == pytest.approx(score.value)
     assert (model(data.test.x).argmax(1) == 3).all()
     assert not (model.judged(data.test.x).argmax(1) == 3).all()
+
+
+@needs_fashion
+def test_shuffled_beliefs_are_as_many_of_each_class_and_labels_stay():
+    task = replace(SMALL.smoke(), threshold=0.5)
+    batch, model = task.data(Streams(replica_seed=0)).train, task.model()
+    model.updates += WARM_UP
+    beliefs = (3 * torch.randn(len(batch), 10)).softmax(1)
+    model.aligned = lambda x, unlabelled: beliefs
+    right = task.prepare(model, batch).y
+    shuffled = ShuffledBeliefs(**vars(task)).prepare(model, batch).y
+    others = batch.domain == UNLABELLED
+    assert torch.equal(shuffled[~others], batch.y[~others])
+    assert torch.equal(shuffled == IGNORE_INDEX, right == IGNORE_INDEX)
+    assert 0 < (right == IGNORE_INDEX).sum() < others.sum()
+    assert torch.equal(shuffled[others].sort()[0], right[others].sort()[0])
+    assert 0.2 < (shuffled != right)[others].double().mean() < 1
+
+
+@needs_fashion
+@pytest.mark.slow
+def test_pseudo_labels_teach_and_shuffled_ones_harm():
+    # That FixMatch beats labels alone takes the whole pretraining and eight seeds: tests/tools/test_systems.py.
+    task = FewLabelled(train_size=1000, pretraining=(60_000, 300))
+    errors = {"FixMatch": [], SHUFFLED: [], LABELS_ALONE: []}
+    for seed in (0, 1):
+        data = task.data(Streams(replica_seed=seed))
+        model, _ = train(task, data, ConfidentMixup(), never(), seed)
+        errors["FixMatch"].append(evaluated(lambda: task.score(model, data.test), model).value)  # noqa: B023
+        for name in (SHUFFLED, LABELS_ALONE):
+            errors[name].append(task.baseline(name, data).value)
+    fixmatch, shuffled, labels = (sum(each) / 2 for each in errors.values())
+    assert shuffled > fixmatch
+    assert shuffled > labels
+    assert max(fixmatch, labels) < 0.45  # a guess errs in 0.9
