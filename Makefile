@@ -19,10 +19,10 @@ demo: $(VENV)/.study-installed
 	$(VENV)/bin/overmix demo
 
 test: $(VENV)/.dev-installed
-	$(VENV)/bin/python -m pytest -n auto -m "not browser and not slow"
+	$(VENV)/bin/python -m pytest -n auto --dist worksteal -m "not browser and not slow"
 
 slow: $(VENV)/.dev-installed
-	$(VENV)/bin/python -m pytest -n auto -m "slow and not browser"
+	$(VENV)/bin/python -m pytest -n auto --dist worksteal -m "slow and not browser"
 
 check: $(VENV)/.dev-installed
 	$(VENV)/bin/ruff check --no-cache .
