@@ -52,11 +52,11 @@ def _by_default(rows: Sequence[RowSummary]) -> list[str]:
     if not stays:
         return []
     _, worse = _told_apart(rows, "auto", "on")
-    harmed = [name for name in worse if name not in STAYS]
+    harmed = {name: written for name, written in worse.items() if name not in STAYS}
     return [
         f"- **By default** AutoSwitch goes on mixing to the end in {_names(stays)}, and says why: contrastive learning,"
         " a shift between domains, regression. There it was told to decide all the same (`anywhere=True`). As it comes,"
-        f" it is worse than the recipe all along in {len(harmed)} ({', '.join(harmed) or 'none'})."
+        f" it is worse than the recipe all along in {len(harmed)} ({_listed(harmed)})."
     ]
 
 
