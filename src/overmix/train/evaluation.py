@@ -25,7 +25,7 @@ _SAMPLES_AT_ONCE = 8192
 
 _SAMPLES_IN_CACHE = 64
 """Of one replica, where they are looped over on the CPU: what a convolution returns of more leaves the cache before the
-next layer reads it, which costs a third."""
+next layer reads it."""
 
 
 def samples_at_once(execution: Execution, device: torch.device, n_replicas: int) -> int:

@@ -286,7 +286,7 @@ def _channels_last(parameter: Tensor) -> Tensor:
     """Return kernels of shape (R, out, in, h, w) with the channels innermost in memory; anything else as it is.
 
     Each replica's own kernels then are ``torch.channels_last``, and with them all that its convolutions return: what
-    oneDNN computes in, where the usual order costs copies on the way in and out, a quarter to a third of a step.
+    oneDNN computes in, where the usual order costs copies on the way in and out.
     """
     if parameter.dim() != 5:
         return parameter

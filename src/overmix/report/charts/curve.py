@@ -145,9 +145,9 @@ def _beyond(lines: Sequence[Series], metric: Metric, frame: tuple[float, float])
     """Say what the frame leaves out."""
     above = [line.name for line in lines if metric.scale * float(line.mean[-1]) > frame[1]]
     if above:
-        return f"Above the frame: {', '.join(above)}; “whole curve” shows all."
+        return f"A close-up; above its frame: {', '.join(above)}."
     if any(metric.scale * float(line.mean.max()) > frame[1] for line in lines):
-        return "Early epochs leave the frame; “whole curve” shows them."
+        return "A close-up: early epochs leave the frame."
     return ""
 
 
