@@ -52,8 +52,8 @@ def table(results: Results) -> str:
 def _said_of_before() -> str:
     return (
         f"{BEFORE.strip()} Not measured again since p comes from 2,000 simulated flat curves in place of 300, which "
-        "were the same for every curve here, and by whose luck p was about a third too large: today's test finds more, "
-        "and raises more false alarms, than these rows say."
+        "were the same for every curve here, and by whose luck p was about a third too large: today's test finds more "
+        "than these rows say, and may raise more false alarms."
     )
 
 
