@@ -19,10 +19,10 @@ demo: $(VENV)/.study-installed
 	$(VENV)/bin/overmix demo
 
 test: $(VENV)/.dev-installed
-	$(VENV)/bin/python -m pytest -n auto -m "not browser and not slow"
+	$(VENV)/bin/python -m pytest -n auto --dist worksteal -m "not browser and not slow"
 
 slow: $(VENV)/.dev-installed
-	$(VENV)/bin/python -m pytest -n auto -m "slow and not browser"
+	$(VENV)/bin/python -m pytest -n auto --dist worksteal -m "slow and not browser"
 
 check: $(VENV)/.dev-installed
 	$(VENV)/bin/ruff check --no-cache .
@@ -32,7 +32,7 @@ check: $(VENV)/.dev-installed
 	$(VENV)/bin/python -m pytest -q --doctest-modules src/overmix tools --ignore tools/docstring_examples.py
 
 # Without -q: it hides warnings from --strict too.
-docs: $(VENV)/.docs-installed
+docs: $(VENV)/.dev-installed
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
 docs-generated: $(VENV)/.dev-installed
@@ -50,13 +50,10 @@ $(VENV)/.study-installed: $(VENV)/.created pyproject.toml constraints.txt
 	$(PIP) -e '.[study]'
 	@touch $@
 
-$(VENV)/.dev-installed: $(VENV)/.study-installed
-	$(PIP) -e '.[dev]'
-	@touch $@
-
-$(VENV)/.docs-installed: $(VENV)/.dev-installed
+# One installation, not one extra after the other: each builds the package and looks at all the dependencies again.
+$(VENV)/.dev-installed: $(VENV)/.created pyproject.toml constraints.txt
 	$(PIP) -e '.[dev,docs]'
-	@touch $@
+	@touch $(VENV)/.study-installed $@
 
 clean:
 	rm -rf $(VENV) site dist overmix-demo

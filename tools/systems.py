@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from overmix.experiments.census.cells import RowSummary, final, last, number
+import numpy as np
+
+from overmix.diagnose import Comparison, paired_values
+from overmix.experiments.census.cells import RowSummary, change, final, last, number
 from overmix.experiments.census.row import Row
 from overmix.experiments.census.systems.rows import SYSTEMS
 from overmix.report.numbers import NONE, duration
@@ -42,15 +45,6 @@ _LEGEND = (
 _LIMITS = (
     "Voxels are simulated and views are of small images, nets have at most two million weights, SoftCLIP's"
     " temperature is constant and there is no diffusion prior: it says nothing of real fMRI or of CLIP's embeddings."
-)
-_ABSENT = (
-    "## What is not here",
-    "",
-    "**MaskMatch's parts**: a small ViT that a masked autoencoder pretrained, FixMatch, and confident Mixup beside it.",
-    "A system gives known answers first, here that FixMatch beats labels alone and shuffled pseudo-labels do not.",
-    "That was not shown: with 25 labels of each class the gain went once all classes came alike often, and with 4 the",
-    "control was not run. A recipe without its system stays in the [census](census.md).",
-    "",
 )
 _RUN = (
     "## Run it",
@@ -90,7 +84,6 @@ def page(rows: Sequence[RowSummary], of: Sequence[Row]) -> str:
             "",
             *(f"- **{row.name}**: {row.lacks}" for row in of),
             "",
-            *_ABSENT,
             *_RUN,
             "",
         ]
@@ -105,13 +98,13 @@ def _system(row: Row, summary: RowSummary | None) -> list[str]:
     minutes = NONE if summary is None else f"{summary['core_seconds'] / 60:.0f}"
     seeds = str(row.seeds or SYSTEMS.seeds)
     libraries = ", ".join(["torch", *row.needs])
-    baselines = ", ".join([*row.baseline_names, *(name for name in row.control_names if name != row.erm)]) or NONE
+    baselines = "; ".join([*row.baseline_names, *(name for name in row.control_names if name != row.erm)]) or NONE
     samples = f"{about['train_size']} + {about['val_size']}"
     return [row.name, about["title"], libraries, about["metric"], baselines, samples, str(row.epochs), seeds, minutes]
 
 
 def _measured(rows: Sequence[RowSummary], of: Sequence[Row]) -> list[str]:
-    by_name = {row.name: row for row in of}
+    by_name, known = {row.name: row for row in of}, {row["name"] for row in rows}
     header = ["row", *_MEASURED, "off at a third", "gain of a third", "gain of AutoSwitch"]
     lines = [
         [
@@ -131,6 +124,7 @@ def _measured(rows: Sequence[RowSummary], of: Sequence[Row]) -> list[str]:
         "",
         *_LEGEND,
         "",
+        *what_plain_is([row for row in of if row.name in known]),
         *findings(rows),
         "",
         "## MindEye's third",
@@ -139,7 +133,9 @@ def _measured(rows: Sequence[RowSummary], of: Sequence[Row]) -> list[str]:
         "",
         "## Controls and baselines",
         "",
-        *markdown(CONTROLS, controls(rows)),
+        *markdown([*CONTROLS, "plain − control"], _controls(rows)),
+        "",
+        "Intervals of *plain − control* are over seeds alone.",
         "",
         *(_other(further) if further else []),
         f"It took {duration(sum(row['core_seconds'] for row in rows))} of one core in {len(rows)} rows.",
@@ -147,11 +143,40 @@ def _measured(rows: Sequence[RowSummary], of: Sequence[Row]) -> list[str]:
     ]
 
 
+def what_plain_is(of: Sequence[Row]) -> list[str]:
+    """Return a line on rows in which plain training is a method of its own, and an empty one."""
+    names: dict[str, list[str]] = {}
+    for row in of:
+        if row.erm == "off@0" and row.off != Row.off:
+            names.setdefault(row.off, []).append(row.name)
+    said = "; ".join(f"in {', '.join(those)}: {off}" for off, those in names.items())
+    return [f"*Plain* {said}.", ""] if said else []
+
+
+def _controls(rows: Sequence[RowSummary]) -> list[list[str]]:
+    """Return the lines of controls, each with what plain training has more: where it is a method, it has a control."""
+    by_name = {row["name"]: row for row in rows}
+    return [[*line, plain_over(by_name[line[0]], line[1])] for line in controls(rows)]
+
+
+def plain_over(row: RowSummary, name: str) -> str:
+    """Write ``plain - control`` with its interval over seeds; negative where plain training is better."""
+    said = against_plain(row, name)
+    return f"{change(row, said.difference)} {interval(row, said.ci)}"
+
+
+def against_plain(row: RowSummary, name: str) -> Comparison:
+    """Return ``plain - control``, paired by seed."""
+    plain, control = (np.array(row["final"][key]["values"], dtype=float) for key in (row["erm"], name))
+    both = np.isfinite(plain) & np.isfinite(control)
+    return paired_values(plain[both], control[both])
+
+
 _MEASURED = ["baseline", "plain", "recipe", "best switch", "its gain", "AutoSwitch"]
 
 
 def _cells(row: RowSummary, of: Row) -> list[str]:
-    baseline = ", ".join(f"{name} {final(row, name)}" for name in of.baseline_names) or NONE
+    baseline = "; ".join(f"{name} {final(row, name)}" for name in of.baseline_names) or NONE
     ends = (final(row, row["erm"]), final(row, f"off@{last(row)}"))
     return [baseline, *ends, best_switch(row), gain(row, "best", "on"), auto_switch(row)]
 
@@ -174,7 +199,7 @@ def _further(row: RowSummary, of: Row) -> list[list[str]]:
         [
             row["name"],
             metric,
-            ", ".join(f"{name} {cell(name, metric)}" for name in of.baseline_names) or NONE,
+            "; ".join(f"{name} {cell(name, metric)}" for name in of.baseline_names) or NONE,
             *(cell(name, metric) for name in conditions),
         ]
         for metric in metrics
@@ -199,6 +224,7 @@ def section(rows: Sequence[RowSummary], of: Sequence[Row]) -> str:
             "",
             *markdown(["system", *_MEASURED], lines),
             "",
+            *what_plain_is(of),
             *(f"What {row.name} still lacks against the paper's own system: {row.lacks}\n" for row in of),
             "Lower is better; seeds, controls and intervals: [systems](../systems.md).",
         ]

@@ -54,21 +54,31 @@ def study_file(tmp_path: Path) -> Callable[[str], Path]:
     return write
 
 
+def train_here(tasks, directory, *, workers, allow_code, tell, checkpoint_seconds):
+    """Stand in for the executor: the same stacks, without processes."""
+    runner = StackRunner(directory, allow_code=allow_code, tell=tell, should_stop=lambda: False)
+    for task in tasks:
+        runner.run(task)
+
+
+@pytest.fixture(scope="module")
+def all_in_process():
+    """Train here instead of in worker processes in all tests of a file, and write true pages."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("overmix.study.run.local.run_local", train_here)
+        yield
+
+
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Train here instead of in worker processes, and write no page."""
-
-    def train(tasks, directory, *, workers, allow_code, tell, checkpoint_seconds):
-        runner = StackRunner(directory, allow_code=allow_code, tell=tell, should_stop=lambda: False)
-        for task in tasks:
-            runner.run(task)
 
     def write_report(result, out):
         page = Path(out) / "report.html"
         page.write_text("a page")
         return ReportFiles(page, ())
 
-    monkeypatch.setattr("overmix.study.run.local.run_local", train)
+    monkeypatch.setattr("overmix.study.run.local.run_local", train_here)
     monkeypatch.setattr("overmix.report.write_report", write_report)
 
 

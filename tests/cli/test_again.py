@@ -8,6 +8,7 @@ import pytest
 
 from overmix.cli import app
 
+pytestmark = pytest.mark.usefixtures("all_in_process")
 STUDY = """\
 data: {name: digits, train_size: 128, val_size: 64}
 model: {hidden: [8]}
@@ -18,7 +19,7 @@ seeds: 2
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, all_in_process):
     folder = tmp_path_factory.mktemp("again")
     (folder / "s.yaml").write_text(STUDY)
     assert app.run(["run", str(folder / "s.yaml"), "--out", str(folder / "out")]) == 0

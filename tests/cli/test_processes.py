@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 STUDY = """\
 data: {name: digits, train_size: 128, val_size: 64}
 model: {hidden: [32]}
-train: {epochs: 2000, batch_size: 64}
+train: {epochs: 1000, batch_size: 64}
 compare: [{name: ERM, recipe: NoMixup}, {name: Mixup}]
 seeds: 8
 device: cpu

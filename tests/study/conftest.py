@@ -1,7 +1,8 @@
 """Tiny studies, trained in this process."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,19 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("overmix.study.run.local.run_local", train_here)
 
 
+@pytest.fixture(scope="session")
+def training_here() -> Callable[[], AbstractContextManager[None]]:
+    """Return a context that trains in this process, for what several tests read and only one trains."""
+
+    @contextmanager
+    def context() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("overmix.study.run.local.run_local", train_here)
+            yield
+
+    return context
+
+
 TINY = {
     "name": "tiny",
     "data": {"name": "digits", "train_size": 64, "val_size": 32},
@@ -50,7 +64,7 @@ TINY = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> Callable[..., StudySpec]:
     """Return the tiny study with some of its top-level keys replaced."""
     return lambda allow_code=False, **changes: parse_study(TINY | changes, allow_code=allow_code)

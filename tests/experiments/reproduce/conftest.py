@@ -48,6 +48,26 @@ def study():
     return make
 
 
+@pytest.fixture(scope="session")
+def clothes_folder(tmp_path_factory) -> Path:
+    """A folder in Fashion-MNIST's form with few images: a bright stripe says the class, the rest is noise."""
+    folder, rng = tmp_path_factory.mktemp("clothes"), np.random.default_rng(0)
+    for kind, count in (("train", 600), ("t10k", 100)):
+        labels = np.arange(count, dtype=np.uint8) % 10
+        images = rng.integers(128, size=(count, 28, 28), dtype=np.uint8)
+        images[np.arange(count), 4 + 2 * labels] += 100
+        for name, array in (("images-idx3", images), ("labels-idx1", labels)):
+            sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+            (folder / f"{kind}-{name}-ubyte").write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
+    return folder
+
+
+@pytest.fixture
+def few_clothes(monkeypatch: pytest.MonkeyPatch, clothes_folder: Path) -> None:
+    """Leave the 10,000 test images out: to score them at every look takes minutes, at smoke scale too."""
+    monkeypatch.setattr("overmix.study.data.fashion_mnist._DEBIAN", clothes_folder)
+
+
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Train here instead of in worker processes, write no page, and read the digits once."""

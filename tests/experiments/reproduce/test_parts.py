@@ -80,7 +80,6 @@ def told(monkeypatch):
         ("gradient-norm", "digits-mlp", 1),
         ("gradient-norm", "digits-mlp", 5),
         ("landscape", "digits-mlp", 3),
-        ("landscape", "digits-convnet", 1),
         ("label-noise", "digits-mlp", 4),
         ("loss-floor", "digits-mlp", 2),
         ("teacher-student", "realizable", 2),

@@ -14,7 +14,7 @@ from overmix.study.plan.shards import Shard
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("in_process", "few_clothes")
 @pytest.mark.parametrize("name", [entry.name for entry in EXPERIMENTS])
 def test_every_experiment_runs_at_smoke_scale(name, tmp_path):
     result = run_experiment(name, "smoke", tmp_path / "out")

@@ -1,4 +1,5 @@
 import hashlib
+import shutil
 
 import polars as pl
 import pytest
@@ -13,10 +14,18 @@ pytestmark = pytest.mark.usefixtures("in_process")
 COMPARE = [{"name": "zz", "recipe": "NoMixup"}, {"name": "aa"}, {"name": "mm", "data": {"val_size": 0}}]
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, tiny, training_here):
+    out = tmp_path_factory.mktemp("finished")
+    with training_here():
+        run_study(tiny(compare=COMPARE, seeds=[5, 2], train={"epochs": 5, "batch_size": 32}), out)
+    return out
+
+
 @pytest.fixture
-def out(tmp_path, tiny):
-    run_study(tiny(compare=COMPARE, seeds=[5, 2], train={"epochs": 5, "batch_size": 32}), tmp_path / "run")
-    return tmp_path / "run"
+def out(finished, tmp_path):
+    """Return a copy of the finished study, which the test may damage."""
+    return shutil.copytree(finished, tmp_path / "run")
 
 
 def test_columns_order_and_nulls(out):

@@ -1,5 +1,7 @@
 """Shards: merged, they are the study that one run leaves, byte for byte."""
 
+import shutil
+
 import pytest
 
 from overmix.errors import ConfigError, RunDirectoryError
@@ -24,12 +26,19 @@ SWEEP = {
 }
 
 
+@pytest.fixture(scope="module")
+def trained_shards(tiny, tmp_path_factory, training_here):
+    out = tmp_path_factory.mktemp("trained")
+    with training_here():
+        for number in range(1, 9):
+            run_shard(tiny(**SWEEP), out / f"shard-{number}", Shard(number, 8))
+    return out
+
+
 @pytest.fixture
-def shards(tiny, tmp_path):
-    folders = [tmp_path / f"shard-{number}" for number in range(1, 9)]
-    for number, folder in enumerate(folders, 1):
-        run_shard(tiny(**SWEEP), folder, Shard(number, 8))
-    return folders
+def shards(trained_shards, tmp_path):
+    """Return copies of eight shards, which the test may damage."""
+    return [shutil.copytree(trained_shards / name, tmp_path / name) for name in (f"shard-{n}" for n in range(1, 9))]
 
 
 def test_eight_shards_merged_are_one_run(shards, tiny, tmp_path):

@@ -104,10 +104,13 @@ def train(monkeypatch, tiny, tmp_path):
     return train
 
 
-@pytest.fixture
-def local(in_process, tiny, tmp_path):
-    run_study(tiny(**SWEEP), tmp_path / "local")
-    return (tmp_path / "local" / "curves.parquet").read_bytes()
+@pytest.fixture(scope="module")
+def local(training_here, tiny, tmp_path_factory):
+    """Return the bytes of a study that was trained in one place."""
+    out = tmp_path_factory.mktemp("local")
+    with training_here():
+        run_study(tiny(**SWEEP), out)
+    return (out / "curves.parquet").read_bytes()
 
 
 def test_lost_stacks_go_on_from_their_last_checkpoint_to_the_bytes_of_a_local_run(train, local):

@@ -33,7 +33,7 @@ def shrunk(study: Mapping[str, Any]) -> dict[str, Any]:
 
     def data(part: Mapping[str, Any]) -> dict[str, Any]:
         smaller = dict(part)
-        if smaller.get("train_size", 0) >= 1000:
+        if smaller.get("train_size", 0) >= 500:
             smaller["train_size"] //= SAMPLES
         if smaller.get("val_size"):
             smaller["val_size"] = HELD_OUT

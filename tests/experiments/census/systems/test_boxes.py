@@ -96,7 +96,7 @@ def test_the_true_boxes_have_no_error_and_moved_ones_have(data):
 
 @pytest.mark.slow
 def test_boxes_are_learned_but_not_those_of_other_scenes(data):
-    task = replace(TASK, epochs=20)
+    task = replace(TASK, epochs=12)
 
     def score(y):
         net, _ = train(task, replace(data, train=Samples(data.train.x, y)), ROWS[0].recipe, never(), 0)
