@@ -3,7 +3,7 @@
 The records of both switch benchmarks hold the test error of eight seeds per training, with Mixup to the end and
 without, at 21 to 36 looks. Each seed's curve is judged alone, with and without the number of test samples, and the
 other seven together, by their spread. How large noise is over its sampling error (`turn_test.SIZE_MEDIAN` and
-`SIZE_SPREAD`) was read from these very curves; nothing else was chosen on them.
+`SIZE_SPREAD`) was read from the first 68 of these very trainings; nothing else was chosen on them.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def diagnose_curve(
             values in [0, 1] for fractions, up to 100 for percent if one exceeds 10, anything else for values.
         n_test: number of test samples behind each value, for shares of right or wrong answers: how large their noise
             usually is then helps to tell it from a turn. Five seeds or more speak for themselves.
-        n_bootstrap: number of bootstrap samples.
+        n_bootstrap: number of bootstrap samples, of the depth; p comes from 2,000 simulated curves, whatever it is.
         level: of the intervals.
         seed: of the bootstrap; the same input and seed give the same diagnosis.
 

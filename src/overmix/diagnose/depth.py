@@ -61,7 +61,6 @@ def depth_of_curve(
         values[settled:],
         (values - smoothed)[settled:],
         sampling_error=sampling_error,
-        n_bootstrap=n_bootstrap,
         rng=rng,
     )
     knots = _knots(position)

@@ -13,6 +13,9 @@ from overmix.diagnose.autoregression import RHO_GRID, autoregressive, local_size
 LAST_TURN, N_TURNS = 0.7, 10  # the share of the looks after which the curve turns at the latest, and turns in all
 N_COEFFICIENTS = 3  # level, fall, rise
 SIZE_MEDIAN, SIZE_SPREAD = 0.6, 0.8  # of log-normal noise over the sampling error, as recorded (see `docs/diagnose.md`)
+N_FLAT = 2000  # simulated flat curves: of few, the luck of one seed moves p as much as the curve does
+BLOCK = 250  # of them at a time: so many are simulated at least
+ENOUGH = 100  # as large ones: p is then far above any level, or known well enough
 LEAST = 1e-12  # of the variance: what rounding leaves of a curve that a shape fits
 
 
@@ -52,7 +55,6 @@ def turn_test(
     residual: Float[np.ndarray, " looks"],
     *,
     sampling_error: float | None,
-    n_bootstrap: int,
     rng: np.random.Generator,
 ) -> TurnTest:
     """Hold curves that turn against curves that only fall, under noise of unknown size and memory.
@@ -64,8 +66,9 @@ def turn_test(
 
         ``L = π(ρ) |Σ|^-½ |X'Σ⁻¹X|^-½ RSS^-(n-3)/2``,   ``Λ = log Σ L(turns) - log Σ L(falls)``
 
-    and ``p`` is the share of simulated flat curves with a Λ as large, whose memories are drawn by ``L(falls)``. A long
-    memory that could explain the rise must so explain the roughness of the curve too.
+    and ``p`` is the share of simulated flat curves with a Λ as large, whose memories are drawn by ``L(falls)``: of
+    `N_FLAT`, or of fewer once `ENOUGH` are as large. A long memory that could explain the rise must so explain the
+    roughness of the curve too.
 
     Args:
         epochs: where the curve has settled.
@@ -74,25 +77,35 @@ def turn_test(
         residual: what smoothing leaves of them, for the size of the noise along the curve.
         sampling_error: standard deviation from the number of test samples; then ``L`` has a factor for the noise's
             size, log-normal around it.
-        n_bootstrap: simulated curves.
         rng: the source of randomness.
 
     Source: H. D. Patterson and R. Thompson, "Recovery of inter-block information when block sizes are unequal", 1971
     (restricted likelihood); D. W. K. Andrews and W. Ploberger, "Optimal tests when a nuisance parameter is present only
     under the alternative", 1994 (averaged likelihood); T. Robertson, F. T. Wright and R. L. Dykstra, "Order Restricted
-    Statistical Inference", 1988 (a flat curve is the least favourable of those that fall).
+    Statistical Inference", 1988 (a flat curve is the least favourable of those that fall); J. Besag and P. Clifford,
+    "Sequential Monte Carlo p-values", 1991 (fewer once enough are as large).
     """
     size = local_size(residual)
     shapes = _shapes(position) / size
     models = _models(shapes, 1 / size, memory_prior(epochs))
     falls, turns = _fit(models, (values / size)[None], sampling_error)
-    weights = softmax(falls.log[:, 0])
-    at = _memories(weights, n_bootstrap, rng)
-    drawn = falls.scales[at, 0, None] * autoregressive(rng.standard_normal((n_bootstrap, len(values))), RHO_GRID[at])
-    null = _evidence(*_fit(models, drawn, sampling_error))
-    p_value = (1 + np.sum(null >= _evidence(falls, turns))) / (1 + n_bootstrap)
+    observed = float(_evidence(falls, turns)[0])
+    drawn = as_large = 0
+    for at in np.split(_memories(softmax(falls.log[:, 0]), N_FLAT, rng), N_FLAT // BLOCK):
+        white = rng.standard_normal((BLOCK, len(values)))
+        flat = falls.scales[at, 0, None] * autoregressive(white, RHO_GRID[at])
+        drawn += BLOCK
+        as_large += int(np.sum(_evidence(*_fit(models, flat, sampling_error)) >= observed))
+        if as_large >= ENOUGH:
+            break
     by_turn = softmax(turns.log[:, 0])
-    return TurnTest(float(p_value), float(by_turn @ RHO_GRID[: len(by_turn)]), by_turn, turns.scales[:, 0], size)
+    return TurnTest(
+        p_value=(1 + as_large) / (1 + drawn),
+        rho=float(by_turn @ RHO_GRID[: len(by_turn)]),
+        weights=by_turn,
+        scales=turns.scales[:, 0],
+        size=size,
+    )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from overmix.experiments.switch_benchmark.frozen import contenders as contenders_of
-from overmix.experiments.switch_benchmark.frozen.candidates import ByDistance
+from overmix.experiments.switch_benchmark.frozen.candidates import FIRST, WATCHED, ByDistance
 from overmix.experiments.switch_benchmark.frozen.contenders import Ended, contenders, decided
 from overmix.experiments.switch_benchmark.frozen.endpoints import (
     PRIMARY,
@@ -19,7 +19,8 @@ from overmix.experiments.switch_benchmark.frozen.endpoints import (
 from overmix.experiments.switch_benchmark.frozen.evaluate import evaluate_frozen
 from overmix.experiments.switch_benchmark.frozen.reading import FrozenRecord
 from overmix.experiments.switch_benchmark.frozen.setup import Settings, Setup
-from overmix.switch import AutoSwitch, History, Probe
+from overmix.switch import AutoSwitch, Decision, History, Observation, Probe
+from overmix.switch.machine import Machine
 
 
 def test_a_replayed_decision_is_the_engines(recorded):
@@ -39,6 +40,22 @@ def test_free_schedules_are_the_runs_of_their_names(recorded):
     for name, schedule, epochs in (("off at 25 %", {"off_at": 4}, 16), (PRIMARY, {"off_at": 10}, 21)):
         result = Setup(tiny, folder / "data").stack(settings, schedule, epochs=epochs).train()
         np.testing.assert_allclose(ended[name].error, result.metrics["test_error"][:, -1], atol=1e-6)
+
+
+def test_the_best_look_since_a_switch_is_the_one_that_a_run_would_end_with(recorded, monkeypatch):
+    tiny, _, arrays = recorded
+    record, at = FrozenRecord(tiny, arrays), 8
+    switched = Ended(record.error(f"off at {at}"), np.ones(2), np.full(2, at), np.zeros(2))
+    monkeypatch.setattr(contenders_of, "decided", lambda policy, record: switched)
+    watched = contenders(record)
+    machine, looks = Machine(AutoSwitch(best=True), tiny.epochs), arrays[f"off at {at}: epochs"].tolist()
+    for seed in range(tiny.seeds):
+        scores = record.curve(f"off at {at}", "val_brier")[seed].tolist()
+        seen = [Observation(e - 1, 1.0, 10, score, "brier") for e, score in zip(looks, scores, strict=True)]
+        best = machine.best(Decision(at, "given"), seen)
+        expected = record.curve(f"off at {at}", "test_error")[seed, looks.index(best)]
+        assert watched[WATCHED].error[seed] == pytest.approx(expected, abs=1e-3)
+        assert watched[FIRST].error[seed] == switched.error[seed]
 
 
 def test_only_a_prefix_of_the_list_counts(recorded):

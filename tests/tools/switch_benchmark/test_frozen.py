@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from overmix.experiments.switch_benchmark.frozen.candidates import SECOND
-from overmix.experiments.switch_benchmark.frozen.contenders import Ended
+from overmix.experiments.switch_benchmark.frozen.candidates import FIRST, SECOND
+from overmix.experiments.switch_benchmark.frozen.contenders import BEST_LOOK, Ended
 from overmix.experiments.switch_benchmark.frozen.endpoints import PRIMARY, compared, judge, summary, verdict
-from tools.switch_benchmark.frozen import _SHORT, answer, free, page
+from tools.switch_benchmark.frozen import _SHORT, answer, free, page, watched
 
 
 def result_of(gains):
@@ -27,6 +27,7 @@ def result_of(gains):
         "primary": primary,
         "primary_without_fashion_mnist": primary,
         "contenders": [summary(judged, who) for who in _SHORT],
+        "watched": {rival: compared(judged, FIRST, SECOND) for rival in (FIRST, PRIMARY, BEST_LOOK)},
         "rows": [vars(one) for one in judged],
     }
 
@@ -83,3 +84,10 @@ def test_the_generations_are_compared():
     result = result_of([0.02, 0.03] * 6)
     assert "below [2.25 to 2.75] the first, `AutoSwitch()` as it is: which is reason to change it." in answer(result)
     assert "which is no reason to change it" in answer(result_of([0.001, -0.001] * 6))
+
+
+def test_the_best_look_since_the_switch_is_said_to_be_a_hint():
+    said = watched(result_of([0.02] * 12))
+    assert "it ends 2.00 points of error below [2.00 to 2.00] `AutoSwitch()` (better), " in said
+    assert "a hint, which a test has to confirm" in said
+    assert watched(result_of([0.02] * 9)) == "Whether that gains is not known yet."

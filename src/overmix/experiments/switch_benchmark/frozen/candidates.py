@@ -59,3 +59,10 @@ STAY, STOP = "second generation, or stay mixed", "second generation, or stop"
 
 They cost what their tails cost, and become candidates of AutoSwitch if they gain.
 """
+
+WATCHED = "first generation, best look since its switch (added later)"
+"""`AutoSwitch(best=True)`: the weights of the look since the switch with the lowest held-out Brier score.
+
+Added after the list was recorded and looked at, so that it confirms nothing. Replayed at the recorded looks, of which a
+run of one's own has one after every epoch.
+"""

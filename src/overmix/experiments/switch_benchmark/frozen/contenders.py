@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from overmix._typing import Float, Int
-from overmix.experiments.switch_benchmark.frozen.candidates import CLEARLY, POLICIES, SECOND, STAY, STOP
+from overmix.experiments.switch_benchmark.frozen.candidates import (
+    CLEARLY,
+    FIRST,
+    POLICIES,
+    SECOND,
+    STAY,
+    STOP,
+    WATCHED,
+)
 from overmix.experiments.switch_benchmark.frozen.protocol import AT_ONE_LENGTH, FREE, STUDY
 from overmix.experiments.switch_benchmark.frozen.reading import FrozenRecord, RecordedTail
 from overmix.experiments.switch_benchmark.frozen.record import STEP
@@ -44,10 +52,12 @@ def contenders(record: FrozenRecord) -> dict[str, Ended]:
     ended |= {name: _at(record, run, 1.0) for name, run in AT_ONE_LENGTH.items()}
     ended |= {name: rule(record) for name, rule in _RULES.items()}
     ended[STUDY_NAME] = _study(record, ended[SECOND])
+    ended[WATCHED] = _watched(record, ended[FIRST])
     return ended
 
 
 STUDY_NAME = "a study of all seeds"
+BEST_LOOK = "best look of Mixup"
 
 
 def decided(policy: Policy, record: FrozenRecord) -> Ended:
@@ -119,6 +129,22 @@ def _or_stop(record: FrozenRecord, second: Ended) -> Ended:
     return Ended(errors, second.cost, second.switch_at)
 
 
+def _watched(record: FrozenRecord, first: Ended) -> Ended:
+    """Return the weights of the look since the switch with the lowest held-out Brier score."""
+    assert first.switch_at is not None
+    errors = first.error.copy()
+    for seed, at in enumerate(first.switch_at.tolist()):
+        run = record.run(at)
+        since = np.flatnonzero(record.arrays[f"{run}: epochs"] > at)
+        scores = record.curve(run, "val_brier")[seed, since]
+        if not np.isfinite(scores).any():
+            continue
+        best = int(since[np.nanargmin(np.where(np.isfinite(scores), scores, np.nan))])
+        if best < len(record.arrays[f"{run}: epochs"]) - 1:  # the end itself is known more precisely
+            errors[seed] = record.curve(run, "test_error")[seed, best]
+    return replace(first, error=errors)
+
+
 def _brier(record: FrozenRecord, run: str, seed: int) -> np.ndarray:
     """Return the Brier score of each held-out sample at a run's end, from the kept logits."""
     below = record.arrays[f"{run}: val logits"][seed].astype(np.float64)
@@ -164,7 +190,7 @@ _RULES: Mapping[str, Callable[[FrozenRecord], Ended]] = {
     "averaged weights, Mixup": _averaged("Mixup"),
     "averaged weights, off at 50 %": _averaged("off at 0.5"),
     "averaged weights, plain training": _averaged("ERM"),
-    "best look of Mixup": _best_look("Mixup"),
+    BEST_LOOK: _best_look("Mixup"),
     "best look of plain training": _best_look("ERM"),
     "best checkpoint, cooled down": _cooled_down,
 }

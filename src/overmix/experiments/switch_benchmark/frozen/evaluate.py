@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from overmix.experiments.switch_benchmark.frozen.contenders import contenders
+from overmix.experiments.switch_benchmark.frozen.candidates import FIRST, WATCHED
+from overmix.experiments.switch_benchmark.frozen.contenders import BEST_LOOK, contenders
 from overmix.experiments.switch_benchmark.frozen.endpoints import PRIMARY, Judged, compared, judge, summary, verdict
 from overmix.experiments.switch_benchmark.frozen.reading import FrozenRecord
 from overmix.experiments.switch_benchmark.frozen.record import record_file
@@ -39,6 +40,7 @@ def evaluate_frozen(folder: Path, trainings: Sequence[Training] = TRAININGS) -> 
     return result | {
         "primary": _primary(judged),
         "primary_without_fashion_mnist": _primary([one for one in judged if one.group != "fashion_mnist"]),
+        "watched": {rival: compared(judged, rival, WATCHED) for rival in (FIRST, PRIMARY, BEST_LOOK)},
         "contenders": [summary(judged, who) for who in judged[0].error],
         "rows": [vars(one) for one in judged],
     }

@@ -29,6 +29,8 @@ looks at results: what is recorded when a session ends is reported.
 **Fewer than ten data sets** say nothing: a bootstrap over them is too narrow, so that there is neither an interval nor
 a verdict. (Written after the first two trainings were looked at; it can only withhold a claim.)
 
+**Added later**, when all results were known, and so confirming nothing: the best look since AutoSwitch's switch.
+
 Fashion-MNIST is the one data set that earlier policies were chosen on, in another size; the primary endpoint is
 therefore also given without it.
 """
