@@ -18,9 +18,6 @@ from tools.marked import Part
 RESULTS, PAGE = Path("results/detector.json"), Path("docs/diagnose.md")
 PART = Part("detector", "detector")
 
-SEED_BEFORE, BEFORE = 14, " †"
-"""Draws that were judged with 300 simulated flat curves, the same for all, and the mark of their rows."""
-
 Results = Mapping[str, Any]
 
 
@@ -44,23 +41,12 @@ def table(results: Results) -> str:
         "epoch's place among the looks minus the true one, in shares of all looks, where a U was seen; "
         f"overmix {results['overmix']}, numpy {results['numpy']}.",
     ]
-    if any(row["seed"] == SEED_BEFORE for row in rows):
-        lines += ["", _said_of_before()]
     return "\n".join(lines)
-
-
-def _said_of_before() -> str:
-    return (
-        f"{BEFORE.strip()} Not measured again since p comes from 2,000 simulated flat curves in place of 300, which "
-        "were the same for every curve here, and by whose luck p was about a third too large: today's test finds more "
-        "than these rows say, and may raise more false alarms."
-    )
 
 
 def _setting(row: Results) -> tuple[str, str, str]:
     """Return how the curves were logged, and their noise."""
     looks = f"{row['looks']}, {'every epoch' if row['spacing'] == 'every epoch' else 'even in log epoch'}"
-    looks += BEFORE if row["seed"] == SEED_BEFORE else ""
     rho = f"{row['rho']:g}" + (" over 10 epochs" if row["memory"] == "epochs" else "")
     return looks, rho, f"{row['sd']:g}" + (f", `n_test={row['n_test']}`" if row["n_test"] else "")
 
