@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from overmix.experiments.switch_benchmark.frozen.candidates import FIRST, SECOND
+from overmix.experiments.switch_benchmark.frozen.candidates import WATCHED as WATCHED_AUTO
 from overmix.experiments.switch_benchmark.frozen.contenders import BEST_LOOK
 from overmix.experiments.switch_benchmark.frozen.endpoints import PRIMARY, verdict
 from overmix.experiments.switch_benchmark.frozen.evaluate import evaluate_frozen
@@ -67,7 +68,24 @@ def free(result: Result) -> str:
     return (
         f"  AutoSwitch, which costs {more} more, {verdict_on_it}: trained as long in all, it ends\n"
         f"  {_apart(result['primary'])} off at half,\n"
-        f"  over {_of(result)} that were [written down before any was run]({PAGE})."
+        f"  over {_of(result)} that were [written down before any was run]({PAGE}).{_lower_for_less(result)}"
+    )
+
+
+def _lower_for_less(result: Result) -> str:
+    """Name the rivals that end below AutoSwitch and cost no more; those that were added later are no rivals of a list."""
+    rows = {row["name"]: row for row in result["contenders"]}
+    lower = [
+        f"“{name}” by {points(-row['gain']['mean'], 2)}{_interval(row['gain'], sign=-1)}"
+        for name, row in rows.items()
+        if verdict(row["gain"]) == "worse" and row["cost"] <= rows[SECOND]["cost"] and name != WATCHED_AUTO
+    ]
+    if not lower:
+        return ""
+    return (
+        "\n  Of the list's other rivals these end below it for no more (intervals are not corrected for their number):\n  "
+        + ";\n  ".join(lower)
+        + "."
     )
 
 

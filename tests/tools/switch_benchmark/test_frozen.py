@@ -80,6 +80,13 @@ def test_readme_says_whether_the_free_switch_is_as_good(gains, says):
     assert says in free(result_of(gains))
 
 
+def test_readme_names_the_rivals_that_end_lower_for_no_more():
+    text = free(result_of([-0.02] * 12))
+    assert "“off at 75 %” by 2.00 [2.00 to 2.00]" in text
+    assert SECOND not in text
+    assert "end below it" not in free(result_of([0.02] * 12))
+
+
 def test_the_generations_are_compared():
     result = result_of([0.02, 0.03] * 6)
     assert "below [2.25 to 2.75] the first, `AutoSwitch()` as it is: which is reason to change it." in answer(result)
