@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from overmix.experiments.switch_benchmark.frozen.candidates import FIRST, SECOND
-from overmix.experiments.switch_benchmark.frozen.candidates import WATCHED as WATCHED_AUTO
+from overmix.experiments.switch_benchmark.frozen.candidates import FIRST, SECOND, WATCHED
 from overmix.experiments.switch_benchmark.frozen.contenders import BEST_LOOK
 from overmix.experiments.switch_benchmark.frozen.endpoints import PRIMARY, verdict
 from overmix.experiments.switch_benchmark.frozen.evaluate import evaluate_frozen
@@ -24,7 +23,7 @@ from tools.marked import Part
 RESULT = Path("results/switch_frozen.json")
 README, ANSWER_PAGE, PAGE = Path("README.md"), Path("docs/switch.md"), Path("docs/switch-benchmark.md")
 FREE, ANSWER, TABLES = Part("free", "frozen"), Part("answer", "frozen"), Part("frozen benchmark", "frozen")
-WATCHED = Part("best look since the switch", "frozen")
+SINCE = Part("best look since the switch", "frozen")
 
 Result = Mapping[str, Any]
 
@@ -73,20 +72,17 @@ def free(result: Result) -> str:
 
 
 def _lower_for_less(result: Result) -> str:
-    """Name the rivals that end below AutoSwitch and cost no more; those that were added later are no rivals of a list."""
+    """Name the rivals that end below AutoSwitch and cost no more; one that was added later is none of the list's."""
     rows = {row["name"]: row for row in result["contenders"]}
     lower = [
         f"“{name}” by {points(-row['gain']['mean'], 2)}{_interval(row['gain'], sign=-1)}"
         for name, row in rows.items()
-        if verdict(row["gain"]) == "worse" and row["cost"] <= rows[SECOND]["cost"] and name != WATCHED_AUTO
+        if verdict(row["gain"]) == "worse" and row["cost"] <= rows[SECOND]["cost"] and name != WATCHED
     ]
     if not lower:
         return ""
-    return (
-        "\n  Of the list's other rivals these end below it for no more (intervals are not corrected for their number):\n  "
-        + ";\n  ".join(lower)
-        + "."
-    )
+    head = "Of the list's other rivals these end below it for no more (intervals are not corrected for their number):"
+    return f"\n  {head}\n  " + ";\n  ".join(lower) + "."
 
 
 def answer(result: Result) -> str:
@@ -266,7 +262,7 @@ def texts(root: Path) -> Texts:
     before = {path: (root / path).read_text(encoding="utf-8") for path in (README, ANSWER_PAGE, PAGE)}
     return {
         README: FREE.within(before[README], free(result)),
-        ANSWER_PAGE: WATCHED.within(ANSWER.within(before[ANSWER_PAGE], answer(result)), watched(result)),
+        ANSWER_PAGE: SINCE.within(ANSWER.within(before[ANSWER_PAGE], answer(result)), watched(result)),
         PAGE: TABLES.within(before[PAGE], page(result)),
     }
 
