@@ -41,6 +41,8 @@ PICTURES: tuple[tuple[str, str, str], ...] = (
     ("over-training", "fashion-resnet8", "test-error"),
     ("switching", "digits-mlp", "test-error"),
     ("switching", "fashion-resnet8", "test-error"),
+    ("switching", "fashion-resnet8-cosine", "test-error"),
+    ("switching", "fashion-resnet8-augmented", "test-error"),
     ("teacher-student", "realizable", "risk"),
     ("gradient-norm", "digits-mlp", "norm"),
     ("landscape", "digits-mlp", "slice"),
