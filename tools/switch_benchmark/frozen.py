@@ -57,6 +57,10 @@ _BESIDE_FREE = {
 }
 
 
+_MEANS = {BEST_LOOK: " (mixed to the end, the weights with the lowest held-out score kept)"}
+"""What a contender's name does not say by itself."""
+
+
 def free(result: Result) -> str:
     """Return what README says of the switch that costs nothing, within an item of a list."""
     if result["recorded_data_sets"] < FEWEST:
@@ -75,7 +79,7 @@ def _lower_for_less(result: Result) -> str:
     """Name the rivals that end below AutoSwitch and cost no more; one that was added later is none of the list's."""
     rows = {row["name"]: row for row in result["contenders"]}
     lower = [
-        f"“{name}” by {points(-row['gain']['mean'], 2)}{_interval(row['gain'], sign=-1)}"
+        f"“{name}”{_MEANS.get(name, '')} by {points(-row['gain']['mean'], 2)}{_interval(row['gain'], sign=-1)}"
         for name, row in rows.items()
         if verdict(row["gain"]) == "worse" and row["cost"] <= rows[SECOND]["cost"] and name != WATCHED
     ]
