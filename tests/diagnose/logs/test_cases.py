@@ -284,5 +284,5 @@ def test_text_that_powershell_wrote(tmp_path: Path) -> None:
 
 
 def test_what_no_terminal_should_be_sent_is_a_question_mark(tmp_path: Path) -> None:
-    curves = read(tmp_path, table({"epoch": E, "val\x1b[31m_acc": 1 - U, "val\0_loss": U}))
+    curves = read(tmp_path, table({"epoch": E, "val\x1b[31m_acc": 1 - U, "val\x07_loss": U}))
     assert (curves.metric, curves.others) == ("val?[31m_acc", ("val?_loss",))
