@@ -130,7 +130,7 @@ def measure(setting: Setting, shape: str, depth: int, curves: int) -> dict[str, 
     verdicts = [diagnosis.verdict for diagnosis in judged]
     turns = [np.searchsorted(epochs, d.turning_epoch) for d in judged if d.verdict == "u-shaped"]
     row = {key: value for key, value in asdict(setting).items() if key != "curves"}
-    row |= {"shape": shape, "depth_sd": depth, "n": curves, "seed": SEED}
+    row |= {"shape": shape, "depth_sd": depth, "n": curves}
     row |= {"u_shaped": verdicts.count("u-shaped"), "monotone": verdicts.count("monotone")}
     row["delay"] = float(np.median((np.array(turns) + 1) / setting.looks - TURN)) if depth and turns else None
     if depth == PROMISED and setting.memory == "looks":

@@ -54,7 +54,7 @@ def test_the_best_look_since_a_switch_is_the_one_that_a_run_would_end_with(recor
         seen = [Observation(e - 1, 1.0, 10, score, "brier") for e, score in zip(looks, scores, strict=True)]
         best = machine.best(Decision(at, "given"), seen)
         expected = record.curve(f"off at {at}", "test_error")[seed, looks.index(best)]
-        assert watched[WATCHED].error[seed] == pytest.approx(expected, abs=1e-3)
+        assert watched[WATCHED].error[seed] == pytest.approx(expected, abs=2**-11)  # curves are kept in half precision
         assert watched[FIRST].error[seed] == switched.error[seed]
 
 

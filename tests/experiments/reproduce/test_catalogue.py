@@ -72,6 +72,19 @@ def test_the_residual_network_s_settings_share_their_trainings():
     assert len(sizes & cells["switching", "fashion-resnet8-1000"]) == 3
 
 
+@pytest.mark.parametrize("setting", experiment("data-size").settings, ids=lambda setting: setting.key)
+def test_the_larger_set_is_the_larger_one_at_smoke_scale_too(setting):
+    sizes = [
+        [cell.data.train_size for cell in expand(study_spec("data-size", setting.key, scale))]
+        for scale in ("laptop", "smoke")
+    ]
+    larger, smaller = (sorted(set(each)) for each in sizes)
+    order = {size: place for place, size in enumerate(larger)}
+    assert [smaller.index(size) for size in dict.fromkeys(sizes[1])] == [
+        order[size] for size in dict.fromkeys(sizes[0])
+    ]
+
+
 def test_no_study_file_lies_unused():
     folder = resources.files("overmix.experiments.reproduce") / "studies"
     files = {

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 EPOCHS, SEEDS, BATCH, HELD_OUT, SAMPLES = 12, 2, 32, 32, 10
+MANY = 500  # samples, from which on a set is made SAMPLES times smaller; fewer are few already
 HIDDEN, WIDTH = [16], 4
 
 
@@ -33,7 +34,7 @@ def shrunk(study: Mapping[str, Any]) -> dict[str, Any]:
 
     def data(part: Mapping[str, Any]) -> dict[str, Any]:
         smaller = dict(part)
-        if smaller.get("train_size", 0) >= 500:
+        if smaller.get("train_size", 0) >= MANY:
             smaller["train_size"] //= SAMPLES
         if smaller.get("val_size"):
             smaller["val_size"] = HELD_OUT

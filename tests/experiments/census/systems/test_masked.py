@@ -1,7 +1,6 @@
 """MaskMatch's parts: losses that can be counted by hand, and known answers."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -25,10 +24,9 @@ from overmix.mix import IGNORE_INDEX, Streams
 from overmix.recipes import ConfidentMixup
 from overmix.switch import never
 
+from .conftest import needs_fashion
+
 pytest.importorskip("transformers")
-needs_fashion = pytest.mark.skipif(
-    not Path("/usr/share/datasets/fashion-mnist").exists(), reason="Debian's package dataset-fashion-mnist is not there"
-)
 SMALL = FewLabelled(train_size=500, val_size=50, batch_size=50, labelled=200, pretraining=(2000, 150), test_size=500)
 
 

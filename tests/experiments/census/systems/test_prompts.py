@@ -1,7 +1,6 @@
 """Prompt tuning of a CLIP: what is learned, what stays, and known answers."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,10 +27,9 @@ from overmix.mix import Streams
 from overmix.recipes import PromptMixup
 from overmix.switch import always
 
+from .conftest import needs_fashion
+
 pytest.importorskip("transformers")
-needs_fashion = pytest.mark.skipif(
-    not Path("/usr/share/datasets/fashion-mnist").exists(), reason="Debian's package dataset-fashion-mnist is not there"
-)
 TUNED = "error among tuned classes"
 
 
