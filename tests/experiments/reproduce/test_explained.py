@@ -115,3 +115,10 @@ def test_a_level_is_marked():
     rows = picture_chart("mse", {"key": "k", "n": 1}, given.to_dict()).spec["datasets"]["curves"]
     assert [row["mean"] for row in rows if row["condition"] == "floor"] == [0.25, 0.25]
     assert np.isclose(max(row["mean"] for row in rows), 1.0)
+
+
+def test_percent_has_one_digit_after_the_point_at_every_end():
+    lines = {"a": {"x": [1.0, 2.0], "mean": [30.0, 20.98]}, "b": {"x": [1.0, 2.0], "mean": [30.0, 21.34]}}
+    given = Picture("p", "Test error, %", "epoch", lines)
+    ends = picture_chart("mse", {"key": "k", "n": 1}, given.to_dict()).spec["datasets"]["ends"]
+    assert [row["text"] for row in ends] == ["a 21.0", "b 21.3"]

@@ -10,8 +10,9 @@ import numpy as np
 from overmix.report.charts import Chart
 from overmix.report.charts.axis import Axis
 from overmix.report.charts.line_chart import line_chart
-from overmix.report.charts.series import DASHED, Series
+from overmix.report.charts.series import DASHED, PLAIN_LOOK, Series, Values
 from overmix.report.explain.surface import surface_chart
+from overmix.report.numbers import decimal, decimal_range
 
 REFERENCE = "floor"
 
@@ -42,6 +43,7 @@ def picture_chart(experiment: str, setting: Mapping[str, Any], picture: Mapping[
         y_axis=Axis(
             picture["title"], log=log_y, domain=None if log_y else _frame(series), format="~g" if log_y else "~f"
         ),
+        values=Values(_in_percent) if picture["title"].endswith("%") else PLAIN_LOOK,
         subtitle=f"{experiment}, {key}, n = {setting['n']}",
     )
 
@@ -64,6 +66,12 @@ def _series(name: str, line: Mapping[str, Sequence[float]], *, log_y: bool, firs
         # The interval of a mean may reach below zero, which a logarithmic axis has not.
         lo = np.maximum(lo, 0.1 * mean)
     return Series(name, x, mean, lo, hi, dash=DASHED if first and name.startswith("ERM") else ())
+
+
+def _in_percent(x: float, lo: float | None, hi: float | None) -> str:
+    """Write a value to a tenth of a percent, as the tables do: 21.0 beside 21.3."""
+    value = decimal(x, 1)
+    return value if lo is None or hi is None else f"{value} ({decimal_range(lo, hi, 1)})"
 
 
 def _frame(series: Sequence[Series]) -> tuple[float, float]:
