@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call, vmap
 
+import overmix
 from overmix.errors import DataError
 from overmix.mix import Draws, MixPlan, Streams, sample_shape
 from overmix.mix.space import first_tensor
@@ -39,6 +40,8 @@ KINDS = {
     "PromptMixup": {"classes"},
     "AnchorMixup": {"values"},
 }
+# Labels that no tensor holds, and which recipe is for them.
+IN_LISTS = {"LossMix"}
 # Recipes whose samples are rows of features.
 ROWS_ONLY = {"PromptMixup"}
 # Recipes whose batch is the clean one.
@@ -68,6 +71,7 @@ def labels(recipe, kind, batch_size, g):
         "rows": F.one_hot(classes, CLASSES).float() * 0.9 + 0.1 / CLASSES,
         "values": torch.randn(batch_size, generator=g),
         "several values": torch.randn(batch_size, 3, generator=g),
+        "lists": [{"boxes": torch.rand(n % 3, 4, generator=g)} for n in range(batch_size)],
     }[kind]
 
 
@@ -367,6 +371,32 @@ def test_called_on_a_batch_it_is_seeded_by_a_generator(name):
     assert torch.equal(calls[0][1].lam, calls[1][1].lam)
     if name not in NEVER_MIX:
         assert any(not torch.equal(first_tensor(calls[0][0]), first_tensor(call[0])) for call in calls[2:])
+
+
+def same(one, other):
+    """Whether two nests of targets, samples and labels hold the same, to the bit."""
+    if isinstance(one, torch.Tensor):
+        return one.dtype == other.dtype and torch.equal(one, other)
+    if isinstance(one, dict):
+        return all(same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list | tuple):
+        return all(same(a, b) for a, b in zip(one, other, strict=True))
+    return type(one) is type(other) and (same(vars(one), vars(other)) if hasattr(one, "lam") else one == other)
+
+
+@every_recipe
+def test_a_loop_mixes_every_kind_of_label_that_it_is_for_and_hands_it_through(name):
+    for kind in [*kinds_of(name), *(["lists"] if name in IN_LISTS else [])]:
+        recipe, x, y, _, _, side = problem(name, kind=kind)
+        runs = [overmix.Epochs(2, mix=recipe, switch=overmix.off_at(1)) for _ in range(2)]
+        for planned, mixed in zip(*runs, strict=True):
+            plan = planned.plan(x, y, **side)
+            assert (plan is None) == (mixed.index == 1)
+            if "hidden" in recipe.needs:
+                assert same(plan, mixed.plan(x, y, **side))
+                continue
+            expected = recipe.unmixed(x, y) if plan is None else recipe.mix(x, y, plan)
+            assert same(mixed.mix(x, y, **side), expected)
 
 
 @every_recipe

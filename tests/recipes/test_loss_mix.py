@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+import overmix
 from overmix.errors import ConfigError, DataError
 from overmix.mix import MixPlan, Streams
 from overmix.recipes import LossMix, Mixup, PairTarget
@@ -122,6 +123,16 @@ def test_ragged_labels_go_through_plan_objective_and_off():
     torch.testing.assert_close(target.loss(boxes_loss, model(x)), boxes_loss(model(x), y).mean())
     with pytest.raises(DataError, match="y has 2 labels, but the plan is for a batch of 3"):
         recipe.target(plan, y[:2])
+
+
+def test_a_list_of_labels_is_mixed_on_the_device_of_the_images(monkeypatch):
+    images, labels = torch.rand(3, 2, device="meta"), ["a", "b", "c"]
+    assert LossMix().unmixed(images, labels)[1].lam.device == images.device
+    # Which partner's label it is waits for the device, and nothing is there to wait for.
+    monkeypatch.setattr(LossMix, "target", lambda recipe, plan, y: plan)
+    for mix in (LossMix(), next(iter(overmix.Epochs(1, mix=LossMix()))).mix):
+        mixed, plan = mix(images, labels)
+        assert mixed.device == plan.partner.device == plan.lam.device == images.device
 
 
 def test_shares_of_samples_need_losses_of_samples():

@@ -88,6 +88,21 @@ class Recipe:
         cls = type(self)
         return cls.apply is Recipe.apply and cls.target is Recipe.target and cls.mixed_loss is Recipe.mixed_loss
 
+    def batch_of(self, x: Any, y: Any) -> tuple[int, torch.device]:
+        """Return the number of samples of a batch, and the device that they lie on.
+
+        A recipe for labels of another form, such as lists, says here what it takes.
+
+        Args:
+            x: the batch; see :meth:`__call__`.
+            y: its labels.
+
+        Raises:
+            DataError: if the recipe does not mix such a batch, or such labels.
+        """
+        check_batch(x, y)
+        return batch_size_of(y), device_of(y)
+
     def relabelled(self, y: Tensor, output: Tensor) -> Tensor:
         """Return the labels that are paired and mixed, given what the model says of the clean batch; ``y`` by default.
 
@@ -260,8 +275,8 @@ class Recipe:
             DataError: if ``x`` and ``y`` cannot be mixed; the message says why.
             ConfigError: if the recipe mixes inside of the model.
         """
-        check_batch(x, y)
-        draws = self.draw(cursor_from(generator), batch_size_of(y)).to(device_of(y))
+        batch_size, device = self.batch_of(x, y)
+        draws = self.draw(cursor_from(generator), batch_size).to(device)
         plan = self.plan(draws, y, sample_shape=sample_shape(x), features=features, domain=domain)
         return self.mix(x, y, plan)
 

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from overmix._typing import Float
 from overmix.errors import ConfigError, DataError, did_you_mean
 from overmix.mix import BetaCoefficient, MixPlan, Objective, Per, RandomPairing, Recipe
+from overmix.mix.space import first_tensor
 from overmix.mix.target import mixed_criterion
 from overmix.recipes.registry import register
 
@@ -93,6 +94,13 @@ class LossMix(Recipe):
             raise ConfigError("criterion", criterion, f"use one of {', '.join(_CRITERIA)}, or a function")
         self.criterion = _CRITERIA[criterion] if isinstance(criterion, str) else criterion
 
+    def batch_of(self, x: Any, y: Any) -> tuple[int, torch.device]:
+        """Return the number of samples and their device; labels may also be a list of B labels of any kind."""
+        if isinstance(y, list | tuple):
+            samples = first_tensor(x)
+            y = torch.empty(len(y), device=None if samples is None else samples.device)  # as many, on their device
+        return super().batch_of(x, y)
+
     def target(self, plan: MixPlan, y: Any) -> Any:
         """Return both labels of each pair with their weight.
 
@@ -111,7 +119,8 @@ class LossMix(Recipe):
         """Return the batch and its own labels, with lam = 1."""
         if isinstance(y, Tensor):
             return super().unmixed(x, y)
-        return self.space.unmixed(x), PairTarget(list(y), list(y), torch.ones(len(y)))
+        batch_size, device = self.batch_of(x, y)
+        return self.space.unmixed(x), PairTarget(list(y), list(y), torch.ones(batch_size, device=device))
 
     def mixed_loss(
         self, model: Callable[[Any], Any], x_mixed: Any, y: Any, plan: MixPlan, loss: Objective | None = None
@@ -119,10 +128,3 @@ class LossMix(Recipe):
         """Return ``target(plan, y).loss(criterion, model(x_mixed))``; the criterion is the method's own."""
         mixed: Tensor = self.target(plan, y).loss(self.criterion, model(x_mixed))
         return mixed
-
-    def __call__(self, x: Any, y: Any, generator: torch.Generator | None = None, **side: Any) -> tuple[Any, Any]:
-        """Mix one batch; see :meth:`Recipe.__call__`. The labels may also be a list of B labels of any kind."""
-        if isinstance(y, Tensor) or not isinstance(y, list | tuple):
-            return super().__call__(x, y, generator, **side)
-        x_mixed, places = super().__call__(x, torch.arange(len(y)), generator, **side)
-        return x_mixed, PairTarget(list(y), [y[j] for j in places.b.tolist()], places.lam)

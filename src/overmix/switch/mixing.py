@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from overmix.errors import ConfigError
-from overmix.mix import MixPlan, Recipe, Streams, batch_size_of, check_batch, device_of, sample_shape
+from overmix.mix import MixPlan, Recipe, Streams, sample_shape
 from overmix.switch.steps import StepCounter
 
 Gate = Callable[[int, int | None], bool]
@@ -67,11 +67,11 @@ class Mixer:
                 "a worker holds a copy of the epoch: mix in the loop, what the loader hands out",
             )
         recipe = self.some_recipe()
-        check_batch(x, y)
+        batch_size, device = recipe.batch_of(x, y)
         self.steps.before_batch()
         mixed = self.gate(step, self.steps.done)
         self.steps.batch()
         if not mixed:
             return None
-        draws = recipe.draw(self.streams, batch_size_of(y), epoch=self.index, step=step).to(device_of(y))
+        draws = recipe.draw(self.streams, batch_size, epoch=self.index, step=step).to(device)
         return recipe.plan(draws, y, sample_shape=sample_shape(x), features=features, domain=domain)
