@@ -136,6 +136,35 @@ def test_softclip_is_at_least_the_entropy_of_its_targets_and_equal_where_queries
     assert shuffled > bound + 1e-6
 
 
+@given(seeds, st.integers(2, 9))
+def test_softclip_says_the_targets_that_it_has(seed, batch_size):
+    _, keys, plan = problem(seed, batch_size)
+    target = SoftClipTarget.of(plan, keys, 0.3)
+    unit = F.normalize(keys, dim=1)
+    rows = F.softmax(unit @ unit.T / 0.3, dim=1)
+    for soft in (target.soft(), target.soft(batch_size)):
+        torch.testing.assert_close(soft, rows)
+    torch.testing.assert_close(target.entropy(), -(rows * rows.log()).sum(1))
+    with pytest.raises(ConfigError, match=r"^num_classes = 10: leave it out"):
+        target.soft(10)
+
+
+@given(seeds, batch_sizes, st.sampled_from(["forward", "both"]))
+def test_no_queries_are_below_the_entropy_of_their_matches(seed, batch_size, direction):
+    queries, keys, plan = problem(seed, batch_size)
+    target = ContrastiveTarget.of(plan, keys, 0.1, direction)
+    assert target.cross_entropy(queries) >= target.entropy().mean() - 1e-6
+
+
+def test_what_is_for_classes_or_values_is_refused():
+    _, keys, plan = problem(0, 4)
+    for target in (ContrastiveTarget.of(plan, keys, 0.1, "both"), SoftClipTarget.of(plan, keys, 0.1)):
+        with pytest.raises(ConfigError, match=r"^criterion = 'CrossEntropyLoss': use target.cross_entropy"):
+            target.loss(torch.nn.CrossEntropyLoss(reduction="none"), keys)
+        with pytest.raises(ConfigError, match=r"^loss = 'binary_cross_entropy': use 'cross_entropy'"):
+            target.entropy("binary_cross_entropy")
+
+
 def test_softclip_by_its_formula():
     queries, keys, plan = problem(3, 6)
     q, k = F.normalize(queries, dim=1), F.normalize(keys, dim=1)

@@ -13,7 +13,7 @@ from torch.func import functional_call, vmap
 
 import overmix
 from overmix.errors import DataError
-from overmix.mix import Draws, MixPlan, Streams, sample_shape
+from overmix.mix import BinaryCrossEntropy, CrossEntropy, Draws, MixPlan, Recipe, Streams, sample_shape
 from overmix.mix.space import first_tensor
 from overmix.recipes import MultimodalOutput, make_recipe, registered
 
@@ -213,6 +213,23 @@ def test_the_mass_of_the_target_is_conserved(name):
             continue
         torch.testing.assert_close(rows.sum(1), torch.ones(len(rows)), atol=1e-5, rtol=0)
         assert (rows >= 0).all()
+
+
+FLOOR_OF = {"classes": (CrossEntropy(), "cross_entropy"), "rows": (BinaryCrossEntropy(), "binary_cross_entropy")}
+
+
+@every_recipe
+def test_a_loop_is_told_the_floor_that_a_study_is_told(name):
+    for kind in set(kinds_of(name)) & FLOOR_OF.keys():
+        recipe, _, y, plan, _, _ = problem(name, kind=kind, batch_size=8)
+        if not recipe.only_mixes and type(recipe).floors is Recipe.floors:
+            continue  # its loss is its own, and a study is told no floor
+        objective, entropy = FLOOR_OF[kind]
+        weighted = "eta" in registered()[name].defaults
+        for each in [make_recipe(name, eta=eta) for eta in (0.5, 3.0)] if weighted else [recipe]:
+            floors = each.floors(plan, y, objective)
+            assert floors.mean() > 0 or (name == "NoMixup" and kind == "classes")
+            torch.testing.assert_close(each.target(plan, y).entropy(entropy).mean(), floors.mean())
 
 
 @every_recipe

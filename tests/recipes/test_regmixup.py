@@ -53,6 +53,15 @@ def test_with_equal_weights_it_is_the_mean_over_the_doubled_batch():
     torch.testing.assert_close(target.cross_entropy(model(x_both)), plain)
 
 
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0, 3.0])
+def test_its_floor_is_reached_by_a_model_that_says_both_labels(eta):
+    # Each row's own label is what no logits do better than; eta weighs the halves.
+    recipe = RegMixup(0.7, eta)
+    _, target = recipe.mix(X, Y, plan_of(recipe))
+    best = target.soft(3).log().clamp_min(-100)
+    torch.testing.assert_close(target.entropy().mean(), target.cross_entropy(best))
+
+
 def test_weight_zero_is_plain_training_and_lam_one_too():
     model = nn.Linear(4, 3)
     clean = F.cross_entropy(model(X), Y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from overmix._typing import Float
 from overmix.errors import ConfigError, DataError
+from overmix.mix.label_entropy import EntropyLoss
 from overmix.mix.plan import MixPlan
 from overmix.mix.precision import in_loss_precision
 from overmix.mix.target import IGNORE_INDEX, MixedTarget, Reduction
@@ -23,7 +25,52 @@ MatchDirection = Literal["forward", "both"]
 
 
 @dataclass(frozen=True)
-class ContrastiveTarget(MixedTarget):
+class _ViewTarget(MixedTarget):
+    """The views of a batch that queries have to find, compared by their cosines over a temperature."""
+
+    keys: Float[Tensor, "batch dim"]
+    temperature: float
+
+    def similarity(self, queries: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch batch"]:
+        """Return the cosine similarity of each query with each key over the temperature, shape (B, B)."""
+        return _cosines(queries, self.keys) / self.temperature
+
+    def under(self, objective: Objective, output: Tensor) -> Float[Tensor, ""]:
+        """Return :meth:`cross_entropy`: temperature and directions are the recipe's own."""
+        return self.cross_entropy(output)
+
+    def entropy(self, loss: EntropyLoss = "cross_entropy", ignore_index: int = IGNORE_INDEX) -> Float[Tensor, " batch"]:
+        """Entropy of each sample's matches, in nats: no model's :meth:`cross_entropy` is below their mean.
+
+        Args:
+            loss: ``"cross_entropy"`` only.
+            ignore_index: as for classes.
+
+        Returns:
+            Shape (B,).
+
+        Raises:
+            ConfigError: if the loss is another one.
+        """
+        _refuse_loss(loss)
+        return super().entropy(ignore_index=ignore_index)
+
+    def loss(self, criterion: Callable[[Tensor, Tensor], Tensor], output: Tensor, **arguments: Any) -> Tensor:
+        """Refuse a criterion: what it would be given as labels are numbers of samples.
+
+        Raises:
+            ConfigError: always.
+        """
+        kind = getattr(criterion, "__name__", type(criterion).__name__)
+        raise ConfigError("criterion", kind, "use target.cross_entropy(queries): matches have a loss of their own")
+
+    def accuracy(self, logits: Float[Tensor, "batch dim"], *args: Any, **kwargs: Any) -> Float[Tensor, ""]:
+        """Return the mean target mass on the key that is nearest to each query, shape (); see :class:`MixedTarget`."""
+        return super().accuracy(self.similarity(logits), *args, **kwargs)
+
+
+@dataclass(frozen=True)
+class ContrastiveTarget(_ViewTarget):
     """The views that mixed samples belong to: row i has the mass ``lam_i`` on key i and ``1 - lam_i`` on its partner's.
 
     The labels ``a`` and ``b`` are numbers of samples in the batch, so that what a :class:`MixedTarget` says about
@@ -36,8 +83,6 @@ class ContrastiveTarget(MixedTarget):
         direction: ``"forward"`` is the loss of the rows, ``"both"`` the mean of that and of the columns.
     """
 
-    keys: Float[Tensor, "batch dim"]
-    temperature: float
     direction: MatchDirection
 
     @classmethod
@@ -85,30 +130,15 @@ class ContrastiveTarget(MixedTarget):
         log_p_a, log_p_b = log_p[self.a, self.a], log_p[self.b, self.a]
         return (forwards - torch.lerp(log_p_b, log_p_a, self.lam.to(log_p.dtype)).mean()) / 2
 
-    def under(self, objective: Objective, output: Tensor) -> Float[Tensor, ""]:
-        """Return :meth:`cross_entropy`: its temperature and directions are the recipe's own."""
-        return self.cross_entropy(output)
-
-    def similarity(self, queries: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch batch"]:
-        """Return the cosine similarity of each query with each key over the temperature, shape (B, B)."""
-        return _cosines(queries, self.keys) / self.temperature
-
-    def accuracy(self, logits: Float[Tensor, "batch dim"], *args: Any, **kwargs: Any) -> Float[Tensor, ""]:
-        """Return the mean target mass on the key that is nearest to each query, shape (); see :class:`MixedTarget`."""
-        return super().accuracy(self.similarity(logits), *args, **kwargs)
-
 
 @dataclass(frozen=True)
-class SoftClipTarget(MixedTarget):
+class SoftClipTarget(_ViewTarget):
     """Keys that resemble each other share the mass: ``P = softmax(cos(keys, keys) / temperature)`` by rows.
 
     Args:
         keys: the other views, shape (B, D).
         temperature: of targets and predictions, > 0.
     """
-
-    keys: Float[Tensor, "batch dim"]
-    temperature: float
 
     @classmethod
     def of(cls, plan: MixPlan, keys: Tensor, temperature: float) -> SoftClipTarget:
@@ -142,17 +172,37 @@ class SoftClipTarget(MixedTarget):
             ConfigError: if what is not used is given.
         """
         _refuse(weight=weight, label_smoothing=label_smoothing, sample_weight=sample_weight, reduction=reduction)
-        rows = F.softmax(_cosines(self.keys, self.keys) / self.temperature, dim=-1)
-        similarity = _cosines(logits, self.keys) / self.temperature
+        rows, similarity = self.soft(), self.similarity(logits)
         return (F.cross_entropy(similarity, rows) + F.cross_entropy(similarity.T, rows)) / 2
 
-    def under(self, objective: Objective, output: Tensor) -> Float[Tensor, ""]:
-        """Return :meth:`cross_entropy`: its temperature is the recipe's own."""
-        return self.cross_entropy(output)
+    def soft(self, num_classes: int | None = None) -> Float[Tensor, "batch batch"]:
+        """``P = softmax(cos(keys, keys) / temperature)`` by rows, shape (B, B).
 
-    def accuracy(self, logits: Float[Tensor, "batch dim"], *args: Any, **kwargs: Any) -> Float[Tensor, ""]:
-        """Return the share of queries whose nearest key is their own, shape (); see :class:`MixedTarget`."""
-        return super().accuracy(_cosines(logits, self.keys), *args, **kwargs)
+        Args:
+            num_classes: not needed: there are as many as samples.
+
+        Raises:
+            ConfigError: if another number is given.
+        """
+        if num_classes not in (None, len(self)):
+            raise ConfigError("num_classes", num_classes, f"leave it out: there are as many as samples, {len(self)}")
+        return F.softmax(self.similarity(self.keys), dim=-1)
+
+    def entropy(self, loss: EntropyLoss = "cross_entropy", ignore_index: int = IGNORE_INDEX) -> Float[Tensor, " batch"]:
+        """Entropy of each row of P, in nats: their mean is what :meth:`cross_entropy` is not below.
+
+        Args:
+            loss: ``"cross_entropy"`` only.
+            ignore_index: not used.
+
+        Returns:
+            Shape (B,).
+
+        Raises:
+            ConfigError: if the loss is another one.
+        """
+        _refuse_loss(loss)
+        return torch.special.entr(self.soft()).sum(1)
 
 
 def cosine_annealed(first: float, last: float, steps: int) -> list[float]:
@@ -210,6 +260,11 @@ def _refuse(**arguments: Any) -> None:
         if value is not None and (not isinstance(value, float | int | str) or value not in (0.0, "mean")):
             shown = value if isinstance(value, float | int | str) else type(value).__name__
             raise ConfigError(name, shown, "leave it out: matches have no classes, and compare the whole batch")
+
+
+def _refuse_loss(loss: EntropyLoss) -> None:
+    if loss != "cross_entropy":
+        raise ConfigError("loss", loss, "use 'cross_entropy': a sample's matches share one mass")
 
 
 def _cosines(queries: Tensor, keys: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from overmix.errors import ConfigError, DataError
 from overmix.mix import (
     IGNORE_INDEX,
     BetaCoefficient,
+    EntropyLoss,
     MixedTarget,
     MixPlan,
     Need,
@@ -80,6 +81,23 @@ class CleanAndMixedTarget(MixedTarget):
     def under(self, objective: Objective, output: Tensor) -> Float[Tensor, ""]:
         """Return the objective's mean on clean samples and mixtures, weighted 1 to eta."""
         return self._mean(lambda half, out: half.under(objective, out), output)
+
+    def entropy(self, loss: EntropyLoss = "cross_entropy", ignore_index: int = IGNORE_INDEX) -> Float[Tensor, " batch"]:
+        """Entropy of each label, times what its half weighs in the loss, whose floor their mean is.
+
+        Args:
+            loss: see :meth:`MixedTarget.entropy`.
+            ignore_index: a side with this class index does not count.
+
+        Returns:
+            Shape (2 B,): times ``2 / (1 + eta)`` of the clean samples, times ``2 eta / (1 + eta)`` of their mixtures.
+
+        Raises:
+            DataError: see :meth:`MixedTarget.entropy`.
+            ConfigError: likewise.
+        """
+        clean, mixed = (half.entropy(loss, ignore_index) for half in self.halves())
+        return torch.cat([clean, self.eta * mixed]) * (2 / (1 + self.eta))
 
     def loss(
         self, criterion: Callable[[Tensor, Tensor], Tensor], output: Tensor, **arguments: Any
@@ -150,4 +168,5 @@ class RegMixup(Recipe):
 
     def floors(self, plan: MixPlan, y: Tensor, loss: Objective) -> Tensor:
         """Return what no model's loss of each sample and its mixture is below, shape (B,)."""
-        return self.eta / (1 + self.eta) * loss.floors(*self.space.labels(plan, y))
+        clean, mixed = loss.floors(y, y, torch.ones_like(plan.lam)), loss.floors(*self.space.labels(plan, y))
+        return self.eta / (1 + self.eta) * mixed + 1 / (1 + self.eta) * clean
