@@ -5,7 +5,7 @@ from transformers import BertConfig, BertForSequenceClassification
 
 import overmix
 from overmix.errors import ConfigError, DataError, OvermixError
-from overmix.integrations.trainer_inputs import mixed_inputs, mixed_loss
+from overmix.integrations.trainer_inputs import mixed_inputs
 from overmix.integrations.transformers import STATE_FILE
 from tools.conformance.adapters.transformers import Digits, trainer
 from tools.conformance.task import SWITCHES, Setting, data
@@ -33,7 +33,7 @@ def test_text_is_mixed_at_the_embeddings_with_both_masks():
     assert torch.allclose(inputs["inputs_embeds"], lam * words + (1 - lam) * words[plan.partner], atol=1e-6)
     assert torch.equal(inputs["attention_mask"], mask | mask[plan.partner])
     assert "input_ids" not in inputs
-    mixed_loss(target, model(**inputs).logits, 0.1).backward()
+    target.cross_entropy(model(**inputs).logits, label_smoothing=0.1).backward()
     assert model.get_input_embeddings().weight.grad.abs().sum() > 0
 
 

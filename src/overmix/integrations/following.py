@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from overmix.errors import ConfigError
-from overmix.mix import MixedTarget, Recipe, check_batch, sample_shape, streams_from
+from overmix.mix import MixedTarget, Recipe
 from overmix.switch import Epoch, Epochs
 
 
@@ -48,6 +48,4 @@ class Follower:
         """Return the batch, mixed or handed through, and its target."""
         if self._epoch is not None:
             return self._epoch.mix(x, y)
-        check_batch(x, y)
-        draws = self.recipe.draw(streams_from(self._generator), y.shape[0]).to(y.device)
-        return self.recipe.mix(x, y, self.recipe.plan(draws, y, sample_shape=sample_shape(x)))
+        return self.recipe(x, y, self._generator)

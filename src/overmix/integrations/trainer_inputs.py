@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -43,16 +41,6 @@ def _mixed_text(epoch: Epoch, model: Any, inputs: dict[str, Any], labels: Tensor
         return inputs, target
     rest = {name: value for name, value in inputs.items() if name != "input_ids"}
     return rest | {"inputs_embeds": mixed["embedded"], "attention_mask": (mixed["mask"] > 0).to(mask.dtype)}, target
-
-
-def mixed_loss(target: MixedTarget, logits: Tensor, smoothing: float) -> Tensor:
-    """Return the cross-entropy, mean over the batch, with smoothed labels if asked."""
-    if not smoothing:
-        return target.cross_entropy(logits)
-    smoothed: Callable[[Tensor, Tensor], Tensor] = functools.partial(
-        nn.functional.cross_entropy, reduction="none", label_smoothing=smoothing
-    )
-    return target.loss(smoothed, logits)
 
 
 def logits_of(outputs: Any) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from overmix.errors import ConfigError, MissingExtraError, OvermixError
-from overmix.integrations.trainer_inputs import first, logits_of, mixed_inputs, mixed_loss
+from overmix.integrations.trainer_inputs import first, logits_of, mixed_inputs
 from overmix.integrations.trainer_nested import Nested
 from overmix.integrations.trainer_settings import check, check_begun, segment_of
 from overmix.integrations.versions import warn_if_untested
@@ -140,7 +140,8 @@ class MixTrainer(Trainer):
         if self.compute_loss_func is not None:
             loss = self.compute_loss_func(outputs, target, num_items_in_batch=None)
         else:
-            loss = mixed_loss(target, logits_of(outputs), self.args.label_smoothing_factor)
+            smoothing = self.args.label_smoothing_factor
+            loss = target.cross_entropy(logits_of(outputs), label_smoothing=smoothing)
         return (loss, outputs) if return_outputs else loss
 
     def prediction_step(
