@@ -121,15 +121,36 @@ install_import_hook(CHECKED, f"{_module.__name__}.check_shapes")
 
 
 class NoHostSync(TorchDispatchMode):
-    """Fails on operations that wait for the device: their result's value or shape must be known on the host."""
+    """Fails on operations that wait for the device: their result's value or shape must be known on the host.
+
+    What waits by a look at where tensors lie, as on a CPU nothing does, is seen on the device "meta", which has no
+    values: there the same fails by itself.
+    """
 
     WAITING = ("_local_scalar_dense", "nonzero", "equal", "masked_select", "_unique", "unique", "repeat_interleave")
+    BY_MASK = ("index", "index_put", "index_put_")
+    METHODS = ("tolist", "cpu")  # on a CPU they are no operations; numpy() does not wait on a GPU, but fails
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         name = func._schema.name.split("::")[-1]
-        if name.rstrip("0123456789") in self.WAITING:
+        by_mask = name in self.BY_MASK and any(at is not None and at.dtype == torch.bool for at in args[1])
+        if name.rstrip("0123456789") in self.WAITING or by_mask:
             raise AssertionError(f"{name} waits for the device")
         return func(*args, **(kwargs or {}))
+
+    def __enter__(self):
+        self._patches = pytest.MonkeyPatch()
+        for method in self.METHODS:
+            self._patches.setattr(torch.Tensor, method, functools.partialmethod(self._refuse, method))
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        self._patches.undo()
+        return super().__exit__(*error)
+
+    @staticmethod
+    def _refuse(tensor, method, *args, **kwargs):
+        raise AssertionError(f"{method} waits for the device")
 
 
 @pytest.fixture

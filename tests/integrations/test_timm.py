@@ -112,3 +112,14 @@ def test_what_is_not_offered_is_named(settings, message):
 def test_rows_that_do_not_fit():
     with pytest.raises(ConfigError, match=r"target.shape = \(8,\): give rows of 5 labels"):
         Mixup(num_classes=5, multi_label=True)(IMAGES, LABELS)
+
+
+@pytest.mark.parametrize("settings", [{}, {"cutmix_alpha": 1}, {"mixup_alpha": 0, "cutmix_alpha": 1}])
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_on_a_device_nothing_looks_at_a_value(settings, multi_label):
+    # "meta" has no values: what asks for one fails there.
+    labels = torch.eye(8)[LABELS].long() if multi_label else LABELS
+    mixup_fn = Mixup(**settings, num_classes=8, multi_label=multi_label)
+    for mixup_fn.mixup_enabled in (True, False):
+        mixed, rows = mixup_fn(IMAGES.to("meta"), labels.to("meta"))
+        assert (mixed.device.type, mixed.shape, rows.device.type, rows.shape) == ("meta", IMAGES.shape, "meta", (8, 8))

@@ -64,6 +64,15 @@ def test_structures_keep_their_form_and_everything_else(transform):
 
 
 @BOTH
+def test_on_a_device_nothing_looks_at_a_value(transform):
+    # "meta" has no values: what asks for one fails there.
+    images, labels = torch.rand(6, 3, 12, 16, device="meta"), torch.tensor([0, 1, 2, 3, 4, 0], device="meta")
+    mixed, rows = transform(num_classes=5)(images, labels)
+    assert mixed.device.type == rows.device.type == "meta"
+    assert rows.shape == (6, 5)
+
+
+@BOTH
 def test_videos(transform):
     video = tv_tensors.Video(torch.rand(4, 5, 3, 8, 8))
     mixed, _ = transform(num_classes=4)(video, torch.arange(4))

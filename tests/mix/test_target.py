@@ -275,6 +275,23 @@ def test_dense_targets_name_what_is_missing_or_out_of_range():
         MixedTarget(torch.tensor([0, IGNORE_INDEX]), torch.tensor([0, 1]), torch.ones(2)).soft(3)
 
 
+@pytest.mark.parametrize(
+    ("labels", "num_classes"),
+    [
+        (torch.tensor([0, 3, IGNORE_INDEX, 2]), 3),
+        (torch.tensor([[0, 1], [2, 9], [0, -1], [2, 1]]), 3),  # positions
+        (torch.tensor([[0, 1, 1], [0, 2, 1], [0, -1, 0], [1, 1, 1]]), 3),  # multi-label
+    ],
+)
+def test_where_values_are_not_seen_dense_rows_of_what_is_no_label_are_nan(labels, num_classes):
+    # As on another device than the CPU, which a look would wait for: under vmap there is nothing to see.
+    lam = torch.full((4,), 0.5)
+    dense = torch.func.vmap(lambda y: MixedTarget(y, y, lam).soft(num_classes))(labels.unsqueeze(0))[0]
+    assert dense.isfinite().flatten(1).all(1).tolist() == [True, False, False, True]
+    for good in (slice(0, 1), slice(3, 4)):
+        assert torch.equal(dense[good], MixedTarget(labels, labels, lam)[good].soft(num_classes))
+
+
 def test_targets_move_between_devices():
     target = MixedTarget(torch.tensor([0]), torch.tensor([1]), torch.ones(1)).to("meta")
     assert {side.device.type for side in (target.a, target.b, target.lam)} == {"meta"}

@@ -3,6 +3,7 @@
 A new recipe is tested by being registered.
 """
 
+from contextlib import nullcontext
 from functools import cache
 
 import pytest
@@ -376,6 +377,31 @@ def test_after_the_draw_nothing_waits_for_the_device(name, no_host_sync):
             plan = recipe.plan(draws, y, sample_shape=sample_shape(x), **side)
             recipe.objective(model, x, y, plan)
             recipe.mixed_loss(model, recipe.apply(off(plan), x), y, off(plan))
+
+
+def on_meta(nest):
+    """Return tensors on a device without values: what looks at one fails there, and what makes another on the CPU."""
+    return torch.utils._pytree.tree_map(lambda leaf: leaf.to("meta"), nest)
+
+
+@every_recipe
+def test_on_a_device_nothing_looks_at_a_value(name, monkeypatch):
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # "meta" has none
+    for kind in kinds_of(name):
+        recipe, x, y, _, draws, side = problem(name, kind=kind)
+        x, y, side = on_meta(x), on_meta(y), on_meta(side)
+        plan = recipe.plan(draws.to("meta"), y, sample_shape=sample_shape(x), **side)
+        if kind in trainable_kinds(name):
+            recipe.objective(model_for(name, recipe, kind, seed=0).to("meta"), x, y, plan)
+        mixed = [(recipe.apply(plan, x), recipe.target(plan, y)), recipe.unmixed(x, y)]
+        for x_mixed, target in mixed if "hidden" in recipe.needs else [*mixed, recipe(x, y, **side)]:
+            rows = target.soft({"classes": CLASSES, "views": len(target)}.get(kind))
+            seen = [*leaves(x_mixed), *leaves([v for v in vars(target).values() if torch.is_tensor(v)]), rows]
+            if kind in FLOOR_OF or kind == "views":
+                outputs = torch.zeros(len(target), outputs_of(recipe, kind), device="meta")
+                seen += [target.entropy(FLOOR_OF.get(kind, (None, "cross_entropy"))[1])]
+                seen += [target.cross_entropy(outputs), target.accuracy(outputs)]
+            assert {leaf.device.type for leaf in seen} == {"meta"}
 
 
 @every_recipe

@@ -10,6 +10,7 @@ from torch import Tensor
 from overmix._typing import Float, Int, Shaped
 from overmix.errors import DataError
 from overmix.mix.cross_entropy import IGNORE_INDEX
+from overmix.mix.label_rows import holds
 from overmix.mix.precision import over_samples
 
 EntropyLoss: TypeAlias = Literal["cross_entropy", "binary_cross_entropy"]
@@ -98,14 +99,7 @@ _NO_LABELS = "entropy: labels must lie in [0, 1]: a regression has no floor"
 
 
 def _mean_where(proper: Tensor, entropy: Tensor, otherwise: str) -> Float[Tensor, " batch"]:
-    if proper.device.type == "cpu" and not _all(proper):
+    if holds(proper) is False:
         raise DataError(otherwise)
     mean = entropy.flatten(1).mean(1) if entropy.dim() > 1 else entropy
     return torch.where(proper.flatten(1).all(1) if proper.dim() > 1 else proper, mean, torch.nan)
-
-
-def _all(condition: Tensor) -> bool:
-    try:
-        return bool(condition.all())
-    except RuntimeError:  # under torch.func.vmap there are no values
-        return True

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from overmix._typing import Float, Shaped
+from overmix._typing import Bool, Float, Shaped
 from overmix.errors import ConfigError, DataError
 from overmix.mix.precision import over_samples
 
@@ -70,26 +71,56 @@ def soft_labels(
 
     Raises:
         ConfigError: if class indices come without ``num_classes``, or one of them is not below it.
-        DataError: if a class index is negative, or rows hold anything but 0 and 1.
+        DataError: if a class index is negative, or rows hold anything but 0 and 1. On another device than the CPU
+            nothing waits to see: the rows of such a label are NaN there.
     """
     if a.is_floating_point():
         return mixed_rows(a, b, lam, a.dtype)
     sides = torch.stack([a, b]).long()
-    lowest, highest = (int(bound) for bound in sides.aminmax()) if sides.numel() else (0, 0)
-    if not _are_multi_label(a, num_classes):
+    if _are_multi_label(a, num_classes):
+        proper = (sides == 0) | (sides == 1)
+        seen = holds(proper)
+        if seen is False:
+            raise DataError(
+                f"soft: y has shape {tuple(a.shape)}, as multi-label rows of {a.shape[1]} classes, but holds "
+                f"{int(sides[~proper][0])}: of as many positions as classes, give F.one_hot rows"
+            )
+    else:
         if num_classes is None:
             raise ConfigError("num_classes", None, "give the number of classes: the labels are class indices")
-        if lowest < 0:
-            raise DataError(f"soft: y holds the class index {lowest}: an ignored label has no row")
-        if highest >= num_classes:
-            raise ConfigError("num_classes", num_classes, f"use at least {highest + 1}: label {highest} occurs")
-        sides = F.one_hot(sides, num_classes).movedim(-1, 2)
-    elif lowest < 0 or highest > 1:
-        raise DataError(
-            f"soft: y has shape {tuple(a.shape)}, as multi-label rows of {a.shape[1]} classes, but holds "
-            f"{lowest if lowest < 0 else highest}: of as many positions as classes, give F.one_hot rows"
-        )
-    return mixed_rows(sides[0], sides[1], lam, lam.dtype)
+        proper = (sides >= 0) & (sides < num_classes)
+        seen = holds(proper)
+        if seen is False:
+            _refuse_classes(sides, num_classes)
+        # F.one_hot would look at the values, and take eight times the memory.
+        classes = torch.arange(num_classes, device=a.device).view(-1, *[1] * (a.dim() - 1))
+        sides, proper = sides.unsqueeze(2) == classes, proper.unsqueeze(2)
+    rows = mixed_rows(sides[0], sides[1], lam, lam.dtype)
+    return rows if seen else torch.where(proper.all(0), rows, torch.nan)
+
+
+def holds(proper: Bool[Tensor, "..."]) -> bool | None:
+    """Return whether a condition holds throughout; None where looking would wait for a device, or nothing is there yet.
+
+    Example:
+        >>> holds(torch.tensor([True, False]))
+        False
+        >>> holds(torch.tensor([True, False], device="meta")) is None
+        True
+    """
+    if proper.device.type != "cpu":
+        return None
+    try:
+        return bool(proper.all())
+    except RuntimeError:  # under torch.func.vmap there are no values
+        return None
+
+
+def _refuse_classes(classes: Tensor, num_classes: int) -> NoReturn:
+    lowest, highest = (int(bound) for bound in classes.aminmax())
+    if lowest < 0:
+        raise DataError(f"soft: y holds the class index {lowest}: an ignored label has no row")
+    raise ConfigError("num_classes", num_classes, f"use at least {highest + 1}: label {highest} occurs")
 
 
 def _are_multi_label(labels: Tensor, num_classes: int | None) -> bool:

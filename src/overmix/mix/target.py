@@ -254,7 +254,8 @@ class MixedTarget:
 
         Raises:
             ConfigError: if class indices come without ``num_classes``, or one of them is not below it.
-            DataError: if a class index is negative, such as an ignored one, or rows hold anything but 0 and 1.
+            DataError: if a class index is negative, such as an ignored one, or rows hold anything but 0 and 1. On
+                another device than the CPU nothing waits to see what labels hold: rows of such become NaN there.
         """
         return soft_labels(self.a, self.b, self.lam, num_classes)
 
