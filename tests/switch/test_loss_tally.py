@@ -7,7 +7,7 @@ import torch
 
 import overmix
 from overmix.errors import DataError
-from overmix.mix import MixedTarget
+from overmix.mix import MixedTarget, precision
 from overmix.switch import Decision, Epochs, Fit
 from overmix.switch import loss_tally as module
 from overmix.switch.loss_tally import LossTally
@@ -34,6 +34,18 @@ def test_ranks_are_added_up(monkeypatch):
     monkeypatch.setattr(module, "world_size", lambda: 3)
     monkeypatch.setattr(module, "gather", lambda own: [part._vector() for part in parts])
     assert parts[2].pooled().fit(0, 1.0) == Fit(0, 1.0, 4, 2.0, pytest.approx(math.log(2) / 2))
+
+
+def test_sums_are_float64_or_what_their_device_has(monkeypatch):
+    monkeypatch.setitem(precision._WIDEST, "meta", torch.float32)
+    here, there = LossTally(), LossTally()
+    for _ in range(2):
+        here.add(torch.tensor(1.0), HALF)
+        there.add(torch.tensor(1.0, device="meta"), HALF.to("meta"))
+    assert [(tally.loss.dtype, tally.floor.dtype) for tally in (here, there)] == [
+        (torch.float64,) * 2,
+        (torch.float32,) * 2,
+    ]
 
 
 def test_nothing_of_the_graph_is_kept():

@@ -70,6 +70,24 @@ def test_a_saved_tally_gives_the_same_means():
     assert loaded.samples() == tally.samples()
 
 
+def test_what_is_saved_comes_to_the_cpu_before_it_becomes_float64(monkeypatch):
+    # Not every device has it: float64 on one of Apple's is refused.
+    tally = filled(*samples(7, 4))
+    saved, come, cpu, double = tally.plain(), [], torch.Tensor.cpu, torch.Tensor.double
+
+    def to_cpu(tensor):
+        come.append(cpu(tensor).clone())
+        return come[-1]
+
+    def to_double(tensor):
+        assert any(tensor is one for one in come)
+        return double(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "cpu", to_cpu)
+    monkeypatch.setattr(torch.Tensor, "double", to_double)
+    assert tally.plain() == saved
+
+
 def test_predictions_that_are_not_finite_have_no_score():
     logits = torch.tensor([[torch.nan, 0.0], [torch.inf, 0.0], [0.0, 0.0]])
     assert brier_per_sample(logits, torch.tensor([0, 0, 0])).tolist() == pytest.approx(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from overmix._typing import Shaped
 from overmix.explain.evaluation import SampleLoss, data_chunks, evaluating, sample_losses
+from overmix.mix.precision import in_widest
 
 
 def full_gradient(
@@ -86,4 +87,4 @@ def gradient_norm(
         2.0
     """
     gradient = full_gradient(model, x, targets, loss, parameters=parameters, chunk_size=chunk_size)
-    return float(torch.stack([value.double().square().sum() for value in gradient.values()]).sum().sqrt())
+    return float(torch.stack([in_widest(value).square().sum() for value in gradient.values()]).sum().sqrt())

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from overmix._typing import Float, Int, Shaped
 from overmix.errors import ConfigError, DataError
 from overmix.explain.evaluation import SampleLoss, data_chunks, evaluating, sample_losses
+from overmix.mix.precision import in_widest
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ def _hessian_traces(losses: Tensor, leaf: Tensor, num_probes: int, generator: to
     for _ in range(num_probes):
         signs = _signs_like(leaf, generator)
         (product,) = torch.autograd.grad((gradient * signs).sum(), leaf, retain_graph=True, materialize_grads=True)
-        total += (product * signs).double().flatten(1).sum(1).cpu() / num_probes
+        total += in_widest(product * signs).flatten(1).sum(1).cpu() / num_probes
     return total
 
 
@@ -194,5 +195,5 @@ def _jacobian_norms(output: Tensor, leaf: Tensor, num_probes: int, generator: to
     total = torch.zeros(len(leaf), dtype=torch.float64)
     for _ in range(num_probes):
         (row,) = torch.autograd.grad(output, leaf, _signs_like(output, generator), retain_graph=True)
-        total += row.double().square().flatten(1).sum(1).cpu() / num_probes
+        total += in_widest(row).square().flatten(1).sum(1).cpu() / num_probes
     return total

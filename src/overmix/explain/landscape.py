@@ -68,7 +68,7 @@ def filter_normalized_direction(
             continue
         drawn = torch.randn(value.shape, generator=generator, dtype=torch.float64)
         per_filter = tuple(range(1, value.ndim))
-        norm = torch.linalg.vector_norm(value.detach().double().cpu(), dim=per_filter, keepdim=True)
+        norm = torch.linalg.vector_norm(value.detach().cpu().double(), dim=per_filter, keepdim=True)
         scaled = drawn * norm / torch.linalg.vector_norm(drawn, dim=per_filter, keepdim=True)
         direction[name] = scaled.to(value)
     return direction
@@ -140,7 +140,7 @@ def loss_landscape(
             def summed(point: Tensor, inputs: Tensor = inputs, labels: tuple[Tensor, ...] = labels) -> Tensor:
                 return sample_losses(model, _moved(centre, directions, point), inputs, labels, loss).sum()
 
-            total += _evaluate(summed, points, method, points_at_once).double().cpu().numpy()
+            total += _evaluate(summed, points, method, points_at_once).cpu().double().numpy()
     return Landscape(tuple(steps), (total / len(x)).reshape([len(axis) for axis in steps]))
 
 

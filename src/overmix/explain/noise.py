@@ -24,6 +24,7 @@ from torch import Tensor
 
 from overmix._typing import Bool, Float, Int, Shaped
 from overmix.errors import ConfigError, DataError
+from overmix.mix.precision import in_widest
 
 Teacher: TypeAlias = Callable[[Tensor], Tensor]
 PairTeacher: TypeAlias = Callable[[Tensor, slice], Tensor]
@@ -216,10 +217,10 @@ def _measure_chunk(
 
 
 def _checked(probs: Tensor) -> Tensor:
-    """Return the teacher's probabilities in double precision, with rows that sum to one."""
+    """Return the teacher's probabilities in the widest precision of their device, with rows that sum to one."""
     if probs.ndim != 2 or probs.shape[1] < 2:
         raise DataError(f"the teacher returned shape {tuple(probs.shape)}: return (batch, classes) probabilities")
-    probs = probs.double()
+    probs = in_widest(probs)
     total = probs.sum(1, keepdim=True)
     if not bool(torch.isfinite(probs).all()):
         raise DataError("the teacher returned values that are not finite: check its weights and the scale of x")

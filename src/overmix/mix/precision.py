@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 _HALF = (torch.float16, torch.bfloat16)
+_WIDEST = {"mps": torch.float32}
 
 
 def in_loss_precision(tensor: Tensor) -> Tensor:
@@ -26,6 +27,16 @@ def in_loss_precision(tensor: Tensor) -> Tensor:
 def at_least_float32(tensor: Tensor) -> Tensor:
     """Return half precision as float32: sums over many positions overflow in float16 and drift in bfloat16."""
     return tensor.float() if tensor.dtype in _HALF else tensor
+
+
+def in_widest(tensor: Tensor) -> Tensor:
+    """Return the tensor in float64, or in float32 where its device has no float64: for sums over many numbers.
+
+    Example:
+        >>> in_widest(torch.ones(2)).dtype
+        torch.float64
+    """
+    return tensor.to(_WIDEST.get(tensor.device.type, torch.float64))
 
 
 def over_samples(value: Tensor, like: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from overmix.errors import DataError
 from overmix.mix import EntropyLoss, MixedTarget
+from overmix.mix.precision import in_widest
 from overmix.switch.policy import Fit
 from overmix.switch.ranks import gather, world_size
 
@@ -44,7 +45,7 @@ class LossTally:
         if loss.numel() != 1:
             raise DataError(f"observe_loss: the loss has shape {tuple(loss.shape)}: give the mean over the batch")
         n = target.lam.shape[0]
-        total, floor = loss.detach().reshape(()).double() * n, target.entropy(kind).sum().double()
+        total, floor = in_widest(loss.detach().reshape(())) * n, in_widest(target.entropy(kind).sum())
         self.n += n
         self.loss = total if self.loss is None else self.loss + total
         self.floor = floor if self.floor is None else self.floor + floor.to(self.floor.device)
@@ -82,5 +83,5 @@ class LossTally:
 
     def _vector(self) -> Tensor:
         zero = torch.zeros((), dtype=torch.float64)
-        loss, floor = (zero if value is None else value.cpu() for value in (self.loss, self.floor))
+        loss, floor = (zero if value is None else value.cpu().double() for value in (self.loss, self.floor))
         return torch.stack([zero + self.n, loss, floor])

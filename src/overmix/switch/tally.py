@@ -13,6 +13,7 @@ from overmix._typing import Float, Int
 from overmix.diagnose import scores
 from overmix.diagnose.scores import ScoreSums
 from overmix.errors import ConfigError, DataError
+from overmix.mix.precision import in_widest
 from overmix.switch.policy import Observation, ScoreKind, Split
 from overmix.switch.ranks import gather, world_size
 
@@ -159,7 +160,7 @@ class Tally:
 
     def add_scores(self, values: Float[Tensor, " samples"], *, per_sample: bool) -> None:
         """Add scores of the user's own; nothing of the graph is kept alive, and nothing waits for the device."""
-        values = values.detach().to(_WIDEST.get(values.device.type, torch.float64))
+        values = in_widest(values.detach())
         self.kind = "scores"
         n, total = self.total or (0, torch.zeros_like(values[0]))
         self.total = n + len(values), total + values.sum()
@@ -255,17 +256,18 @@ class Tally:
         if self.sums is not None and self.margin is not None:
             n, total = self.sums.n, self.sums.brier
             parts = [self.sums.wrong, self.sums.cross_entropy, self.margin]
-            rest = torch.cat([torch.stack([part.double() for part in parts]), self.sums.bins.double()]).cpu()
+            rest = torch.cat([*(_on_host(part).reshape(1) for part in parts), _on_host(self.sums.bins)])
         head = [float(_KINDS.index(self.kind or "brier")), float(n), float(total)]
         return torch.cat([torch.tensor(head, dtype=torch.float64), rest])
 
 
-_WIDEST = {"mps": torch.float32}
-"""Where float64 does not exist."""
-
-
 def _joined(parts: list[Tensor]) -> Float[Tensor, " samples"]:
-    return torch.cat([part.double().cpu() for part in parts]) if parts else torch.zeros(0, dtype=torch.float64)
+    return torch.cat([_on_host(part) for part in parts]) if parts else torch.zeros(0, dtype=torch.float64)
+
+
+def _on_host(part: Tensor) -> Tensor:
+    """Return it on the CPU in float64, which not every device has."""
+    return part.cpu().double()
 
 
 def _tally(vector: Float[Tensor, " numbers"], samples: list[Tensor], labels: list[Tensor]) -> Tally:
