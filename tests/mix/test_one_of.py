@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from overmix.errors import DataError
-from overmix.mix import HiddenSpace, InputSpace, MixPlan, OneOfSpace, PatchSpace
+from overmix.mix import HiddenSpace, InputSpace, MixPlan, OneOfSpace, PatchSpace, one_of
 
 SPACES = (InputSpace(), PatchSpace(), HiddenSpace(("input", "0")))
 
@@ -30,8 +30,11 @@ def chosen_plan(k, parts):
     )
 
 
+@pytest.mark.parametrize("seen", [True, False], ids=["choice seen", "choice on a device"])
 @pytest.mark.parametrize("k", [0, 1, 2])
-def test_the_chosen_space_mixes_and_the_others_change_nothing(k):
+def test_the_chosen_space_mixes_and_the_others_change_nothing(k, seen, monkeypatch):
+    if not seen:
+        monkeypatch.setattr(one_of, "_seen", lambda choice: None)
     x, parts = torch.randn(4, 3, 4, 4), part_plans()
     space, plan = OneOfSpace(SPACES), chosen_plan(k, parts)
     expected = SPACES[k].apply(parts[k], x)
@@ -39,6 +42,60 @@ def test_the_chosen_space_mixes_and_the_others_change_nothing(k):
     before = x.clone()
     assert torch.equal(space.combine(plan, x, x[plan.partner]), expected)
     assert torch.equal(x, before)
+
+
+class Counted(InputSpace):
+    """Counts the samples that it mixes."""
+
+    def combine(self, plan, x, partners):
+        samples.append(len(x))
+        return super().combine(plan, x, partners)
+
+
+samples = []
+
+
+def test_only_the_chosen_space_makes_a_copy_of_the_batch():
+    samples.clear()
+    x, parts = torch.randn(4, 3, 4, 4), part_plans()
+    mixed = OneOfSpace((Counted(), PatchSpace())).apply(chosen_plan(1, parts[:2]), x)
+    assert samples == [0]  # whether it could mix them is asked all the same
+    assert torch.equal(mixed, PatchSpace().apply(parts[1], x))
+    stacked = MixPlan.stack([chosen_plan(k, parts[:2]) for k in (0, 1)])
+    both = OneOfSpace((Counted(), PatchSpace())).apply(stacked, torch.stack([x, x]))
+    assert torch.equal(both[1], mixed)
+    assert samples == [0, 2]
+
+
+def test_values_that_are_not_finite_stay_with_their_own_sample():
+    x, parts = torch.full((4, 3, 4, 4), torch.inf), part_plans()
+    assert torch.equal(OneOfSpace(SPACES).apply(chosen_plan(1, parts), x), x)
+
+
+@pytest.mark.parametrize("k", [0, 1])
+def test_what_any_space_cannot_mix_is_refused_whichever_was_chosen(k):
+    plan, space = chosen_plan(k, part_plans()[:2]), OneOfSpace((InputSpace(), PatchSpace()))
+    with pytest.raises(DataError, match=r"has dtype torch\.int64, which is not mixed"):
+        space.apply(plan, torch.ones(4, 3, 4, 4, dtype=torch.int64))
+    with pytest.raises(DataError, match="the plan's box lies in axes of sizes"):
+        space.apply(plan, torch.ones(4, 3, 5, 4))
+
+
+class UnitSpace(InputSpace):
+    """Scales samples, mixed or not."""
+
+    @property
+    def is_linear(self):
+        return False
+
+    def combine(self, plan, x, partners):
+        return super().combine(plan, x, partners) / 2
+
+
+def test_a_space_that_changes_samples_it_does_not_mix_changes_them():
+    x, parts = torch.randn(4, 3, 4, 4), part_plans()
+    space, plan = OneOfSpace((InputSpace(), UnitSpace())), chosen_plan(0, (parts[0], parts[0]))
+    assert torch.equal(space.apply(plan, x), InputSpace().apply(parts[0], x) / 2)
 
 
 def test_hidden_states_are_mixed_only_if_the_hidden_space_is_chosen():

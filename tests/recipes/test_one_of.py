@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from torch.nn import functional as F
 
 from overmix.errors import ConfigError
-from overmix.mix import Draws, MixPlan, Recipe, Streams
-from overmix.recipes import CutMix, ManifoldMixup, Mixup, NoMixup, OneOf
+from overmix.mix import AbsoluteError, Draws, MixPlan, Recipe, Streams
+from overmix.recipes import CMixup, CutMix, ManifoldMixup, Mixup, NoMixup, OneOf
 
 X, Y = torch.randn(6, 3, 8, 8), torch.arange(6)
 
@@ -92,6 +93,21 @@ def test_what_any_recipe_needs_is_needed():
         asks = frozenset({"domain"})
 
     assert OneOf(Mixup(), NeedsDomain()).needs == {"domain"}
+
+
+def test_the_usual_loss_of_any_is_the_loss_of_all():
+    x, y, model = torch.randn(6, 4), torch.randn(6, 3), torch.nn.Linear(4, 3)
+    for both in (OneOf(CMixup(), NoMixup()), OneOf(Mixup(), OneOf(CMixup()))):
+        plan = both.plan(both.draw(Streams(3), 6), y)
+        loss = F.mse_loss(model(both.apply(plan, x)), both.target(plan, y).soft())
+        torch.testing.assert_close(both.objective(model, x, y, plan), loss)
+    assert OneOf(Mixup(), CutMix()).usual_loss is None
+
+    class Absolute(Mixup):
+        usual_loss = AbsoluteError()
+
+    with pytest.raises(ConfigError, match="give recipes of one usual loss, not AbsoluteError and SquaredError"):
+        OneOf(CMixup(), Absolute())
 
 
 def test_a_recipe_with_its_own_objective_cannot_be_among_them():

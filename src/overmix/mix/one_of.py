@@ -9,19 +9,21 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from overmix.errors import DataError
 from overmix.mix.plan import MixPlan
 from overmix.mix.side import Need
-from overmix.mix.space import Space
+from overmix.mix.space import Space, map_tensors
 
 
 @dataclass(frozen=True)
 class OneOfSpace(Space):
     """Uses the space that the plan chose; the plans of the others leave the batch as it is.
 
-    All of them are applied, one after the other, so that replicas that chose differently run as one stack, and no
-    choice is ever copied to the host.
+    Where the choice is on the CPU, only what was chosen is applied. On another device, where a look would wait, all of
+    them are, one after the other, which gives the same: so no choice is ever copied to the host, and replicas that
+    chose differently run as one stack.
 
     Args:
         spaces: the candidates.
@@ -41,16 +43,25 @@ class OneOfSpace(Space):
 
     def combine(self, plan: MixPlan, x: Tensor, partners: Tensor) -> Tensor:
         """Return the mixture that the chosen space makes."""
-        for space, part in self._pairs(plan):
+        pairs = self._in_use(plan)
+        for space, part in pairs:
             # Each space may overwrite the partners it is given.
-            x = space.combine(part, x, partners.clone())
+            x = space.combine(part, x, partners.clone() if len(pairs) > 1 else partners)
         return x
 
     def apply(self, plan: MixPlan, x: Any) -> Any:
-        """Return the batch as the chosen space mixes it."""
+        """Return the batch as the chosen space mixes it.
+
+        Raises:
+            DataError: if any of the spaces cannot mix such a batch, whether it was chosen or not.
+        """
+        pairs, mixed = self._in_use(plan), x
+        for space, part in pairs:
+            mixed = space.apply(part, mixed)
         for space, part in self._pairs(plan):
-            x = space.apply(part, x)
-        return x
+            if not any(space is used for used, _ in pairs):
+                space.apply(*_without_samples(part, x))
+        return mixed
 
     def check_model(self, model: Callable[..., Any]) -> None:
         """Refuse a model that any of the spaces cannot mix in."""
@@ -81,9 +92,36 @@ class OneOfSpace(Space):
             lam = torch.where(chosen, mixed_lam, lam)
         return a, b, lam
 
+    def _in_use(self, plan: MixPlan) -> list[tuple[Space, MixPlan]]:
+        """Return the spaces that change anything, with their plans: all of them where the choice cannot be seen."""
+        pairs, chosen = list(self._pairs(plan)), _seen(plan.choice)
+        if chosen is None:
+            return pairs
+        # lam = 1 leaves a sample what it is in a linear space only.
+        return [pair for k, pair in enumerate(pairs) if k in chosen or not pair[0].is_linear]
+
     def _pairs(self, plan: MixPlan) -> Iterator[tuple[Space, MixPlan]]:
         if plan.choice is None or len(plan.parts) != len(self.spaces):
             raise DataError(
                 f"plan: it has {len(plan.parts)} parts for {len(self.spaces)} methods: it is another recipe's"
             )
         return zip(self.spaces, plan.parts, strict=True)
+
+
+def _seen(choice: Tensor | None) -> set[int] | None:
+    """Return which methods any sample uses, or None where a look would wait for a device, or has nothing to see."""
+    if choice is None or choice.device.type != "cpu":
+        return None
+    try:
+        return set(choice.numpy().ravel().tolist())
+    except RuntimeError:  # under torch.func.vmap there are no values
+        return None
+
+
+def _without_samples(plan: MixPlan, x: Any) -> tuple[MixPlan, Any]:
+    """Return a plan and a batch with none of their samples: what is left shows whether they go together."""
+
+    def none_of(tensor: Tensor) -> Tensor:
+        return tensor.narrow(plan.partner.dim() - 1, 0, 0)
+
+    return pytree.tree_map(none_of, plan), map_tensors(none_of, x)

@@ -49,7 +49,7 @@ class Recipe:
     feature_layer: str | None = None
     """Where features come from, if they are needed: a layer's output; ``None`` is what enters the last linear one."""
 
-    usual_loss: ClassVar[Objective | None] = None
+    usual_loss: Objective | None = None
     """What is minimised where nothing else is asked for; ``None`` means the target's cross-entropy."""
 
     def __init__(self, pairing: Pairing, coefficient: Coefficient, space: Space | None = None) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from overmix.mix import BetaCoefficient, KernelPairing, Objective, Per, Recipe, SquaredError
+from overmix.mix import BetaCoefficient, KernelPairing, Per, Recipe, SquaredError
 from overmix.mix.weighted import LengthUnit
 from overmix.recipes.registry import register
 
@@ -38,7 +36,7 @@ class CMixup(Recipe):
 
     for_labels = ("values", "rows")
 
-    usual_loss: ClassVar[Objective] = SquaredError()
+    usual_loss = SquaredError()
 
     def __init__(self, alpha: float = 2.0, sigma: float = 1.0, per: Per = "batch", unit: LengthUnit = "std") -> None:
         super().__init__(KernelPairing(sigma, unit), BetaCoefficient(alpha, per))

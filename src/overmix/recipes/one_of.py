@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from overmix.errors import ConfigError
-from overmix.mix import Draws, MixPlan, Need, OneOfSpace, Recipe, SideInfo, StreamSource
+from overmix.mix import Draws, MixPlan, Need, Objective, OneOfSpace, Recipe, SideInfo, StreamSource
 
 
 class OneOf(Recipe):
@@ -22,7 +22,8 @@ class OneOf(Recipe):
         probs: their probabilities; equal by default.
 
     Raises:
-        ConfigError: if there is no recipe, or one has an objective of its own, or the probabilities do not fit.
+        ConfigError: if there is no recipe, or one has an objective of its own, or two are usually trained with
+            different losses, or the probabilities do not fit.
 
     Example:
         >>> from overmix.recipes import CutMix, Mixup, NoMixup
@@ -46,6 +47,7 @@ class OneOf(Recipe):
         self.probs = tuple(p for _, p in flat)
         # It is for whatever all of them are for.
         self.for_labels = tuple(kind for kind in Recipe.for_labels if all(kind in r.for_labels for r in self.recipes))
+        self.usual_loss = _common_loss(self.recipes)
         self.space = OneOfSpace(tuple(recipe.space for recipe in self.recipes))
 
     def __repr__(self) -> str:
@@ -75,6 +77,19 @@ class OneOf(Recipe):
             partner = torch.where(choice == k, part.partner, partner)
             lam = torch.where(choice == k, part.lam, lam)
         return MixPlan(partner, lam, choice=choice, parts=parts)
+
+
+def _common_loss(recipes: Sequence[Recipe]) -> Objective | None:
+    """Return the loss that those of the recipes are usually trained with that have one: others are for any.
+
+    Raises:
+        ConfigError: if there are two.
+    """
+    losses = [recipe.usual_loss for recipe in recipes if recipe.usual_loss is not None]
+    names = sorted({type(loss).__name__ for loss in losses})
+    if len(names) > 1:
+        raise ConfigError("recipes", list(recipes), f"give recipes of one usual loss, not {' and '.join(names)}")
+    return losses[0] if losses else None
 
 
 def _checked(probs: Sequence[float] | None, count: int) -> tuple[float, ...]:
