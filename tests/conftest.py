@@ -5,6 +5,8 @@ import gc
 import os
 import sys
 import types
+import weakref
+from collections import Counter
 from contextlib import contextmanager
 
 import hypothesis
@@ -14,6 +16,7 @@ import torch
 from beartype import beartype
 from jaxtyping import install_import_hook
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=30)
@@ -151,6 +154,39 @@ class NoHostSync(TorchDispatchMode):
     @staticmethod
     def _refuse(tensor, method, *args, **kwargs):
         raise AssertionError(f"{method} waits for the device")
+
+
+class PeakMemory(TorchDispatchMode):
+    """Counts the bytes of the tensors that operations made and that live, and the most of them at one time."""
+
+    def __init__(self):
+        super().__init__()
+        self.peak, self._users = 0, Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        given = {_memory_of(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)}
+        for made in tree_leaves(result):
+            if isinstance(made, torch.Tensor) and (_memory_of(made) not in given or _memory_of(made) in self._users):
+                self._users[_memory_of(made)] += 1
+                weakref.finalize(made, self._drop, _memory_of(made))
+        self.peak = max(self.peak, sum(size for _, size in self._users))
+        return result
+
+    def _drop(self, memory):
+        self._users[memory] -= 1
+        if not self._users[memory]:
+            del self._users[memory]
+
+
+def _memory_of(tensor):
+    storage = tensor.untyped_storage()
+    return storage.data_ptr(), storage.nbytes()
+
+
+@pytest.fixture
+def peak_memory():
+    return PeakMemory()
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ class PatchSpace(Space):
         """
         box = None if x.requires_grad else _common_box(plan)
         if box is None or x.shape[1:][-len(box) :] != plan.grid:
-            return _filled(_inside_box(plan, x, "x"), partners, x)
+            return _filled(_inside_each_axis(plan, x, "x"), partners, x)
         # What lies outside of the one box is copied, block by block: no mask of the batch's size is made.
         for block in _around(box):
             partners[block] = x[block]
@@ -185,20 +185,35 @@ def _around(box: Intervals) -> Iterator[tuple[EllipsisType | slice, ...]]:
 _BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
-def _filled(inside: Tensor, partners: Tensor, x: Tensor) -> Tensor:
-    """Return ``where(inside, partners, x)`` in the partners' memory, unless gradients flow."""
+def _filled(inside: list[Tensor], partners: Tensor, x: Tensor) -> Tensor:
+    """Return the partners inside of each axis' interval and ``x`` elsewhere, in their memory unless gradients flow."""
     if x.requires_grad:
-        return torch.where(inside, partners, x)
-    # x ^ ((partner ^ x) & mask), on the bits of the numbers: exact for values that are not finite, no second temporary,
-    # and less than half of torch.where's time on the CPU, which takes the values one by one.
+        return torch.where(_all(inside), partners, x)
+    # x ^ ((partner ^ x) & mask), on the bits of the numbers: exact for values that are not finite, and half of
+    # torch.where's time on the CPU. The masks of two axes, one after the other, are far smaller than that of the box.
     bits = _BITS[x.dtype.itemsize]
     x_bits = x.view(bits)
-    partners.view(bits).bitwise_xor_(x_bits).bitwise_and_(-inside.to(bits)).bitwise_xor_(x_bits)
+    mixed = partners.view(bits).bitwise_xor_(x_bits)
+    for mask in inside:
+        mixed.bitwise_and_(mask.to(bits).neg_())
+    mixed.bitwise_xor_(x_bits)
     return partners
 
 
 def _inside_box(plan: MixPlan, x: Tensor, name: str) -> Bool[Tensor, "..."]:
     """Return which values come from the partner, in a shape that broadcasts over ``x``."""
+    return _all(_inside_each_axis(plan, x, name))
+
+
+def _all(masks: list[Tensor]) -> Bool[Tensor, "..."]:
+    first, *rest = masks
+    for mask in rest:
+        first = first & mask
+    return first
+
+
+def _inside_each_axis(plan: MixPlan, x: Tensor, name: str) -> list[Tensor]:
+    """Return for each axis that is cut which of its places lie in the box, in shapes that broadcast over ``x``."""
     if plan.box is None or plan.grid is None:
         raise DataError("plan: it has no box: it is the plan of another recipe")
     axes = len(plan.grid)
@@ -209,10 +224,13 @@ def _inside_box(plan: MixPlan, x: Tensor, name: str) -> Bool[Tensor, "..."]:
             "batch one size, or mix it by Mixup"
         )
     top, left, bottom, right = plan.box.unbind(-1)
-    inside = _between(left, right, plan.grid[-1])
-    if axes == 2:
-        inside = _between(top, bottom, plan.grid[0]).unsqueeze(-1) & inside.unsqueeze(-2)
-    return inside.view(*inside.shape[:lead], *[1] * (x.dim() - lead - axes), *plan.grid)
+    masks = []
+    for axis, (low, high) in enumerate(((top, bottom), (left, right))[-axes:], start=-axes):
+        inside = _between(low, high, plan.grid[axis])
+        shape = [1] * (x.dim() - lead)
+        shape[axis] = plan.grid[axis]
+        masks.append(inside.view(*inside.shape[:-1], *shape))
+    return masks
 
 
 def _axes_of(sample_shape: tuple[int, ...]) -> Axes:
