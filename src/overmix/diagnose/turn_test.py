@@ -59,10 +59,10 @@ def turn_test(
 ) -> TurnTest:
     """Hold curves that turn against curves that only fall, under noise of unknown size and memory.
 
-        ``y_t = a + b (τ - t)₊ᵏ + c (t - τ)₊ᵏ + s_t ε_t``,   ``b >= 0``,   ``c <= 0``: falls,   ``c >= 0``: turns
+        ``y_t = a + b (τ - t)₊ + c (t - τ)₊ + s_t ε_t``,   ``b >= 0``,   ``c <= 0``: falls,   ``c >= 0``: turns
 
-    with ``ε`` autoregressive from look to look. For each turn τ, bend k, axis (log epoch, or the number of the look)
-    and memory ρ the restricted likelihood of the best ``b`` and ``c`` is
+    with ``ε`` autoregressive from look to look. For each turn τ, axis (log epoch, or the number of the look) and
+    memory ρ the restricted likelihood of the best ``b`` and ``c`` is
 
         ``L = π(ρ) |Σ|^-½ |X'Σ⁻¹X|^-½ RSS^-(n-3)/2``,   ``Λ = log Σ L(turns) - log Σ L(falls)``
 

@@ -141,18 +141,25 @@ class DecidingTraining(StackTraining):
     def _looks(self, at: int, r: int) -> list[Observation]:
         epoch, mixing = int(self.evaluation_epochs[at]) - 1, float(self.looks.mixing[at, r])
         replica, metrics = self.planner.replicas[r], self.looks.metrics[at, :, r].tolist()
+        seen = dict(zip(self.evaluator.columns, metrics, strict=True))
+        # What the test samples say decides nothing.
+        sizes: list[tuple[Split, int]] = [("val", len(replica.val_index)), ("train", len(replica.train_index))]
         if self.kind == "scores":
-            seen = dict(zip(self.evaluator.columns, metrics, strict=True))
-            sizes: list[tuple[Split, int]] = [("val", len(replica.val_index)), ("train", len(replica.train_index))]
             return [Observation(epoch, mixing, n, seen[f"{split}_score"], "scores", split) for split, n in sizes]
-        # METRICS has four scores of each split: test, which decides nothing, val and train; then the margin on train.
-        splits: tuple[tuple[Split, int, list[float], float | None], ...] = (
-            ("val", len(replica.val_index), metrics[4:8], None),
-            ("train", len(replica.train_index), metrics[8:12], metrics[12]),
-        )
         return [
-            Observation(epoch, mixing, n, brier, "brier", split, error, cross_entropy, ece, margin)
-            for split, n, (error, cross_entropy, brier, ece), margin in splits
+            Observation(
+                epoch,
+                mixing,
+                n,
+                seen[f"{split}_brier"],
+                "brier",
+                split,
+                seen[f"{split}_error"],
+                seen[f"{split}_cross_entropy"],
+                seen[f"{split}_ece"],
+                seen["train_margin"] if split == "train" else None,
+            )
+            for split, n in sizes
         ]
 
     def _fit(self, at: int, r: int) -> Fit:
