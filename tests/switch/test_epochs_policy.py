@@ -31,6 +31,13 @@ def test_a_run_with_probes_is_the_run_without_to_the_bit(loops, optimizer, sched
     assert [probe.epoch for probe in run.decision.probes] == [0, 2, 3]
 
 
+def test_of_what_stood_beside_old_probes_no_note_is_kept(loops):
+    training = loops.Training("sgd", "cosine")
+    run = loops.start(training, loops.Scripted(probes=(0, 2, 3), tail=2))
+    training.drive(run)
+    assert len(run._registered.bystanders._notes) == 1
+
+
 @pytest.mark.parametrize(("optimizer", "schedule"), TRAININGS)
 def test_a_saver_that_looks_at_the_kind_saves_the_run_without_probes(loops, optimizer, schedule):
     """Not at the end only: after every epoch that belongs to the run."""

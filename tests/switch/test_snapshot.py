@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from overmix.errors import ConfigError, OvermixError
+from overmix.switch import bystanders
 from overmix.switch.copies import copied, same
 from overmix.switch.generators import generator_states, set_generator_states
 from overmix.switch.registered import Registered
@@ -250,3 +251,28 @@ def test_an_optimizer_that_lives_beside_and_goes_on_is_named():
     beside.step()
     with pytest.raises(OvermixError, match=r"^state: a SGD went on .* register it too, by a name of its own$"):
         restore(held, snapshot)
+
+
+def test_a_note_that_is_forgotten_says_nothing():
+    held, other = registered(), torch.nn.Linear(2, 2)
+    beside = torch.optim.SGD(other.parameters(), lr=0.1)
+    snapshots = [take(held) for _ in range(2)]
+    held.bystanders.keep_only([snapshots[1]["bystanders"]])
+    other(torch.ones(1, 2)).sum().backward()
+    beside.step()
+    restore(held, snapshots[0])
+    with pytest.raises(OvermixError, match=r"^state: a SGD went on"):
+        restore(held, snapshots[1])
+
+
+def test_the_norms_of_a_bystander_wait_for_its_device_once(monkeypatch):
+    tensors = [torch.randn(3, generator=torch.Generator().manual_seed(seed)) for seed in range(4)]
+    expected = [float(tensor.norm()) for tensor in tensors]
+    waits, as_list = [], torch.Tensor.tolist
+    monkeypatch.setattr(torch.Tensor, "tolist", lambda tensor: waits.append(tensor) or as_list(tensor))
+    monkeypatch.setattr(torch.Tensor, "__float__", lambda tensor: waits.append(tensor) or tensor.item())
+    assert bystanders._sizes(tensors) == expected
+    assert len(waits) == 1
+    # Of other kinds each its own, in their places.
+    assert bystanders._sizes([tensors[0], tensors[1].double(), tensors[2]])[::2] == expected[:3:2]
+    assert bystanders._sizes([]) == []

@@ -242,7 +242,10 @@ class ByPolicy:
         if not self.registered:
             raise ConfigError("state", None, f"the policy may set the training back: give {EXAMPLE}")
         self.registered.check_complete()
-        return Held(epoch, take(self.registered, self._rank), self._steps.done)
+        new = Held(epoch, take(self.registered, self._rank), self._steps.done)
+        others = [held for held in (self._probing, self._kept) if held is not None]
+        self.registered.bystanders.keep_only([held.snapshot["bystanders"] for held in (*others, new)])
+        return new
 
     def outcome(self, history: Sequence[Observation], spent: int, note: str) -> Outcome:
         """Return what was decided, from what."""

@@ -13,6 +13,7 @@ import itertools
 import re
 import uuid
 import weakref
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -53,17 +54,23 @@ class Bystanders:
     def note(self) -> str:
         """Note how they stand, and return the note's name; no other process has one of that name."""
         name = uuid.uuid4().hex
-        known, ours = {id(part) for part in self._registered.parts().values()}, _set_back_by(self._registered)
+        parts = self._registered.parts()
+        known, ours = {id(part) for part in parts.values()}, _set_back_by(self._registered, parts)
         looks = [(weakref.ref(part), _look(part, ours)) for part in _living() if id(part) not in known]
         kept = [(reference, look) for reference, look in looks if look is not None]
-        self._notes[name] = Note(kept, _structure(self._registered))
+        self._notes[name] = Note(kept, _structure(parts))
         return name
 
+    def keep_only(self, names: Collection[str]) -> None:
+        """Forget all other notes: their snapshots are gone."""
+        self._notes = {name: note for name, note in self._notes.items() if name in names}
+
     def complaints(self, name: str) -> list[str]:
-        """Return one line for each that is not as it was noted; none if another process took the note."""
+        """Return one line for each that is not as it was noted; none if another process took the note, or it is forgotten."""
         if name not in self._notes:
             return []
-        ours, note = _set_back_by(self._registered), self._notes[name]
+        parts, note = self._registered.parts(), self._notes[name]
+        ours = _set_back_by(self._registered, parts)
         living = [(part, look) for reference, look in note.looks if (part := reference()) is not None]
         lines = [
             f"state: {_described(part)} went on through epochs that are set back, and is not registered: "
@@ -71,7 +78,7 @@ class Bystanders:
             for part, look in living
             if not same(_look(part, ours), look)
         ]
-        changed = [part for part, built in _structure(self._registered).items() if note.structure.get(part) != built]
+        changed = [part for part, built in _structure(parts).items() if note.structure.get(part) != built]
         lines += [
             f"state[{part!r}]: it was given other parts or hooks since: it cannot be set back" for part in changed
         ]
@@ -115,26 +122,35 @@ def _averages(kind: type) -> bool:
     return issubclass(kind, nn.Module) and re.search(r"EMA|Ema(?![a-z])|Averag", kind.__name__) is not None
 
 
-def _set_back_by(registered: Registered) -> set[int]:
+def _set_back_by(registered: Registered, parts: Mapping[str, Any]) -> set[int]:
     """Return the ids of all that going back takes care of: objects, their parameters, states of optimizers."""
-    parts = list(registered.parts().values())
-    states = [part.state for part in parts if hasattr(part, "param_groups") and hasattr(part, "state")]
-    modules = [layer for part in parts if isinstance(part, nn.Module) for layer in part.modules()]
-    return {id(one) for one in [*parts, *states, *modules, *registered.named_parameters().values()]}
+    objects = list(parts.values())
+    states = [part.state for part in objects if hasattr(part, "param_groups") and hasattr(part, "state")]
+    modules = [layer for part in objects if isinstance(part, nn.Module) for layer in part.modules()]
+    return {id(one) for one in [*objects, *states, *modules, *registered.named_parameters(parts).values()]}
 
 
-def _structure(registered: Registered) -> dict[str, str]:
-    """Return how each registered module is built, briefly: notes are held as long as the run."""
-    modules = {name: part for name, part in registered.parts().items() if isinstance(part, nn.Module)}
+def _structure(parts: Mapping[str, Any]) -> dict[str, str]:
+    """Return how each registered module is built, briefly: notes are held as long as their snapshots."""
+    modules = {name: part for name, part in parts.items() if isinstance(part, nn.Module)}
     built = {name: repr(module_state.structure(module)) for name, module in modules.items()}
     return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in built.items()}
 
 
 def _sizes(tensors: list[Tensor]) -> list[float]:
-    """Return the norms of tensors: a number each, which no step leaves alone."""
+    """Return the norms of tensors: a number each, which no step leaves alone. A device is waited for once."""
     real = [value.detach() for value in tensors if not (torch.nn.parameter.is_lazy(value) or value.is_meta)]
     dense = [value.to_dense() if value.layout is not torch.strided else value for value in real]
-    return [float(torch.linalg.vector_norm(_at_least_float(value))) for value in dense]
+    norms = [torch.linalg.vector_norm(_at_least_float(value)) for value in dense]
+    alike: dict[Any, list[int]] = {}
+    for at, norm in enumerate(norms):
+        alike.setdefault((norm.device, norm.dtype) if type(norm) is Tensor else at, []).append(at)
+    sizes = [0.0] * len(norms)
+    for places in alike.values():
+        numbers = torch.stack([norms[at] for at in places]).tolist() if len(places) > 1 else [float(norms[places[0]])]
+        for at, number in zip(places, numbers, strict=True):
+            sizes[at] = number
+    return sizes
 
 
 def _at_least_float(value: Tensor) -> Tensor:

@@ -103,8 +103,9 @@ def averaged_models(registered: Registered) -> list[AveragedModel]:
 
 
 def _layers(registered: Registered, modules: dict[str, Any]) -> Iterator[tuple[_NormBase, Tensor]]:
-    trained = registered.trained()
-    for name, part in registered.parts().items():
+    parts = registered.parts()
+    trained = registered.trained(parts)
+    for name, part in parts.items():
         if not isinstance(part, nn.Module) or not any(id(p) in trained for p in part.parameters()):
             continue
         copies = {id(layer) for copy in part.modules() if isinstance(copy, AveragedModel) for layer in copy.modules()}

@@ -79,18 +79,23 @@ class Registered:
             parts[name] = part
         return parts
 
-    def named_parameters(self) -> dict[str, nn.Parameter]:
-        """Return all parameters by name: of the models, then those that only an optimizer holds."""
-        parts, names, known = self.parts(), {}, set()
-        for name, p in _named_parameters(parts):
+    def named_parameters(self, parts: Mapping[str, Any] | None = None) -> dict[str, nn.Parameter]:
+        """Return all parameters by name: of the models, then those that only an optimizer holds.
+
+        Args:
+            parts: what :meth:`parts` returned, where that is known: it looks through every module.
+        """
+        names, known = {}, set()
+        for name, p in _named_parameters(self.parts() if parts is None else parts):
             if id(p) not in known:
                 known.add(id(p))
                 names[name] = p
         return names
 
-    def trained(self) -> set[int]:
-        """Return the ids of the parameters that registered optimizers train."""
-        groups = [group for part in self.parts().values() for group in getattr(part, "param_groups", ())]
+    def trained(self, parts: Mapping[str, Any] | None = None) -> set[int]:
+        """Return the ids of the parameters that registered optimizers train; see :meth:`named_parameters`."""
+        parts = self.parts() if parts is None else parts
+        groups = [group for part in parts.values() for group in getattr(part, "param_groups", ())]
         return {id(p) for group in groups for p in group["params"]}
 
     def check_complete(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -39,9 +39,10 @@ def take(registered: Registered, rank: int = 0) -> Snapshot:
     Raises:
         ConfigError: if a parameter has no values.
     """
-    _check_values(registered)
+    parts = registered.parts()
+    parameters = registered.named_parameters(parts)
+    _check_values(parameters)
     memo: Memo = {}  # memory that is held twice, by a model and its state_dict, is copied once
-    parts, parameters = registered.parts(), registered.named_parameters()
     return {
         "objects": {name: copied(_state_of(part), memo) for name, part in parts.items()},
         "modules": {name: module_state.read(part, memo) for name, part in parts.items() if isinstance(part, nn.Module)},
@@ -71,15 +72,15 @@ def restore(registered: Registered, snapshot: Snapshot, rank: int = 0) -> None:
         raise OvermixError(
             f"state: {sorted(parts)} is registered, {sorted(snapshot['objects'])} was: it cannot be set back"
         )
-    complaints = _trained_by_others(registered, snapshot)
+    complaints = _trained_by_others(registered, parts, snapshot)
     for name, part in parts.items():
         if optimizer_state.is_standard(part):
             _set_back_optimizer(name, part, snapshot["objects"][name])
-    _check_same_parameters(registered, snapshot)
+    _check_same_parameters(registered.named_parameters(parts), snapshot["parameters"])
     for name, part in parts.items():
         if _loads_itself(part):
             complaints += _load(name, part, snapshot["objects"][name])
-    _set_back_parameters(registered, snapshot)
+    _set_back_parameters(registered.named_parameters(parts), snapshot)
     for name, part in parts.items():
         if name in snapshot["modules"]:
             module_state.put_back(part, snapshot["modules"][name])
@@ -94,8 +95,8 @@ def restore(registered: Registered, snapshot: Snapshot, rank: int = 0) -> None:
         raise OvermixError(complaints[0])
 
 
-def _check_values(registered: Registered) -> None:
-    for name, p in registered.named_parameters().items():
+def _check_values(parameters: Mapping[str, nn.Parameter]) -> None:
+    for name, p in parameters.items():
         if torch.nn.parameter.is_lazy(p) or p.is_meta:
             remedy = "move the model off the meta device" if p.is_meta else "pass a batch through the lazy model first"
             raise ConfigError("state", name, f"a parameter without values cannot be set back: {remedy}")
@@ -120,9 +121,9 @@ def _set_back_optimizer(name: str, optimizer: Any, saved: Mapping[str, Any]) -> 
     optimizer_state.set_back(optimizer, saved)
 
 
-def _trained_by_others(registered: Registered, snapshot: Snapshot) -> list[str]:
+def _trained_by_others(registered: Registered, parts: Mapping[str, Any], snapshot: Snapshot) -> list[str]:
     """Complain of parameters that change without a registered optimizer: what changes them may have a memory."""
-    trained, now, then = registered.trained(), registered.named_parameters(), snapshot["parameters"]
+    trained, now, then = registered.trained(parts), registered.named_parameters(parts), snapshot["parameters"]
     of_trained_models = {
         id(p)
         for module in registered.modules
@@ -140,8 +141,7 @@ def _trained_by_others(registered: Registered, snapshot: Snapshot) -> list[str]:
     return []
 
 
-def _check_same_parameters(registered: Registered, snapshot: Snapshot) -> None:
-    now, then = registered.named_parameters(), snapshot["parameters"]
+def _check_same_parameters(now: Mapping[str, nn.Parameter], then: Mapping[str, Tensor]) -> None:
     for name in sorted(now.keys() ^ then.keys()):
         what = "has come" if name in now else "has gone"
         raise OvermixError(f"state: parameter {name} {what} since: a model that is rebuilt cannot be set back")
@@ -150,8 +150,8 @@ def _check_same_parameters(registered: Registered, snapshot: Snapshot) -> None:
             raise OvermixError(f"state: parameter {name} has another shape or type since: it cannot be set back")
 
 
-def _set_back_parameters(registered: Registered, snapshot: Snapshot) -> None:
-    for name, p in registered.named_parameters().items():
+def _set_back_parameters(parameters: Mapping[str, nn.Parameter], snapshot: Snapshot) -> None:
+    for name, p in parameters.items():
         put_back_tensor(p, snapshot["parameters"][name])
         if p.requires_grad != snapshot["requires_grad"][name]:
             p.requires_grad_(snapshot["requires_grad"][name])
