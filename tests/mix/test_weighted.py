@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from overmix.errors import ConfigError, DataError
-from overmix.mix import KernelPairing, SideInfo, StreamCursor, Streams
+from overmix.mix import KernelPairing, SideInfo, StreamCursor, Streams, weighted
 from overmix.mix.weighted import sample_rows
 
 
@@ -73,6 +73,16 @@ def partners(sigma, y, batches=300):
     cursor, pairing = StreamCursor(Streams(1)), KernelPairing(sigma)
     drawn = [pairing.draw(cursor.generator("pairing", step=step), len(y)) for step in range(batches)]
     return torch.stack([pairing.partner(d, SideInfo(y=y)) for d in drawn])
+
+
+@pytest.mark.parametrize("width", [1, 3, 100])
+def test_a_few_samples_at_a_time_have_the_weights_of_all_at_once_in_less_memory(width, monkeypatch, peak_memory):
+    side = SideInfo(y=torch.randn(32, width))
+    at_once = KernelPairing().weights(side)
+    monkeypatch.setattr(weighted, "_NUMBERS_AT_ONCE", 5 * 32 * width)
+    with peak_memory:
+        assert torch.equal(KernelPairing().weights(side), at_once)
+    assert peak_memory.peak < (2 * 5 * width + 4 * 32) * at_once[0].nbytes
 
 
 def test_an_infinite_width_draws_uniformly():

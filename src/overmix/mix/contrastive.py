@@ -202,7 +202,8 @@ class SoftClipTarget(_ViewTarget):
             ConfigError: if the loss is another one.
         """
         _refuse_loss(loss)
-        return torch.special.entr(self.soft()).sum(1)
+        entropies: Tensor = torch.special.entr(self.soft())
+        return entropies.sum(1)
 
 
 def cosine_annealed(first: float, last: float, steps: int) -> list[float]:

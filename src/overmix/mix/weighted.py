@@ -16,6 +16,9 @@ from overmix.mix.pairing import Pairing
 from overmix.mix.precision import at_least_float32
 from overmix.mix.side import SideInfo
 
+_NUMBERS_AT_ONCE = 1 << 24
+"""Of differences between labels: 64 MiB."""
+
 LengthUnit: TypeAlias = Literal["std", "label"]
 """What a distance between labels is measured in: standard deviations of the batch's labels, or their own unit."""
 
@@ -105,8 +108,10 @@ class KernelPairing(WeightedPairing):
             raise DataError(f"pairs are made by distance between labels, but y is {given}: give floating-point values")
         rows = at_least_float32(y.reshape(y.shape[0], -1))
         rows = rows / (self.sigma * (_spread(rows) if self.unit == "std" else 1.0))
-        distance = (rows.unsqueeze(0) - rows.unsqueeze(1)).square().sum(-1)
-        return torch.exp(-0.5 * distance).to(torch.float32)
+        # Labels of many numbers a few samples at a time: of all pairs at once they would fill the memory.
+        some = max(1, _NUMBERS_AT_ONCE // max(1, rows.numel()))
+        distance = [(rows.unsqueeze(0) - part.unsqueeze(1)).square().sum(-1) for part in rows.split(some)]
+        return torch.exp(-0.5 * torch.cat(distance)).to(torch.float32)
 
 
 def _spread(rows: Float[Tensor, "batch numbers"]) -> Float[Tensor, ""]:

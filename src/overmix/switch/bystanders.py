@@ -66,7 +66,7 @@ class Bystanders:
         self._notes = {name: note for name, note in self._notes.items() if name in names}
 
     def complaints(self, name: str) -> list[str]:
-        """Return one line for each that is not as it was noted; none if another process took the note, or it is forgotten."""
+        """Return one line for each that is not as it was noted; none for another process's note, or a forgotten one."""
         if name not in self._notes:
             return []
         parts, note = self._registered.parts(), self._notes[name]
