@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
+
+from overmix.mix.records import of_records
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,11 @@ class Draws:
     @classmethod
     def stack(cls, draws: Sequence[Draws]) -> Draws:
         """Return the draws of several replicas, all of one method, as one whose shapes begin with their number."""
-        return _combine(lambda *tensors: torch.stack(tensors), *draws)
+        return of_records(lambda *tensors: torch.stack(tensors), *draws)
 
     def to(self, device: torch.device | str) -> Draws:
         """Return the draws on another device; the copy from the CPU does not wait for it."""
-        return _combine(lambda tensor: tensor.to(device, non_blocking=True), self)
+        return of_records(lambda tensor: tensor.to(device, non_blocking=True), self)
 
 
 def _flatten(draws: Draws) -> tuple[list[Any], tuple[str, ...]]:
@@ -50,14 +52,3 @@ def _unflatten(leaves: Iterable[Any], names: tuple[str, ...]) -> Draws:
 
 # So that torch.func.vmap maps a recipe's plan over stacked draws.
 pytree.register_pytree_node(Draws, _flatten, _unflatten, serialized_type_name="overmix.mix.Draws")
-
-
-def _combine(function: Callable[..., Tensor], *draws: Draws) -> Draws:
-    """Return the draws whose tensors are the function of the given draws' tensors."""
-
-    def of(name: str) -> Any:
-        tensors = [getattr(draw, name) for draw in draws]
-        return None if tensors[0] is None else function(*tensors)
-
-    parts = tuple(_combine(function, *group) for group in zip(*(draw.parts for draw in draws), strict=True))
-    return Draws(of("pairing"), of("coefficient"), of("space"), of("choice"), parts)

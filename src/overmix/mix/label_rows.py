@@ -43,9 +43,12 @@ def check_class_indices(labels: Tensor, logits: Tensor) -> None:
 
 
 def mixed_rows(
-    a: Shaped[Tensor, "batch *row"], b: Shaped[Tensor, "batch *row"], lam: Float[Tensor, " batch"], dtype: torch.dtype
-) -> Float[Tensor, "batch *row"]:
-    """``lam * a + (1 - lam) * b`` in a floating-point dtype, of rows or values of any dtype.
+    a: Shaped[Tensor, "*stack batch *row"],
+    b: Shaped[Tensor, "*stack batch *row"],
+    lam: Float[Tensor, "*stack batch"],
+    dtype: torch.dtype,
+) -> Float[Tensor, "*stack batch *row"]:
+    """``lam * a + (1 - lam) * b`` in a floating-point dtype, of rows or values of any dtype, of stacks too.
 
     Example:
         >>> a, b = torch.tensor([[1, 0]]), torch.tensor([[0, 0]])

@@ -15,6 +15,8 @@ from torch import Tensor
 from overmix._typing import Float, Int, Shaped
 from overmix._typing import LabelKind as LabelKind
 from overmix.errors import ConfigError, did_you_mean
+from overmix.mix.label_entropy import binary_entropy
+from overmix.mix.label_rows import mixed_rows
 from overmix.mix.target import IGNORE_INDEX, label_entropy, mixed_cross_entropy
 
 
@@ -142,7 +144,7 @@ class SquaredError:
     def _residual(output: Tensor, a: Tensor, b: Tensor, lam: Tensor) -> Tensor:
         if a.is_floating_point():
             # One number of each sample may come as (B, 1) or as (B,).
-            return output.reshape(a.shape) - mixed_values(a, b, lam).to(output.dtype)
+            return output.reshape(a.shape) - mixed_rows(a, b, lam, a.dtype).to(output.dtype)
         target = torch.zeros_like(output, requires_grad=False)
         target.scatter_add_(-1, a.unsqueeze(-1), lam.to(output.dtype).unsqueeze(-1))
         target.scatter_add_(-1, b.unsqueeze(-1), 1 - lam.to(output.dtype).unsqueeze(-1))
@@ -162,7 +164,7 @@ class AbsoluteError:
 
     def losses(self, output: Tensor, a: Tensor, b: Tensor, lam: Tensor) -> Float[Tensor, "*stack batch"]:
         """Return the loss of each sample."""
-        return _per_sample((output.reshape(a.shape) - mixed_values(a, b, lam).to(output.dtype)).abs(), lam)
+        return _per_sample((output.reshape(a.shape) - mixed_rows(a, b, lam, a.dtype).to(output.dtype)).abs(), lam)
 
     def floors(self, a: Tensor, b: Tensor, lam: Tensor) -> Tensor:
         """Return 0: each mixed value alone can be met exactly."""
@@ -182,14 +184,12 @@ class BinaryCrossEntropy:
 
     def losses(self, output: Tensor, a: Tensor, b: Tensor, lam: Tensor) -> Float[Tensor, "*stack batch"]:
         """Return the loss of each sample."""
-        target = mixed_values(a, b, lam).to(output.dtype)
+        target = mixed_rows(a, b, lam, a.dtype).to(output.dtype)
         return _per_sample(F.binary_cross_entropy_with_logits(output, target, reduction="none"), lam)
 
     def floors(self, a: Tensor, b: Tensor, lam: Tensor) -> Tensor:
         """Return the mean binary entropy of each mixed row."""
-        target = mixed_values(a, b, lam)
-        entropy = -torch.special.xlogy(target, target) - torch.special.xlogy(1 - target, 1 - target)
-        return _per_sample(entropy, lam) + 0.0
+        return _per_sample(binary_entropy(mixed_rows(a, b, lam, a.dtype)), lam)
 
 
 class Retrieval:
@@ -223,13 +223,6 @@ class Retrieval:
     def floors(self, a: Tensor, b: Tensor, lam: Tensor) -> Tensor:
         """Return 0, which is not reached: cosines are bounded."""
         return torch.zeros_like(lam)
-
-
-def mixed_values(
-    a: Float[Tensor, "*stack batch *label"], b: Float[Tensor, "*stack batch *label"], lam: Float[Tensor, "*stack batch"]
-) -> Float[Tensor, "*stack batch *label"]:
-    """Return ``lam a + (1 - lam) b``, each lam over its whole label."""
-    return torch.lerp(b, a, lam.to(a.dtype).view(*lam.shape, *[1] * (a.dim() - lam.dim())))
 
 
 def _per_sample(

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
 from overmix.errors import DataError
 from overmix.mix.plan import MixPlan
+from overmix.mix.records import of_records
 from overmix.mix.side import Need
 from overmix.mix.space import Space, map_tensors
 
@@ -124,4 +124,4 @@ def _without_samples(plan: MixPlan, x: Any) -> tuple[MixPlan, Any]:
     def none_of(tensor: Tensor) -> Tensor:
         return tensor.narrow(plan.partner.dim() - 1, 0, 0)
 
-    return pytree.tree_map(none_of, plan), map_tensors(none_of, x)
+    return of_records(none_of, plan), map_tensors(none_of, x)

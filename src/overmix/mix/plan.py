@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch.utils import _pytree as pytree
 
 from overmix._typing import Bool, Float, Int
 from overmix.errors import DataError
+from overmix.mix.records import of_records
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,11 @@ class MixPlan:
     @classmethod
     def stack(cls, plans: Sequence[MixPlan]) -> MixPlan:
         """Return the plans of several replicas, all of one method, as one whose shapes begin with their number."""
-        return _combine(lambda *tensors: torch.stack(tensors), *plans)
+        return of_records(lambda *tensors: torch.stack(tensors), *plans)
 
     def at(self, index: int) -> MixPlan:
         """Return the plan of one replica, or of one step: every tensor at an index of its first dimension."""
-        return _combine(lambda tensor: tensor[index], self)
+        return of_records(lambda tensor: tensor[index], self)
 
     @property
     def batch_size(self) -> int:
@@ -104,18 +105,7 @@ class MixPlan:
 
     def to(self, device: torch.device | str) -> MixPlan:
         """Return the plan on another device; the copy from the CPU does not wait for it."""
-        return _combine(lambda tensor: tensor.to(device, non_blocking=True), self)
-
-
-def _combine(function: Callable[..., Tensor], *plans: MixPlan) -> MixPlan:
-    """Return the plan whose tensors are the function of the given plans' tensors."""
-
-    def of(name: str) -> Any:
-        tensors = [getattr(plan, name) for plan in plans]
-        return None if tensors[0] is None else function(*tensors)
-
-    parts = tuple(_combine(function, *group) for group in zip(*(plan.parts for plan in plans), strict=True))
-    return MixPlan(of("partner"), of("lam"), of("box"), plans[0].grid, of("choice"), parts)
+        return of_records(lambda tensor: tensor.to(device, non_blocking=True), self)
 
 
 _Context = tuple[tuple[str, ...], tuple[int, ...] | None]

@@ -40,5 +40,5 @@ def in_widest(tensor: Tensor) -> Tensor:
 
 
 def over_samples(value: Tensor, like: Tensor) -> Tensor:
-    """Return a number for each sample, shape (B,), with trailing ones, so that it broadcasts over (B, ...)."""
-    return value.view(-1, *[1] * (like.dim() - 1))
+    """Return a number for each sample, shape (..., B), with trailing ones, so that it broadcasts over (..., B, ...)."""
+    return value.view(*value.shape, *[1] * (like.dim() - value.dim()))

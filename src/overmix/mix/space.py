@@ -17,6 +17,7 @@ from overmix._typing import Float, Int, Shaped
 from overmix.errors import DataError
 from overmix.mix.masks import MaskRule, Masks, check_masks, is_countable, mixed_mask, rule_for
 from overmix.mix.plan import MixPlan
+from overmix.mix.precision import over_samples
 from overmix.mix.side import Need
 
 
@@ -174,7 +175,7 @@ class InputSpace(Space):
 
 def weight_like(lam: Float[Tensor, "*stack batch"], x: Float[Tensor, "*stack batch *sample"]) -> Float[Tensor, "..."]:
     """Return lam in the dtype of ``x`` and with trailing ones, so that it broadcasts over each sample."""
-    return lam.to(x.dtype).view(*lam.shape, *[1] * (x.dim() - lam.dim()))
+    return over_samples(lam.to(x.dtype), x)
 
 
 def gather_partners(

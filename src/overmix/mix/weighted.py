@@ -110,7 +110,7 @@ class KernelPairing(WeightedPairing):
         rows = rows / (self.sigma * (_spread(rows) if self.unit == "std" else 1.0))
         # Labels of many numbers a few samples at a time: of all pairs at once they would fill the memory.
         some = max(1, _NUMBERS_AT_ONCE // max(1, rows.numel()))
-        distance = [(rows.unsqueeze(0) - part.unsqueeze(1)).square().sum(-1) for part in rows.split(some)]
+        distance = [(rows.unsqueeze(0) - part.unsqueeze(1)).square().sum(-1) for part in torch.split(rows, some)]
         return torch.exp(-0.5 * torch.cat(distance)).to(torch.float32)
 
 
