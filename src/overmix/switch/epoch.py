@@ -112,7 +112,8 @@ class Epoch:
 
         Args:
             x: the batch, a tensor of shape (B, ...) or a tuple, list or dictionary of such tensors.
-            y: the labels, shape (B, ...), or a dictionary of labels for several tasks.
+            y: the labels, shape (B, ...), or a dictionary of labels for several tasks; for ``LossMix`` also a list of B
+                labels of any kind, which comes back in a target of two lists.
             features: representations, shape (B, D), if the recipe needs them.
             domain: where each sample comes from, integers of shape (B,), if the recipe needs it.
 
