@@ -31,6 +31,17 @@ def test_tables_are_regular_and_filled(committed):
         assert not re.search(r"\b(None|nan)\b", table)
 
 
+def test_a_further_number_has_its_own_unit(committed):
+    lines = [line.split(" | ") for line in page(committed, OF).splitlines() if "cross-entropy" in line]
+    lines = [line for line in lines if line[0].startswith("| ")]
+    assert len(lines) >= 6
+    assert all("(nats)" in line[1] and "%" not in "".join(line[3:]) for line in lines)
+    further = page(committed, OF).partition("## Further numbers")[2].partition("## What each")[0]
+    shares = [float(share) for share in re.findall(r"([\d.]+)\u00a0%", further)]
+    assert shares
+    assert max(shares) <= 100
+
+
 def test_what_plain_training_is_stands_beside(committed):
     (line, _) = what_plain_is(OF)
     assert "in ConfidentMixup-vit4: FixMatch;" in line
