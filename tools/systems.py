@@ -226,8 +226,9 @@ def section(rows: Sequence[RowSummary], of: Sequence[Row]) -> str:
         of: all rows of the method.
     """
     known = {row["name"]: row for row in rows}
+    titles = [row.about["title"] for row in of]
     lines = [
-        [row.about["title"], *(_cells(known[row.name], row) if row.name in known else ["not recorded yet", *_NOTHING])]
+        [_told_apart(row, titles), *(_cells(known[row.name], row) if row.name in known else ["not recorded yet", *_NOTHING])]
         for row in of
     ]
     return "\n".join(
@@ -241,6 +242,12 @@ def section(rows: Sequence[RowSummary], of: Sequence[Row]) -> str:
             "Lower is better; seeds, controls and intervals: [systems](../systems.md).",
         ]
     )
+
+
+def _told_apart(row: Row, titles: Sequence[str]) -> str:
+    """Return a row's title, with its name where others have the same."""
+    title = str(row.about["title"])
+    return title if titles.count(title) == 1 else f"{title} ({row.name})"
 
 
 _NOTHING = [NONE] * (len(_MEASURED) - 1)

@@ -8,7 +8,7 @@ import pytest
 from overmix.experiments.census.systems.masked import LABELS_ALONE, SHUFFLED
 from overmix.experiments.census.systems.rows import SYSTEMS
 from tools.census.page import read_rows
-from tools.systems import RESULTS, against_plain, page, what_plain_is
+from tools.systems import RESULTS, against_plain, page, section, what_plain_is
 
 ROOT = Path(__file__).parents[2]
 OF = SYSTEMS.rows()
@@ -40,6 +40,13 @@ def test_a_further_number_has_its_own_unit(committed):
     shares = [float(share) for share in re.findall(r"([\d.]+)\u00a0%", further)]
     assert shares
     assert max(shares) <= 100
+
+
+@pytest.mark.parametrize("recipe", sorted({row.recipe_name for row in OF}))
+def test_no_two_rows_of_a_card_have_one_label(committed, recipe):
+    text = section([row for row in committed if row["recipe"] == recipe], [row for row in OF if row.recipe_name == recipe])
+    labels = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| ")]
+    assert len(set(labels)) == len(labels) >= 3
 
 
 def test_what_plain_training_is_stands_beside(committed):
