@@ -51,7 +51,7 @@ _RUN = (
     "## Run it",
     "",
     "```",
-    "pip install 'overmix[systems]'",
+    "pip install '.[systems]'                     # in a checkout, until there is a release",
     "apt-get install dataset-fashion-mnist        # or let torchvision download it into data/",
     "overmix census --systems --recipes MixCo     # goes on where it stopped; --scale smoke shows that it runs",
     "```",

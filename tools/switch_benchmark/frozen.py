@@ -115,7 +115,14 @@ def answer(result: Result) -> str:
         ]
     )
     shown = [rows[name] | {"gain": result["shipped"][name], "name": _NAMES.get(name, name)} for name in _SHORT]
-    return "\n".join(["", paragraph, "", *table(shown, _NAMES[FIRST]), "", link, ""])
+    return "\n".join(["", paragraph, "", *table(shown, _NAMES[FIRST]), "", _COLUMNS, "", link, ""])
+
+
+_COLUMNS = (
+    "*Within the margin*: the share of the trainings in which a contender ends within half a point, or 5 %, of the best "
+    "switch. *Worse than plain, mixed*: in how many trainings by more than that margin, with significance. *Runs*: all "
+    "that is trained, over one run."
+)
 
 
 def _first(gain: Result, result: Result) -> str:
@@ -158,8 +165,8 @@ def _interval(value: Result, sign: int = 1) -> str:
 def _harm(row: Result) -> str:
     return (
         f"It lies {_over(row['over_plain'])} plain training and {_over(row['over_mixed'])} mixing to the end; "
-        f"by more than the margin, with significance, it is worse than them in {row['worse_than_plain']} and "
-        f"{row['worse_than_mixed']} trainings."
+        "by more than the margin (half a point, or 5 % of the error), with significance, it is worse than them in "
+        f"{row['worse_than_plain']} and {row['worse_than_mixed']} trainings."
     )
 
 
@@ -170,8 +177,9 @@ def _over(over: Result) -> str:
 
 def _study(row: Result) -> str:
     return (
-        f"A study of all seeds that chooses among the second generation, plain training and “off at 75 %” has a regret "
-        f"of {percent(row['regret']['mean'])}, at {row['cost']:.2f} runs a seed."
+        "A study of all seeds that chooses among the second generation, plain training and “off at 75 %” has a regret "
+        "(how far it ends above the best switch, as a share of the error there) of "
+        f"{percent(row['regret']['mean'])}, at {row['cost']:.2f} runs a seed."
     )
 
 
