@@ -97,9 +97,9 @@ def explained_real(results: Results) -> str:
     """Return what the table of real trainings shows."""
     real = results["real"]
     seeds, looks = (_span(real[key]) for key in ("seeds", "looks"))
-    return f"""Real trainings: {real["trainings"]} of both switch benchmarks, with Mixup to the end and without, of {seeds} seeds
-and {looks} looks each; those of fewer seeds than a verdict of the others needs are left out. Each seed's curve of test
-errors alone, by what the other seeds say together (`python benchmarks/detector.py --real`):"""
+    return f"""Real trainings: {real["trainings"]} of both switch benchmarks, with Mixup to the end and without, of
+{seeds} seeds and {looks} looks each; those of fewer seeds than a verdict of the others needs are left out. Each seed's
+curve of test errors alone, by what the other seeds say together (`python benchmarks/detector.py --real`):"""
 
 
 def _span(values: Sequence[int]) -> str:

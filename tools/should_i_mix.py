@@ -65,10 +65,10 @@ def in_short(result: Mapping[str, Any]) -> str:
     cells = result["cells"]
     to_the_end, half, auto = (counts(result, policy) for policy in ("Mixup to the end", "off at 50 %", "AutoSwitch"))
     return (
-        f"  Of {len(cells)} trainings in our [benchmark](docs/should-i-mix.md), {to_the_end[2]} ended worse when mixed to "
-        f"the end than without Mixup, by more\n  than matters in the mean of their seeds, and {to_the_end[0]} better; "
-        f"with Mixup off at half {half[2]} ended worse and {half[0]} better;\n  with AutoSwitch {auto[2]} worse and "
-        f"{auto[0]} better."
+        f"  Of {len(cells)} trainings in our [benchmark](docs/should-i-mix.md), {to_the_end[2]} ended worse when mixed "
+        f"to the end than without Mixup, by more\n  than matters in the mean of their seeds, and {to_the_end[0]} "
+        f"better; with Mixup off at half {half[2]} ended worse and {half[0]} better;\n  with AutoSwitch "
+        f"{auto[2]} worse and {auto[0]} better."
     )
 
 
@@ -85,7 +85,8 @@ def content(result: Mapping[str, Any]) -> str:
         f"ConvNets, at least {seeds} seeds each. Against plain training of equal length, mean over seeds; what matters "
         "is half a point or 5 % of the error, whichever is more:",
         "",
-        "| | better by more than matters | in between | worse by more than matters | shown to be so | mean difference |",
+        "| | better by more than matters | in between | worse by more than matters | shown to be so "
+        "| mean difference |",
         "|---|---|---|---|---|---|",
     ]
     for policy in POLICIES:

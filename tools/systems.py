@@ -227,9 +227,9 @@ def section(rows: Sequence[RowSummary], of: Sequence[Row]) -> str:
     """
     known = {row["name"]: row for row in rows}
     titles = [row.about["title"] for row in of]
+    unknown = ["not recorded yet", *_NOTHING]
     lines = [
-        [_told_apart(row, titles), *(_cells(known[row.name], row) if row.name in known else ["not recorded yet", *_NOTHING])]
-        for row in of
+        [_told_apart(row, titles), *(_cells(known[row.name], row) if row.name in known else unknown)] for row in of
     ]
     return "\n".join(
         [

@@ -64,8 +64,8 @@ def test_the_first_screen_names_every_command_and_the_exit_codes(overmix):
     places = [text.index(f"│ {name} ") for name in journey] + [text.index(f" {name} ") for name in research]
     assert places == sorted(places)
     assert "Start with overmix demo; for your own data, overmix init." in text
-    for code in ("0 done", "1 a fault of overmix itself", "2 something to mend in what was given", "130 stopped", "143 by"):
-        assert code in text
+    codes = ("0 done", "1 a fault of overmix itself", "2 something to mend in what was given", "130 stopped", "143 by")
+    assert all(code in text for code in codes)
     assert overmix().out.split() == outcome.out.split()
 
 

@@ -62,7 +62,8 @@ def test_the_index_lists_every_card():
 
 def test_the_readme_counts_what_mixes():
     readme = (CARDS.parents[1] / "README.md").read_text()
-    mixing = registered().keys() - {"NoMixup", "SoftCLIP"}  # plain training, and what contrastive methods are switched to
+    # Plain training, and what contrastive methods are switched to, mix nothing.
+    mixing = registered().keys() - {"NoMixup", "SoftCLIP"}
     counts = re.findall(r"mixes \((\d+) methods\)|\| methods that mix \| (\d+) \|", readme)
     assert [int(one or other) for one, other in counts] == [len(mixing)] * 2
 

@@ -10,7 +10,6 @@ from tests.switch.situations import EPOCHS, SITUATIONS, left_by, memory
 import overmix
 from overmix.errors import OvermixError
 
-
 DOCS = Path(__file__).parents[2] / "docs"
 
 

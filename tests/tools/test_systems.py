@@ -44,7 +44,8 @@ def test_a_further_number_has_its_own_unit(committed):
 
 @pytest.mark.parametrize("recipe", sorted({row.recipe_name for row in OF}))
 def test_no_two_rows_of_a_card_have_one_label(committed, recipe):
-    text = section([row for row in committed if row["recipe"] == recipe], [row for row in OF if row.recipe_name == recipe])
+    recorded = [row for row in committed if row["recipe"] == recipe]
+    text = section(recorded, [row for row in OF if row.recipe_name == recipe])
     labels = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| ")]
     assert len(set(labels)) == len(labels) >= 3
 

@@ -119,9 +119,9 @@ def answer(result: Result) -> str:
 
 
 _COLUMNS = (
-    "*Within the margin*: the share of the trainings in which a contender ends within half a point, or 5 %, of the best "
-    "switch. *Worse than plain, mixed*: in how many trainings by more than that margin, with significance. *Runs*: all "
-    "that is trained, over one run."
+    "*Within the margin*: the share of the trainings in which a contender ends within half a point, or 5 %, of the "
+    "best switch. *Worse than plain, mixed*: in how many trainings by more than that margin, with significance. "
+    "*Runs*: all that is trained, over one run."
 )
 
 
