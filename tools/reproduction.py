@@ -43,6 +43,7 @@ PICTURES: tuple[tuple[str, str, str], ...] = (
     ("switching", "fashion-resnet8", "test-error"),
     ("switching", "fashion-resnet8-cosine", "test-error"),
     ("switching", "fashion-resnet8-augmented", "test-error"),
+    ("switching", "fashion-resnet8-augmented-cosine", "test-error"),
     ("teacher-student", "realizable", "risk"),
     ("gradient-norm", "digits-mlp", "norm"),
     ("landscape", "digits-mlp", "slice"),

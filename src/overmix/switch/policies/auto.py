@@ -49,9 +49,10 @@ class AutoSwitch(Policy):
 
     A score is the Brier score for predictions of classes, or the user's own, lower being better.
 
-    It always names an epoch. Where no probe is clearly better than another, the reason says that the guess settled it;
-    where the first probe is the best, that there is little to gain from mixing. A tail that diverged is never the best;
-    if all of them did, Mixup stays on, and the reason says that the training diverged.
+    It names an epoch wherever it had a probe that did not diverge. Where no probe is clearly better than another, the
+    reason says that the guess settled it; where the first probe is the best, that there is little to gain from mixing.
+    A tail that diverged is never the best; if all of them did, Mixup stays on, and the reason says that the training
+    diverged.
 
     With a recipe for a task where switching off has done harm (contrastive learning, a shift between domains,
     regression: :attr:`overmix.mix.Recipe.off_doubt`) it goes on mixing without a probe, and says so, unless
