@@ -20,6 +20,7 @@ is judged with a `seed` of its own, so that no result hangs on the simulated noi
     python benchmarks/detector.py            # writes results/detector.json (about twenty minutes on one core)
     python benchmarks/detector.py --smoke    # a few curves, to see that it runs; writes nothing
     python benchmarks/detector.py --parts DIR --share 1/2   # half of the settings, kept in DIR; the last run writes
+    python benchmarks/detector.py --real     # the recorded curves alone, anew; the rest of the file stays
     python -m tools detector                 # writes its tables into docs/diagnose.md
 
 A false alarm is the verdict "u-shaped" on a curve that does not turn. What the recorded curves of real trainings say
@@ -164,7 +165,11 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="a few curves, to see that it runs")
     parser.add_argument("--parts", type=Path, help="folder in which finished settings are kept")
     parser.add_argument("--share", default="1/1", help="which of how many shares of the settings to measure")
+    parser.add_argument("--real", action="store_true", help="judge the recorded curves of real trainings alone, anew")
     given = parser.parse_args()
+    if given.real:
+        write(json.loads(RESULTS.read_text(encoding="utf-8")) | {"real": real_curves()})
+        return
     which, of = map(int, given.share.split("/"))
     folder = given.parts or Path(tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
@@ -172,7 +177,11 @@ def main() -> None:
         part(setting, folder, given.smoke)
     if not given.smoke and all((folder / f"{setting.name}.json").exists() for setting in SETTINGS):
         rows = [row for setting in SETTINGS for row in part(setting, folder, smoke=False)]
-        RESULTS.write_text(json.dumps(results(rows), indent=1) + "\n", encoding="utf-8")
+        write(results(rows))
+
+
+def write(measured: dict[str, Any]) -> None:
+    RESULTS.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
 
 
 def results(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """What ``diagnose_curve`` says of single runs of real trainings, against the verdict of the other seeds.
 
-The records of both switch benchmarks hold the test error of eight seeds per training, with Mixup to the end and
-without, at 21 to 36 looks. Each seed's curve is judged alone, with and without the number of test samples, and the
-other seven together, by their spread. How large noise is over its sampling error (`turn_test.SIZE_MEDIAN` and
-`SIZE_SPREAD`) was read from the first 68 of these very trainings; nothing else was chosen on them.
+The records of both switch benchmarks hold the test error of several seeds per training, with Mixup to the end and
+without. Each seed's curve is judged alone, with and without the number of test samples, and the others together, by
+their spread: trainings of so few seeds that the others would be judged like one curve are left out. How large noise
+is over its sampling error (`turn_test.SIZE_MEDIAN` and `SIZE_SPREAD`) was read from the first 68 of these very
+trainings; nothing else was chosen on them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from overmix.diagnose import diagnose_curve
 from overmix.diagnose.autoregression import whitened
+from overmix.diagnose.practical import MIN_SEEDS
 
 FOLDERS = (Path("results/switch_benchmark"), Path("results/switch_frozen"))
 LATE = 13  # last looks, of which noise is read: the last seven eighths of the epochs
@@ -44,7 +46,7 @@ def recorded() -> Iterator[Curves]:
 
 def real_curves() -> dict[str, Any]:
     """Return counts of verdicts, and how noise behaves."""
-    trainings = [curves for curves in recorded() if np.isfinite(curves[2]).all()]
+    trainings = [curves for curves in recorded() if len(curves[2]) > MIN_SEEDS and np.isfinite(curves[2]).all()]
     known, unknown = Counter[str](), Counter[str]()
     for _, epochs, errors, n_test in trainings:
         for seed in range(len(errors)):
@@ -52,7 +54,14 @@ def real_curves() -> dict[str, Any]:
             for counts, n in ((known, n_test), (unknown, None)):
                 alone = diagnose_curve(epochs, errors[seed], unit="fraction", n_test=n, n_bootstrap=N_BOOTSTRAP)
                 counts[f"{others.verdict}, {alone.verdict}"] += 1
-    return {"trainings": len(trainings), "verdicts_n_test": known, "verdicts": unknown, "noise": _noise(trainings)}
+    return {
+        "trainings": len(trainings),
+        "seeds": sorted({len(errors) for _, _, errors, _ in trainings}),
+        "looks": sorted({len(epochs) for _, epochs, _, _ in trainings}),
+        "verdicts_n_test": known,
+        "verdicts": unknown,
+        "noise": _noise(trainings),
+    }
 
 
 def _noise(trainings: list[Curves]) -> dict[str, Any]:

@@ -3,8 +3,7 @@
     overmix switch study.yaml --out runs/search
     python benchmarks/finished_study.py study.yaml runs/search --out results/finished_study.json
 
-Processor seconds, of one process, so that other work on the machine counts little. Say by --training what the trainings
-took of them, as ``time`` told when they were run; else it is the clock time of their processes.
+Processor seconds, of one process, so that other work on the machine counts little.
 """
 
 from __future__ import annotations
@@ -50,7 +49,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", type=Path, help="the study file, as it was given to 'overmix switch'")
     parser.add_argument("directory", type=Path, help="its finished run directory")
-    parser.add_argument("--training", type=float, help="processor seconds of the trainings")
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
     arguments = parser.parse_args()
     statistics, page = analysed(arguments.directory)
@@ -60,7 +58,6 @@ def main() -> None:
     content = {
         "conditions": len(summary["conditions"]),
         "seeds": summary["conditions"][0]["n_seeds"],
-        "training_s": arguments.training or summary["elapsed_seconds"],
         "statistics_cpu_s": round(statistics, 2),
         "page_cpu_s": round(page, 2),
         "again_cpu_s": round(command(*again), 2),

@@ -7,7 +7,7 @@ training on, and AutoSwitch with its probes. Rounds are interleaved; the figure 
 so that other work on the machine counts little. Evaluation is in none of the times.
 
 The steps that AutoSwitch trains for its probes, and again after going back, are its price and are named apart: times
-are per optimizer step, whatever it was done for. A probe's own cost, a tenth of a second whatever the model, is in it.
+are per optimizer step, whatever it was done for. A probe's own cost is in them.
 """
 
 from __future__ import annotations

@@ -57,6 +57,6 @@ def test_wheel_and_source_archive_hold_what_they_should(tmp_path):
     with tarfile.open(archive) as packed:
         inside = {name.split("/")[1] for name in packed.getnames() if "/" in name}
     assert inside == {
-        *("src", "tests", "docs", "examples", "README.md", "CHANGELOG.md", "CITATION.cff", "LICENSE", "pyproject.toml"),
+        *("src", "docs", "examples", "README.md", "CHANGELOG.md", "CITATION.cff", "LICENSE", "pyproject.toml"),
         *("PKG-INFO", ".gitignore"),
     }

@@ -20,18 +20,21 @@ from tools.generated import Generated, Texts
 from tools.marked import Part
 
 RESULT, PAGE, FIGURE = Path("results/demo.json"), Path("README.md"), Path("docs/demo.png")
+MEANING = Path("docs/statistics.md")
 PART = Part("demo numbers", "demo")
 
 
 def numbers(summary: Mapping[str, Any]) -> str:
     """Return the demo's result as Markdown: one row per condition, and where it comes from."""
     lines = [
-        "| digits, 200 training samples | error at the end | lowest | at epoch | depth of the U | verdict |",
+        f"| digits, 200 training samples | error at the end | lowest | at epoch | [depth of the U]({MEANING}) "
+        f"| [verdict]({MEANING}) |",
         "|---|---|---|---|---|---|",
     ]
     for row in summary["conditions"]:
+        name = f"{row['name']} (plain training)" if row["role"] == "erm" else row["name"]
         lines.append(
-            f"| {row['name']} | **{percent(row['final_error'])}** {_interval(row['final_error_ci'])} "
+            f"| {name} | **{percent(row['final_error'])}** {_interval(row['final_error_ci'])} "
             f"| {percent(row['lowest_error'])} | {row['turning_epoch']} "
             f"| {percent(row['depth'])} {_interval(row['depth_ci'])} | {row['verdict']} |"
         )

@@ -80,7 +80,7 @@ VERDICTS = ("u-shaped", "monotone", "undecided")
 
 def table_of_real(results: Results) -> str:
     """Return what single seeds of real trainings are called, by the verdict of the other seeds, as Markdown."""
-    lines = [f"| the other seven seeds | curves | {' | '.join(f'alone: {verdict}' for verdict in VERDICTS)} |"]
+    lines = [f"| the other seeds | curves | {' | '.join(f'alone: {verdict}' for verdict in VERDICTS)} |"]
     lines.append("|" + "---|" * (len(VERDICTS) + 2))
     real = results["real"]
     for key, label in (("verdicts_n_test", ", `n_test` given"), ("verdicts", "")):
@@ -95,9 +95,15 @@ def table_of_real(results: Results) -> str:
 
 def explained_real(results: Results) -> str:
     """Return what the table of real trainings shows."""
-    return f"""Real trainings: the test error of eight seeds of each of {results["real"]["trainings"]} (those of both
-switch benchmarks, with Mixup to the end and without, 21 to 36 looks). Each seed's curve alone, by what the other
-seven say together (`benchmarks/detector_real.py`):"""
+    real = results["real"]
+    seeds, looks = (_span(real[key]) for key in ("seeds", "looks"))
+    return f"""Real trainings: {real["trainings"]} of both switch benchmarks, with Mixup to the end and without, of
+{seeds} seeds and {looks} looks each; those of fewer seeds than a verdict of the others needs are left out. Each seed's
+curve of test errors alone, by what the other seeds say together (`python benchmarks/detector.py --real`):"""
+
+
+def _span(values: Sequence[int]) -> str:
+    return f"{values[0]} to {values[-1]}" if len(values) > 1 else f"{values[0]}"
 
 
 def explained_noise(results: Results) -> str:

@@ -48,6 +48,8 @@ def study_tables(study: Mapping[str, Any]) -> str:
         shares = [f"{spent[part] / spent['whole']:.0%}" for part in ("plans", "batches", "steps", "looks")]
         of_steps = [f"{spent[part] / spent['steps']:.0%} of the steps" for part in ("products", "limit")]
         lines.append(f"| {' | '.join([name, *shares, *of_steps])} |")
+    if any(setting["profile"]["limit"] > setting["profile"]["steps"] for setting in study["settings"].values()):
+        lines += ["", "The limit is measured, at another moment than the steps: more than 100% is its noise."]
     return "\n".join(lines)
 
 
@@ -93,7 +95,6 @@ def loop_table(loop: Mapping[str, Any]) -> str:
 
 def finished_table(finished: Mapping[str, Any]) -> str:
     """Return what a finished study costs to show."""
-    shown = finished["statistics_cpu_s"] + finished["page_cpu_s"]
     rows = {
         "statistics after the training": finished["statistics_cpu_s"],
         "page and figures": finished["page_cpu_s"],
@@ -106,10 +107,14 @@ def finished_table(finished: Mapping[str, Any]) -> str:
         "|---|---|",
         *(f"| {name} | {seconds:.2f} |" for name, seconds in rows.items()),
         "",
-        f"Its trainings took {finished['training_s']:.0f} s: statistics and page are "
-        f"{shown / finished['training_s']:.1%} of them. {_versions(finished['versions'])}.",
+        f"{_versions(finished['versions'])}.{_noted(finished)}",
     ]
     return "\n".join(lines)
+
+
+def _noted(finished: Mapping[str, Any]) -> str:
+    note = finished.get("note", "")
+    return f" {note[:1].upper()}{note[1:]}." if note else ""
 
 
 def gpu_table(gpu: Mapping[str, Any] | None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from overmix.diagnose import Comparison, paired_values
 from overmix.experiments.census.cells import RowSummary, change, final, last, number
 from overmix.experiments.census.row import Row
 from overmix.experiments.census.systems.rows import SYSTEMS
-from overmix.report.numbers import NONE, duration
+from overmix.report.numbers import NONE, decimal, duration
 from tools.census.cells import CONTROLS, auto_switch, best_switch, controls, gain, interval, markdown
 from tools.census.findings import findings, mindeye
 from tools.census.page import CARDS, read_rows
@@ -50,7 +51,7 @@ _RUN = (
     "## Run it",
     "",
     "```",
-    "pip install 'overmix[systems]'",
+    "pip install '.[systems]'                     # in a checkout, until there is a release",
     "apt-get install dataset-fashion-mnist        # or let torchvision download it into data/",
     "overmix census --systems --recipes MixCo     # goes on where it stopped; --scale smoke shows that it runs",
     "```",
@@ -193,17 +194,28 @@ def _further(row: RowSummary, of: Row) -> list[list[str]]:
 
     def cell(name: str, metric: str) -> str:
         said = row["final"][name].get("further", {}).get(metric)
-        return NONE if said is None else f"{number(row, said['mean'])} {interval(row, said['ci'])}"
+        return NONE if said is None else _with_interval(row, metric, said)
 
     return [
         [
             row["name"],
-            metric,
+            f"{metric} ({_UNITS[metric]})" if metric in _UNITS else metric,
             "; ".join(f"{name} {cell(name, metric)}" for name in of.baseline_names) or NONE,
             *(cell(name, metric) for name in conditions),
         ]
         for metric in metrics
     ]
+
+
+_UNITS = {"cross-entropy": "nats", "cross-entropy after temperature scaling": "nats"}
+"""Further metrics that are no share even where their row's own is one."""
+
+
+def _with_interval(row: RowSummary, metric: str, said: dict[str, Any]) -> str:
+    if metric not in _UNITS:
+        return f"{number(row, said['mean'])} {interval(row, said['ci'])}"
+    low, high = said["ci"]
+    return f"{decimal(said['mean'])} [{decimal(low)} to {decimal(high)}]"
 
 
 def section(rows: Sequence[RowSummary], of: Sequence[Row]) -> str:
@@ -214,9 +226,10 @@ def section(rows: Sequence[RowSummary], of: Sequence[Row]) -> str:
         of: all rows of the method.
     """
     known = {row["name"]: row for row in rows}
+    titles = [row.about["title"] for row in of]
+    unknown = ["not recorded yet", *_NOTHING]
     lines = [
-        [row.about["title"], *(_cells(known[row.name], row) if row.name in known else ["not recorded yet", *_NOTHING])]
-        for row in of
+        [_told_apart(row, titles), *(_cells(known[row.name], row) if row.name in known else unknown)] for row in of
     ]
     return "\n".join(
         [
@@ -229,6 +242,12 @@ def section(rows: Sequence[RowSummary], of: Sequence[Row]) -> str:
             "Lower is better; seeds, controls and intervals: [systems](../systems.md).",
         ]
     )
+
+
+def _told_apart(row: Row, titles: Sequence[str]) -> str:
+    """Return a row's title, with its name where others have the same."""
+    title = str(row.about["title"])
+    return title if titles.count(title) == 1 else f"{title} ({row.name})"
 
 
 _NOTHING = [NONE] * (len(_MEASURED) - 1)

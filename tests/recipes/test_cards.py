@@ -60,6 +60,25 @@ def test_the_index_lists_every_card():
     assert {name.lower() for name in registered()} <= set(re.findall(r"\]\((\w+)\.md\)", index))
 
 
+def test_the_readme_counts_what_mixes():
+    readme = (CARDS.parents[1] / "README.md").read_text()
+    # Plain training, and what contrastive methods are switched to, mix nothing.
+    mixing = registered().keys() - {"NoMixup", "SoftCLIP"}
+    counts = re.findall(r"mixes \((\d+) methods\)|\| methods that mix \| (\d+) \|", readme)
+    assert [int(one or other) for one, other in counts] == [len(mixing)] * 2
+
+
+def test_what_the_choosing_page_tells_to_write_is_the_method_that_it_names():
+    text = (CARDS.parent / "which-recipe.md").read_text()
+    rows = re.findall(r"\| \[(\w+)\]\([^|]+\| `([^`]+)`", text)
+    study = {"compare": [{"name": name, **yaml.safe_load(f"{{{given}}}")} for name, given in rows]}
+    conditions = {condition.name: condition for condition in parse_study(study).compare}
+    assert len(rows) >= 7
+    assert {name: condition.recipe_name for name, condition in conditions.items()} == {name: name for name, _ in rows}
+    assert conditions["MixupWithoutHesitation"].schedule == "hesitation"
+    assert "input" not in conditions["ManifoldMixup"].recipe_parameters["layers"]
+
+
 def test_there_is_no_card_without_a_recipe():
     cards = {path.stem for path in CARDS.glob("*.md")} - {"index", "oneof", "compose"}
     assert cards == {name.lower() for name in registered()}

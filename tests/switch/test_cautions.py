@@ -1,4 +1,4 @@
-"""What a decision says beside itself, and where a policy keeps mixing because nobody has seen it go well."""
+"""What a decision says beside itself, and where a policy keeps mixing because going off has done harm."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def test_tails_that_diverged_are_counted():
     ],
     ids=repr,
 )
-def test_a_recipe_says_where_it_was_never_safely_switched_off(recipe, task):
+def test_a_recipe_says_where_switching_off_has_done_harm(recipe, task):
     assert recipe.off_doubt == task
 
 
@@ -84,4 +84,4 @@ def test_a_loop_trains_no_tail_there():
         optimizer.step()
         epoch.observe(scores=(model(x)[:, 0].detach() - y) ** 2)
     assert (run.spent, run.decision.answer) == (50, "Mixup to the end")
-    assert str(run.decision).startswith("Mix to the end: in regression switching off was never seen to be safe")
+    assert str(run.decision).startswith("Mix to the end: in regression switching off has done harm")

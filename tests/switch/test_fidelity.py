@@ -1,6 +1,7 @@
 """A run with probes is the run without, to the byte, or is refused in one line: for all that people write."""
 
 import contextlib
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +9,8 @@ from tests.switch.situations import EPOCHS, SITUATIONS, left_by, memory
 
 import overmix
 from overmix.errors import OvermixError
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def trained(kind, switch):
@@ -89,7 +92,12 @@ def test_a_compiled_model_is_compiled_once(loops, name):
     assert not moved
 
 
-def test_there_are_enough_of_them():
-    refused = [name for name, kind in SITUATIONS.items() if kind.refused is not None]
-    assert len(SITUATIONS) >= 60
-    assert len(SITUATIONS) - len(refused) >= 50
+def test_there_are_as_many_as_the_pages_say():
+    refused = sum(kind.refused is not None for kind in SITUATIONS.values())
+    compared = len(SITUATIONS) - refused
+    page, loop = (" ".join((DOCS / name).read_text(encoding="utf-8").split()) for name in ("going-back.md", "loop.md"))
+    assert f"{compared} small trainings, each with probes and without" in page
+    assert f"and {refused} that are refused" in page
+    assert "(six of the trainings above are compiled" in page
+    assert len(COMPILED) == 6
+    assert f"[{compared} kinds of training]" in loop

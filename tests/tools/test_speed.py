@@ -9,6 +9,10 @@ def test_studies_beside_a_loop_and_where_their_time_goes():
     assert "| mlp | 4,000 | 1,000 | **4.00** (3.50 to 4.00) | 50% | 2 |" in text
     assert "Medians; 2 workers; torch 2." in text
     assert "| mlp | 5% | 5% | 80% | 10% | 75% of the steps | 50% of the steps |" in text
+    assert "noise" not in text
+    above = {**setting, "profile": {**spent, "limit": 17.0}}
+    text = study_tables({"settings": {"mlp": above}, "workers": 2, "versions": {"torch": "2", "cpu": ""}})
+    assert "106% of the steps |\n\nThe limit is measured" in text
 
 
 def test_mixing():
@@ -23,9 +27,9 @@ def test_what_runs_and_finished_studies_cost():
         {"rows": rows, "rounds": 5, "epochs": 10, "versions": {"torch": "2"}}
     )
     costs = ("statistics", "page", "again", "report", "floor")
-    finished = {"conditions": 15, "seeds": 8, "training_s": 200.0, "versions": {"torch": "2"}}
-    text = finished_table(finished | {f"{name}_cpu_s": 2.0 for name in costs})
-    assert "statistics and page are 2.0% of them. torch 2." in text
+    finished = {"conditions": 15, "seeds": 8, "versions": {"torch": "2"}, **{f"{name}_cpu_s": 2.0 for name in costs}}
+    assert finished_table(finished).endswith("\n\ntorch 2.")
+    assert finished_table(finished | {"note": "one by one"}).endswith("torch 2. One by one.")
 
 
 def test_a_gpu_that_was_not_there_is_said():

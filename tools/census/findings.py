@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from overmix.diagnose import holm
-from overmix.experiments.census.cells import RowSummary, final, last
+from overmix.experiments.census.cells import RowSummary, change, final, is_share, last
 from overmix.experiments.census.rows import ROWS
 from overmix.experiments.census.study_row import StudyRow
 from overmix.experiments.census.systems.rows import system_rows
-from overmix.report.numbers import decimal, duration
+from overmix.report.numbers import decimal, duration, percent
 from tools.census.cells import at_epoch, best_switch, compared, gain, markdown
 
 LEVEL = 0.05
@@ -58,6 +58,31 @@ def _by_default(rows: Sequence[RowSummary]) -> list[str]:
         " a shift between domains, regression. There it was told to decide all the same (`anywhere=True`). As it comes,"
         f" it is worse than the recipe all along in {len(harmed)} ({_listed(harmed)})."
     ]
+
+
+def decided_anyway(rows: Sequence[RowSummary]) -> str:
+    """Say how AutoSwitch ended against mixing to the end where it stays mixed unless it is told to decide."""
+    told_apart = _told_apart(rows, "auto", "on")
+    stays = _where(rows, lambda row: row["name"] in STAYS)
+    better, worse = ([row for row in stays if row["name"] in side] for side in told_apart)
+    rest = _where(stays, lambda row: not any(row["name"] in side for side in told_apart))
+    return (
+        f"Told to decide all the same in the [census](census.md), it ended above mixing to the end with {_by(worse)}; "
+        f"below it with {_by(better)}; with {_names(rest)} the two are not told apart (p < {LEVEL} after Holm's "
+        "correction over all rows)."
+    )
+
+
+def _by(rows: Sequence[RowSummary]) -> str:
+    """Name rows, each with how far AutoSwitch ended from mixing to the end."""
+    return ", ".join(f"{row['name']} (by {_distance(row)})" for row in rows) or "none"
+
+
+def _distance(row: RowSummary) -> str:
+    apart = abs(compared(row, "auto", "on")["difference"])
+    if is_share(row):
+        return f"{change(row, apart)} points"
+    return f"{percent(apart / row['final'][f'off@{last(row)}']['mean'], 0)} of the error"
 
 
 def mindeye(rows: Sequence[RowSummary], limits: str) -> list[str]:

@@ -19,8 +19,9 @@ from overmix.study.store.files import read_json
 from tools.census.cards import with_section
 from tools.census.cells import CELLS, CONTROLS, calibration, controls, depth, markdown, turning
 from tools.census.figure import picture
-from tools.census.findings import cost_of_it, findings, mindeye
+from tools.census.findings import cost_of_it, decided_anyway, findings, mindeye
 from tools.generated import Generated, Pictures, Texts
+from tools.marked import Part
 
 RESULTS, PAGE, FIGURE, CARDS = (
     Path("results/census"),
@@ -28,6 +29,7 @@ RESULTS, PAGE, FIGURE, CARDS = (
     Path("docs/census.png"),
     Path("docs/recipes"),
 )
+SWITCH_PAGE, STAYS_MIXED = Path("docs/switch.md"), Part("where it stays mixed", "census")
 
 
 def read_rows(folder: Path, of: Sequence[Row] = ROWS) -> tuple[list[RowSummary], list[str]]:
@@ -169,13 +171,16 @@ def _further(recipe: Recipe) -> str:
 
 
 def texts(root: Path) -> Texts:
-    """Return ``docs/census.md`` and the method cards.
+    """Return ``docs/census.md``, the method cards, and "When to switch" with what was seen where it stays mixed.
 
     Raises:
         OvermixError: if there is no row, or a card lacks the markers.
     """
     rows, missing = read_rows(root / RESULTS)
-    written = {PAGE: page(rows, missing)}
+    written = {
+        PAGE: page(rows, missing),
+        SWITCH_PAGE: STAYS_MIXED.within((root / SWITCH_PAGE).read_text(encoding="utf-8"), decided_anyway(rows)),
+    }
     for name in sorted({row["recipe"] for row in rows}):
         card = CARDS / f"{name.lower()}.md"
         of_recipe = [row for row in rows if row["recipe"] == name]

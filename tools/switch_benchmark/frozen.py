@@ -15,6 +15,7 @@ from overmix.experiments.switch_benchmark.frozen.contenders import BEST_LOOK
 from overmix.experiments.switch_benchmark.frozen.endpoints import PRIMARY, verdict
 from overmix.experiments.switch_benchmark.frozen.evaluate import evaluate_frozen
 from overmix.experiments.switch_benchmark.frozen.protocol import FEWEST
+from overmix.experiments.switch_benchmark.frozen.trainings import LONGER
 from overmix.report.numbers import percent, points, points_range
 from overmix.study.store.files import read_json, write_json
 from tools.generated import Generated, Texts
@@ -28,8 +29,8 @@ SINCE = Part("best look since the switch", "frozen")
 Result = Mapping[str, Any]
 
 _SHORT = (
-    SECOND,
     FIRST,
+    SECOND,
     PRIMARY,
     "off at 50 %",
     "off at 75 %",
@@ -57,6 +58,9 @@ _BESIDE_FREE = {
 }
 
 
+_NAMES = {FIRST: "`AutoSwitch()`", SECOND: "its second generation, not in the package"}
+"""What a user calls the contenders that the list calls otherwise."""
+
 _MEANS = {BEST_LOOK: " (mixed to the end, the weights with the lowest held-out score kept)"}
 """What a contender's name does not say by itself."""
 
@@ -65,27 +69,30 @@ def free(result: Result) -> str:
     """Return what README says of the switch that costs nothing, within an item of a list."""
     if result["recorded_data_sets"] < FEWEST:
         return "  Whether AutoSwitch beats it is being measured."
-    (row,) = (row for row in result["contenders"] if row["name"] == SECOND)
-    verdict_on_it = _BESIDE_FREE[result["primary"]["verdict"]]
+    (row,) = (row for row in result["contenders"] if row["name"] == FIRST)
+    gain = result["shipped"][PRIMARY]
     more = percent(row["cost"] - 1, 0)
     return (
-        f"  AutoSwitch, which costs {more} more, {verdict_on_it}: trained as long in all, it ends\n"
-        f"  {_apart(result['primary'])} off at half,\n"
+        f"  `AutoSwitch()`, which costs {more} more, {_BESIDE_FREE[verdict(gain)]}: it ends\n"
+        f"  {_apart(gain)} off at half in a training {LONGER:g} times as long,\n"
         f"  over {_of(result)} that were [written down before any was run]({PAGE}).{_lower_for_less(result)}"
     )
 
 
 def _lower_for_less(result: Result) -> str:
-    """Name the rivals that end below AutoSwitch and cost no more; one that was added later is none of the list's."""
-    rows = {row["name"]: row for row in result["contenders"]}
+    """Name the rivals that end below AutoSwitch and cost about as much or less; one added later is none of the list."""
+    cost = {row["name"]: row["cost"] for row in result["contenders"]}
     lower = [
-        f"“{name}”{_MEANS.get(name, '')} by {points(-row['gain']['mean'], 2)}{_interval(row['gain'], sign=-1)}"
-        for name, row in rows.items()
-        if verdict(row["gain"]) == "worse" and row["cost"] <= rows[SECOND]["cost"] and name != WATCHED
+        f"“{name}”{_MEANS.get(name, '')} by {points(-gain['mean'], 2)}{_interval(gain, sign=-1)}"
+        for name, gain in result["shipped"].items()
+        if verdict(gain) == "worse" and cost[name] <= cost[PRIMARY] and name != WATCHED
     ]
     if not lower:
         return ""
-    head = "Of the list's other rivals these end below it for no more (intervals are not corrected for their number):"
+    head = (
+        f"Of the list's other rivals that cost {LONGER:g} runs or less, these end below it (intervals are not\n"
+        "  corrected for their number):"
+    )
     return f"\n  {head}\n  " + ";\n  ".join(lower) + "."
 
 
@@ -101,27 +108,38 @@ def answer(result: Result) -> str:
     rows = {row["name"]: row for row in result["contenders"]}
     paragraph = " ".join(
         [
-            _first(result),
-            _generations(rows[FIRST]["gain"]),
-            _harm(rows[SECOND]),
+            _first(result["shipped"][PRIMARY], result),
+            _harm(rows[FIRST]),
+            _generations(result["primary"], rows[FIRST]["gain"]),
             _study(rows["a study of all seeds"]),
         ]
     )
-    return "\n".join(["", paragraph, "", *table([rows[name] for name in _SHORT]), "", link, ""])
+    shown = [rows[name] | {"gain": result["shipped"][name], "name": _NAMES.get(name, name)} for name in _SHORT]
+    return "\n".join(["", paragraph, "", *table(shown, _NAMES[FIRST]), "", _COLUMNS, "", link, ""])
 
 
-def _first(result: Result) -> str:
-    gain = result["primary"]
+_COLUMNS = (
+    "*Within the margin*: the share of the trainings in which a contender ends within half a point, or 5 %, of the "
+    "best switch. *Worse than plain, mixed*: in how many trainings by more than that margin, with significance. "
+    "*Runs*: all that is trained, over one run."
+)
+
+
+def _first(gain: Result, result: Result) -> str:
     return (
-        f"On {_of(result)}, written down before any was run: {_SAYS[gain['verdict']]}. AutoSwitch ends "
-        f"{_apart(gain)} “off at half of the training”, which costs nothing, at equal total steps."
+        f"On {_of(result)}, written down before any was run: {_SAYS[verdict(gain)]}. `AutoSwitch()` ends "
+        f"{_apart(gain)} “off at half of the training”, which costs nothing, trained {LONGER:g} times as long."
     )
 
 
-def _generations(gain: Result) -> str:
-    """Say which generation that was; the second was to take the first one's place if it is better."""
-    so = "which is reason to change it" if verdict(gain) == "better" else "which is no reason to change it"
-    return f"That is its second generation. It ends {_apart(gain)} the first, `AutoSwitch()` as it is: {so}."
+def _generations(primary: Result, over_first: Result) -> str:
+    """Say what the list's primary endpoint was of: a second generation, to take the first's place if it is better."""
+    so = "which is reason to change it" if verdict(over_first) == "better" else "which is no reason to change it"
+    return (
+        "The list's primary endpoint is that of a second generation, which compares probes in another way and was to "
+        f"take its place if better: it ends {_apart(primary)} the same rival ({primary['verdict']}), and "
+        f"{_apart(over_first)} `AutoSwitch()`, {so}."
+    )
 
 
 def _of(result: Result) -> str:
@@ -146,9 +164,9 @@ def _interval(value: Result, sign: int = 1) -> str:
 
 def _harm(row: Result) -> str:
     return (
-        f"The second lies {_over(row['over_plain'])} plain training and {_over(row['over_mixed'])} mixing to the end; "
-        f"by more than the margin, with significance, it is worse than them in {row['worse_than_plain']} and "
-        f"{row['worse_than_mixed']} trainings."
+        f"It lies {_over(row['over_plain'])} plain training and {_over(row['over_mixed'])} mixing to the end; "
+        "by more than the margin (half a point, or 5 % of the error), with significance, it is worse than them in "
+        f"{row['worse_than_plain']} and {row['worse_than_mixed']} trainings."
     )
 
 
@@ -159,19 +177,20 @@ def _over(over: Result) -> str:
 
 def _study(row: Result) -> str:
     return (
-        f"A study of all seeds that chooses among AutoSwitch, plain training and “off at 75 %” has a regret of "
+        "A study of all seeds that chooses among the second generation, plain training and “off at 75 %” has a regret "
+        "(how far it ends above the best switch, as a share of the error there) of "
         f"{percent(row['regret']['mean'])}, at {row['cost']:.2f} runs a seed."
     )
 
 
-def table(rows: list[Result]) -> list[str]:
-    """Return contenders as lines of a table, AutoSwitch's own gain left empty."""
+def table(rows: list[Result], policy: str = SECOND) -> list[str]:
+    """Return contenders as lines of a table, the gain of the policy over itself left empty."""
     lines = [
         "| contender | AutoSwitch gains, points | regret | within the margin | worse than plain, mixed | runs |",
         "|---|---|---|---|---|---|",
     ]
     for row in rows:
-        own = row["name"] == SECOND
+        own = row["name"] == policy
         name = f"**{row['name']}**" if own else row["name"]
         gain = "" if own else _gain(row["gain"])
         ends = row["regret"]["ci"]
@@ -189,7 +208,7 @@ def _gain(gain: Result) -> str:
 
 
 _SIDES = {
-    FIRST: "`AutoSwitch()`",
+    FIRST: _NAMES[FIRST],
     PRIMARY: "“off at half”, trained as long in all",
     BEST_LOOK: "the best look of a run that mixes to the end and costs nothing more",
 }
@@ -218,8 +237,8 @@ def page(result: Result) -> str:
         "",
         f"Recorded: {_of(result)}.",
         "",
-        f"**Primary endpoint**: AutoSwitch ends {_apart(result['primary'])} the best free schedule at equal total "
-        f"steps: {result['primary']['verdict']}.",
+        f"**Primary endpoint**: the second generation ends {_apart(result['primary'])} “{PRIMARY}”: "
+        f"{result['primary']['verdict']}.",
     ]
     if without is not None:
         lines.append(f"Without Fashion-MNIST: {_apart(without)}, {without['verdict']}.")
@@ -233,14 +252,15 @@ def _goals(result: Result) -> list[str]:
     rows = {row["name"]: row for row in result["contenders"]}
     lines = []
     for name, long, goal in (("1,000 epochs", True, 1.35), ("fewer epochs", False, 1.5)):
-        costs = [row["cost"][SECOND] for row in result["rows"] if (row["epochs"] >= 1000) == long]
-        if costs:
-            reached = "reached" if max(costs) <= goal else "missed"
-            mean = sum(costs) / len(costs)
-            lines.append(
-                f"- Cost at {name}: {mean:.2f} runs in mean, {max(costs):.2f} at most (goal {goal}: {reached})."
-            )
-    for name, goal in ((SECOND, 0.025), ("a study of all seeds", 0.01)):
+        for policy in (SECOND, FIRST):
+            costs = [row["cost"][policy] for row in result["rows"] if (row["epochs"] >= 1000) == long]
+            if costs:
+                reached = "reached" if max(costs) <= goal else "missed"
+                lines.append(
+                    f"- Cost of “{policy}” at {name}: {sum(costs) / len(costs):.2f} runs in mean, {max(costs):.2f} at "
+                    f"most (goal {goal}: {reached})."
+                )
+    for name, goal in ((SECOND, 0.025), (FIRST, 0.025), ("a study of all seeds", 0.01)):
         regret = rows[name]["regret"]["mean"]
         reached = "reached" if regret <= goal else "missed"
         lines.append(f"- Regret of “{name}”: {percent(regret)} (goal {percent(goal)}: {reached}).")
@@ -249,7 +269,8 @@ def _goals(result: Result) -> list[str]:
 
 def _trainings(result: Result) -> list[str]:
     lines = [
-        "| training | plain | Mixup | off at 50 %, longer | best switch | AutoSwitch | its median switch | runs |",
+        "| training | plain | Mixup | off at 50 %, longer | best switch "
+        "| second generation | its median switch | runs |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in result["rows"]:

@@ -67,7 +67,7 @@ app = typer.Typer(
     help="The instrument for over-training with Mixup: mix, show, explain, switch off.",
     epilog="Start with **overmix demo**; for your own data, **overmix init**. \n\nExit codes: **0** done; **1** a "
     "fault of overmix itself, with its traceback; **2** something to mend in what was given, told in one line; "
-    "**130** stopped by Ctrl-C.",
+    "**130** stopped by Ctrl-C; **143** by SIGTERM.",
 )
 
 _COMMANDS: dict[str, Callable[..., None]] = {

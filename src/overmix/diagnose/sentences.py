@@ -250,7 +250,7 @@ def seeds_sentence(more: int, question: str, now: int) -> str:
 def after_a_turn(epoch: float) -> str:
     """Say what to do about a curve that turns, of which nobody knows how it was trained.
 
-    The turn is no guess at the best switch, which lay 2.8 times as late in the middle of the recorded trainings.
+    The turn is no guess at the best switch, which may lie well behind it.
 
     Example:
         >>> after_a_turn(75)

@@ -54,7 +54,7 @@ class RecipeEntry:
                 "labels": list(recipe.for_labels),
                 "data": sorted(_ARRAYS[need] for need in recipe.needs & _ARRAYS.keys()),
             },
-            "off_validated": self.off_validated,
+            "off_doubt": recipe.off_doubt,
             "source": self.source,
         }
 
@@ -64,14 +64,6 @@ class RecipeEntry:
         if "modalities" in self.recipe(**self.defaults).needs:
             return "modalities: a study's models take one input and return one output"
         return None
-
-    @property
-    def off_validated(self) -> bool:
-        """Whether it is tested that switched off it is plain training, side by side with runs that mix.
-
-        It is for every recipe of overmix that runs in a study; for one of your own it is not.
-        """
-        return self.missing is None and self.recipe.__module__.startswith("overmix.recipes.")
 
     @property
     def summary(self) -> str:

@@ -45,7 +45,7 @@ class ByPolicy:
         registered: what is set back.
         steps: counts the optimizer's steps.
         steps_per_epoch: optimizer steps in an epoch; None: as many as the longest epoch so far had.
-        doubt: the task, where switching off was never seen to be safe.
+        doubt: the task, where switching off has done harm.
 
     Raises:
         ConfigError: if the policy probes and cannot, for want of something registered or known.

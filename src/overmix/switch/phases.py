@@ -71,7 +71,7 @@ class Phases:
 
     @property
     def off_doubt(self) -> str:
-        """The task of the first recipe that was never seen to be safely switched off; empty if there is none."""
+        """The task of the first recipe for one where switching off has done harm; empty if there is none."""
         return next((recipe.off_doubt for _, recipe in self.parts if recipe is not None and recipe.off_doubt), "")
 
     def some(self) -> Recipe:

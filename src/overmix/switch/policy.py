@@ -125,7 +125,7 @@ class History:
         observations: in the order of their epochs.
         probes: in the order of their epochs.
         fits: of the training's own batches, in the order of their epochs.
-        doubt: the task, where switching the recipe off was never seen to be safe, see
+        doubt: the task, where switching the recipe off has done harm, see
             :attr:`overmix.mix.Recipe.off_doubt`.
     """
 

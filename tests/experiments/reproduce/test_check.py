@@ -1,14 +1,18 @@
+import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
 
 from overmix.experiments.reproduce.check import Check, claim_verdict, judge_claims, states
 
 
-def check(value, low, high, side="above", bound=0.0):
-    return Check("number", value, (low, high), side, bound)
+def check(value, low, high, side="above", bound=0.0, n=16):
+    return Check("number", value, (low, high), side, bound, n=n)
 
 
 @pytest.mark.parametrize(
-    ("given", "state"),
+    ("number", "state"),
     [
         (check(1.0, 0.5, 1.5), "yes"),
         (check(1.0, -0.1, 2.1), "undecided"),
@@ -23,14 +27,29 @@ def check(value, low, high, side="above", bound=0.0):
         (Check("exact", 1.0, None, "below", 0.0, exact=True), "no"),
     ],
 )
-def test_a_number_against_its_bound(given, state):
-    assert states([given]) == [state]
+def test_a_number_against_its_bound(number, state):
+    assert states([number]) == [state]
 
 
 def test_the_half_of_an_askew_interval_that_looks_at_the_bound_decides():
     assert states([check(1.0, 0.01, 1.1)]) == ["yes"]
     assert states([check(1.0, -0.01, 1.1)]) == ["undecided"]
     assert states([check(1.0, 0.9, 9.0)]) == ["yes"]
+
+
+@given(st.lists(st.floats(-1, 1), min_size=5, max_size=20, unique=True), st.floats(-1, 1))
+def test_the_p_value_of_a_t_interval_is_that_of_the_t_test(values, bound):
+    mean, se = np.mean(values), stats.sem(values)
+    assume(se > 1e-6)
+    half = se * stats.t.ppf(0.975, len(values) - 1)
+    mine = check(mean, mean - half, mean + half, bound=bound, n=len(values)).p_value
+    assert mine == pytest.approx(stats.ttest_1samp(values, bound, alternative="greater").pvalue, rel=1e-6, abs=1e-12)
+
+
+def test_few_seeds_decide_nothing_either_way_but_what_is_exact_has_none():
+    assert states([check(1.0, 0.9, 1.1, n=4), check(-1.0, -1.1, -0.9, n=4)]) == ["undecided", "undecided"]
+    assert states([check(1.0, 0.9, 1.1, n=5), check(-1.0, -1.1, -0.9, n=5)]) == ["yes", "no"]
+    assert states([Check("exact", 1.0, None, "above", 0.0, n=3, exact=True)]) == ["yes"]
 
 
 def test_many_checks_are_corrected_together():
@@ -64,5 +83,5 @@ def test_judging_is_a_pure_function_of_what_json_holds():
 
 
 def test_a_check_survives_json():
-    given = Check("depth", 0.03, (0.02, 0.04), "above", 0.005, "points", 16)
-    assert Check.from_dict(given.to_dict()) == given
+    depth = Check("depth", 0.03, (0.02, 0.04), "above", 0.005, "points", 16)
+    assert Check.from_dict(depth.to_dict()) == depth

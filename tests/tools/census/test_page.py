@@ -9,8 +9,8 @@ from overmix.errors import OvermixError
 from overmix.experiments.census.rows import ROWS
 from tools.census.cards import PART, with_section
 from tools.census.cells import CELLS, at_epoch, auto_switch, best_switch, compared, depth, gain
-from tools.census.findings import cost_of_it, findings, mindeye
-from tools.census.page import CARDS, CENSUS, FIGURE, PAGE, RESULTS, page, read_rows
+from tools.census.findings import cost_of_it, decided_anyway, findings, mindeye
+from tools.census.page import CARDS, CENSUS, FIGURE, PAGE, RESULTS, STAYS_MIXED, SWITCH_PAGE, page, read_rows
 
 
 def named(rows, name):
@@ -118,6 +118,18 @@ def test_the_answer_on_mindeye_is_that_of_the_numbers(rows, difference, p_value,
     assert ("worse in MixCo" in said) == (difference > 0)
 
 
+def test_where_it_stays_mixed_the_page_says_how_far_off_it_ended(rows):
+    value, contrast = named(rows, "CMixup"), named(rows, "MixCo")
+    value["final"][f"off@{value['grid'][-1]}"]["mean"] = 0.5
+    set_difference(value, "auto", "on", 0.1, 1e-6)
+    set_difference(contrast, "auto", "on", -0.03, 1e-6)
+    said = decided_anyway(rows)
+    assert "above mixing to the end with CMixup (by 20\u00a0% of the error)" in said
+    assert "below it with MixCo (by 3.0 points); with none the two" in said
+    set_difference(contrast, "auto", "on", -0.03, 0.9)
+    assert "below it with none; with MixCo the two are not told apart" in decided_anyway(rows)
+
+
 def test_mixing_is_called_a_remedy_only_where_the_plain_loss_over_trains_more(rows):
     row = named(rows, "MixCo")
     row["diagnosis"]["on"]["depth_ci"] = [0.08, 0.12]
@@ -174,12 +186,14 @@ def test_page_picture_and_cards_are_made_together(rows, tmp_path):
         (tmp_path / folder).mkdir(parents=True)
     for name in ("cmixup", "mixco"):
         (tmp_path / CARDS / f"{name}.md").write_text(f"# card\n\n{PART.begin}\n{PART.end}\n")
+    (tmp_path / SWITCH_PAGE).write_text(f"{STAYS_MIXED.begin}\n{STAYS_MIXED.end}\n")
     laptop(tmp_path / RESULTS, rows, ["CMixup", "MixCo"])
     texts = CENSUS.texts(tmp_path)
     assert CENSUS.pictures(tmp_path)[FIGURE].startswith(b"\x89PNG")
     assert f"]({FIGURE.name})" in texts[PAGE]
     assert "regression: diabetes" in texts[CARDS / "cmixup.md"]
     assert "retrieval: halves of digits" in texts[CARDS / "mixco.md"]
+    assert "Told to decide all the same" in texts[SWITCH_PAGE]
 
 
 def test_an_empty_folder_says_what_to_run(tmp_path):

@@ -59,11 +59,7 @@ def _strength(study: Compared, best: Evidence, parent: Evidence | None, forms: l
 
 
 def _untested(mixup: Evidence, epochs: float) -> Part:
-    """Read the curve of Mixup to the end where no switch was tested: a guess, and no more.
-
-    In the recorded trainings of the switch benchmark the best switch lies at or after the turn of Mixup's own curve in
-    7 of the 11 that turn; of the 18 that do not, the end is as good as any switch in 11; see docs/statistics.md.
-    """
+    """Read the curve of Mixup to the end where no switch was tested: a guess, and no more."""
     judged = mixup.judged
     if judged.verdict == "u-shaped":
         turn, reach = judged.turning_epoch, judged.turning_epoch_ci

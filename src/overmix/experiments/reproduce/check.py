@@ -9,6 +9,7 @@ from typing import Any, Literal
 from scipy import special
 
 from overmix.diagnose import holm
+from overmix.diagnose.practical import MIN_SEEDS
 
 BoundSide = Literal["above", "below"]
 State = Literal["yes", "no", "undecided"]
@@ -56,19 +57,27 @@ class Check:
 
     @property
     def p_value(self) -> float:
-        """One-sided, of the bound not being passed; the interval is read as that of a normal law."""
+        """One-sided, of the bound not being passed; the interval is read as that of a t-law over the seeds.
+
+        A normal law has thinner tails: of few seeds it would call a number far surer than it is, which Holm's
+        correction, at small p-values, depends on.
+        """
         gap = self.value - self.bound if self.side == "above" else self.bound - self.value
         if self.exact:
             return 0.0 if gap > 0 else 1.0
-        if self.ci is None:
+        if self.ci is None or self.n < 2:
             return 1.0
-        se = (self.ci[1] - self.ci[0]) / (2 * float(special.ndtri(1 - ONE_SIDED)))
-        if se == 0:
-            return 0.0 if gap > 0 else 1.0
         # The interval may be askew: the half that looks towards the bound counts.
         towards = self.value - self.ci[0] if self.side == "above" else self.ci[1] - self.value
-        se = max(towards / float(special.ndtri(1 - ONE_SIDED)), 1e-300)
-        return float(special.ndtr(-gap / se))
+        if towards <= 0:
+            return 0.0 if gap > 0 else 1.0
+        freedom = self.n - 1
+        return float(special.stdtr(freedom, -gap / towards * special.stdtrit(freedom, 1 - ONE_SIDED)))
+
+    @property
+    def few(self) -> bool:
+        """Whether it comes from too few seeds to decide anything, whatever its interval says."""
+        return self.n < MIN_SEEDS and not self.exact
 
     @property
     def refuted(self) -> bool:
@@ -84,19 +93,22 @@ def states(checks: Sequence[Check]) -> list[State]:
     """Return what each check says, all checks of one experiment corrected together after Holm.
 
     ``"yes"`` if the number lies beyond its bound with one-sided ``p_holm < 2.5 %``, ``"no"`` if its whole interval lies
-    on the other side, else ``"undecided"``.
+    on the other side, else ``"undecided"``, as all numbers of fewer than five seeds are.
 
     Example:
-        >>> sure = Check("depth", 0.03, (0.02, 0.04), "above", 0.005)
-        >>> open_ = Check("depth", 0.006, (0.0, 0.012), "above", 0.005)
-        >>> flat = Check("depth", 0.0, (-0.001, 0.001), "above", 0.005)
-        >>> states([sure, open_, flat])
-        ['yes', 'undecided', 'no']
+        >>> sure = Check("depth", 0.03, (0.02, 0.04), "above", 0.005, n=16)
+        >>> open_ = Check("depth", 0.006, (0.0, 0.012), "above", 0.005, n=16)
+        >>> flat = Check("depth", 0.0, (-0.001, 0.001), "above", 0.005, n=16)
+        >>> few = Check("depth", 0.03, (0.02, 0.04), "above", 0.005, n=3)
+        >>> states([sure, open_, flat, few])
+        ['yes', 'undecided', 'no', 'undecided']
     """
     corrected = holm([check.p_value for check in checks])
     answers: list[State] = []
     for check, p in zip(checks, corrected, strict=True):
-        if p is not None and p < ONE_SIDED:
+        if check.few:
+            answers.append("undecided")
+        elif p is not None and p < ONE_SIDED:
             answers.append("yes")
         else:
             answers.append("no" if check.refuted else "undecided")

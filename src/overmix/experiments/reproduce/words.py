@@ -22,8 +22,7 @@ NOTES = {
     "trained as first planned: with 8 its three claims were undecided. On the ConvNet and on mnist1d the right switch "
     "is the latest one that the study has, so that nothing is later; the rule first compared it with itself and said "
     '"not confirmed". How Mixup to the end compares is in the claim above. The claim about AutoSwitch and the '
-    "residual network's further settings were written down before they were trained; its few seeds tell large effects "
-    "only.",
+    "residual network's further settings were written down before they were trained.",
     "mse": "On the ConvNet the training was 400 epochs long at first: its error still fell at the end, so that nothing "
     "could have turned. It was made 1,000, as with the cross-entropy, and trained again.",
     "teacher-student": "Settings of the toy that are not public are our choice, and so are its controls.",

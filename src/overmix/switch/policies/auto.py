@@ -49,12 +49,14 @@ class AutoSwitch(Policy):
 
     A score is the Brier score for predictions of classes, or the user's own, lower being better.
 
-    It always names an epoch. Where no probe is clearly better than another, the reason says that the guess settled it;
-    where the first probe is the best, that there is little to gain from mixing. A tail that diverged is never the best;
-    if all of them did, Mixup stays on, and the reason says that the training diverged.
+    It names an epoch wherever it had a probe that did not diverge. Where no probe is clearly better than another, the
+    reason says that the guess settled it; where the first probe is the best, that there is little to gain from mixing.
+    A tail that diverged is never the best; if all of them did, Mixup stays on, and the reason says that the training
+    diverged.
 
-    Where switching the recipe off was never seen to be safe (contrastive learning, a shift between domains, regression:
-    :attr:`overmix.mix.Recipe.off_doubt`) it goes on mixing without a probe, and says so, unless ``anywhere`` is set.
+    With a recipe for a task where switching off has done harm (contrastive learning, a shift between domains,
+    regression: :attr:`overmix.mix.Recipe.off_doubt`) it goes on mixing without a probe, and says so, unless
+    ``anywhere`` is set.
 
     Args:
         tail: length of a tail as a share of the training; at least two epochs are trained, so that trainings below
@@ -66,7 +68,7 @@ class AutoSwitch(Policy):
         wait: it decides no earlier than ``wait`` times the epoch of its own curve's minimum.
         shares: where to probe, as shares of the training, increasing, in [0, 1). A share of 0 makes plain training from
             the start a candidate ("no Mixup"); after a short tail it seldom looks as good as it would become.
-        anywhere: whether it decides where switching off was never seen to be safe, too.
+        anywhere: whether it decides where switching off has done harm, too.
         best: whether a run ends with the weights of the epoch since the switch whose own held-out score was lowest, in
             the place of its last ones: for plain training that over-trains. Held-out samples must be observed after
             every epoch. On the frozen benchmark it ends lower than without, by a replay that was added later.
@@ -145,7 +147,7 @@ class AutoSwitch(Policy):
         """Return the best probe's epoch once it is clear that no better one comes."""
         probes, planned = history.probes, self.probe_epochs(history.epochs)
         if history.doubt and not self.anywhere:
-            return Decision(history.epochs, _never_seen(history.doubt))
+            return Decision(history.epochs, _has_done_harm(history.doubt))
         if not planned:
             return Decision(history.epochs, "the training is too short for a probe")
         if not probes:
@@ -227,9 +229,9 @@ def _reason(chosen: Probe, probes: Sequence[Probe], guess: float) -> str:
     return f"{said} is the lowest of {len(probes)} probe{'s' if len(probes) > 1 else ''}"
 
 
-def _never_seen(task: str) -> str:
-    """Return why mixing stays on in a task where switching off was never seen to be safe."""
-    return f"in {task} switching off was never seen to be safe (AutoSwitch(anywhere=True) decides all the same)"
+def _has_done_harm(task: str) -> str:
+    """Return why mixing stays on in a task where switching off has done harm."""
+    return f"in {task} switching off has done harm (AutoSwitch(anywhere=True) decides all the same)"
 
 
 def _until(history: History, epoch: int) -> tuple[Observation, ...]:

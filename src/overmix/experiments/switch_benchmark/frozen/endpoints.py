@@ -173,4 +173,4 @@ def summary(judged: Sequence[Judged], who: str) -> dict[str, Any]:
 
 
 PRIMARY = f"off at 50 %, {LONGER:g} times as long"
-"""The best free schedule, at the steps that AutoSwitch may cost."""
+"""The free schedule that was chosen beforehand, at the steps that AutoSwitch may cost."""

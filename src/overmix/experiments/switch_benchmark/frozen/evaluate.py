@@ -40,6 +40,7 @@ def evaluate_frozen(folder: Path, trainings: Sequence[Training] = TRAININGS) -> 
     return result | {
         "primary": _primary(judged),
         "primary_without_fashion_mnist": _primary([one for one in judged if one.group != "fashion_mnist"]),
+        "shipped": {rival: compared(judged, rival, FIRST) for rival in judged[0].error},
         "watched": {rival: compared(judged, rival, WATCHED) for rival in (FIRST, PRIMARY, BEST_LOOK)},
         "contenders": [summary(judged, who) for who in judged[0].error],
         "rows": [vars(one) for one in judged],

@@ -2,7 +2,7 @@
 
 **Question.** Is AutoSwitch worth its price, against a free schedule and a tuned weight decay?
 
-**Primary endpoint.** Test error of the best free schedule minus that of AutoSwitch, in absolute points, at equal total
+**Primary endpoint.** Test error of a free schedule minus that of AutoSwitch, in absolute points, at equal total
 steps: the free schedule is frozen as "off at half of the training", and trains :data:`LONGER` times as long as the run
 that AutoSwitch decides in, which is what AutoSwitch may cost. Mean over a training's seeds, then over a data set's
 trainings, then over data sets; the interval is a bootstrap over data sets, since trainings of one share its test
