@@ -429,7 +429,7 @@ def _perceptron(features: int, hidden: Sequence[int], outputs: int, seed: int) -
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
     """Return a layer with the weights that ``nn.Linear`` gives itself, drawn from a generator."""
-    layer = nn.utils.skip_init(nn.Linear, int(inputs), int(outputs))
+    layer = nn.utils.skip_init(nn.Linear, int(inputs), int(outputs))  # type: ignore[no-untyped-call]
     assert isinstance(layer, nn.Linear)
     nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
     bound = 1 / math.sqrt(inputs)
