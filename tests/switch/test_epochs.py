@@ -517,8 +517,6 @@ def test_a_loop_that_forgets_to_mix_is_told_once(switch):
             optimizer.step()
             epoch.observe(model(torch.rand(8, 3)), torch.randint(2, (8,)))
 
-    with pytest.warns(
-        UserWarning, match=r"^epoch 0 had 1 optimizer steps and mixed no batch: call x, target = "
-    ) as told:
+    with pytest.warns(UserWarning, match=r"^epoch 0 had 1 optimizer steps and mixed no batch: call x, ") as told:
         train()
     assert len(told) == 1
