@@ -74,13 +74,10 @@ def _mixed_text(epoch: Epoch, model: Any, inputs: dict[str, Any], labels: Tensor
 def _check_ends(model: Any, ids: Tensor) -> None:
     """Refuse texts whose end the model finds by their tokens: of embeddings it takes the last position."""
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model  # of an adapter, such as PEFT's
-    reads = _names_in(type(inner).forward)
-    config = getattr(inner, "config", None)
+    reads, pad = _names_in(type(inner).forward), _padding_token(inner)
     if "eos_token_id" in reads:
         remedy = "it finds the end of a text among its tokens, which mixed texts lack: use a model that does not"
         raise ConfigError("model", type(inner).__name__, remedy)
-    config = config.get_text_config() if hasattr(config, "get_text_config") else config
-    pad = getattr(config, "pad_token_id", None)
     if "pad_token_id" not in reads or pad is None:
         return
     # The device is waited for, as Trainer does at every step to see whether a loss is finite.
@@ -91,6 +88,13 @@ def _check_ends(model: Any, ids: Tensor) -> None:
             "answers at the last position of a mixed text: pad on the left (tokenizer.padding_side = 'left'), in "
             "training and evaluation, with a token that ends no text"
         )
+
+
+def _padding_token(model: nn.Module) -> int | None:
+    config: Any = getattr(model, "config", None)
+    of_text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    token: int | None = getattr(of_text, "pad_token_id", None)
+    return token
 
 
 def _names_in(function: Any) -> frozenset[str]:
