@@ -68,3 +68,20 @@ def place(value: object) -> float:
 def is_percent(value: object) -> bool:
     """Whether a cell is written with a percent sign."""
     return isinstance(value, str) and value.strip().endswith("%")
+
+
+def says(cell: object, wanted: str) -> bool:
+    """Whether a cell holds what a user asked for, in text or as the same number.
+
+    Example:
+        >>> says(" mixup ", "mixup"), says(1, "1.0"), says(None, ""), says("a", "b")
+        (True, True, False, False)
+    """
+    if is_absent(cell):
+        return False
+    if str(cell).strip() == wanted.strip():
+        return True
+    try:
+        return parsed_number(cell) == parsed_number(wanted)
+    except (TypeError, ValueError, OverflowError):
+        return False

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from overmix._typing import Float
-from overmix.diagnose.logs.cells import is_absent, is_number, is_percent, parsed_number, place
+from overmix.diagnose.logs.cells import is_absent, is_number, is_percent, parsed_number, place, says
 from overmix.diagnose.logs.rewinds import longest_run
 from overmix.errors import ConfigError, DataError, did_you_mean
 
@@ -29,14 +30,28 @@ class Column:
         epochs: shape (epochs,), increasing.
         values: shape (epochs,).
         percent: whether the values were written with a percent sign.
-        note: what a reader should know of how they were read.
+        notes: what a reader should know of how they were read.
     """
 
     axis: str
     epochs: Float[np.ndarray, " epochs"]
     values: Float[np.ndarray, " epochs"]
     percent: bool = False
-    note: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Look(NamedTuple):
+    """One value of a metric.
+
+    Attributes:
+        place: on the horizontal axis; the row's number if rows are counted.
+        value: of the metric.
+        row: where both stand.
+    """
+
+    place: float
+    value: float
+    row: Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -48,19 +63,62 @@ class Log:
         rows: one mapping per row, from names to numbers or the text that stood there.
         unreadable: names that stand in the file and cannot be judged, and why.
         hint: what to do if no metric is told by its name.
+        labels: what tells it apart from the other runs of its file, such as ``{"seed": "1"}``.
     """
 
     name: str
     rows: Sequence[Mapping[str, object]]
     unreadable: Mapping[str, str] = field(default_factory=dict)
     hint: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def names(self) -> list[str]:
         """Names of all columns, in the order in which they appear."""
         return list(dict.fromkeys((*(name for row in self.rows for name in row), *self.unreadable)))
 
+    def values(self, column: str) -> list[str]:
+        """Return the different values that a column holds, or the one by which this run was told apart, as text."""
+        if column in self.labels:
+            return [self.labels[column]]
+        cells = (row[column] for row in self.rows if not is_absent(row.get(column)))
+        return list(dict.fromkeys(str(cell).strip() for cell in cells))
+
+    def only(self, column: str, value: str) -> Log:
+        """Return the log with nothing but the rows whose column holds a value; they may be none."""
+        if column in self.labels:
+            return self if says(self.labels[column], value) else replace(self, rows=())
+        return replace(self, rows=[row for row in self.rows if says(row.get(column), value)])
+
     def column(self, metric: str, x: str | None) -> Column:
-        """Return a metric, sorted; of rows with one epoch the last counts, as in resumed runs.
+        """Return a metric, sorted; of several values at one place the last counts.
+
+        Raises:
+            ConfigError: no such column.
+            DataError: no values, or one that is no number.
+        """
+        axis, looks = self.looks(metric, x)
+        kept, went_back = longest_run([look.place for look in looks], axis or "row")
+        run = [looks[i] for i in kept]
+        last = _last_of_each(run)
+        order = sorted(last)
+        epochs, seen = _without_holes(np.array(order), np.array([last[at] for at in order], dtype=np.float64))
+        percent = all(is_percent(look.row[metric]) for look in looks)
+        notes = [note for note in (went_back, self._repeated(run, axis)) if note]
+        return Column(axis or "row", epochs, seen, percent, tuple(f"{self.name}: {note}" for note in notes))
+
+    def _repeated(self, looks: Sequence[Look], axis: str | None) -> str | None:
+        """Say that places have several values, and which other axis would tell them apart."""
+        several = several_at_once(looks)
+        if axis is None or not several:
+            return None
+        place, n = next(iter(several.items()))
+        others = [name for name in self.names() if name.lower() in AXES and name != axis]
+        finer = next((name for name in others if len({str(look.row.get(name)) for look in looks}) == len(looks)), None)
+        remedy = f"; --x {finer} tells them apart" if finer else "; if they are of several runs, give each a file"
+        return f"{axis} {place:g} has {n} values, of which the last counts (several at {len(several)} places){remedy}"
+
+    def looks(self, metric: str, x: str | None) -> tuple[str | None, list[Look]]:
+        """Return the horizontal axis of a metric, None if rows are counted, and its values in the order of the log.
 
         Raises:
             ConfigError: no such column.
@@ -69,12 +127,7 @@ class Log:
         axis, rows = self._looks(metric, x)
         places = [float(at) if axis is None else self._place(row[axis], axis, at) for at, row in rows.items()]
         values = [self._read(parsed_number, row[metric], metric, at) for at, row in rows.items()]
-        kept, note = longest_run(places, axis or "row")
-        last = {places[i]: values[i] for i in kept}
-        order = sorted(last)
-        epochs, seen = _without_holes(np.array(order), np.array([last[at] for at in order], dtype=np.float64))
-        percent = all(is_percent(row[metric]) for row in rows.values())
-        return Column(axis or "row", epochs, seen, percent, f"{self.name}: {note}" if note else None)
+        return axis, [Look(*look) for look in zip(places, values, rows.values(), strict=True)]
 
     def _looks(self, metric: str, x: str | None) -> tuple[str | None, dict[int, Mapping[str, object]]]:
         """Return the horizontal axis of a metric, None to count rows, and the rows that have both, by their number."""
@@ -125,12 +178,46 @@ class Log:
             raise DataError(f"{self.name}, row {row}: {name} = {shown} is not a number") from None
 
 
+def several_at_once(looks: Sequence[Look]) -> dict[float, int]:
+    """Return the places that have different values one behind the other, and how many each has; NaN is none."""
+    values: dict[float, list[float]] = {}
+    before: float | None = None
+    for look in looks:
+        if look.place != before:
+            values[look.place] = []
+        before = look.place
+        if not math.isnan(look.value):
+            values[look.place].append(look.value)
+    return {place: len(given) for place, given in values.items() if len(set(given)) > 1}
+
+
+def _last_of_each(looks: Sequence[Look]) -> dict[float, float]:
+    """Return the last value of each place; a NaN behind a number of the same place is a row without a look."""
+    last: dict[float, float] = {}
+    before: float | None = None
+    for look in looks:
+        if not (math.isnan(look.value) and look.place == before):
+            last[look.place] = look.value
+        before = look.place
+    return last
+
+
 def _without_holes(
     epochs: Float[np.ndarray, " epochs"], values: Float[np.ndarray, " epochs"]
 ) -> tuple[Float[np.ndarray, " looks"], Float[np.ndarray, " looks"]]:
-    """Leave out each NaN that a number follows: loggers write it where there was no look. At the end a run diverged."""
-    last = np.flatnonzero(np.isfinite(values))[-1:]
-    kept = ~np.isnan(values) | (np.arange(len(values)) > (last[0] if last.size else -1))
+    """Leave out each NaN that a number follows: loggers write it where there was no look.
+
+    At the end a run has diverged, unless no more NaN stand there than between two numbers before: then the next look
+    was not due yet.
+    """
+    numbers = np.flatnonzero(~np.isnan(values))
+    if not np.isfinite(values).any():
+        return epochs, values
+    longest_hole = int(np.diff(numbers).max(initial=1)) - 1
+    last = int(np.flatnonzero(np.isfinite(values))[-1])
+    tail = values[last + 1 :]
+    due = len(tail) > longest_hole or not np.isnan(tail).all()
+    kept = ~np.isnan(values) | (due & (np.arange(len(values)) > last))
     return epochs[kept], values[kept]
 
 
