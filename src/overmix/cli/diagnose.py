@@ -124,14 +124,15 @@ def _sentences(curves: LoggedCurves, diagnosis: Diagnosis) -> list[str]:
 
 
 def _numbers(diagnosis: Diagnosis, depth_ci: tuple[float, float]) -> str:
+    from overmix.diagnose.axis import axis_noun, written_place
     from overmix.diagnose.numerals import written
 
     best, final = (written(value, ".4g") for value in (diagnosis.best, diagnosis.final))
     depth, low, high = (written(value, ".3g") for value in (diagnosis.depth, *depth_ci))
+    turn = f"turning {axis_noun(diagnosis.axis)} {written_place(diagnosis.turning_epoch)}"
     return (
-        f"turning epoch {diagnosis.turning_epoch:g}; smoothed, the best is {best} and the end {final}; depth, their "
-        f"difference corrected for noise, {depth} ({100 * diagnosis.level:g} %: {low} to {high}; "
-        f"{diagnosis.delta:.3g} matters)"
+        f"{turn}; smoothed, the best is {best} and the end {final}; depth, their difference corrected for noise, "
+        f"{depth} ({100 * diagnosis.level:g} %: {low} to {high}; {diagnosis.delta:.3g} matters)"
     )
 
 

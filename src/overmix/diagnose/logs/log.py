@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from overmix._typing import Float
-from overmix.diagnose.logs.cells import is_absent, is_number, is_percent, parsed_number, place, says
+from overmix.diagnose.logs.cells import is_absent, is_number, is_percent, label, parsed_number, place, says
 from overmix.diagnose.logs.rewinds import longest_run
 from overmix.errors import ConfigError, DataError, did_you_mean
 
@@ -80,8 +80,8 @@ class Log:
         """Return the different values that a column holds, or the one by which this run was told apart, as text."""
         if column in self.labels:
             return [self.labels[column]]
-        cells = (row[column] for row in self.rows if not is_absent(row.get(column)))
-        return list(dict.fromkeys(str(cell).strip() for cell in cells))
+        cells = (label(row.get(column)) for row in self.rows)
+        return list(dict.fromkeys(cell for cell in cells if cell is not None))
 
     def only(self, column: str, value: str) -> Log:
         """Return the log with nothing but the rows whose column holds a value; they may be none."""

@@ -1,4 +1,4 @@
-"""Several rows at one place of a log: folds and seeds are runs, conditions are asked for, of all else the last counts."""
+"""Several rows at one place of a log: folds and seeds are runs, conditions are asked for, else the last counts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from overmix.diagnose.logs.cells import is_absent
+from overmix.diagnose.logs.cells import label
 from overmix.diagnose.logs.log import AXES, Log, Look, several_at_once
 from overmix.errors import ConfigError
 
@@ -44,7 +44,7 @@ def runs_within(log: Log, metric: str, x: str | None) -> list[Log]:
     other = next((name for name in crossing if name not in repeating), None)
     if other is None or not _tell_apart(looks, crossing):
         return [log]
-    values = list(dict.fromkeys(_key(look.row[other]) for look in looks))
+    values = log.values(other)
     place = min(look.place for look in looks)
     raise ConfigError(
         "where",
@@ -76,8 +76,9 @@ def only_where(logs: Sequence[Log], column: str, value: str) -> list[Log]:
 def _split(log: Log, column: str) -> list[Log]:
     rows: dict[str, list[Mapping[str, object]]] = {}
     for row in log.rows:
-        if not is_absent(row.get(column)):
-            rows.setdefault(_key(row[column]), []).append({name: cell for name, cell in row.items() if name != column})
+        value = label(row.get(column))
+        if value is not None:
+            rows.setdefault(value, []).append({name: cell for name, cell in row.items() if name != column})
     return [
         replace(log, name=f"{log.name} ({column} {value})", rows=of_value, labels={**log.labels, column: value})
         for value, of_value in rows.items()
@@ -88,23 +89,20 @@ def _crosses(looks: Sequence[Look], column: str) -> bool:
     """Whether each of a column's values, two or more, has a curve of its own from the first place on."""
     places: dict[str, set[float]] = {}
     for look in looks:
-        if is_absent(look.row.get(column)):
+        value = label(look.row.get(column))
+        if value is None:
             return False
-        places.setdefault(_key(look.row[column]), set()).add(look.place)
+        places.setdefault(value, set()).add(look.place)
     first = min(look.place for look in looks)
     return len(places) > 1 and all(len(at) > 1 and first in at for at in places.values())
 
 
 def _tell_apart(looks: Sequence[Look], columns: Sequence[str]) -> bool:
     """Whether no two values of one place, one behind the other, are left where all these columns are the same."""
-    groups: dict[tuple[str, ...], list[Look]] = {}
+    groups: dict[tuple[str | None, ...], list[Look]] = {}
     for look in looks:
-        groups.setdefault(tuple(_key(look.row[column]) for column in columns), []).append(look)
+        groups.setdefault(tuple(label(look.row.get(column)) for column in columns), []).append(look)
     return not any(several_at_once(group) for group in groups.values())
-
-
-def _key(cell: object) -> str:
-    return str(cell).strip()
 
 
 def _listed(values: Sequence[str]) -> str:

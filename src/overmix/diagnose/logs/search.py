@@ -8,8 +8,8 @@ from pathlib import Path
 
 from overmix.diagnose.logs.cells import is_absent
 from overmix.diagnose.logs.log import Log
-from overmix.diagnose.logs.repeats import only_where
 from overmix.diagnose.logs.readers import CSV, READERS, Reader
+from overmix.diagnose.logs.repeats import only_where
 from overmix.errors import DataError
 
 

@@ -40,9 +40,7 @@ def logs_of(name: str, rows: Sequence[LogRow], hint: str = "") -> list[Log]:
     runs: dict[object, list[LogRow]] = {}
     for row in rows:
         runs.setdefault(row.get(column), []).append({key: value for key, value in row.items() if key != column})
-    return [
-        Log(f"{name} ({column} {run})", of_run, labels={column: str(run).strip()}) for run, of_run in runs.items()
-    ]
+    return [Log(f"{name} ({column} {run})", of_run, labels={column: str(run).strip()}) for run, of_run in runs.items()]
 
 
 def _column(names: Sequence[str], known: Sequence[str]) -> str | None:
