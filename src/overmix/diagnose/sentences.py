@@ -264,8 +264,8 @@ def after_a_turn(place: float, axis: str = "epoch") -> str:
     Example:
         >>> after_a_turn(75)
         'If Mixup was on all along, switches from about epoch 75 on are worth a try; if not, stop there.'
-        >>> after_a_turn(11730, "global_step")[68:157]
-        ' on are worth a try (if it counts optimizer steps: overmix.switch.OffAtStep(11730), in a '
+        >>> "OffAtStep(11730), in a study off_at_step: 11730" in after_a_turn(11730, "global_step")
+        True
     """
     code = ""
     if counts_steps(axis):

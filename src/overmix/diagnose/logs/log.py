@@ -40,7 +40,7 @@ class Column:
     notes: tuple[str, ...] = ()
 
 
-class Look(NamedTuple):
+class LoggedValue(NamedTuple):
     """One value of a metric.
 
     Attributes:
@@ -106,7 +106,7 @@ class Log:
         notes = [note for note in (went_back, self._repeated(run, axis)) if note]
         return Column(axis or "row", epochs, seen, percent, tuple(f"{self.name}: {note}" for note in notes))
 
-    def _repeated(self, looks: Sequence[Look], axis: str | None) -> str | None:
+    def _repeated(self, looks: Sequence[LoggedValue], axis: str | None) -> str | None:
         """Say that places have several values, and which other axis would tell them apart."""
         several = several_at_once(looks)
         if axis is None or not several:
@@ -117,7 +117,7 @@ class Log:
         remedy = f"; --x {finer} tells them apart" if finer else "; if they are of several runs, give each a file"
         return f"{axis} {place:g} has {n} values, of which the last counts (several at {len(several)} places){remedy}"
 
-    def looks(self, metric: str, x: str | None) -> tuple[str | None, list[Look]]:
+    def looks(self, metric: str, x: str | None) -> tuple[str | None, list[LoggedValue]]:
         """Return the horizontal axis of a metric, None if rows are counted, and its values in the order of the log.
 
         Raises:
@@ -127,7 +127,7 @@ class Log:
         axis, rows = self._looks(metric, x)
         places = [float(at) if axis is None else self._place(row[axis], axis, at) for at, row in rows.items()]
         values = [self._read(parsed_number, row[metric], metric, at) for at, row in rows.items()]
-        return axis, [Look(*look) for look in zip(places, values, rows.values(), strict=True)]
+        return axis, [LoggedValue(*look) for look in zip(places, values, rows.values(), strict=True)]
 
     def _looks(self, metric: str, x: str | None) -> tuple[str | None, dict[int, Mapping[str, object]]]:
         """Return the horizontal axis of a metric, None to count rows, and the rows that have both, by their number."""
@@ -178,7 +178,7 @@ class Log:
             raise DataError(f"{self.name}, row {row}: {name} = {shown} is not a number") from None
 
 
-def several_at_once(looks: Sequence[Look]) -> dict[float, int]:
+def several_at_once(looks: Sequence[LoggedValue]) -> dict[float, int]:
     """Return the places that have different values one behind the other, and how many each has; NaN is none."""
     values: dict[float, list[float]] = {}
     before: float | None = None
@@ -191,7 +191,7 @@ def several_at_once(looks: Sequence[Look]) -> dict[float, int]:
     return {place: len(given) for place, given in values.items() if len(set(given)) > 1}
 
 
-def _last_of_each(looks: Sequence[Look]) -> dict[float, float]:
+def _last_of_each(looks: Sequence[LoggedValue]) -> dict[float, float]:
     """Return the last value of each place; a NaN behind a number of the same place is a row without a look."""
     last: dict[float, float] = {}
     before: float | None = None

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from overmix.diagnose.logs.cells import label
-from overmix.diagnose.logs.log import AXES, Log, Look, several_at_once
+from overmix.diagnose.logs.log import AXES, Log, LoggedValue, several_at_once
 from overmix.errors import ConfigError
 
 RUN_COLUMNS = tuple(
@@ -16,7 +16,7 @@ RUN_COLUMNS = tuple(
 )
 """Columns that tell repetitions of one training apart."""
 
-CONDITION_COLUMNS = tuple(
+_CONDITIONS = tuple(
     "config configuration condition model arch architecture recipe method variant arm setting augmentation".split()
 )
 _WITHIN_EPOCH = (*AXES, "batch", "batch_idx", "batch_index", "batch_id", "minibatch")
@@ -58,7 +58,7 @@ def runs_within(log: Log, metric: str, x: str | None) -> list[Log]:
 def differing_conditions(logs: Sequence[Log]) -> list[str]:
     """Say which columns of conditions differ between runs that are about to be taken as seeds of one training."""
     said = []
-    names = dict.fromkeys(name for log in logs for name in log.names() if name.lower() in CONDITION_COLUMNS)
+    names = dict.fromkeys(name for log in logs for name in log.names() if name.lower() in _CONDITIONS)
     for name in names:
         values = list(dict.fromkeys(value for log in logs for value in log.values(name)))
         if len(values) > 1:
@@ -85,7 +85,7 @@ def _split(log: Log, column: str) -> list[Log]:
     ]
 
 
-def _crosses(looks: Sequence[Look], column: str) -> bool:
+def _crosses(looks: Sequence[LoggedValue], column: str) -> bool:
     """Whether each of a column's values, two or more, has a curve of its own from the first place on."""
     places: dict[str, set[float]] = {}
     for look in looks:
@@ -97,9 +97,9 @@ def _crosses(looks: Sequence[Look], column: str) -> bool:
     return len(places) > 1 and all(len(at) > 1 and first in at for at in places.values())
 
 
-def _tell_apart(looks: Sequence[Look], columns: Sequence[str]) -> bool:
+def _tell_apart(looks: Sequence[LoggedValue], columns: Sequence[str]) -> bool:
     """Whether no two values of one place, one behind the other, are left where all these columns are the same."""
-    groups: dict[tuple[str | None, ...], list[Look]] = {}
+    groups: dict[tuple[str | None, ...], list[LoggedValue]] = {}
     for look in looks:
         groups.setdefault(tuple(label(look.row.get(column)) for column in columns), []).append(look)
     return not any(several_at_once(group) for group in groups.values())
