@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from overmix._typing import Float
+from overmix.diagnose.axis import written_place
 from overmix.diagnose.logs.cells import is_absent, is_number, is_percent, label, parsed_number, place, says
 from overmix.diagnose.logs.rewinds import longest_run
 from overmix.errors import ConfigError, DataError, did_you_mean
@@ -87,7 +88,8 @@ class Log:
         """Return the log with nothing but the rows whose column holds a value; they may be none."""
         if column in self.labels:
             return self if says(self.labels[column], value) else replace(self, rows=())
-        return replace(self, rows=[row for row in self.rows if says(row.get(column), value)])
+        rows = [row for row in self.rows if says(row.get(column), value)]
+        return replace(self, name=f"{self.name} ({column} {value})", rows=rows)
 
     def column(self, metric: str, x: str | None) -> Column:
         """Return a metric, sorted; of several values at one place the last counts.
@@ -115,7 +117,7 @@ class Log:
         others = [name for name in self.names() if name.lower() in AXES and name != axis]
         finer = next((name for name in others if len({str(look.row.get(name)) for look in looks}) == len(looks)), None)
         remedy = f"; --x {finer} tells them apart" if finer else "; if they are of several runs, give each a file"
-        return f"{axis} {place:g} has {n} values, of which the last counts (several at {len(several)} places){remedy}"
+        return f"{axis} {written_place(place)} has {n} values, of which the last counts (several at {len(several)} places){remedy}"
 
     def looks(self, metric: str, x: str | None) -> tuple[str | None, list[LoggedValue]]:
         """Return the horizontal axis of a metric, None if rows are counted, and its values in the order of the log.

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from overmix._typing import Float
+from overmix.diagnose.axis import written_place
 from overmix.diagnose.curve import MIN_EPOCHS
 from overmix.diagnose.logs.cells import is_absent
 from overmix.diagnose.logs.choice import Choice, check_metric, choose_metric
@@ -161,6 +162,6 @@ def _check_ends(logs: Sequence[Log], ends: Sequence[float]) -> None:
     other = next((i for i, end in enumerate(ends) if end != ends[0]), None)
     if other is not None:
         raise DataError(
-            f"unequal lengths: {logs[0].name} ends at {ends[0]:g}, {logs[other].name} at {ends[other]:g}; "
-            f"give runs of one length, or each by itself"
+            f"unequal lengths: {logs[0].name} ends at {written_place(ends[0])}, {logs[other].name} at "
+            f"{written_place(ends[other])}; give runs of one length, or each by itself, by its path or --where"
         )
