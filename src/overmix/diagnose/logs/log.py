@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
 
 from overmix._typing import Float
 from overmix.diagnose.axis import written_place
 from overmix.diagnose.logs.cells import is_absent, is_number, is_percent, label, parsed_number, place, says
+from overmix.diagnose.logs.looks import LoggedValue, last_of_each, several_at_once, without_holes
 from overmix.diagnose.logs.rewinds import longest_run
 from overmix.errors import ConfigError, DataError, did_you_mean
 
@@ -39,20 +39,6 @@ class Column:
     values: Float[np.ndarray, " epochs"]
     percent: bool = False
     notes: tuple[str, ...] = ()
-
-
-class LoggedValue(NamedTuple):
-    """One value of a metric.
-
-    Attributes:
-        place: on the horizontal axis; the row's number if rows are counted.
-        value: of the metric.
-        row: where both stand.
-    """
-
-    place: float
-    value: float
-    row: Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -101,9 +87,9 @@ class Log:
         axis, looks = self.looks(metric, x)
         kept, went_back = longest_run([look.place for look in looks], axis or "row")
         run = [looks[i] for i in kept]
-        last = _last_of_each(run)
+        last = last_of_each(run)
         order = sorted(last)
-        epochs, seen = _without_holes(np.array(order), np.array([last[at] for at in order], dtype=np.float64))
+        epochs, seen = without_holes(np.array(order), np.array([last[at] for at in order], dtype=np.float64))
         percent = all(is_percent(look.row[metric]) for look in looks)
         notes = [note for note in (went_back, self._repeated(run, axis)) if note]
         return Column(axis or "row", epochs, seen, percent, tuple(f"{self.name}: {note}" for note in notes))
@@ -117,7 +103,8 @@ class Log:
         others = [name for name in self.names() if name.lower() in AXES and name != axis]
         finer = next((name for name in others if len({str(look.row.get(name)) for look in looks}) == len(looks)), None)
         remedy = f"; --x {finer} tells them apart" if finer else "; if they are of several runs, give each a file"
-        return f"{axis} {written_place(place)} has {n} values, of which the last counts (several at {len(several)} places){remedy}"
+        told = f"{n} values, of which the last counts (several at {len(several)} places)"
+        return f"{axis} {written_place(place)} has {told}{remedy}"
 
     def looks(self, metric: str, x: str | None) -> tuple[str | None, list[LoggedValue]]:
         """Return the horizontal axis of a metric, None if rows are counted, and its values in the order of the log.
@@ -178,49 +165,6 @@ class Log:
         except (TypeError, ValueError):
             shown = repr(value) if len(repr(value)) <= 40 else f"{repr(value)[:40]}…"
             raise DataError(f"{self.name}, row {row}: {name} = {shown} is not a number") from None
-
-
-def several_at_once(looks: Sequence[LoggedValue]) -> dict[float, int]:
-    """Return the places that have different values one behind the other, and how many each has; NaN is none."""
-    values: dict[float, list[float]] = {}
-    before: float | None = None
-    for look in looks:
-        if look.place != before:
-            values[look.place] = []
-        before = look.place
-        if not math.isnan(look.value):
-            values[look.place].append(look.value)
-    return {place: len(given) for place, given in values.items() if len(set(given)) > 1}
-
-
-def _last_of_each(looks: Sequence[LoggedValue]) -> dict[float, float]:
-    """Return the last value of each place; a NaN behind a number of the same place is a row without a look."""
-    last: dict[float, float] = {}
-    before: float | None = None
-    for look in looks:
-        if not (math.isnan(look.value) and look.place == before):
-            last[look.place] = look.value
-        before = look.place
-    return last
-
-
-def _without_holes(
-    epochs: Float[np.ndarray, " epochs"], values: Float[np.ndarray, " epochs"]
-) -> tuple[Float[np.ndarray, " looks"], Float[np.ndarray, " looks"]]:
-    """Leave out each NaN that a number follows: loggers write it where there was no look.
-
-    At the end a run has diverged, unless no more NaN stand there than between two numbers before: then the next look
-    was not due yet.
-    """
-    numbers = np.flatnonzero(~np.isnan(values))
-    if not np.isfinite(values).any():
-        return epochs, values
-    longest_hole = int(np.diff(numbers).max(initial=1)) - 1
-    last = int(np.flatnonzero(np.isfinite(values))[-1])
-    tail = values[last + 1 :]
-    due = len(tail) > longest_hole or not np.isnan(tail).all()
-    kept = ~np.isnan(values) | (due & (np.arange(len(values)) > last))
-    return epochs[kept], values[kept]
 
 
 def is_numeric(logs: Iterable[Log], name: str) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from overmix.diagnose.logs.cells import label
-from overmix.diagnose.logs.log import AXES, Log, LoggedValue, several_at_once
+from overmix.diagnose.logs.log import AXES, Log
+from overmix.diagnose.logs.looks import LoggedValue, several_at_once
 from overmix.errors import ConfigError
 
 RUN_COLUMNS = tuple(
