@@ -128,7 +128,7 @@ class MixedTarget:
         return replace(self, **changed | ({"b": changed["a"]} if one else {}))
 
     def _is_unmixed(self) -> bool:
-        """Whether both sides are one tensor and, where looking does not wait, lam is 1: that of a mixing that is off."""
+        """Whether both sides are one tensor and lam, where looking does not wait, is 1: as mixing hands through."""
         return type(self) is MixedTarget and self.a is self.b and holds(self.lam == 1) is not False
 
     def cross_entropy(
