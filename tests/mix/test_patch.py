@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from overmix.errors import ConfigError, DataError
 from overmix.mix import MixPlan, PatchSpace, Streams
+from overmix.recipes import CutMix, Mixup, OneOf
 
 seeds = st.integers(0, 2**31)
-from overmix.recipes import CutMix, Mixup, OneOf
 
 
 def plan_of(sample_shape, lam, batch_size=4, seed=0, per="sample", axes=None):

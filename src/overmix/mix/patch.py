@@ -158,9 +158,9 @@ def _is_map(plan: MixPlan, y: Tensor) -> bool:
         return len(label) > 1
     if label == plan.grid:
         raise DataError(
-            f"y has shape {tuple(y.shape)} and dtype {y.dtype}: rows of {label[0]} classes, or one class for each of the "
-            f"{label[0]} positions that are cut? Give rows as y.float(), classes of positions as y.unsqueeze(1), and "
-            "their logits as logits.unsqueeze(2)"
+            f"y has shape {tuple(y.shape)} and dtype {y.dtype}: these may be rows of {label[0]} classes, or classes of "
+            f"the {label[0]} positions that are cut: give rows as y.float(), classes of positions as y.unsqueeze(1), "
+            "and their logits as logits.unsqueeze(2)"
         )
     return False
 
