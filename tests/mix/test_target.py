@@ -375,6 +375,7 @@ def test_a_compiled_loss_takes_the_target():
     target, logits = random_target(0, 6, 3, dtype=torch.float32)
     compiled = torch.compile(lambda z, t: torch.nn.functional.cross_entropy(z, t), backend="eager")
     torch.testing.assert_close(compiled(logits, target), target.cross_entropy(logits))
+    assert torch.equal(compiled(logits, Mixup().unmixed(logits, target.a)[1]), F.cross_entropy(logits, target.a))
 
 
 @pytest.mark.parametrize(
@@ -450,6 +451,32 @@ def test_a_batch_that_is_handed_through_has_pytorchs_own_loss_and_gradient_to_th
             found, expected = (F.cross_entropy(logits, label, **extra) for label in (target, y))
             assert torch.equal(found, expected)
             assert torch.equal(*(torch.autograd.grad(loss, logits)[0] for loss in (found, expected)))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_so_have_the_other_losses_of_pytorch_that_take_a_target(dtype):
+    g = torch.Generator().manual_seed(0)
+    output, weight = (torch.rand(*shape, generator=g).to(dtype) for shape in ((32, 10), (10,)))
+    classes, rows = (
+        torch.randint(10, (32,), generator=g),
+        torch.rand(32, 10, generator=g, dtype=torch.float64).to(dtype),
+    )
+    for loss, y in (
+        (torch.nn.NLLLoss(), classes),
+        (torch.nn.NLLLoss(weight=weight, ignore_index=3), classes),
+        (torch.nn.BCELoss(), rows),
+        (torch.nn.BCEWithLogitsLoss(pos_weight=weight), rows),
+        (torch.nn.CrossEntropyLoss(), rows),
+    ):
+        assert torch.equal(loss(output, Mixup().unmixed(output, y)[1]), loss(output, y))
+
+
+def test_rows_of_float64_are_mixed_in_float64():
+    a, b = torch.rand(2, 5, 3, dtype=torch.float64).softmax(-1)
+    target, logits = MixedTarget(a, b, torch.full((5,), 0.25)), torch.randn(5, 3, dtype=torch.float64)
+    expected = F.cross_entropy(logits, 0.25 * a + 0.75 * b)
+    torch.testing.assert_close(target.cross_entropy(logits), expected, atol=0, rtol=1e-14)
+    torch.testing.assert_close(target.rows_like(logits), 0.25 * a + 0.75 * b, atol=0, rtol=1e-15)
 
 
 def test_a_batch_that_is_handed_through_stays_so_when_it_moves_is_cut_or_saved():

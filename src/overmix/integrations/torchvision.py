@@ -167,8 +167,8 @@ def _place_of(labels: Tensor, leaves: list[Any]) -> int:
         if leaf is labels:
             return i
     raise DataError(
-        "labels: labels_getter returned a new tensor: return one that the batch holds, whose place the mixed rows take, "
-        "and convert labels before they are batched"
+        "labels: labels_getter returned a new tensor: return one that the batch holds, whose place the mixed rows "
+        "take, and convert labels before they are batched"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import torch
@@ -186,15 +187,36 @@ def unmixed_cross_entropy(
     if y.dim() == logits.dim():
         y = y.to(logits.dtype)
         return F.cross_entropy(logits, y, weight=weight, label_smoothing=label_smoothing, reduction=reduction)
-    y, nothing = y.long(), None
-    if reduction == "mean":
-        nothing = Side.of(y, weight, ignore_index).counts.sum() == 0
-        # With every label ignored PyTorch's gradient is 0; with weights of 0 alone it would be 0 / 0.
-        y = y.masked_fill(nothing, ignore_index)
-    loss = F.cross_entropy(
-        *(logits, y, weight), ignore_index=ignore_index, label_smoothing=label_smoothing, reduction=reduction
+    return unmixed_class_loss(
+        lambda classes: F.cross_entropy(
+            *(logits, classes, weight), ignore_index=ignore_index, label_smoothing=label_smoothing, reduction=reduction
+        ),
+        *(y, weight, ignore_index, reduction),
     )
-    return loss if nothing is None else torch.where(nothing, 0.0, loss)
+
+
+def unmixed_class_loss(
+    loss: Callable[[Int[Tensor, "batch *position"]], Tensor],
+    y: Shaped[Tensor, "batch *position"],
+    weight: Float[Tensor, " classes"] | None,
+    ignore_index: int,
+    reduction: Reduction,
+) -> Float[Tensor, "..."]:
+    """Return one of PyTorch's losses of class indices that are not mixed, and 0 for its mean where nothing counts.
+
+    Args:
+        loss: takes class indices, shape (B, ...), int64.
+        y: the class indices, of any dtype.
+        weight: the loss' class weights, shape (C,).
+        ignore_index: the loss' ignored class index.
+        reduction: the loss' reduction.
+    """
+    y = y.long()
+    if reduction != "mean":
+        return loss(y)
+    nothing = Side.of(y, weight, ignore_index).counts.sum() == 0
+    # With every label ignored PyTorch's gradient is 0; with weights of 0 alone it would be 0 / 0.
+    return torch.where(nothing, 0.0, loss(y.masked_fill(nothing, ignore_index)))
 
 
 def check_logits(logits: object) -> None:

@@ -118,7 +118,7 @@ def soft_labels(
 
 
 def holds(proper: Bool[Tensor, "..."]) -> bool | None:
-    """Return whether a condition holds throughout; None where looking would wait for a device, or nothing is there yet.
+    """Return whether a condition holds throughout; None where looking would wait for a device, or cannot be compiled.
 
     Example:
         >>> holds(torch.tensor([True, False]))
@@ -126,7 +126,7 @@ def holds(proper: Bool[Tensor, "..."]) -> bool | None:
         >>> holds(torch.tensor([True, False], device="meta")) is None
         True
     """
-    if proper.device.type != "cpu":
+    if proper.device.type != "cpu" or torch.compiler.is_compiling():
         return None
     try:
         return bool(proper.all())

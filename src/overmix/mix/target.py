@@ -127,7 +127,8 @@ class MixedTarget:
         changed = {k: function(v) for k, v in tensors.items()}
         return replace(self, **changed | ({"b": changed["a"]} if one else {}))
 
-    def _is_unmixed(self) -> bool:
+    @property
+    def is_unmixed(self) -> bool:
         """Whether both sides are one tensor and lam, where looking does not wait, is 1: as mixing hands through."""
         return type(self) is MixedTarget and self.a is self.b and holds(self.lam == 1) is not False
 
@@ -180,10 +181,10 @@ class MixedTarget:
             check_class_indices(self.a, logits)
         classes: dict[str, Any] = {"weight": weight, "ignore_index": ignore_index, "label_smoothing": label_smoothing}
         try:
-            if total is None and self._is_unmixed():
+            if total is None and self.is_unmixed:
                 return unmixed_cross_entropy(logits, self.a, **classes, reduction=reduction)
             if rows:
-                mixture = mixed_rows(self.a, self.b, lam, lam.dtype)
+                mixture = mixed_rows(self.a, self.b, lam, torch.promote_types(self.a.dtype, lam.dtype))
                 terms = row_terms(logits, mixture, weight=weight, label_smoothing=label_smoothing)
             else:
                 terms = class_terms(logits, self.a, self.b, lam, **classes)
@@ -301,7 +302,8 @@ class MixedTarget:
                 f"output has shape {tuple(output.shape)} but y has {tuple(self.a.shape)}: give rows of the output's "
                 "shape; of class indices, target.soft(num_classes)"
             )
-        return mixed_rows(self.a, self.b, self.lam, self.lam.dtype).to(in_loss_precision(output).dtype)
+        rows = mixed_rows(self.a, self.b, self.lam, torch.promote_types(self.a.dtype, self.lam.dtype))
+        return rows.to(in_loss_precision(output).dtype)
 
     def entropy(self, loss: EntropyLoss = "cross_entropy", ignore_index: int = IGNORE_INDEX) -> Float[Tensor, " batch"]:
         """Entropy of each mixed label, in nats: the part of the loss that no model can remove.
