@@ -316,8 +316,8 @@ def check_batch(x: Any, y: object) -> None:
             number of samples, or lies on another device; for tensors that are not dense, and numbers of one byte.
     """
     for name, nest in (("x", x), ("y", y)):
-        for tensor in tensors_in(nest):
-            _check_form(tensor, name)
+        for part in tensors_in(nest):
+            _check_form(part, name)
     labels = list(y.values()) if isinstance(y, Mapping) else [y]
     for label in labels:
         if not isinstance(label, Tensor) or label.dim() == 0:
