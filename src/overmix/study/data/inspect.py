@@ -15,7 +15,7 @@ from overmix.study.data.dataset import Dataset
 from overmix.study.data.folder import list_images
 from overmix.study.data.registry import load_dataset
 from overmix.study.data.table import FEW_CLASSES
-from overmix.study.data.table_file import MOST_CATEGORIES, column_kind, read_table
+from overmix.study.data.table_file import MOST_CATEGORIES, column_kind, read_table, why_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -154,14 +154,21 @@ def _inspect_table(path: Path, form: str, target: str, domain: str, labels: str)
     options: dict[str, Any] = {"name": form, "path": str(path), "target": target}
     if domain:
         options["domain"] = domain
+    others = [column for column in table.iter_columns() if column.name not in (target, domain)]
+    unclear = {c.name: why for c in others if form == "csv" and (why := why_text(c))}
+    codes = [c.name for c in others if c.name in unclear and c.drop_nulls().n_unique() <= FEW_CLASSES]
     left_out = {
-        column.name: why
-        for column in table.iter_columns()
-        if column.name not in (target, domain) and (why := _why_left_out(column))
+        c.name: why
+        for c in others
+        if c.name not in codes and (why := f"it {unclear[c.name]}" if c.name in unclear else _why_left_out(c))
     }
     if left_out:
         options["drop"] = list(left_out)
-    facts = [f"left out: {name}, {why}" for name, why in left_out.items()]
+    if codes:
+        options["categories"] = codes
+    mend = "mend it in the file and begin anew if these are numbers"
+    facts = [f"taken for categories: {name}, it {unclear[name]}; {mend}" for name in codes]
+    facts += [f"left out: {name}, {why}{f'; {mend}' if name in unclear else ''}" for name, why in left_out.items()]
     inputs = table.drop([name for name in (target, domain, *left_out) if name and name in table.columns])
     facts += _missing_in(inputs)
     if target in table.columns:
