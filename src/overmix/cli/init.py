@@ -62,8 +62,13 @@ def init(
     # Last, so that a file that is there does not hide what is wrong with the data.
     if file.exists() and not force:
         raise ConfigError("--out", str(file), "it is there already: name another file, or write over it with --force")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        blocked = next((str(part) for part in file.parents if part.exists() and not part.is_dir()), None)
+        why = f"{blocked} is a file, no folder" if blocked else error.strerror or str(error)
+        raise ConfigError("--out", str(file), f"it cannot be written ({why}): name another file") from None
     console.print(f"{place}:", markup=False)
     for fact in inspection.facts:
         console.print(f"  {fact}", markup=False)

@@ -88,8 +88,10 @@ def test_a_file(directory):
 def test_a_folder_below_a_file(directory):
     directory.path.touch()
     below = RunDirectory(directory.path / "below")
-    with pytest.raises(RunDirectoryError, match=r"below: no (run directory|permission)"):
+    with pytest.raises(RunDirectoryError, match=r"below: .* is a file, no folder: choose another --out"):
         below.open()
+    with pytest.raises(RunDirectoryError, match=r"deeper: .* is a file, no folder"):
+        RunDirectory(below.path / "deeper").open()
 
 
 def test_a_name_that_no_file_system_takes(tmp_path):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from overmix.errors import ConfigError, DataError, MissingExtraError
 from overmix.study.data.table_cells import typed
-from overmix.written_numbers import why_unclear
+from overmix.written_numbers import why_no_numbers
 
 if TYPE_CHECKING:
     import polars as pl
@@ -96,7 +96,7 @@ def why_text(column: pl.Series) -> str | None:
     """
     import polars as pl
 
-    return why_unclear(column.to_list()) if column.dtype == pl.String else None
+    return why_no_numbers(column.to_list()) if column.dtype == pl.String else None
 
 
 def _read_csv(file: Path, field: str) -> pl.DataFrame:
