@@ -105,37 +105,52 @@ def as_python(cell: str, decimal: DecimalSign) -> str | None:
     return re.sub(rf"[\{other}{_THOUSANDS}]", "", number).replace(decimal, ".")
 
 
-def why_unclear(cells: Iterable[str | None]) -> str | None:
+def why_no_numbers(cells: Iterable[str | None]) -> str | None:
     """Say why the cells of a column are no numbers although most of them look so; ``None`` if most do not.
 
     Args:
         cells: of all rows, ``None`` where one is missing.
 
     Example:
-        >>> why_unclear(["1", "2", None, "1.5x", "4"])
+        >>> why_no_numbers(["1", "2", None, "1.5x", "4"])
         "has numbers, but '1.5x' in row 4"
-        >>> why_unclear(["12%", "0.5"])
+        >>> why_no_numbers(["12%", "0.5"])
         "has numbers with a percent sign and without, '12%' in row 1 and '0.5' in row 2"
     """
     known = [(row, cell) for row, cell in enumerate(cells, start=1) if cell is not None]
     if not is_mostly_numbers([cell for _, cell in known]):
         return None
-    first: dict[Shown | None, str] = {}
-    percent: dict[bool, str] = {}
-    for row, cell in known:
-        place = f"{cell[:40]!r} in row {row}"
-        shown = sign_shown(cell)
-        first.setdefault(shown, place)
-        percent.setdefault(has_percent(cell), place)
-    if None in first:
-        return f"has numbers, but {first[None]}"
+    other = next((place for place in known if sign_shown(place[1]) is None), None)
+    if other is not None:
+        return f"has numbers, but {_shown(other)}"
+    percent = {has_percent(place[1]): place for place in reversed(known)}
     if len(percent) == 2:
-        return f"has numbers with a percent sign and without, {percent[True]} and {percent[False]}"
+        return f"has numbers with a percent sign and without, {_shown(percent[True])} and {_shown(percent[False])}"
+    return _why_unclear(known)
+
+
+def why_unclear_sign(cells: Iterable[str | None]) -> str | None:
+    """Say why the decimal sign of a column cannot be told; ``None`` if it can.
+
+    Example:
+        >>> why_unclear_sign(["0,85", None, "0.9"])
+        "has decimal points and decimal commas, '0.9' in row 3 and '0,85' in row 1"
+    """
+    return _why_unclear([(row, cell) for row, cell in enumerate(cells, start=1) if cell is not None])
+
+
+def _why_unclear(known: Sequence[tuple[int, str]]) -> str | None:
+    first = {sign_shown(place[1]): place for place in reversed(known)}
     if "." in first and "," in first:
-        return f"has decimal points and decimal commas, {first['.']} and {first[',']}"
+        return f"has decimal points and decimal commas, {_shown(first['.'])} and {_shown(first[','])}"
     if "either" in first:
-        return f"has {first['either']}, which may be a thousand or a decimal"
+        return f"has {_shown(first['either'])}, which may be a thousand or a decimal"
     return None
+
+
+def _shown(place: tuple[int, str]) -> str:
+    row, cell = place
+    return f"{cell[:40]!r} in row {row}"
 
 
 def has_percent(cell: str) -> bool:

@@ -73,8 +73,21 @@ class Log:
         last = {places[i]: values[i] for i in kept}
         order = sorted(last)
         epochs, seen = _without_holes(np.array(order), np.array([last[at] for at in order], dtype=np.float64))
-        percent = all(is_percent(row[metric]) for row in rows.values())
+        percent = self._percent(metric, rows)
         return Column(axis or "row", epochs, seen, percent, f"{self.name}: {note}" if note else None)
+
+    def _percent(self, metric: str, rows: Mapping[int, Mapping[str, object]]) -> bool:
+        """Whether the values of a metric have a percent sign; NaN and infinity need none.
+
+        Raises:
+            DataError: if some have it and others do not: ``92.1%`` and ``0.93`` have two units.
+        """
+        finite = {at: row[metric] for at, row in rows.items() if math.isfinite(parsed_number(row[metric]))}
+        first = {is_percent(value): at for at, value in reversed(finite.items())}
+        if len(first) == 2:
+            places = f"row {first[True]} ({finite[first[True]]}) has a percent sign, row {first[False]} none"
+            raise DataError(f"{self.name}: {metric}: {places} ({finite[first[False]]}): write all in one unit")
+        return True in first
 
     def _looks(self, metric: str, x: str | None) -> tuple[str | None, dict[int, Mapping[str, object]]]:
         """Return the horizontal axis of a metric, None to count rows, and the rows that have both, by their number."""
