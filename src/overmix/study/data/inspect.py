@@ -154,22 +154,10 @@ def _inspect_table(path: Path, form: str, target: str, domain: str, labels: str)
     options: dict[str, Any] = {"name": form, "path": str(path), "target": target}
     if domain:
         options["domain"] = domain
-    others = [column for column in table.iter_columns() if column.name not in (target, domain)]
-    unclear = {c.name: why for c in others if form == "csv" and (why := why_text(c))}
-    codes = [c.name for c in others if c.name in unclear and c.drop_nulls().n_unique() <= FEW_CLASSES]
-    left_out = {
-        c.name: why
-        for c in others
-        if c.name not in codes and (why := f"it {unclear[c.name]}" if c.name in unclear else _why_left_out(c))
-    }
-    if left_out:
-        options["drop"] = list(left_out)
-    if codes:
-        options["categories"] = codes
-    mend = "mend it in the file and begin anew if these are numbers"
-    facts = [f"taken for categories: {name}, it {unclear[name]}; {mend}" for name in codes]
-    facts += [f"left out: {name}, {why}{f'; {mend}' if name in unclear else ''}" for name, why in left_out.items()]
-    inputs = table.drop([name for name in (target, domain, *left_out) if name and name in table.columns])
+    kept = {name for name in (target, domain) if name}  # a column without a name is no domain that was not given
+    roles, facts = _inputs_asked([column for column in table.iter_columns() if column.name not in kept], form)
+    options |= roles
+    inputs = table.drop([name for name in (target, domain, *roles.get("drop", ())) if name and name in table.columns])
     facts += _missing_in(inputs)
     if target in table.columns:
         without = table[target].null_count()
@@ -180,6 +168,28 @@ def _inspect_table(path: Path, form: str, target: str, domain: str, labels: str)
     return options, facts
 
 
+def _inputs_asked(columns: Sequence[pl.Series], form: str) -> tuple[dict[str, list[str]], list[str]]:
+    """Return what the study is to say of columns that are no plain inputs, and what is to be said of them."""
+    unclear = {c.name: why for c in columns if form == "csv" and (why := why_text(c))}
+    codes = [c.name for c in columns if c.name in unclear and c.drop_nulls().n_unique() <= FEW_CLASSES]
+    mend = "mend it in the file and begin anew if these are numbers"
+    facts = [f"taken for categories: {name}, it {unclear[name]}; {mend}" for name in codes]
+    left_out = []
+    for column in columns:
+        why = f"it {unclear[column.name]}; {mend}" if column.name in unclear else _why_left_out(column)
+        if why and column.name not in codes:
+            left_out.append(column.name)
+            facts.append(f"left out: {column.name}, {why}")
+    return {key: names for key, names in (("drop", left_out), ("categories", codes)) if names}, facts
+
+
+_FEWEST_COUNTED = 10
+"""Fewer rows may well have different numbers, in a row even, by chance."""
+
+_NUMBERS_ROWS = re.compile(r"|.*id|(.*[_ .-])?(index|row|nr|no|number|unnamed.*)|_*index_level_\d+_*")
+"""Names of columns that tell rows apart and say nothing of them, as pandas and people give them."""
+
+
 def _why_left_out(column: pl.Series) -> str | None:
     """Return why a column is no input; ``None`` if it is one."""
     kind = column_kind(column)
@@ -187,10 +197,12 @@ def _why_left_out(column: pl.Series) -> str | None:
         return f"text of {column.n_unique():,} different values (at most {MOST_CATEGORIES} are categories)"
     if kind in ("date", "empty", "nested"):
         return {"date": "a date or time", "empty": "empty", "nested": "of no plain values"}[kind]
-    named_so = re.fullmatch(r"(.*[_ ])?(id|index|row|unnamed.*)|", column.name.lower()) is not None
-    if named_so and column.dtype.is_integer() and column.n_unique() == len(column):
-        return "a number of its own for each row"
-    return None
+    if not column.dtype.is_integer() or column.n_unique() < max(len(column), _FEWEST_COUNTED):
+        return None
+    if bool((column.diff().drop_nulls() == 1).all()) and not column.null_count():
+        return "it counts the rows"
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column.name).lower()
+    return "a number of its own for each row" if _NUMBERS_ROWS.fullmatch(words) else None
 
 
 def _missing_in(inputs: pl.DataFrame) -> list[str]:
@@ -222,20 +234,32 @@ def _inspect_folder(path: Path) -> tuple[dict[str, Any], list[str]]:
     step = max(1, len(files) // _LOOKED_AT)
     sizes, modes = _sizes_of(files[::step])
     sides = {side for size in sizes for side in size}
-    options: dict[str, Any] = {"name": "folder", "path": str(path), "size": _side(sides)}
+    size = _side(sides, sorted(min(pixels) for pixels in sizes))
+    options: dict[str, Any] = {"name": "folder", "path": str(path), "size": size}
     if modes <= {"L", "1", "LA"}:
         options["grey"] = True
     low, high = min(sides), max(sides)
     said = f"images of {low} pixels a side" if low == high else f"images of {low} to {high} pixels a side"
-    resized = "" if low == high == options["size"] else f", cut to squares and resized to {options['size']}"
-    return options, [f"{said}{resized}, {'grey' if options.get('grey') else 'in colour'}"]
+    resized = "" if low == high == size else f", cut to squares and resized to {size}"
+    facts = [f"{said}{resized}, {'grey' if options.get('grey') else 'in colour'}"]
+    if low < size:
+        smallest = min(zip(sizes, files[::step], strict=True), key=lambda pair: min(pair[0]))[1]
+        few = sum(min(pixels) < size for pixels in sizes)
+        facts.append(f"{few} of {len(sizes)} images looked at are smaller than that, such as {smallest.name}")
+    return options, facts
 
 
-def _side(sides: set[int]) -> int:
-    """Return the side of the images in a study: their own if it is one and small, else what trains fast."""
+def _side(sides: set[int], smaller: Sequence[int]) -> int:
+    """Return the side of the images in a study: their own if it is one and small, else what trains fast.
+
+    Args:
+        sides: all sides.
+        smaller: the smaller side of each image, ascending: nine tenths have at least what is returned, so that a
+            thumbnail among photographs does not make all of them as small.
+    """
     if len(sides) == 1 and (side := next(iter(sides))) <= 2 * _IMAGE_SIDE:
         return side
-    return min(_IMAGE_SIDE, min(sides))
+    return min(_IMAGE_SIDE, smaller[len(smaller) // 10])
 
 
 def _sizes_of(files: Sequence[Path]) -> tuple[list[tuple[int, int]], set[str]]:
