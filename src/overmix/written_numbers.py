@@ -86,7 +86,7 @@ def _sign_of(
     if not any("," in cell for cell in unclear):
         return "."
     lacks_one = any(re.search(r"\d{4}", cell) for cell in cells if sign_shown(cell) == "none")
-    return None if lacks_one or any("." in cell for cell in unclear) else otherwise
+    return None if by_file or lacks_one or any("." in cell for cell in unclear) else otherwise
 
 
 def as_python(cell: str, decimal: DecimalSign) -> str | None:

@@ -187,7 +187,7 @@ def test_nothing_is_written_over_unless_asked(overmix, here):
         ),
         (
             ["mice 2.csv", "--out", "a.xlsx/x.yaml"],
-            "it cannot be written (a.xlsx is a file, no folder): name another file",
+            "/a.xlsx is a file, no folder): name another file",
         ),
         (["few.csv", "--target", "y"], "few.csv: 15 samples to train on are too few: give at least 16"),
         (["rare.csv", "--target", "y"], "the class a has 2 samples to train on and hold out, at least 3 are needed"),

@@ -16,6 +16,8 @@ from overmix.diagnose.logs.readers.rows import logs_of
 from overmix.errors import DataError
 from overmix.written_numbers import DecimalSign, as_python, decimal_signs, is_mostly_numbers, why_unclear_sign
 
+_BETWEEN_DIGITS = re.compile(r"[,' \u00a0\u202f\u2019]\d")
+"""What numbers have that Python does not read."""
 _EXPORTED = {"wall time", "step", "value"}
 _EXPORT = re.compile(r"run-(?P<run>.*?)-tag-(?P<tag>.+)", re.IGNORECASE)
 _TABLES = "give CSV with a header line, or the JSON lines or event files that the training wrote beside them"
@@ -138,6 +140,8 @@ def _with_points(rows: list[dict[str, str]], path: Path) -> list[dict[str, str]]
     Raises:
         DataError: if neither does.
     """
+    if not any(_BETWEEN_DIGITS.search(cell) for row in rows for cell in row.values()):
+        return rows
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = {name: [None if is_absent(row[name]) else row[name] for row in rows] for name in names}
     known = {name: [cell for cell in cells if cell is not None] for name, cells in columns.items()}
