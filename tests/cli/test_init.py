@@ -73,6 +73,21 @@ def test_a_table_of_values_is_regressed(overmix, here):
     assert planned(Path("id.yaml")).data.options["labels"] == "values"
 
 
+def test_columns_that_are_numbers_but_for_some_cells_are_spoken_of(overmix, here):
+    stays, weights = ["3+" if k % 9 == 0 else f"{k % 3}" for k in range(80)], [f"{k / 7:.3f}" for k in range(80)]
+    frame = pl.DataFrame(
+        {"stays": stays, "weight": ["1.5x", *weights[1:]], "age": [k % 50 for k in range(80)], "y": [0, 1] * 40}
+    )
+    frame.write_csv("t.csv")
+    run = overmix("init", "t.csv")
+    assert run.code == 0
+    mend = "mend it in the file and begin anew if these are numbers"
+    assert f"taken for categories: stays, it has numbers, but '3+' in row 1; {mend}" in run.out
+    assert f"left out: weight, it has numbers, but '1.5x' in row 1; {mend}" in run.out
+    options = planned(Path("t.yaml")).data.options
+    assert (options["categories"], options["drop"]) == (["stays"], ["weight"])
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [
@@ -169,6 +184,10 @@ def test_nothing_is_written_over_unless_asked(overmix, here):
             ["mice 2.csv", "--target", "note"],
             "mice 2.csv: the target note has 200 different values in 200 samples, most of them once, so they are no "
             "classes: name a target of few values",
+        ),
+        (
+            ["mice 2.csv", "--out", "a.xlsx/x.yaml"],
+            "/a.xlsx is a file, no folder): name another file",
         ),
         (["few.csv", "--target", "y"], "few.csv: 15 samples to train on are too few: give at least 16"),
         (["rare.csv", "--target", "y"], "the class a has 2 samples to train on and hold out, at least 3 are needed"),

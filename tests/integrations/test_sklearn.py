@@ -177,6 +177,15 @@ def test_too_few_samples_to_decide_on_are_told(digits):
     assert model.decision_.switch_at == 2
 
 
+def test_a_label_that_occurs_once_is_trained_on_and_all_others_decide(digits):
+    x, y, _, _ = digits
+    labels = np.where(np.arange(len(y)) == 7, "typo", y.astype(str))
+    model = MixupClassifier((8,), epochs=20, random_state=0).fit(x, labels)
+    assert model.n_held_out_ == int(model.validation_fraction * len(x))
+    assert model.decision_.probes
+    assert "typo" in model.classes_
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

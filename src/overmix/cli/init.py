@@ -62,12 +62,23 @@ def init(
     # Last, so that a file that is there does not hide what is wrong with the data.
     if file.exists() and not force:
         raise ConfigError("--out", str(file), "it is there already: name another file, or write over it with --force")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    _write(text, file)
     console.print(f"{place}:", markup=False)
     for fact in inspection.facts:
         console.print(f"  {fact}", markup=False)
     console.print(f"Wrote {file}. Next:\n    overmix plan {file}\n    overmix run {file} --open", markup=False)
+
+
+def _write(text: str, file: Path) -> None:
+    from overmix.study.store.files import file_in_the_way
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        blocked = file_in_the_way(file)
+        why = f"{blocked} is a file, no folder" if blocked else error.strerror or str(error)
+        raise ConfigError("--out", str(file), f"it cannot be written ({why}): name another file") from None
 
 
 def _ask_for_data(console: Console) -> Path:

@@ -138,14 +138,20 @@ class _MixupEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         raise NotImplementedError
 
     def _hold_out(self, n: int, stratify: np.ndarray | None, random: np.random.RandomState) -> np.ndarray:
-        """Return which samples are held out, shape (n,); none if they are too few to decide on."""
+        """Return which samples are held out, shape (n,); none if they are too few to decide on.
+
+        A class of one sample is trained on: a label that occurs once is no reason to decide on nothing.
+        """
         held_out, count = np.zeros(n, dtype=bool), int(self.validation_fraction * n)
-        classes = 0 if stratify is None else len(np.unique(stratify))
-        rare = stratify is not None and int(np.bincount(stratify).min()) < 2
-        if count < max(_FEWEST_HELD_OUT, classes) or rare:
+        often = np.arange(n) if stratify is None else np.flatnonzero(np.bincount(stratify)[stratify] > 1)
+        classes = 0 if stratify is None else len(np.unique(stratify[often]))
+        if count < max(_FEWEST_HELD_OUT, classes) or len(often) < count + classes:
             return held_out
         _, chosen = train_test_split(
-            np.arange(n), test_size=count, random_state=random.randint(2**31 - 1), stratify=stratify
+            often,
+            test_size=count,
+            random_state=random.randint(2**31 - 1),
+            stratify=None if stratify is None else stratify[often],
         )
         held_out[chosen] = True
         return held_out

@@ -300,7 +300,7 @@ class MixTrainer(Trainer):
         if self._told or self.run.policy is None or decision.switch_at is None:
             return
         self._told = True
-        self.log({"overmix/switch_at": float(decision.switch_at), "overmix/cost": self.run.cost})
+        self.log({"overmix/switch_at": float(decision.switch_at), "overmix/cost_so_far": self.run.cost})
 
 
 class _Boundaries(TrainerCallback):

@@ -25,6 +25,7 @@ from overmix.study.run.missing import Done, FileJob, held, run_missing
 from overmix.study.store.arrays import npz_bytes, read_npz
 from overmix.study.store.files import (
     is_whole_json,
+    make_output,
     read_whole_json,
     remove_temporaries,
     set_aside,
@@ -130,7 +131,7 @@ def run_census(
     """
     rows, census = [row.at(scale) for row in collection.choose(recipes)], Census(out, scale, collection)
     check_packages(rows)
-    (out / "seeds").mkdir(parents=True, exist_ok=True)
+    make_output(out / "seeds")
     with held(out, shard):
         if shard is None:
             remove_temporaries(out / "seeds")

@@ -29,7 +29,7 @@ from overmix.study.run.run_study import Outlook
 from overmix.study.run.worker import StackProgress
 from overmix.study.spec.plain import digest
 from overmix.study.spec.schema import StudySpec
-from overmix.study.store.files import locked, read_json, read_whole_json
+from overmix.study.store.files import locked, make_output, read_json, read_whole_json
 from overmix.study.store.seal import sealed_json
 
 SCHEMA_VERSION = 1
@@ -201,7 +201,7 @@ def _run_setting(
         if workers is not None:
             spec = spec.model_copy(update={"executor": spec.executor.model_copy(update={"workers": workers})})
         return _study(setting, spec, folder, watch)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_output(folder)
     with locked(folder):
         return _measured(chosen, setting, scale, folder, say)
 

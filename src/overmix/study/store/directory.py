@@ -14,6 +14,7 @@ from overmix.errors import RunDirectoryError
 from overmix.study.plan.cells import StackTask
 from overmix.study.store.files import (
     LOCK_NAME,
+    file_in_the_way,
     is_intact_file,
     is_temporary,
     make_folder,
@@ -94,6 +95,8 @@ class RunDirectory:
 
     def _check_place(self) -> None:
         """Refuse a place without permission or room, before anything is made there."""
+        if blocked := file_in_the_way(self.path):
+            raise RunDirectoryError(f"{self.path}: {blocked} is a file, no folder: choose another --out")
         place = self.path.absolute()
         place = next(folder for folder in (place, *place.parents) if folder.exists())
         if not os.access(place, os.W_OK | os.X_OK):
