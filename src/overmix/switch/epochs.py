@@ -13,6 +13,7 @@ from overmix.switch.course import BySchedule, Course
 from overmix.switch.epoch import Book, Epoch
 from overmix.switch.gate import Gate
 from overmix.switch.handing_out import HandingOut
+from overmix.switch.identity import settings_by_name, without_addresses
 from overmix.switch.machine import Machine
 from overmix.switch.mixing import Mixer
 from overmix.switch.outcome import GATED, MIXUP, Outcome
@@ -23,7 +24,7 @@ from overmix.switch.ranks import rank as current_rank
 from overmix.switch.registered import Registered
 from overmix.switch.run_state import VERSION, check_state, position_of
 from overmix.switch.schedule import Progress, Schedule
-from overmix.switch.settings import check_recipe, named, streams_of, switch_of, whole_number
+from overmix.switch.settings import check_recipe, streams_of, switch_of, whole_number
 from overmix.switch.steps import StepCounter
 
 
@@ -100,7 +101,7 @@ class Epochs:
             doubt = "" if self.recipe is None else self.recipe.off_doubt
             return ByPolicy(Machine(self.switch, self.epochs), registered, self._steps, per_epoch, doubt)
         self.switch.check(self.epochs, None if per_epoch is None else self.epochs * per_epoch)
-        return BySchedule(self.switch, self.epochs, named(self.switch))
+        return BySchedule(self.switch, self.epochs, without_addresses(repr(self.switch)))
 
     def __len__(self) -> int:
         """Number of epochs of the whole training; probes and discarded epochs come on top, see :attr:`spent`."""
@@ -314,7 +315,7 @@ class Epochs:
         """Return the settings that a resumed run must share; the rank may differ, since all ranks share one file."""
         return {
             "epochs": self.epochs,
-            "mix": named(self.recipe),
-            "switch": named(self.switch),
+            **settings_by_name("mix", self.recipe),
+            **settings_by_name("switch", self.switch),
             "seed": self.streams.replica_seed,
         }
