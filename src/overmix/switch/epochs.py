@@ -188,7 +188,7 @@ class Epochs:
         self._course.begin(self.streams.rank)
         self._begun = True
 
-    def _epoch(self, at: Position, nested: bool) -> Epoch:
+    def _epoch(self, at: Position, nested: bool, begun: Seen | None) -> Epoch:
         index, kind = at.epoch + (at.tail or 0), self._course.kind(at)
         recipe, plain = self._recipe_of(index)
 
@@ -197,7 +197,7 @@ class Epochs:
 
         mixer = Mixer(index, recipe, self.streams, gate, self._steps)
         book = Book(self._state_inside, self._check_kind, per_sample=self.policy is not None)
-        epoch = Epoch(at, kind, mixer, book, scored=self._course.scores(at), nested=nested)
+        epoch = Epoch(at, kind, mixer, book, scored=self._course.scores(at), nested=nested, begun=begun)
         if self._gate is not None:
             self._gate.set(epoch.on)
         return epoch
@@ -280,8 +280,8 @@ class Epochs:
         seen = self._out.unsettled
         return self._state(self._out.next, self.spent, None if seen is None else seen.plain())
 
-    def _state_inside(self, at: Position) -> dict[str, Any]:
-        return self._state(at, self.spent - 1, None)  # the current epoch is entered again
+    def _state_inside(self, at: Position, seen: Seen) -> dict[str, Any]:
+        return self._state(at, self.spent - 1, seen.plain())  # the current epoch is entered again
 
     def _state(self, at: Position, spent: int, pending: dict[str, Any] | None) -> dict[str, Any]:
         return {
