@@ -172,9 +172,11 @@ class Recipe:
             domain: where each sample comes from, integers of shape (B,), if the recipe needs it.
 
         Raises:
-            DataError: if something that the recipe needs is missing.
+            DataError: if something that the recipe needs is missing, or features or domains are not of this form.
         """
-        side = SideInfo(y if isinstance(y, Tensor) else None, features, domain)
+        one_each = (y, draws.choice, draws.pairing)
+        batch = next((part for part in one_each if isinstance(part, Tensor) and part.dim()), None)
+        side = SideInfo.checked(y, features, domain, batch)
         side.require(self.needs, type(self).__name__)
         return self._plan(draws, side, sample_shape)
 
