@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from torch import nn
 
 import overmix
 from overmix.errors import ConfigError
@@ -67,6 +68,10 @@ def composed(space):
     return Recipe(RandomPairing(), BetaCoefficient(0.4), space)
 
 
+def smooth(beta):
+    return make_recipe("LossMix", criterion=nn.SmoothL1Loss(reduction="none", beta=beta))
+
+
 def elsewhere(output, y):
     return (output - y).abs()
 
@@ -84,6 +89,7 @@ class Twice(overmix.Mixup):
         (composed(InputSpace("keep")), composed(InputSpace("union")), "mix.space.masks"),
         (composed(HiddenSpace(("a",))), composed(HiddenSpace(("b",))), "mix.space.layers[0]"),
         (make_recipe("LossMix"), make_recipe("LossMix", criterion=elsewhere), "mix.criterion"),
+        (smooth(1.0), smooth(0.5), "mix.criterion.beta"),
         (Twice(), Twice(note="other"), "mix.note"),
         (OneOf(Twice(), overmix.Mixup()), OneOf(Twice(), overmix.Mixup(), probs=(0.3, 0.7)), "mix.probs[0]"),
         (OneOf(Twice()), OneOf(Twice(), Twice()), "mix.recipes"),

@@ -6,6 +6,8 @@ import dataclasses
 import re
 from typing import Any
 
+from torch import nn
+
 from overmix.mix import Recipe
 from overmix.mix.remembered import said
 
@@ -34,6 +36,13 @@ def settings_by_name(name: str, part: Any) -> dict[str, str]:
         return {name: type(part).__name__, **_all(fields)}
     if isinstance(part, Recipe):
         return {name: type(part).__name__, **_all({f"{name}.{key}": value for key, value in part.settings.items()})}
+    if isinstance(part, nn.Module):
+        # A criterion of PyTorch's, whose repr leaves out how it reduces and where it bends.
+        public = {key: value for key, value in sorted(vars(part).items()) if key[0] != "_" and key != "training"}
+        return {
+            name: without_addresses(repr(part)),
+            **_all({f"{name}.{key}": value for key, value in public.items()}),
+        }
     return {name: without_addresses(said(part))}
 
 
