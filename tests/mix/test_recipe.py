@@ -245,3 +245,25 @@ def test_features_that_are_not_finite_are_seen_on_the_cpu_and_those_elsewhere_ar
         recipe(x, y, features=features.to("meta"))
     SideInfo.checked(None, features.to("meta"), None, None)
     torch.func.vmap(lambda z: SideInfo.checked(None, z, None, z).features)(features.expand(2, 4, 2))
+
+
+@pytest.mark.filterwarnings("ignore:Sparse .* tensor support|The PyTorch API of nested tensors|.*quantize")
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda x: x.to_sparse(), r" has layout torch.sparse_coo: give a dense tensor, [xy]\.to_dense\(\)"),
+        (lambda x: x.to_sparse_csr(), r" has layout torch.sparse_csr: give a dense tensor"),
+        (lambda x: torch.nested.nested_tensor(list(x)), r" is a nested tensor: give a tensor of samples of one size"),
+        (lambda x: x.to(torch.float8_e4m3fn), r" has dtype torch.float8_e4m3fn.*[xy]\.float\(\)"),
+        (lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.quint8), r"quantized: give floats, [xy]\.dequantize\(\)"),
+    ],
+    ids=["coo", "csr", "nested", "float8", "quantized"],
+)
+def test_tensors_of_a_form_that_is_not_mixed_are_refused_with_what_makes_others_of_them(
+    made, message, unchecked_shapes
+):
+    x, y = torch.rand(4, 3), torch.arange(4)
+    recipe, odd = Recipe(RandomPairing(), BetaCoefficient(1.0)), made(x)
+    for batch in ((odd, y), ({"a": x, "b": [odd]}, y), (x, odd), (x, {"a": y, "b": odd})):
+        with pytest.raises(DataError, match=message):
+            recipe(*batch)
