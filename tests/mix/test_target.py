@@ -240,11 +240,12 @@ def test_a_criterion_that_reduces_over_the_batch_only_is_refused():
         target.loss(lambda output, y: (output - y).square().mean(0), torch.zeros(4, 3))
 
 
-@pytest.mark.filterwarnings("ignore:Using a target size")
 @pytest.mark.parametrize(("output", "label"), [((4, 1), (4,)), ((4,), (4, 1))])
 def test_a_column_against_no_column_is_not_broadcast_to_all_pairs(output, label):
     target = MixedTarget(torch.zeros(label), torch.ones(label), torch.rand(4))
     with pytest.raises(DataError, match="broadcast them to all pairs"):
+        target.loss(lambda out, y: (out - y).square(), torch.zeros(output))
+    with pytest.raises(DataError, match=r"output has shape \(4,.* but y has \(4,.* compares value by value"):
         target.loss(torch.nn.MSELoss(reduction="none"), torch.zeros(output))
     careful = target.loss(lambda out, y: (out.reshape(4) - y.reshape(4)).square(), torch.zeros(output))
     torch.testing.assert_close(careful, (1 - target.lam).mean())
