@@ -531,9 +531,9 @@ def test_a_cross_entropy_of_several_labels_at_once_is_refused_and_floats_are_sha
     for kind in (several, several.bool()):
         for other in (kind, kind.clone()):  # handed through, or mixed
             target = MixedTarget(kind, other, torch.full((2,), 0.5))
-            with pytest.raises(DataError, match=r"^cross_entropy: row 1 of y marks 2 classes, not one: .* BCEWithLogits"):
+            with pytest.raises(DataError, match=r"^cross_entropy: row 1 of y marks 2 classes, not one: .*BCEWith"):
                 target.cross_entropy(torch.randn(2, 3))
-            assert torch.isfinite(nn.BCEWithLogitsLoss()(torch.randn(2, 3), target))
+            assert torch.isfinite(torch.nn.BCEWithLogitsLoss()(torch.randn(2, 3), target))
     logits, shares = torch.randn(2, 3), several.float()
     target = MixedTarget(shares, shares.clone(), torch.ones(2))
-    torch.testing.assert_close(target.cross_entropy(logits), nn.functional.cross_entropy(logits, shares))
+    torch.testing.assert_close(target.cross_entropy(logits), F.cross_entropy(logits, shares))

@@ -72,8 +72,8 @@ def check_one_class_each(*sides: Shaped[Tensor, "batch classes *position"]) -> N
         if holds(proper) is False:
             first = int((~proper).nonzero()[0, 0])
             raise DataError(
-                f"cross_entropy: row {first} of y marks {int(labels[first].sum())} classes, not one: for several labels at "
-                "once, and for none, use a binary loss, torch.nn.BCEWithLogitsLoss()(logits, target)"
+                f"cross_entropy: row {first} of y marks {int(labels[first].sum())} classes, not one: for several "
+                "labels at once, and for none, use a binary loss, torch.nn.BCEWithLogitsLoss()(logits, target)"
             )
 
 
