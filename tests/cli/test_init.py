@@ -1,5 +1,6 @@
 """A first study of one's own data: what is written is checked down to the last sample, and runs as it is."""
 
+import errno
 import sys
 from pathlib import Path
 
@@ -166,3 +167,31 @@ def test_in_a_terminal_what_is_missing_is_asked_for(overmix, here, monkeypatch):
     outcome = overmix("init")
     assert (outcome.code, asked) == (0, ["Path", "Which one is to be predicted?"])
     assert planned(Path("plain.yaml")).data.options["target"] == "strain"
+
+
+def test_a_study_that_is_written_over_is_whole_at_every_moment(overmix, here, monkeypatch):
+    """Also where the disk is full; a link goes on pointing to the file."""
+    table().write_csv("mice.csv")
+    Path("mine.yaml").write_text("my own work")
+    Path("mice.yaml").symlink_to("mine.yaml")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        outcome = overmix("init", "mice.csv", "--force")
+    assert outcome.code == 2
+    assert "mine.yaml: it cannot be written (No space left on device): free some space" in outcome.err
+    assert Path("mine.yaml").read_text() == "my own work"
+    assert overmix("init", "mice.csv", "--force").code == 0
+    assert Path("mice.yaml").is_symlink()
+    assert planned(Path("mine.yaml")).data.options["target"] == "outcome"
+    Path("folder").mkdir()
+    for place, told in [
+        ("mine.yaml/x.yaml", "mine.yaml: it cannot be made (File exists): choose another folder"),
+        ("folder", "--out = 'folder': it is a folder: name a file, such as study.yaml in it"),
+    ]:
+        outcome = overmix("init", "mice.csv", "--force", "--out", place)
+        assert outcome.code == 2
+        assert told in outcome.err

@@ -53,17 +53,21 @@ def init(
     place = path or _ask_for_data(console)
     file = out or Path(f"{place.resolve().name.split('.')[0] or 'study'}.yaml")
     with console.status("looking at the data", spinner="dots"):
+        from overmix.folders import made_folder
         from overmix.study.data.inspect import inspect_data
+        from overmix.study.store.files import write_bytes
     chosen, guess = _target_of(place, target, console)
     with console.status("looking at the data", spinner="dots"):
         inspection = inspect_data(place, target=chosen, domain=domain, labels=labels)
         inspection = replace(inspection, facts=(*guess, *inspection.facts))
         text = _checked(inspection, file)
     # Last, so that a file that is there does not hide what is wrong with the data.
+    if file.is_dir():
+        raise ConfigError("--out", str(file), "it is a folder: name a file, such as study.yaml in it")
     if file.exists() and not force:
         raise ConfigError("--out", str(file), "it is there already: name another file, or write over it with --force")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    # Through a link, as an editor would; whole or not at all, as it may be written over a study with work in it.
+    write_bytes(made_folder(file.resolve().parent) / file.resolve().name, text.encode())
     console.print(f"{place}:", markup=False)
     for fact in inspection.facts:
         console.print(f"  {fact}", markup=False)

@@ -19,6 +19,7 @@ from overmix.experiments.census.row import Row, Scale
 from overmix.experiments.census.rows import SMALL_TASKS
 from overmix.experiments.census.study_row import StudyRow
 from overmix.experiments.census.summary import summarize
+from overmix.folders import made_folder
 from overmix.report.numbers import duration
 from overmix.study.plan.shards import Shard
 from overmix.study.run.missing import Done, FileJob, held, run_missing
@@ -130,7 +131,7 @@ def run_census(
     """
     rows, census = [row.at(scale) for row in collection.choose(recipes)], Census(out, scale, collection)
     check_packages(rows)
-    (out / "seeds").mkdir(parents=True, exist_ok=True)
+    made_folder(out / "seeds")
     with held(out, shard):
         if shard is None:
             remove_temporaries(out / "seeds")

@@ -96,6 +96,8 @@ class RunDirectory:
         """Refuse a place without permission or room, before anything is made there."""
         place = self.path.absolute()
         place = next(folder for folder in (place, *place.parents) if folder.exists())
+        if not place.is_dir():
+            raise RunDirectoryError(f"{place}: it is a file: choose another --out")
         if not os.access(place, os.W_OK | os.X_OK):
             raise RunDirectoryError(f"{self.path}: no permission to write: choose another --out")
         free = shutil.disk_usage(place).free

@@ -1,0 +1,52 @@
+"""Folders that people name for results: made, or refused in one line, and tried before the work they are to hold."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from overmix.errors import RunDirectoryError
+
+
+def made_folder(folder: Path) -> Path:
+    """Make a folder, and those that it lies in, unless it is there; return it.
+
+    Raises:
+        RunDirectoryError: if it cannot be made, or is something else.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunDirectoryError(f"{folder}: it cannot be made ({_told(error)}): choose another folder") from None
+    return folder
+
+
+def check_writable(folder: Path) -> None:
+    """Try whether a file can be written in a folder, which is made for that; nothing of it is left behind.
+
+    Example:
+        >>> check_writable(Path("/dev/null/results"))
+        Traceback (most recent call last):
+        overmix.errors.RunDirectoryError: /dev/null/results: it cannot be made (Not a directory): choose another folder
+
+    Raises:
+        RunDirectoryError: if it cannot be made or written, or is full.
+    """
+    missing = [place for place in (folder, *folder.parents) if not os.path.lexists(place)]
+    try:
+        with tempfile.NamedTemporaryFile(prefix=".overmix-", dir=made_folder(folder)) as file:
+            file.write(bytes(4096))  # a full disk has names left, and no room
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise RunDirectoryError(f"{folder}: it cannot be written ({_told(error)}): choose another folder") from None
+    finally:
+        for place in missing:
+            with contextlib.suppress(OSError):  # only what is empty goes
+                place.rmdir()
+
+
+def _told(error: OSError) -> str:
+    return error.strerror or str(error)
