@@ -48,7 +48,7 @@ def test_a_table_is_described_and_its_study_is_sound(overmix, here):
         "150 samples to train on, 50 to test on, 5 inputs each",
         "2 classes: healthy 120, sick 30",
         "imbalanced: healthy has 4 times the samples of sick",
-        "left out: id, a number of its own for each row",
+        "left out: id, it counts the rows",
         "left out: note, text of 200 different values",
         "missing values: age 23; a number is filled with the median of the training samples",
         "Wrote studies/mice.yaml. Next:\n    overmix plan studies/mice.yaml\n    overmix run studies/mice.yaml --open",
@@ -72,6 +72,38 @@ def test_a_table_of_values_is_regressed(overmix, here):
     whole = overmix("init", "w.parquet", "--target", "id", "--out", "id.yaml")
     assert "id has 200 different whole numbers: taken for values (--labels says it)" in whole.out
     assert planned(Path("id.yaml")).data.options["labels"] == "values"
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("", range(40)),
+        ("sheet", range(7, 47)),
+        ("PassengerId", range(80, 0, -2)),
+        ("RowNumber", range(0, 80, 2)),
+        ("sampleid", range(0, 80, 2)),
+        ("Lfd. Nr", range(0, 80, 2)),
+        ("__index_level_0__", range(0, 80, 2)),
+    ],
+)
+def test_a_column_that_tells_rows_apart_is_no_input(overmix, here, name, values):
+    rng = np.random.default_rng(0)
+    columns = {name: list(values), "a": rng.integers(9, size=40), "b": rng.normal(size=40)}
+    pl.DataFrame(columns | {"kind": ["red", "green"] * 20}).write_csv("t.csv")
+    outcome = overmix("init", "t.csv", "--target", "kind")
+    assert f"left out: {name}, " in outcome.out
+    assert "2 inputs each" in outcome.out
+    assert planned(Path("t.yaml")).data.options["drop"] == [name]
+
+
+def test_a_thumbnail_does_not_make_all_images_small(overmix, here):
+    for k in range(40):
+        file = Path("photos") / "ab"[k % 2] / f"{k}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8) if k == 7 else (64, 60), 6 * k).save(file)
+    outcome = overmix("init", "photos")
+    assert "resized to 32" in outcome.out
+    assert "1 of 40 images looked at are smaller than that, such as 7.png" in outcome.out
 
 
 def test_images_and_arrays(overmix, here):
@@ -150,8 +182,8 @@ def test_what_cannot_work_is_refused_with_the_remedy_and_nothing_is_written(over
     Path("empty").mkdir()
     table().drop("outcome").write_csv("plain.csv")
     table().write_csv("mice 2.csv")
-    pl.DataFrame({"x": range(20), "y": ["a", "b"] * 10}).write_csv("few.csv")
-    pl.DataFrame({"x": range(40), "y": ["a", "a", "a", *["b"] * 37]}).write_csv("rare.csv")
+    pl.DataFrame({"x": [7 * k % 20 for k in range(20)], "y": ["a", "b"] * 10}).write_csv("few.csv")
+    pl.DataFrame({"x": [7 * k % 40 for k in range(40)], "y": ["a", "a", "a", *["b"] * 37]}).write_csv("rare.csv")
     outcome = overmix("init", *arguments)
     assert (outcome.code, outcome.out) == (2, "")
     assert said in outcome.err

@@ -334,6 +334,21 @@ def test_the_objective_is_a_finite_scalar_that_trains_every_parameter_and_leaves
 
 
 @every_recipe
+def test_without_a_plan_the_objective_is_the_plain_loss_of_the_clean_batch(name):
+    for kind in trainable_kinds(name):
+        recipe, x, y, *_ = problem(name, kind=kind, batch_size=8)
+        model = model_for(name, recipe, kind, seed=0)
+        loss = recipe.objective(model, x, y, None)
+        loss.backward()
+        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+        if kind == "classes" and name != "M3Co":
+            plain = nn.functional.cross_entropy(model(recipe.unmixed(x, y)[0]), y)
+            torch.testing.assert_close(loss, plain)
+        if name in ("AnchorMixup", "LossMix"):
+            torch.testing.assert_close(loss, (model(x).view_as(y) - y).abs().mean())
+
+
+@every_recipe
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_under_autocast_the_loss_is_taken_in_float32(name, dtype):
     for kind in trainable_kinds(name):

@@ -503,3 +503,20 @@ def test_on_a_device_that_one_would_wait_for_labels_are_checked_when_the_epoch_i
     with pytest.raises(DataError, match=r"^observe: 2 labels are none of the classes 0 to 1"):
         run.next_epoch()
     assert observed(torch.zeros(4, 2), torch.tensor([0, 1, 1, 0])).history[0].n == 4
+
+
+@pytest.mark.parametrize("switch", [overmix.off_at(2), overmix.AutoSwitch()], ids=repr)
+def test_a_loop_that_forgets_to_mix_is_told_once(switch):
+    model = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = Epochs(4, mix=overmix.Mixup(), switch=switch, state={"model": model, "optimizer": optimizer})
+
+    def train():
+        for epoch in run:
+            torch.nn.functional.cross_entropy(model(torch.rand(8, 3)), torch.randint(2, (8,))).backward()
+            optimizer.step()
+            epoch.observe(model(torch.rand(8, 3)), torch.randint(2, (8,)))
+
+    with pytest.warns(UserWarning, match=r"^epoch 0 had 1 optimizer steps and mixed no batch: call x, ") as told:
+        train()
+    assert len(told) == 1

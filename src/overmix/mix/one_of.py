@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from overmix.errors import DataError
+from overmix.mix.masks import is_countable
 from overmix.mix.plan import MixPlan
 from overmix.mix.records import of_records
 from overmix.mix.side import Need
@@ -58,6 +59,8 @@ class OneOfSpace(Space):
         pairs, mixed = self._in_use(plan), x
         for space, part in pairs:
             mixed = space.apply(part, mixed)
+        if isinstance(x, Tensor) and not is_countable(x):
+            return mixed  # numbers that every space mixes
         for space, part in self._pairs(plan):
             if not any(space is used for used, _ in pairs):
                 space.apply(*_without_samples(part, x))

@@ -202,20 +202,24 @@ class Recipe:
         return self.space.unmixed(x), map_tensors(lambda label: MixedTarget(label, label, lam), y)
 
     def objective(
-        self, model: Callable[[Any], Tensor], x: Any, y: Tensor, plan: MixPlan, loss: Objective | None = None
+        self, model: Callable[[Any], Tensor], x: Any, y: Tensor, plan: MixPlan | None, loss: Objective | None = None
     ) -> Tensor:
         """Return the training loss of one batch: ``mixed_loss(model, apply(plan, x), y, plan, loss)``.
 
-        A method with a loss of its own says so in :meth:`mixed_loss`.
+        A method with a loss of its own says so in :meth:`mixed_loss`. Without a plan, which is what
+        :meth:`overmix.Epoch.plan` returns once mixing is off, it is the plain loss of the clean batch.
 
         Args:
             model: maps a batch to logits of shape (B, C); a module if the recipe mixes inside of it.
             x: the clean batch.
             y: its labels.
-            plan: the plan to apply.
+            plan: the plan to apply, or ``None``.
             loss: see :meth:`mixed_loss`.
         """
-        return self.mixed_loss(model, self.apply(plan, x), y, plan, loss)
+        if plan is not None:
+            return self.mixed_loss(model, self.apply(plan, x), y, plan, loss)
+        clean, target = self.unmixed(x, y)
+        return self._loss_of(target, model(clean), loss)
 
     def mixed_loss(
         self, model: Callable[[Any], Tensor], x_mixed: Any, y: Tensor, plan: MixPlan, loss: Objective | None = None
@@ -234,8 +238,13 @@ class Recipe:
         """
         with self.space.inside(model, plan):
             output = model(x_mixed)
-        target, loss = self.target(plan, y), loss or self.usual_loss
-        return target.cross_entropy(output) if loss is None else target.under(loss, output)
+        return self._loss_of(self.target(plan, y), output, loss)
+
+    def _loss_of(self, target: Any, output: Any, loss: Objective | None) -> Tensor:
+        """Return what is minimised where the method has no loss of its own."""
+        loss = loss or self.usual_loss
+        minimised: Tensor = target.cross_entropy(output) if loss is None else target.under(loss, output)
+        return minimised
 
     def floors(self, plan: MixPlan, y: Tensor, loss: Objective) -> Tensor:
         """Return what no model's loss of each sample is below, shape (B,); 0 where the method has a loss of its own.

@@ -167,6 +167,7 @@ class AnchorMixup(Recipe):
 
     asks: ClassVar[frozenset[Need]] = frozenset({"hidden"})
     for_labels = ("values",)
+    usual_loss = AbsoluteError()
 
     def __init__(self, alpha: float = 5.0, intervals: int = 10, weight: float = 1.0, layer: str | None = None) -> None:
         self._anchors = AnchorPairing(intervals)
@@ -223,7 +224,7 @@ class AnchorMixup(Recipe):
         with replaced(model, self.layer, with_latents):
             output = model(x_mixed)
         clean, mixed = in_loss_precision(output).reshape(2, -1)
-        loss = loss or AbsoluteError()
+        loss = loss or self.usual_loss
         certain = torch.ones_like(plan.lam)
 
         def mean(prediction: Tensor, value: Tensor) -> Tensor:

@@ -126,5 +126,8 @@ class LossMix(Recipe):
         self, model: Callable[[Any], Any], x_mixed: Any, y: Any, plan: MixPlan, loss: Objective | None = None
     ) -> Tensor:
         """Return ``target(plan, y).loss(criterion, model(x_mixed))``; the criterion is the method's own."""
-        mixed: Tensor = self.target(plan, y).loss(self.criterion, model(x_mixed))
-        return mixed
+        return self._loss_of(self.target(plan, y), model(x_mixed), loss)
+
+    def _loss_of(self, target: Any, output: Any, loss: Objective | None) -> Tensor:
+        minimised: Tensor = target.loss(self.criterion, output)
+        return minimised

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
@@ -117,6 +118,16 @@ class M3Co(Recipe):
     def apply(self, plan: MixPlan, x: Any) -> Any:
         """Return the batch as it is: embeddings are mixed, not inputs."""
         return self.space.unmixed(x)
+
+    def objective(
+        self, model: Callable[[Any], Any], x: Any, y: Tensor, plan: MixPlan | None, loss: Objective | None = None
+    ) -> Tensor:
+        """Return the training loss of one batch; without a plan its contrast is SoftCLIP's, as the authors go on."""
+        if plan is not None:
+            return super().objective(model, x, y, plan, loss)
+        soft = copy(self)
+        soft.contrast = "soft"
+        return soft.objective(model, x, y, MixPlan.identity(len(y), device=y.device), loss)
 
     def mixed_loss(
         self, model: Callable[[Any], Any], x_mixed: Any, y: Tensor, plan: MixPlan, loss: Objective | None = None

@@ -132,7 +132,7 @@ class Epoch:
         One call per batch, instead of :meth:`mix`:
 
             plan = epoch.plan(x, y)
-            loss = F.cross_entropy(model(x), y) if plan is None else run.recipe.objective(model, x, y, plan)
+            loss = run.recipe.objective(model, x, y, plan)
 
         Args:
             x: the batch, as for :meth:`mix`; it is not mixed yet.

@@ -90,7 +90,7 @@ class Epochs:
         self._registered = registered = Registered(state)
         self._steps = StepCounter(registered.optimizers)
         self._course = self._course_of(registered, per_epoch)
-        self._out = HandingOut(self._course, self._steps, self.epochs, self._epoch)
+        self._out = HandingOut(self._course, self._steps, self.epochs, self._epoch, mixes=mix is not None)
         self._begun = self._led = False
         self._loop: object = None
         self._gate: Gate | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 from overmix.errors import ConfigError
@@ -22,6 +23,7 @@ class HandingOut:
         steps: counts the optimizer's steps.
         epochs: length of the run.
         make: returns an epoch.
+        mixes: whether the run was given something to mix with, so that a first epoch without a batch to mix is a slip.
 
     Attributes:
         next: where the run goes on.
@@ -30,8 +32,8 @@ class HandingOut:
         pending: what was seen in an epoch that is over and not yet written down.
     """
 
-    def __init__(self, course: Course, steps: StepCounter, epochs: int, make: MakeEpoch) -> None:
-        self._course, self._steps, self._epochs, self._make = course, steps, epochs, make
+    def __init__(self, course: Course, steps: StepCounter, epochs: int, make: MakeEpoch, *, mixes: bool) -> None:
+        self._course, self._steps, self._epochs, self._make, self._mixes = course, steps, epochs, make, mixes
         self.next, self.spent = Position(), 0
         self.current: Epoch | None = None
         self.pending: Seen | None = None
@@ -108,8 +110,19 @@ class HandingOut:
         seen, self.current, self.pending = self.unsettled, None, None
         if seen is not None:
             seen.over = True
+            self._notice_nothing_mixed(seen)
             self._steps.close_epoch()
             self._course.close(seen)
+
+    def _notice_nothing_mixed(self, seen: Seen) -> None:
+        steps = self._steps.in_epoch
+        if self._mixes and seen.index == 0 and seen.tail is None and steps and not seen.step and seen.gate is None:
+            warnings.warn(
+                f"epoch 0 had {steps} optimizer steps and mixed no batch: call x, target = epoch.mix(x, y), or leave "
+                "out what the run mixes with",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def _settle(self) -> None:
         try:

@@ -154,10 +154,11 @@ def _inspect_table(path: Path, form: str, target: str, domain: str, labels: str)
     options: dict[str, Any] = {"name": form, "path": str(path), "target": target}
     if domain:
         options["domain"] = domain
+    kept = {name for name in (target, domain) if name}  # a column without a name is no domain that was not given
     left_out = {
         column.name: why
         for column in table.iter_columns()
-        if column.name not in (target, domain) and (why := _why_left_out(column))
+        if column.name not in kept and (why := _why_left_out(column))
     }
     if left_out:
         options["drop"] = list(left_out)
@@ -173,6 +174,13 @@ def _inspect_table(path: Path, form: str, target: str, domain: str, labels: str)
     return options, facts
 
 
+_FEWEST_COUNTED = 10
+"""Fewer rows may well have different numbers, in a row even, by chance."""
+
+_NUMBERS_ROWS = re.compile(r"|.*id|(.*[_ .-])?(index|row|nr|no|number|unnamed.*)|_*index_level_\d+_*")
+"""Names of columns that tell rows apart and say nothing of them, as pandas and people give them."""
+
+
 def _why_left_out(column: pl.Series) -> str | None:
     """Return why a column is no input; ``None`` if it is one."""
     kind = column_kind(column)
@@ -180,10 +188,12 @@ def _why_left_out(column: pl.Series) -> str | None:
         return f"text of {column.n_unique():,} different values (at most {MOST_CATEGORIES} are categories)"
     if kind in ("date", "empty", "nested"):
         return {"date": "a date or time", "empty": "empty", "nested": "of no plain values"}[kind]
-    named_so = re.fullmatch(r"(.*[_ ])?(id|index|row|unnamed.*)|", column.name.lower()) is not None
-    if named_so and column.dtype.is_integer() and column.n_unique() == len(column):
-        return "a number of its own for each row"
-    return None
+    if not column.dtype.is_integer() or column.n_unique() < max(len(column), _FEWEST_COUNTED):
+        return None
+    if bool((column.diff().drop_nulls() == 1).all()) and not column.null_count():
+        return "it counts the rows"
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column.name).lower()
+    return "a number of its own for each row" if _NUMBERS_ROWS.fullmatch(words) else None
 
 
 def _missing_in(inputs: pl.DataFrame) -> list[str]:
@@ -215,20 +225,32 @@ def _inspect_folder(path: Path) -> tuple[dict[str, Any], list[str]]:
     step = max(1, len(files) // _LOOKED_AT)
     sizes, modes = _sizes_of(files[::step])
     sides = {side for size in sizes for side in size}
-    options: dict[str, Any] = {"name": "folder", "path": str(path), "size": _side(sides)}
+    size = _side(sides, sorted(min(pixels) for pixels in sizes))
+    options: dict[str, Any] = {"name": "folder", "path": str(path), "size": size}
     if modes <= {"L", "1", "LA"}:
         options["grey"] = True
     low, high = min(sides), max(sides)
     said = f"images of {low} pixels a side" if low == high else f"images of {low} to {high} pixels a side"
-    resized = "" if low == high == options["size"] else f", cut to squares and resized to {options['size']}"
-    return options, [f"{said}{resized}, {'grey' if options.get('grey') else 'in colour'}"]
+    resized = "" if low == high == size else f", cut to squares and resized to {size}"
+    facts = [f"{said}{resized}, {'grey' if options.get('grey') else 'in colour'}"]
+    if low < size:
+        smallest = min(zip(sizes, files[::step], strict=True), key=lambda pair: min(pair[0]))[1]
+        few = sum(min(pixels) < size for pixels in sizes)
+        facts.append(f"{few} of {len(sizes)} images looked at are smaller than that, such as {smallest.name}")
+    return options, facts
 
 
-def _side(sides: set[int]) -> int:
-    """Return the side of the images in a study: their own if it is one and small, else what trains fast."""
+def _side(sides: set[int], smaller: Sequence[int]) -> int:
+    """Return the side of the images in a study: their own if it is one and small, else what trains fast.
+
+    Args:
+        sides: all sides.
+        smaller: the smaller side of each image, ascending: nine tenths have at least what is returned, so that a
+            thumbnail among photographs does not make all of them as small.
+    """
     if len(sides) == 1 and (side := next(iter(sides))) <= 2 * _IMAGE_SIDE:
         return side
-    return min(_IMAGE_SIDE, min(sides))
+    return min(_IMAGE_SIDE, smaller[len(smaller) // 10])
 
 
 def _sizes_of(files: Sequence[Path]) -> tuple[list[tuple[int, int]], set[str]]:
