@@ -88,7 +88,7 @@ def test_a_file(directory):
 def test_a_folder_below_a_file(directory):
     directory.path.touch()
     below = RunDirectory(directory.path / "below")
-    with pytest.raises(RunDirectoryError, match=r"below: no (run directory|permission)"):
+    with pytest.raises(RunDirectoryError, match=r"run: it is a file: choose another --out"):
         below.open()
 
 
