@@ -23,7 +23,7 @@ def curve(tmp_path: Path) -> Path:
     return path
 
 
-READ = {"metric", "kind", "axis", "runs", "not_looked_at", "notes"}
+READ = {"metric", "kind", "runs", "not_looked_at", "notes"}
 
 
 def diagnosis_of(out: str) -> dict[str, Any]:

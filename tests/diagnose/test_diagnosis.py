@@ -105,6 +105,13 @@ def test_what_noise_may_have_made_gives_its_p_value() -> None:
     )
 
 
+def test_numbers_that_are_compared_look_different() -> None:
+    near = replace(UNDECIDED, method="curve", depth=0.0050049, delta=0.005, p_value=81 / 2001)
+    assert "the end is 0.5005 points worse" in near.advice
+    assert "more than the 0.5 points that would matter" in near.advice
+    assert "(p = 0.0405, less than 0.04 is asked)" in near.advice
+
+
 def test_dictionary_is_json_and_keeps_every_attribute() -> None:
     plain = json.loads(json.dumps(UNDECIDED.to_dict()))
     assert plain["depth_ci"] == [0.003, 0.023]

@@ -98,6 +98,9 @@ def test_it_follows_a_run():
         ({"correct_lam": False}, "correct_lam = False"),
         ({"mode": "half"}, "mode = 'half': use one of batch, pair, elem"),
         ({"mixup_alpha": 0}, "use mixup_alpha > 0, cutmix_alpha > 0, or both"),
+        ({"mixup_alpha": float("nan"), "cutmix_alpha": 1.0}, "mixup_alpha = nan: use a number >= 0"),
+        ({"cutmix_alpha": float("nan")}, "cutmix_alpha = nan: use a number >= 0"),
+        ({"cutmix_alpha": -1}, "cutmix_alpha = -1"),
         ({"prob": 2}, "prob = 2"),
         ({"switch_prob": -1}, "switch_prob = -1"),
         ({"label_smoothing": 1}, "label_smoothing = 1"),
@@ -123,3 +126,13 @@ def test_on_a_device_nothing_looks_at_a_value(settings, multi_label):
     for mixup_fn.mixup_enabled in (True, False):
         mixed, rows = mixup_fn(IMAGES.to("meta"), labels.to("meta"))
         assert (mixed.device.type, mixed.shape, rows.device.type, rows.shape) == ("meta", IMAGES.shape, "meta", (8, 8))
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.uint8, torch.float32])
+@pytest.mark.parametrize("images", [torch.uint8, torch.float32])
+def test_multi_label_rows_of_any_dtype_are_mixed_as_rows(images, dtype):
+    labels = torch.eye(8)[LABELS].to(dtype)
+    for alpha in (0.0, 0.5):
+        mixup_fn = Mixup(mixup_alpha=alpha, cutmix_alpha=1.0, num_classes=8, multi_label=True, label_smoothing=0.0)
+        _, rows = mixup_fn(IMAGES.to(images), labels)
+        torch.testing.assert_close(rows.sum(1), torch.ones(8))

@@ -144,6 +144,13 @@ def test_what_cannot_be_mixed_is_named(transform, settings, batch, message, unch
         transform(**settings)(*batch)
 
 
+@BOTH
+def test_a_getter_of_labels_that_the_batch_does_not_hold_is_refused(transform):
+    batch = torch.rand(4, 3, 8, 8), {"label": torch.arange(4.0)}
+    with pytest.raises(DataError, match="labels_getter returned a new tensor: return one that the batch holds"):
+        transform(num_classes=4, labels_getter=lambda batch: batch[1]["label"].long())(*batch)
+
+
 def test_settings_that_cannot_work():
     with pytest.raises(ConfigError, match="num_classes = 0"):
         MixUp(num_classes=0)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from overmix.errors import ConfigError, DataError
 from overmix.mix import MixPlan, PatchSpace, Streams
+from overmix.recipes import CutMix, Mixup, OneOf
 
 seeds = st.integers(0, 2**31)
 
@@ -185,6 +186,27 @@ def test_labels_without_positions_keep_both_sides_and_the_share(y):
     assert torch.equal(a, y)
     assert torch.equal(b, y[plan.partner])
     assert lam is plan.lam
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.bool])
+@pytest.mark.parametrize("sample", [(3, 8, 6), (1, 40)], ids=["images", "signals"])
+def test_rows_of_any_dtype_are_no_maps(sample, dtype):
+    y, plan = torch.eye(4).to(dtype), plan_of(sample, 0.4)
+    a, b, lam = PatchSpace().labels(plan, y)
+    assert torch.equal(a, y)
+    assert torch.equal(b, y[plan.partner])
+    assert lam is plan.lam
+
+
+def test_rows_of_as_many_classes_as_a_signal_has_positions_are_told_from_maps_by_what_is_asked_for():
+    x, y = torch.rand(6, 1, 5), torch.nn.functional.one_hot(torch.arange(6) % 5, 5)
+    for recipe in (CutMix(axes=1), OneOf(Mixup(), CutMix(axes=1))):
+        with pytest.raises(DataError, match=r"^y has shape \(6, 5\) .*rows as y\.float\(\), .* y\.unsqueeze\(1\)"):
+            recipe(x, y)
+        assert torch.equal(recipe(x, y.float())[1].a, y.float())
+    mixed, target = CutMix(axes=1)(y.unsqueeze(1).float(), y.unsqueeze(1))
+    assert torch.equal(target.a, mixed.long())
+    assert target.cross_entropy(torch.zeros(6, 2, 5).unsqueeze(2)).isclose(torch.tensor(2.0).log())
 
 
 def test_labels_with_other_positions_than_the_image_are_refused():

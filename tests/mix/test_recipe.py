@@ -197,3 +197,25 @@ def test_a_method_with_a_loss_of_its_own_does_more_than_mix():
 def test_draws_of_another_recipe_are_refused():
     with pytest.raises(DataError, match="these draws are of another recipe"):
         mixup().plan(Draws())
+
+
+@pytest.mark.filterwarnings("ignore:Sparse .* tensor support|The PyTorch API of nested tensors|.*quantize")
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda x: x.to_sparse(), r" has layout torch.sparse_coo: give a dense tensor, [xy]\.to_dense\(\)"),
+        (lambda x: x.to_sparse_csr(), r" has layout torch.sparse_csr: give a dense tensor"),
+        (lambda x: torch.nested.nested_tensor(list(x)), r" is a nested tensor: give a tensor of samples of one size"),
+        (lambda x: x.to(torch.float8_e4m3fn), r" has dtype torch.float8_e4m3fn.*[xy]\.float\(\)"),
+        (lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.quint8), r"quantized: give floats, [xy]\.dequantize\(\)"),
+    ],
+    ids=["coo", "csr", "nested", "float8", "quantized"],
+)
+def test_tensors_of_a_form_that_is_not_mixed_are_refused_with_what_makes_others_of_them(
+    made, message, unchecked_shapes
+):
+    x, y = torch.rand(4, 3), torch.arange(4)
+    recipe, odd = Recipe(RandomPairing(), BetaCoefficient(1.0)), made(x)
+    for batch in ((odd, y), ({"a": x, "b": [odd]}, y), (x, odd), (x, {"a": y, "b": odd})):
+        with pytest.raises(DataError, match=message):
+            recipe(*batch)

@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,6 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from overmix.errors import ConfigError, DataError
 from overmix.mix import IGNORE_INDEX, MixedTarget, mixed_cross_entropy
+from overmix.recipes import Mixup
 
 seeds = st.integers(0, 2**31)
 batch_sizes = st.integers(1, 9)
@@ -372,11 +375,13 @@ def test_a_compiled_loss_takes_the_target():
     target, logits = random_target(0, 6, 3, dtype=torch.float32)
     compiled = torch.compile(lambda z, t: torch.nn.functional.cross_entropy(z, t), backend="eager")
     torch.testing.assert_close(compiled(logits, target), target.cross_entropy(logits))
+    assert torch.equal(compiled(logits, Mixup().unmixed(logits, target.a)[1]), F.cross_entropy(logits, target.a))
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"weight": [1, 2, 3]}, r"^weight = \[1, 2, 3\]: give a tensor of one for each class"),
         ({"weight": torch.ones(4)}, r"^weight = \(4,\): give one for each class, shape \(3,\)"),
         ({"label_smoothing": 1.5}, r"^label_smoothing = 1\.5"),
         ({"sample_weight": torch.ones(6, 1)}, r"^sample_weight = \(6, 1\): give one for each sample, shape \(6,\)"),
@@ -396,3 +401,125 @@ def test_a_class_that_the_model_rules_out_costs_nothing_where_it_has_no_weight()
     loss.backward()
     torch.testing.assert_close(loss.detach(), torch.tensor(2.0).log())
     assert torch.isfinite(logits.grad).all()
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("partner", [[0, 1, 2], [2, 0, 1]], ids=["unmixed", "mixed"])
+@pytest.mark.parametrize("where", ["weight", "sample_weight", "lam"])
+def test_what_is_not_a_number_is_seen_in_the_loss(where, partner):
+    y, logits = torch.arange(3), torch.randn(3, 3)
+    spoilt = torch.tensor([1.0, NAN, 1.0])
+    target = MixedTarget(
+        y, y if partner == [0, 1, 2] else y[partner], spoilt if where == "lam" else torch.full((3,), 1.0)
+    )
+    weights = {} if where == "lam" else {where: spoilt}
+    criterion = torch.nn.CrossEntropyLoss(reduction="none", weight=weights.get("weight"))
+    assert target.cross_entropy(logits, **weights).isnan()
+    assert target.loss(criterion, logits, **weights).isnan()
+    assert target.accuracy(logits, **weights).isnan()
+    if where == "sample_weight":
+        sides = MixedTarget(spoilt, spoilt[partner], target.lam)
+        assert target.cross_entropy(logits, sample_weight=sides).isnan()
+
+
+def test_weights_below_zero_are_divided_by_as_pytorch_does():
+    target, logits = random_target(0, 6, 3)
+    minus = -torch.ones(3, dtype=torch.float64)
+    torch.testing.assert_close(target.cross_entropy(logits, minus), target.cross_entropy(logits))
+    torch.testing.assert_close(target.cross_entropy(logits, sample_weight=-torch.ones(6)), target.cross_entropy(logits))
+    sides = MixedTarget(-torch.arange(1.0, 7), -torch.arange(1.0, 7).flip(0), target.lam)
+    opposite = MixedTarget(-sides.a, -sides.b, target.lam)
+    torch.testing.assert_close(
+        target.cross_entropy(logits, sample_weight=sides), target.cross_entropy(logits, sample_weight=opposite)
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("rows", [False, True], ids=["classes", "rows"])
+def test_a_batch_that_is_handed_through_has_pytorchs_own_loss_and_gradient_to_the_bit(dtype, rows):
+    g = torch.Generator().manual_seed(0)
+    weight = torch.rand(10, generator=g).to(dtype)
+    for _ in range(10):
+        logits = (3 * torch.randn(32, 10, 2, generator=g)).to(dtype).requires_grad_()
+        y = torch.rand(32, 10, 2, generator=g).softmax(1).to(dtype) if rows else torch.randint(10, (32, 2), generator=g)
+        if not rows:
+            y[:3] = IGNORE_INDEX
+        _, target = Mixup().unmixed(logits, y)
+        for extra in ({}, {"weight": weight}, {"weight": weight, "label_smoothing": 0.1}, {"reduction": "sum"}):
+            found, expected = (F.cross_entropy(logits, label, **extra) for label in (target, y))
+            assert torch.equal(found, expected)
+            assert torch.equal(*(torch.autograd.grad(loss, logits)[0] for loss in (found, expected)))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_so_have_the_other_losses_of_pytorch_that_take_a_target(dtype):
+    g = torch.Generator().manual_seed(0)
+    output, weight = (torch.rand(*shape, generator=g).to(dtype) for shape in ((32, 10), (10,)))
+    classes, rows = (
+        torch.randint(10, (32,), generator=g),
+        torch.rand(32, 10, generator=g, dtype=torch.float64).to(dtype),
+    )
+    for loss, y in (
+        (torch.nn.NLLLoss(), classes),
+        (torch.nn.NLLLoss(weight=weight, ignore_index=3), classes),
+        (torch.nn.BCELoss(), rows),
+        (torch.nn.BCEWithLogitsLoss(pos_weight=weight), rows),
+        (torch.nn.CrossEntropyLoss(), rows),
+    ):
+        assert torch.equal(loss(output, Mixup().unmixed(output, y)[1]), loss(output, y))
+
+
+def test_rows_of_float64_are_mixed_in_float64():
+    a, b = torch.rand(2, 5, 3, dtype=torch.float64).softmax(-1)
+    target, logits = MixedTarget(a, b, torch.full((5,), 0.25)), torch.randn(5, 3, dtype=torch.float64)
+    expected = F.cross_entropy(logits, 0.25 * a + 0.75 * b)
+    torch.testing.assert_close(target.cross_entropy(logits), expected, atol=0, rtol=1e-14)
+    torch.testing.assert_close(target.rows_like(logits), 0.25 * a + 0.75 * b, atol=0, rtol=1e-15)
+
+
+def test_a_batch_that_is_handed_through_stays_so_when_it_moves_is_cut_or_saved():
+    y = torch.tensor([0, 1, 1, 2])
+    _, target = Mixup().unmixed(torch.zeros(4, 3), y)
+    for same in (target.to("meta"), target[:2], pickle.loads(pickle.dumps(target))):
+        assert same.a is same.b
+    mixed = MixedTarget(y, y.clone(), torch.ones(4)).to("meta")
+    assert mixed.a is not mixed.b
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("label", [IGNORE_INDEX, 1])
+def test_where_nothing_counts_an_unmixed_loss_and_its_gradient_are_zero(label, smoothing):
+    logits, y = torch.randn(3, 4, requires_grad=True), torch.full((3,), label)
+    weight = torch.tensor([1.0, 0.0, 1.0, 1.0])
+    loss = Mixup().unmixed(logits, y)[1].cross_entropy(logits, weight, label_smoothing=smoothing)
+    loss.backward()
+    assert loss.item() == 0
+    assert (logits.grad == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("logits", "message"),
+    [
+        (torch.zeros(()), r"^logits have shape \(\): give \(B, C\)"),
+        (torch.zeros(2), r"^logits have shape \(2,\)"),
+        (torch.zeros(2, 3, dtype=torch.int64), r"^logits have dtype torch.int64: give floats, logits\.float\(\)"),
+        (torch.zeros(2, 3).to(torch.float8_e5m2), r"^logits have dtype torch.float8_e5m2"),
+        ([[0.0, 1.0]], r"^logits: found list"),
+    ],
+)
+def test_what_are_no_logits_is_refused(logits, message, unchecked_shapes):
+    target, _ = random_target(0, 2, 3)
+    for call in (target.cross_entropy, target.accuracy):
+        with pytest.raises(DataError, match=message):
+            call(logits)
+
+
+@pytest.mark.parametrize("weight", [None, torch.ones(3)])
+@pytest.mark.parametrize("wrong", [3, -1])
+def test_classes_that_the_logits_have_not_are_refused_on_the_cpu(wrong, weight):
+    logits, y = torch.zeros(2, 3), torch.tensor([0, wrong])
+    for a, b in ((y, y), (torch.zeros_like(y), y), (y, torch.zeros_like(y))):
+        with pytest.raises(DataError, match=f"y holds the class index {wrong}, but the logits have 3 classes"):
+            MixedTarget(a, b, torch.ones(2)).cross_entropy(logits, weight)

@@ -100,6 +100,41 @@ def test_class_weights_and_ignored_labels_count_in_both_halves():
     torch.testing.assert_close(target.cross_entropy(logits, weight), (clean + mixed) / 2)
 
 
+def test_weights_of_samples_count_in_both_halves_with_each_sides_own():
+    recipe, w = RegMixup(0.7, eta=2.0), torch.rand(6)
+    plan, logits = plan_of(recipe), torch.randn(12, 3)
+    _, targets = recipe.mix(X, {"class": Y, "weight": w}, plan)
+    target, weights = targets["class"], targets["weight"]
+    criterion = nn.CrossEntropyLoss(reduction="none")
+
+    def mean(loss_of_clean, loss_of_a, loss_of_b):
+        lam, of_partner = plan.lam, w[plan.partner]
+        clean = (w * loss_of_clean).sum(), w.sum()
+        mixed = lam * w * loss_of_a + (1 - lam) * of_partner * loss_of_b, lam * w + (1 - lam) * of_partner
+        return *clean, mixed[0].sum(), mixed[1].sum()
+
+    clean, of_clean, mixed, of_mixed = mean(
+        criterion(logits[:6], Y), criterion(logits[6:], Y), criterion(logits[6:], Y[plan.partner])
+    )
+    expected = (clean / of_clean + 2 * mixed / of_mixed) / 3
+    torch.testing.assert_close(target.cross_entropy(logits, sample_weight=weights), expected)
+    torch.testing.assert_close(target.loss(criterion, logits, sample_weight=weights), expected)
+    hits = [(logits[rows].argmax(1) == y).float() for rows, y in ((slice(6), Y), (slice(6, 12), Y))]
+    clean, of_clean, mixed, of_mixed = mean(*hits, (logits[6:].argmax(1) == Y[plan.partner]).float())
+    torch.testing.assert_close(target.accuracy(logits, sample_weight=weights), (clean + mixed) / (of_clean + of_mixed))
+
+
+def test_weights_of_mixtures_are_those_of_samples_and_of_their_mixtures():
+    logits, w = torch.randn(12, 3), torch.rand(6)
+    _, target = RegMixup(0.7)(X, Y)
+    clean, mixed = (half.accuracy(z, sample_weight=w) for half, z in zip(target.halves(), logits.chunk(2), strict=True))
+    torch.testing.assert_close(target.accuracy(logits, sample_weight=w), (clean + mixed) / 2)
+    for call in (target.accuracy, target.cross_entropy):
+        with pytest.raises(ConfigError, match=r"^sample_weight = \(5,\): give one for each sample, shape \(6,\)"):
+            call(logits, sample_weight=w[:5])
+        assert call(logits, sample_weight=torch.full((6,), torch.nan)).isnan()
+
+
 def test_an_output_for_half_of_the_batch_is_refused():
     _, target = RegMixup()(X, Y)
     with pytest.raises(DataError, match="output has 6 rows, but the batch holds 12"):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from overmix.errors import ConfigError
+
 if TYPE_CHECKING:
     from overmix.diagnose import Diagnosis
     from overmix.diagnose.logs import LoggedCurves
@@ -39,6 +41,14 @@ def diagnose(
             help="Of the metric: fractions of 1, percent, decibels, or its own; by its name and values if not given."
         ),
     ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only rows whose column holds a value, of what one file has several: config=mixup, fold=0. May be "
+            "given several times.",
+            metavar="COLUMN=VALUE",
+        ),
+    ] = None,
     n_test: Annotated[
         int | None,
         typer.Option(
@@ -63,6 +73,7 @@ def diagnose(
     overmix diagnose lightning_logs/version_0
     overmix diagnose seed0.csv seed1.csv seed2.csv seed3.csv seed4.csv
     overmix diagnose curve.csv --x epoch --metric test_error --n-test 1000 --json
+    overmix diagnose sweep.csv --where config=mixup
     overmix diagnose runs/segmentation --metric val/quality --higher-is-better
     overmix diagnose logs/ --out diagnosis
     overmix diagnose --metrics
@@ -77,7 +88,7 @@ def diagnose(
         from overmix.report.explain import check_explanation_place
 
         check_explanation_place(out)
-    curves = read_curves(paths or [], metric=metric, x=x, unit=unit)
+    curves = read_curves(paths or [], metric=metric, x=x, unit=unit, where=_pairs(where or []))
     diagnosis = curves.diagnose(lower_is_better=lower_is_better, n_test=n_test)
     page = None if out is None else _write_page(curves, diagnosis, out)
     if as_json:
@@ -89,10 +100,23 @@ def diagnose(
         print(f"Page: {page}")
 
 
+def _pairs(where: Sequence[str]) -> dict[str, str]:
+    pairs = {}
+    for text in where:
+        column, equals, value = text.partition("=")
+        if not (column.strip() and equals and value.strip()):
+            raise ConfigError("where", text, "write COLUMN=VALUE, such as config=mixup")
+        pairs[column.strip()] = value.strip()
+    return pairs
+
+
 def _sentences(curves: LoggedCurves, diagnosis: Diagnosis) -> list[str]:
     said = [f"{curves.describe(lower_is_better=diagnosis.lower_is_better)}: {_listed_runs(curves.runs)}"]
     if len(curves.runs) > 1:
-        said.append("taken as seeds of one training; if they differ in more than the seed, name one of them")
+        said.append(
+            "taken as seeds of one training; if they differ in more than the seed, name one of them, by its path or by "
+            "--where"
+        )
     if curves.others:
         said.append(f"not looked at: {_listed(curves.others)}; name one with --metric")
     said += curves.notes[:MAX_LISTED]
@@ -104,14 +128,15 @@ def _sentences(curves: LoggedCurves, diagnosis: Diagnosis) -> list[str]:
 
 
 def _numbers(diagnosis: Diagnosis, depth_ci: tuple[float, float]) -> str:
+    from overmix.diagnose.axis import axis_noun, written_place
     from overmix.diagnose.numerals import written
 
     best, final = (written(value, ".4g") for value in (diagnosis.best, diagnosis.final))
     depth, low, high = (written(value, ".3g") for value in (diagnosis.depth, *depth_ci))
+    turn = f"turning {axis_noun(diagnosis.axis)} {written_place(diagnosis.turning_epoch)}"
     return (
-        f"turning epoch {diagnosis.turning_epoch:g}; smoothed, the best is {best} and the end {final}; depth, their "
-        f"difference corrected for noise, {depth} ({100 * diagnosis.level:g} %: {low} to {high}; "
-        f"{diagnosis.delta:.3g} matters)"
+        f"{turn}; smoothed, the best is {best} and the end {final}; depth, their difference corrected for noise, "
+        f"{depth} ({100 * diagnosis.level:g} %: {low} to {high}; {diagnosis.delta:.3g} matters)"
     )
 
 

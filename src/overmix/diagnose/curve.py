@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from overmix._typing import Shaped
+from overmix.diagnose.axis import axis_noun, counts_epochs, written_place
 from overmix.diagnose.checks import as_array, check_bootstrap, check_n_test, check_seed
 from overmix.diagnose.curve_input import Curves, prepare
 from overmix.diagnose.depth import Depth, depth_of_curve, depth_over_seeds
@@ -30,6 +31,7 @@ def diagnose_curve(
     n_bootstrap: int = 1000,
     level: float = 0.95,
     seed: int = 0,
+    axis: str = "epoch",
 ) -> Diagnosis:
     """Say whether a logged curve is U-shaped, with intervals: of one run, or of several seeds.
 
@@ -55,6 +57,7 @@ def diagnose_curve(
         n_bootstrap: number of bootstrap samples, of the depth; p comes from 2,000 simulated curves, whatever it is.
         level: of the intervals.
         seed: of the bootstrap; the same input and seed give the same diagnosis.
+        axis: what sentences call the places in ``epochs``, such as ``"step"``.
 
     Raises:
         DataError: epochs and values do not fit together, are no numbers, or have holes.
@@ -72,9 +75,11 @@ def diagnose_curve(
     check_n_test(n_test)
     curves = prepare(as_array("epochs", epochs), as_array("values", values), lower_is_better=lower_is_better, unit=unit)
     sampling_error = None if n_test is None else _sampling_error(curves, n_test)
-    reason = _nothing_to_tell(curves)
+    if not isinstance(axis, str) or not axis.strip():
+        raise ConfigError("axis", axis, "name what the places of the curve are, such as 'epoch' or 'step'")
+    reason = _nothing_to_tell(curves, axis)
     if reason is not None:
-        return _describe(curves, None, level=level, reason=reason)
+        return _describe(curves, None, level=level, reason=reason, axis=axis)
     rng = np.random.default_rng(seed)
     shifted = curves.values - curves.values[0, 0]  # the level does not matter, and rounding stays far below the depth
     if len(shifted) >= MIN_SEEDS:
@@ -84,10 +89,10 @@ def diagnose_curve(
         measured = depth_of_curve(
             curves.epochs, mean, sampling_error=sampling_error, n_bootstrap=n_bootstrap, level=level, rng=rng
         )
-    return _describe(curves, measured, level=level, reason=_remark(curves))
+    return _describe(curves, measured, level=level, reason=_remark(curves), axis=axis)
 
 
-def _describe(curves: Curves, measured: Depth | None, *, level: float, reason: str | None) -> Diagnosis:
+def _describe(curves: Curves, measured: Depth | None, *, level: float, reason: str | None, axis: str) -> Diagnosis:
     position = log_position(curves.epochs)
     level_of = curves.values[0, 0]
     smoothed = level_of + smoothing_rows(position, position) @ (curves.values - level_of).mean(axis=0)
@@ -113,6 +118,7 @@ def _describe(curves: Curves, measured: Depth | None, *, level: float, reason: s
         p_value=None if measured is None else measured.p_value,
         rho=None if measured is None else measured.rho,
         reason=reason,
+        axis=axis,
     )
 
 
@@ -144,12 +150,14 @@ def _constant(curves: Curves) -> bool:
     return bool(np.ptp(curves.values) == 0)
 
 
-def _nothing_to_tell(curves: Curves) -> str | None:
+def _nothing_to_tell(curves: Curves, axis: str) -> str | None:
     """Return why no verdict is possible."""
     if not curves.usable:
-        return f"Every run diverged, at or soon after epoch {curves.epochs[-1]:g}: lower the learning rate first."
+        last = f"{axis_noun(axis)} {written_place(curves.epochs[-1])}"
+        return f"Every run diverged, at or soon after {last}: lower the learning rate first."
     if len(curves.epochs) < MIN_EPOCHS:
-        return f"Only {len(curves.epochs)} epochs were logged: log at least {MIN_EPOCHS}, 50 are better."
+        places = "epochs" if counts_epochs(axis) else "points"
+        return f"Only {len(curves.epochs)} {places} were logged: log at least {MIN_EPOCHS}, 50 are better."
     return None
 
 

@@ -6,7 +6,9 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from overmix.diagnose.axis import axis_noun, counts_epochs, written_place
 from overmix.diagnose.interval import Interval
+from overmix.diagnose.numerals import told_apart
 from overmix.diagnose.practical import MIN_SEEDS, P_LEVEL, Unit, Verdict, format_size, seeds_to_narrow
 from overmix.diagnose.sentences import after_a_turn
 
@@ -49,6 +51,8 @@ class Diagnosis:
         seed_share: share of the variance of the depth that more seeds would reduce.
         p_value: of the curve against the nearest one that only improves. This and the next by method ``"curve"`` only.
         rho: correlation of the noise from look to look, by the curves that may turn.
+        axis: what the places of the curve are called, ``"epoch"`` or as their column is; ``turning_epoch`` is one of
+            them, whatever they are.
     """
 
     verdict: Verdict
@@ -73,6 +77,7 @@ class Diagnosis:
     seed_share: float | None = None
     p_value: float | None = None
     rho: float | None = None
+    axis: str = "epoch"
 
     @property
     def advice(self) -> str:
@@ -80,8 +85,8 @@ class Diagnosis:
         because = f" {self.reason}" if self.reason else ""
         if self.verdict == "u-shaped":
             return (
-                f"U-shaped: best near epoch {self.turning_epoch:g}{self._range()}, {self._size(self.depth)} worse at "
-                f"the end. {after_a_turn(self.turning_epoch)}{because}"
+                f"U-shaped: best near {axis_noun(self.axis)} {written_place(self.turning_epoch)}{self._range()}, "
+                f"{self._size(self.depth)} worse at the end. {after_a_turn(self.turning_epoch, self.axis)}{because}"
             )
         if self.verdict == "monotone":
             return f"Monotone: the end is within {self._size(self.delta)} of the best; train on as you do.{because}"
@@ -89,10 +94,12 @@ class Diagnosis:
             return f"Undecided:{because}"
         low, high = (format_size(end, self.unit, signed=True) for end in self.depth_ci)
         if self.depth > self.delta and self.p_value is not None:
+            depth, delta = told_apart(self.depth, self.delta, lambda x, more: format_size(x, self.unit, more=more))
+            p, asked = told_apart(self.p_value, P_LEVEL, lambda x, more: f"{x:.{2 + more}g}")
             return (
-                f"Undecided: the end is {self._size(self.depth)} worse than the best ({low} to {high}), more than the "
-                f"{self._size(self.delta)} that would matter, but noise alone may look like that "
-                f"(p = {self.p_value:.2g}, less than {P_LEVEL:g} is asked); {self._remedy()}.{because}"
+                f"Undecided: the end is {depth} worse than the best ({low} to {high}), more than the {delta} that "
+                f"would matter, but noise alone may look like that (p = {p}, less than {asked} is asked); "
+                f"{self._remedy()}.{because}"
             )
         return (
             f"Undecided: the end is between {low} and {high} worse than the best; {self._size(self.delta)} would "
@@ -103,14 +110,15 @@ class Diagnosis:
         if self.turning_epoch_ci is None:
             return ""
         low, high = self.turning_epoch_ci
-        return f" ({low:g} to {high:g})"
+        return f" ({written_place(low)} to {written_place(high)})"
 
     def _size(self, size: float) -> str:
         return format_size(size, self.unit)
 
     def _remedy(self) -> str:
         if self.method == "curve":
-            return "five seeds or more would help, or a score at more epochs and on more held-out samples"
+            places = "epochs" if counts_epochs(self.axis) else "points"
+            return f"five seeds or more would help, or a score at more {places} and on more held-out samples"
         if self.seed_share is None:
             return "more seeds would help"
         more = more_seeds(self)

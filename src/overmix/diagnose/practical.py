@@ -80,17 +80,19 @@ def seeds_to_narrow(n: int, *, half_width: float, seed_share: float, wanted: flo
     return n * seed_share * half_width**2 / room if room > 0 else None
 
 
-def format_size(size: float, unit: Unit = "fraction", *, signed: bool = False) -> str:
-    """Write a difference the way its reader thinks of it.
+def format_size(size: float, unit: Unit = "fraction", *, signed: bool = False, more: int = 0) -> str:
+    """Write a difference the way its reader thinks of it, with ``more`` digits than usual.
 
     Example:
         >>> format_size(0.0253), format_size(2.53, "percent", signed=True), format_size(0.0253, "value")
         ('2.5 points', '+2.5 points', '0.0253')
         >>> format_size(0.01), format_size(-0.01)
         ('1 point', '−1 point')
+        >>> format_size(0.010049, more=2)
+        '1.005 points'
     """
     sign = "+" if signed and size > 0 else ""
     if unit in ("value", "decibel"):
-        return sign + written(size, ".3g") + (" dB" if unit == "decibel" else "")
-    points = written((100 if unit == "fraction" else 1) * size, ".2g")
+        return sign + written(size, f".{3 + more}g") + (" dB" if unit == "decibel" else "")
+    points = written((100 if unit == "fraction" else 1) * size, f".{2 + more}g")
     return f"{sign}{points} {'point' if points in ('1', '−1') else 'points'}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from overmix.diagnose.axis import axis_noun, counts_steps, written_place
 from overmix.diagnose.interval import Interval
 from overmix.diagnose.numerals import written
 from overmix.diagnose.practical import Unit, format_size
@@ -175,6 +176,8 @@ def until_part(
         'Off at about 125 (75–188 may be as good).'
         >>> until_part("switch", "open", 125, (75, 1000), epochs=1000).sentence
         'Off at about 125 is the best guess; 75 to the end may be as good.'
+        >>> until_part("switch", "likely", 125, (75, 1000), epochs=1000).sentence
+        'Off at about 125, likely, but not switching is not ruled out (75 to the end may be as good).'
         >>> until_part("end", "shown", 1000, (1000, 1000), epochs=1000).sentence
         'To the end.'
         >>> until_part("turn", "open", 80, (56, 112), epochs=1000).sentence
@@ -183,13 +186,15 @@ def until_part(
     span, after = written_range(reach, epochs), f"; {detail}" if detail else ""
     alone = reach is None or (reach[0] == reach[1] == guess)
     as_good = "" if alone else f" ({span} may be as good)"
+    reaches_end = reach is not None and reach[1] >= epochs
+    or_not = ", but not switching is not ruled out" if reaches_end and answer in ("switch", "auto") else ""
     guessed = "to the end" if guess is not None and guess >= epochs else f"off at about {guess or 0:g}"
     if answer == "switch" and strength == "open":
         sentence = f"Off at about {guess:g} is the best guess; {span} may be as good{after}."
     elif answer == "switch":
-        sentence = f"Off at about {guess:g}{likely(strength)}{as_good}{after}."
+        sentence = f"Off at about {guess:g}{likely(strength)}{or_not}{as_good}{after}."
     elif answer == "auto":
-        sentence = f"Off by AutoSwitch{likely(strength)}, here at about {guess:g}{as_good}{after}."
+        sentence = f"Off by AutoSwitch{likely(strength)}, here at about {guess:g}{or_not}{as_good}{after}."
         if strength == "open":
             sentence = f"Off by AutoSwitch, here at about {guess:g}, is the best guess; {span} may be as good{after}."
     elif answer == "end" and strength == "open":
@@ -247,16 +252,27 @@ def seeds_sentence(more: int, question: str, now: int) -> str:
     return f"{more} more seed{'' if more == 1 else 's'} ({now + more} in all) would likely tell {question}."
 
 
-def after_a_turn(epoch: float) -> str:
+def after_a_turn(place: float, axis: str = "epoch") -> str:
     """Say what to do about a curve that turns, of which nobody knows how it was trained.
 
     The turn is no guess at the best switch, which may lie well behind it.
 
+    Args:
+        place: where it turns.
+        axis: what its places are called. Where they may be optimizer steps, the switch that counts them is named.
+
     Example:
         >>> after_a_turn(75)
         'If Mixup was on all along, switches from about epoch 75 on are worth a try; if not, stop there.'
+        >>> "OffAtStep(11730), in a study off_at_step: 11730" in after_a_turn(11730, "global_step")
+        True
     """
-    return f"If Mixup was on all along, switches from about epoch {epoch:g} on are worth a try; if not, stop there."
+    code = ""
+    if counts_steps(axis):
+        step = written_place(round(place))
+        code = f" (if it counts optimizer steps: overmix.switch.OffAtStep({step}), in a study off_at_step: {step})"
+    at = f"{axis_noun(axis)} {written_place(place)}"
+    return f"If Mixup was on all along, switches from about {at} on are worth a try{code}; if not, stop there."
 
 
 def decision_sentence(

@@ -78,6 +78,9 @@ class Mixup(Follower):
             raise ConfigError("correct_lam", correct_lam, "leave it out: labels are weighted by what is in the image")
         if mode not in _PER:
             raise ConfigError("mode", mode, f"use one of {', '.join(_PER)}")
+        for name, alpha in (("mixup_alpha", mixup_alpha), ("cutmix_alpha", cutmix_alpha)):
+            if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not alpha >= 0:
+                raise ConfigError(name, alpha, "use a number >= 0; 0 leaves it out")
         for name, value in (("prob", prob), ("switch_prob", switch_prob)):
             if not 0 <= value <= 1:
                 raise ConfigError(name, value, "use a probability in [0, 1]")

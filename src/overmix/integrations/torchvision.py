@@ -59,12 +59,12 @@ class _Transform(nn.Module, Follower):
         batch = inputs if len(inputs) > 1 else inputs[0]
         labels = self._labels(batch)
         leaves, structure = tree_flatten(batch)
+        at = _place_of(labels, leaves)
         images = _images(leaves, labels)
         mixed, target = self.mixed(tuple(leaves[i].as_subclass(Tensor) for i in images), labels)
         for i, image in zip(images, mixed, strict=True):
             leaf = leaves[i]
             leaves[i] = tv_tensors.wrap(image, like=leaf) if isinstance(leaf, tv_tensors.TVTensor) else image
-        at = next(i for i, leaf in enumerate(leaves) if leaf is labels)
         leaves[at] = target.soft(self.num_classes) if labels.dim() == 1 else target.soft()
         return tree_unflatten(leaves, structure)
 
@@ -106,8 +106,8 @@ class MixUp(_Transform):
     Args:
         alpha: concentration of the Beta law that lam is drawn from, >= 0.
         num_classes: number of classes C; may be left out where labels are probabilities already.
-        labels_getter: a function that takes the batch and returns its labels; by default they are its second part, or
-            ``batch["labels"]`` of a dictionary.
+        labels_getter: a function that takes the batch and returns its labels, a tensor that it holds; by default they
+            are its second part, or ``batch["labels"]`` of a dictionary.
         generator: the PyTorch generator that randomness comes from; by default PyTorch's own.
 
     Raises:
@@ -159,6 +159,17 @@ class CutMix(_Transform):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__(CutMixRecipe(alpha=alpha), num_classes, labels_getter, generator)
+
+
+def _place_of(labels: Tensor, leaves: list[Any]) -> int:
+    """Return where the labels are, and where their rows go."""
+    for i, leaf in enumerate(leaves):
+        if leaf is labels:
+            return i
+    raise DataError(
+        "labels: labels_getter returned a new tensor: return one that the batch holds, whose place the mixed rows "
+        "take, and convert labels before they are batched"
+    )
 
 
 def _images(leaves: list[Any], labels: Tensor) -> list[int]:

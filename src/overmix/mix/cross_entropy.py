@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from overmix._typing import Float, Int, Shaped
-from overmix.errors import ConfigError
+from overmix.errors import ConfigError, DataError
 from overmix.mix.precision import at_least_float32, in_loss_precision, over_samples
 
 IGNORE_INDEX = -100
@@ -61,9 +62,8 @@ class Terms(NamedTuple):
     counts: Tensor
 
     def mean(self) -> Float[Tensor, ""]:
-        """Return ``sum(losses) / sum(counts)``; 0 if nothing counts."""
-        total = self.counts.sum()
-        return torch.where(total > 0, self.losses.sum() / total.clamp_min(torch.finfo(total.dtype).tiny), 0.0)
+        """Return ``sum(losses) / sum(counts)``; 0 if the counts sum to exactly 0, NaN if one of them is NaN."""
+        return quotient(self.losses.sum(), self.counts.sum(), of_nothing=0.0)
 
     def times(self, weight: Float[Tensor, " batch"] | None) -> Terms:
         """Return the terms with a weight of each sample."""
@@ -71,6 +71,17 @@ class Terms(NamedTuple):
             return self
         weight = over_samples(weight.to(self.losses.dtype), self.losses)
         return Terms(self.losses * weight, self.counts * weight)
+
+
+def quotient(part: Tensor, whole: Tensor, of_nothing: Tensor | float) -> Tensor:
+    """Return ``part / whole``, and ``of_nothing`` where ``whole`` is exactly 0; what is NaN stays NaN.
+
+    Example:
+        >>> quotient(torch.tensor([1.0, 0.0]), torch.tensor([-4.0, 0.0]), of_nothing=0.5)
+        tensor([-0.2500,  0.5000])
+    """
+    # The inner one keeps 0 / 0 out of the gradient too.
+    return torch.where(whole == 0, of_nothing, part / torch.where(whole == 0, 1.0, whole))
 
 
 class Side(NamedTuple):
@@ -153,14 +164,111 @@ def row_terms(
     return Terms(losses, torch.ones_like(losses))
 
 
+def unmixed_cross_entropy(
+    logits: Float[Tensor, "batch classes *position"],
+    y: Shaped[Tensor, "batch *label"],
+    *,
+    weight: Float[Tensor, " classes"] | None,
+    ignore_index: int,
+    label_smoothing: float,
+    reduction: Reduction,
+) -> Float[Tensor, "..."]:
+    """Return PyTorch's own cross-entropy, to the bit, of labels that are not mixed; 0 where it says 0 / 0.
+
+    Args:
+        logits: shape (B, C, ...).
+        y: class indices, shape (B, ...), or rows of the logits' shape, of any dtype.
+        weight: class weights, shape (C,).
+        ignore_index: the class index that counts for nothing.
+        label_smoothing: s, in [0, 1].
+        reduction: as PyTorch's.
+    """
+    weight = None if weight is None else weight.to(logits.dtype)
+    if y.dim() == logits.dim():
+        y = y.to(logits.dtype)
+        return F.cross_entropy(logits, y, weight=weight, label_smoothing=label_smoothing, reduction=reduction)
+    return unmixed_class_loss(
+        lambda classes: F.cross_entropy(
+            *(logits, classes, weight), ignore_index=ignore_index, label_smoothing=label_smoothing, reduction=reduction
+        ),
+        *(y, weight, ignore_index, reduction),
+    )
+
+
+def unmixed_class_loss(
+    loss: Callable[[Int[Tensor, "batch *position"]], Tensor],
+    y: Shaped[Tensor, "batch *position"],
+    weight: Float[Tensor, " classes"] | None,
+    ignore_index: int,
+    reduction: Reduction,
+) -> Float[Tensor, "..."]:
+    """Return one of PyTorch's losses of class indices that are not mixed, and 0 for its mean where nothing counts.
+
+    Args:
+        loss: takes class indices, shape (B, ...), int64.
+        y: the class indices, of any dtype.
+        weight: the loss' class weights, shape (C,).
+        ignore_index: the loss' ignored class index.
+        reduction: the loss' reduction.
+    """
+    y = y.long()
+    if reduction != "mean":
+        return loss(y)
+    nothing = Side.of(y, weight, ignore_index).counts.sum() == 0
+    # With every label ignored PyTorch's gradient is 0; with weights of 0 alone it would be 0 / 0.
+    return torch.where(nothing, 0.0, loss(y.masked_fill(nothing, ignore_index)))
+
+
+def check_logits(logits: object) -> None:
+    """Refuse what is no output of shape (B, C, ...) in a floating dtype that losses are taken in.
+
+    Raises:
+        DataError: naming what was given.
+    """
+    if not isinstance(logits, Tensor):
+        raise DataError(f"logits: found {type(logits).__name__}: give a tensor of shape (B, C), or (B, C, ...)")
+    if logits.dim() < 2:
+        raise DataError(f"logits have shape {tuple(logits.shape)}: give (B, C), a row of classes for each sample")
+    if not logits.is_floating_point() or logits.dtype.itemsize == 1:
+        raise DataError(f"logits have dtype {logits.dtype}: give floats, logits.float()")
+
+
 def check_cross_entropy(weight: object, label_smoothing: float, num_classes: int) -> None:
     """Refuse what is no weight of classes, and no smoothing.
 
     Raises:
         ConfigError: if there are not as many weights as classes, or the smoothing lies outside of [0, 1].
     """
-    if isinstance(weight, Tensor) and weight.shape != (num_classes,):
-        raise ConfigError("weight", tuple(weight.shape), f"give one for each class, shape ({num_classes},)")
+    check_weight(weight, num_classes)
     number = isinstance(label_smoothing, int | float) and not isinstance(label_smoothing, bool)
     if not number or not 0 <= label_smoothing <= 1:
         raise ConfigError("label_smoothing", label_smoothing, "use a number in [0, 1]")
+
+
+def check_weight(weight: object, num_classes: int | None) -> None:
+    """Refuse what is no tensor of one weight for each class, or None.
+
+    Args:
+        weight: what was given.
+        num_classes: C; None if nobody knows.
+
+    Raises:
+        ConfigError: naming its shape, or what it is.
+    """
+    if weight is None:
+        return
+    if not isinstance(weight, Tensor):
+        raise ConfigError("weight", weight, "give a tensor of one for each class, torch.tensor([...])")
+    if weight.dim() != 1 or num_classes not in (None, len(weight)):
+        shape = "(C,)" if num_classes is None else f"({num_classes},)"
+        raise ConfigError("weight", tuple(weight.shape), f"give one for each class, shape {shape}")
+
+
+def check_reduction(reduction: object) -> None:
+    """Refuse what is none of PyTorch's reductions.
+
+    Raises:
+        ConfigError: naming them.
+    """
+    if reduction not in get_args(Reduction):
+        raise ConfigError("reduction", reduction, "use 'mean', 'sum' or 'none'")

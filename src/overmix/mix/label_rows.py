@@ -42,6 +42,21 @@ def check_class_indices(labels: Tensor, logits: Tensor) -> None:
         )
 
 
+def refuse_classes_beyond(num_classes: int, ignore_index: int, *sides: Shaped[Tensor, "batch *position"]) -> None:
+    """Refuse class indices that the logits have no column for, where looking does not wait for a device.
+
+    Raises:
+        DataError: naming the first one.
+    """
+    for labels in sides:
+        proper = ((labels >= 0) & (labels < num_classes)) | (labels == ignore_index)
+        if holds(proper) is False:
+            raise DataError(
+                f"cross_entropy: y holds the class index {int(labels[~proper][0])}, but the logits have {num_classes} "
+                f"classes: give indices from 0 to {num_classes - 1}, or {ignore_index} for a label to be ignored"
+            )
+
+
 def mixed_rows(
     a: Shaped[Tensor, "*stack batch *row"],
     b: Shaped[Tensor, "*stack batch *row"],
@@ -103,7 +118,7 @@ def soft_labels(
 
 
 def holds(proper: Bool[Tensor, "..."]) -> bool | None:
-    """Return whether a condition holds throughout; None where looking would wait for a device, or nothing is there yet.
+    """Return whether a condition holds throughout; None where looking would wait for a device, or cannot be compiled.
 
     Example:
         >>> holds(torch.tensor([True, False]))
@@ -111,7 +126,7 @@ def holds(proper: Bool[Tensor, "..."]) -> bool | None:
         >>> holds(torch.tensor([True, False], device="meta")) is None
         True
     """
-    if proper.device.type != "cpu":
+    if proper.device.type != "cpu" or torch.compiler.is_compiling():
         return None
     try:
         return bool(proper.all())

@@ -139,14 +139,30 @@ class PatchSpace(Space):
     def labels(self, plan: MixPlan, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return both sides' labels and the own share; labels with positions are cut, so that one side says it all.
 
+        Integers and booleans of shape (B, C) are rows, such as one-hot ones. Labels of more dimensions are maps.
+
         Raises:
-            DataError: if labels have other positions than the samples.
+            DataError: if maps have other positions than the samples, or integers of shape (B, C) as many classes as a
+                signal has positions, so that they may be either.
         """
-        # Floating-point labels have a row of classes before their positions.
-        if y.dim() < (3 if y.is_floating_point() else 2):
+        if not _is_map(plan, y):
             return Space.labels(self, plan, y)
         cut = torch.where(_inside_box(plan, y, "y"), y[plan.partner], y)
         return cut, cut, torch.ones_like(plan.lam)
+
+
+def _is_map(plan: MixPlan, y: Tensor) -> bool:
+    """Return whether labels have positions that are cut: floats have a row of classes before them."""
+    label = y.shape[plan.partner.dim() :]
+    if len(label) != 1 or y.is_floating_point():
+        return len(label) > 1
+    if label == plan.grid:
+        raise DataError(
+            f"y has shape {tuple(y.shape)} and dtype {y.dtype}: these may be rows of {label[0]} classes, or classes of "
+            f"the {label[0]} positions that are cut: give rows as y.float(), classes of positions as y.unsqueeze(1), "
+            "and their logits as logits.unsqueeze(2)"
+        )
+    return False
 
 
 Intervals = tuple[tuple[int, int], ...]

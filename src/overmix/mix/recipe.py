@@ -313,8 +313,11 @@ def check_batch(x: Any, y: object) -> None:
 
     Raises:
         DataError: if ``y`` is neither a tensor with a batch dimension nor a dictionary of them, or ``x`` has another
-            number of samples, or lies on another device.
+            number of samples, or lies on another device; for tensors that are not dense, and numbers of one byte.
     """
+    for name, nest in (("x", x), ("y", y)):
+        for part in tensors_in(nest):
+            _check_form(part, name)
     labels = list(y.values()) if isinstance(y, Mapping) else [y]
     for label in labels:
         if not isinstance(label, Tensor) or label.dim() == 0:
@@ -335,3 +338,16 @@ def check_batch(x: Any, y: object) -> None:
         raise DataError(f"x has shape {tuple(tensor.shape)} but y has {tuple(first.shape)}: give one label per sample")
     if tensor.device != first.device:
         raise DataError(f"x is on {tensor.device} but y is on {first.device}: move both to one device")
+
+
+def _check_form(tensor: Tensor, name: str) -> None:
+    """Refuse tensors that PyTorch has no mixing for, with what makes others of them."""
+    if tensor.is_nested:
+        remedy = "give a tensor of samples of one size, torch.nested.to_padded_tensor(...)"
+        raise DataError(f"{name} is a nested tensor: {remedy}")
+    if tensor.is_quantized:
+        raise DataError(f"{name} has dtype {tensor.dtype}, which is quantized: give floats, {name}.dequantize()")
+    if tensor.layout != torch.strided:
+        raise DataError(f"{name} has layout {tensor.layout}: give a dense tensor, {name}.to_dense()")
+    if tensor.is_floating_point() and tensor.dtype.itemsize == 1:
+        raise DataError(f"{name} has dtype {tensor.dtype}, which is not mixed: give wider floats, {name}.float()")

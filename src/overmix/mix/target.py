@@ -19,12 +19,24 @@ from overmix.mix.cross_entropy import (
     Reduction,
     Terms,
     check_cross_entropy,
+    check_logits,
+    check_reduction,
+    check_weight,
     class_terms,
     mixed_cross_entropy,
+    quotient,
     row_terms,
+    unmixed_cross_entropy,
 )
 from overmix.mix.label_entropy import EntropyLoss, class_entropy, label_entropy, multi_label_entropy, soft_row_entropy
-from overmix.mix.label_rows import are_rows_of, check_class_indices, mixed_rows, soft_labels
+from overmix.mix.label_rows import (
+    are_rows_of,
+    check_class_indices,
+    holds,
+    mixed_rows,
+    refuse_classes_beyond,
+    soft_labels,
+)
 from overmix.mix.precision import in_loss_precision
 from overmix.mix.torch_losses import loss_of_target
 
@@ -110,7 +122,15 @@ class MixedTarget:
         return self._with(Tensor.pin_memory)
 
     def _with(self, function: Callable[[Tensor], Tensor]) -> Self:
-        return replace(self, **{k: function(v) for k, v in vars(self).items() if isinstance(v, Tensor)})
+        one = self.a is self.b
+        tensors = {k: v for k, v in vars(self).items() if isinstance(v, Tensor) and not (one and k == "b")}
+        changed = {k: function(v) for k, v in tensors.items()}
+        return replace(self, **changed | ({"b": changed["a"]} if one else {}))
+
+    @property
+    def is_unmixed(self) -> bool:
+        """Whether both sides are one tensor and lam, where looking does not wait, is 1: as mixing hands through."""
+        return type(self) is MixedTarget and self.a is self.b and holds(self.lam == 1) is not False
 
     def cross_entropy(
         self,
@@ -126,12 +146,14 @@ class MixedTarget:
 
         With weights or ignored labels it is the weighted mean that the class describes. For class indices no dense
         target is built. For rows it is PyTorch's cross-entropy of their mixture, whose mean is over samples even with
-        weights of classes.
+        weights of classes. Of a batch that was handed through, mixing being off, it is PyTorch's own, to the bit,
+        unless samples have weights.
 
         Args:
             logits: shape (B, C), or (B, C, ...) with labels of shape (B, ...).
             weight: class weights, shape (C,).
-            ignore_index: a side with this class index does not count; with every label ignored the loss is 0.
+            ignore_index: a side with this class index does not count; with every label ignored, or weights that sum
+                to exactly 0, the loss is 0.
             label_smoothing: share of each label that is spread over all classes, in [0, 1], as in PyTorch.
             sample_weight: how much each sample counts, shape (B,). Weights that belong to the samples before they were
                 mixed are a target themselves, as ``recipe(x, {"class": y, "weight": w})`` returns it: then each side
@@ -143,25 +165,33 @@ class MixedTarget:
             A scalar in the logits' dtype, in float32 under autocast, as PyTorch's own.
 
         Raises:
-            DataError: if the labels are neither class indices of shape (B, ...) nor rows of shape (B, C, ...).
+            DataError: if the labels are neither class indices of shape (B, ...) nor rows of shape (B, C, ...), or, on
+                the CPU, one of them is no class; if the logits are no floats of shape (B, C, ...).
             ConfigError: if an argument cannot work.
         """
-        logits = in_loss_precision(logits)
+        check_logits(logits)
         check_cross_entropy(weight, label_smoothing, logits.shape[1])
+        check_reduction(reduction)
         lam, total = self._weights(sample_weight)
-        if are_rows_of(self.a, logits):
-            if ignore_index != IGNORE_INDEX:
-                raise ConfigError("ignore_index", ignore_index, "leave it out: rows hold no class index")
-            rows = mixed_rows(self.a, self.b, lam, lam.dtype)
-            terms = row_terms(logits, rows, weight=weight, label_smoothing=label_smoothing)
-        else:
+        logits = in_loss_precision(logits)
+        rows = are_rows_of(self.a, logits)
+        if rows and ignore_index != IGNORE_INDEX:
+            raise ConfigError("ignore_index", ignore_index, "leave it out: rows hold no class index")
+        if not rows:
             check_class_indices(self.a, logits)
-            terms = class_terms(
-                *(logits, self.a, self.b, lam),
-                weight=weight,
-                ignore_index=ignore_index,
-                label_smoothing=label_smoothing,
-            )
+        classes: dict[str, Any] = {"weight": weight, "ignore_index": ignore_index, "label_smoothing": label_smoothing}
+        try:
+            if total is None and self.is_unmixed:
+                return unmixed_cross_entropy(logits, self.a, **classes, reduction=reduction)
+            if rows:
+                mixture = mixed_rows(self.a, self.b, lam, torch.promote_types(self.a.dtype, lam.dtype))
+                terms = row_terms(logits, mixture, weight=weight, label_smoothing=label_smoothing)
+            else:
+                terms = class_terms(logits, self.a, self.b, lam, **classes)
+        except (IndexError, RuntimeError):
+            if not rows:
+                refuse_classes_beyond(logits.shape[1], ignore_index, self.a, self.b)
+            raise
         return _reduced(terms.times(total), reduction).to(logits.dtype)
 
     def _weights(self, sample_weight: Tensor | MixedTarget | None) -> tuple[Tensor, Tensor | None]:
@@ -177,7 +207,7 @@ class MixedTarget:
             return self.lam, sides[0]
         # lam w_a l(a) + (1 - lam) w_b l(b) is one weight times a mixture with another lam.
         of_a, of_b = self.lam * sides[0], (1 - self.lam) * sides[1]
-        return torch.where(of_a + of_b > 0, of_a / (of_a + of_b), self.lam), of_a + of_b
+        return quotient(of_a, of_a + of_b, of_nothing=self.lam), of_a + of_b
 
     def loss(
         self,
@@ -223,6 +253,8 @@ class MixedTarget:
                 a, b = a.to(output.dtype), b.to(output.dtype)
         if not a.is_floating_point() and weight is None and ignore_index is None:
             weight, ignore_index = counts_read_from(criterion)
+        has_classes = isinstance(output, Tensor) and output.dim() > 1
+        check_weight(weight, output.shape[1] if has_classes else None)
         lam, total = self._weights(sample_weight)
         mean = mixed_criterion(
             *(criterion, output, a, b, lam), sample_weight=total, weight=weight, ignore_index=ignore_index
@@ -270,7 +302,8 @@ class MixedTarget:
                 f"output has shape {tuple(output.shape)} but y has {tuple(self.a.shape)}: give rows of the output's "
                 "shape; of class indices, target.soft(num_classes)"
             )
-        return mixed_rows(self.a, self.b, self.lam, self.lam.dtype).to(in_loss_precision(output).dtype)
+        rows = mixed_rows(self.a, self.b, self.lam, torch.promote_types(self.a.dtype, self.lam.dtype))
+        return rows.to(in_loss_precision(output).dtype)
 
     def entropy(self, loss: EntropyLoss = "cross_entropy", ignore_index: int = IGNORE_INDEX) -> Float[Tensor, " batch"]:
         """Entropy of each mixed label, in nats: the part of the loss that no model can remove.
@@ -334,9 +367,11 @@ class MixedTarget:
             sample_weight: see :meth:`cross_entropy`.
 
         Raises:
-            DataError: if the labels are neither class indices nor rows of the logits' shape.
+            DataError: if the labels are neither class indices nor rows of the logits' shape, or these no floats.
+            ConfigError: if weights do not fit.
         """
-        check_cross_entropy(weight, 0.0, logits.shape[1])
+        check_logits(logits)
+        check_weight(weight, logits.shape[1])
         lam, total = self._weights(sample_weight)
         terms = accuracy_terms(logits, self.a, self.b, lam, weight=weight, ignore_index=ignore_index)
         return terms.times(total).mean()
@@ -345,6 +380,4 @@ class MixedTarget:
 def _reduced(terms: Terms, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return terms.mean()
-    if reduction not in ("sum", "none"):
-        raise ConfigError("reduction", reduction, "use 'mean', 'sum' or 'none'")
     return terms.losses.sum() if reduction == "sum" else terms.losses

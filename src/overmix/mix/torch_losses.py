@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from overmix.mix.cross_entropy import IGNORE_INDEX, Reduction
+from overmix.mix.cross_entropy import IGNORE_INDEX, Reduction, unmixed_class_loss
 from overmix.mix.precision import over_samples
 
 if TYPE_CHECKING:
@@ -70,6 +70,11 @@ def _nll_loss(
     reduction: Reduction = "mean",
 ) -> Tensor:
     _check(input, target, size_average, reduce)
+    if target.is_unmixed and not target.a.is_floating_point():
+        return unmixed_class_loss(
+            lambda y: F.nll_loss(input, y, weight=weight, ignore_index=ignore_index, reduction=reduction),
+            *(target.a, weight, ignore_index, reduction),
+        )
     if reduction == "mean":
         return target.loss(nn.NLLLoss(weight=weight, ignore_index=ignore_index, reduction="none"), input)
     loss_a, loss_b = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
@@ -61,7 +61,8 @@ class CleanAndMixedTarget(MixedTarget):
             weight: class weights, shape (C,).
             ignore_index: a side with this class index does not count.
             label_smoothing: see :meth:`MixedTarget.cross_entropy`.
-            sample_weight: shape (B,), of each sample and its mixture; see :meth:`MixedTarget.cross_entropy`.
+            sample_weight: shape (B,), of each sample and its mixture, or the target that the samples' own weights were
+                made by RegMixup; see :meth:`MixedTarget.cross_entropy`. Those of accuracy are the same.
             reduction: the mean only.
 
         Raises:
@@ -72,15 +73,16 @@ class CleanAndMixedTarget(MixedTarget):
                 "reduction", reduction, "use 'mean': clean samples and mixtures have weights of their own"
             )
         return self._mean(
-            lambda half, z: half.cross_entropy(
-                z, weight, ignore_index, label_smoothing=label_smoothing, sample_weight=sample_weight
+            lambda half, z, weights: half.cross_entropy(
+                z, weight, ignore_index, label_smoothing=label_smoothing, sample_weight=weights
             ),
             logits,
+            sample_weight,
         )
 
     def under(self, objective: Objective, output: Tensor) -> Float[Tensor, ""]:
         """Return the objective's mean on clean samples and mixtures, weighted 1 to eta."""
-        return self._mean(lambda half, out: half.under(objective, out), output)
+        return self._mean(lambda half, out, _: half.under(objective, out), output)
 
     def entropy(self, loss: EntropyLoss = "cross_entropy", ignore_index: int = IGNORE_INDEX) -> Float[Tensor, " batch"]:
         """Entropy of each label, times what its half weighs in the loss, whose floor their mean is.
@@ -100,25 +102,58 @@ class CleanAndMixedTarget(MixedTarget):
         return torch.cat([clean, self.eta * mixed]) * (2 / (1 + self.eta))
 
     def loss(
-        self, criterion: Callable[[Tensor, Tensor], Tensor], output: Tensor, **arguments: Any
+        self,
+        criterion: Callable[[Tensor, Tensor], Tensor],
+        output: Tensor,
+        *,
+        sample_weight: Tensor | MixedTarget | None = None,
+        **arguments: Any,
     ) -> Float[Tensor, ""]:
         """Return the mean of the criterion on clean samples and mixtures, weighted 1 to eta.
 
         Args:
             criterion: see :meth:`MixedTarget.loss`.
             output: what the model returned for clean samples and mixtures, shape (2 B, ...).
-            **arguments: see :meth:`MixedTarget.loss`; weights of samples are those of each sample and its mixture.
+            sample_weight: see :meth:`cross_entropy`.
+            **arguments: see :meth:`MixedTarget.loss`.
         """
-        return self._mean(lambda half, out: half.loss(criterion, out, **arguments), output)
+        return self._mean(
+            lambda half, out, weights: half.loss(criterion, out, sample_weight=weights, **arguments),
+            output,
+            sample_weight,
+        )
 
-    def _mean(self, loss: Callable[[MixedTarget, Tensor], Tensor], output: Tensor) -> Tensor:
-        if output.shape[0] != self.lam.shape[0]:
+    def _mean(
+        self,
+        loss: Callable[[MixedTarget, Tensor, _SampleWeight], Tensor],
+        output: Tensor,
+        sample_weight: _SampleWeight = None,
+    ) -> Tensor:
+        if not isinstance(output, Tensor) or output.shape[:1] != self.lam.shape:
+            found = f"{output.shape[0]} rows" if isinstance(output, Tensor) and output.dim() else "no rows"
             raise DataError(
-                f"output has {output.shape[0]} rows, but the batch holds {self.lam.shape[0]}: "
-                "clean samples first, then their mixtures"
+                f"output has {found}, but the batch holds {self.lam.shape[0]}: clean samples first, then their mixtures"
             )
-        clean, mixed = (loss(half, out) for half, out in zip(self.halves(), output.chunk(2), strict=True))
+        halves = zip(self.halves(), output.chunk(2), _of_halves(sample_weight), strict=True)
+        clean, mixed = (loss(half, out, weights) for half, out, weights in halves)
         return (clean + self.eta * mixed) / (1 + self.eta)
+
+    def _weights(self, sample_weight: _SampleWeight) -> tuple[Tensor, Tensor | None]:
+        if sample_weight is None:
+            return self.lam, None
+        halves = zip(self.halves(), _of_halves(sample_weight), strict=True)
+        lams, totals = zip(*(half._weights(weights) for half, weights in halves), strict=True)
+        return torch.cat(lams), torch.cat(totals)
+
+
+_SampleWeight: TypeAlias = "Tensor | MixedTarget | None"
+
+
+def _of_halves(sample_weight: _SampleWeight) -> tuple[_SampleWeight, _SampleWeight]:
+    """Return the weights of the clean samples and those of their mixtures."""
+    if isinstance(sample_weight, CleanAndMixedTarget):
+        return sample_weight.halves()
+    return sample_weight, sample_weight
 
 
 @register(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from overmix.diagnose import Diagnosis, smooth
+from overmix.diagnose.axis import axis_noun, written_place
 from overmix.diagnose.logs import LoggedCurves
 from overmix.diagnose.numerals import written
 from overmix.report.charts import Chart
@@ -59,7 +60,7 @@ def _chart(curves: LoggedCurves, diagnosis: Diagnosis) -> Chart:
     if len(epochs) > 1:
         lines.append(Series("smoothed", epochs[at], smooth(epochs, mean)[at], dash=DASHED))
     if diagnosis.verdict == "u-shaped":
-        marks.append(Mark(float(diagnosis.turning_epoch), f"turns at {diagnosis.turning_epoch:g}"))
+        marks.append(Mark(float(diagnosis.turning_epoch), f"turns at {written_place(diagnosis.turning_epoch)}"))
     return line_chart(
         "curve",
         curves.metric,
@@ -104,9 +105,11 @@ def _numbers(diagnosis: Diagnosis) -> Table:
     def between(interval: tuple[float, float] | None) -> str:
         return "" if interval is None else f"{written(interval[0], '.4g')} to {written(interval[1], '.4g')}"
 
+    span = diagnosis.turning_epoch_ci
+    turn = "" if span is None else f"{written_place(span[0])} to {written_place(span[1])}"
     level = f"{100 * diagnosis.level:g} % interval"
     rows = [
-        ("turning epoch", f"{diagnosis.turning_epoch:g}", between(diagnosis.turning_epoch_ci)),
+        (f"turning {axis_noun(diagnosis.axis)}", written_place(diagnosis.turning_epoch), turn),
         ("best, smoothed", written(diagnosis.best, ".4g"), ""),
         ("at the end, smoothed", written(diagnosis.final, ".4g"), ""),
         ("depth, their difference corrected for noise", written(diagnosis.depth, ".4g"), between(diagnosis.depth_ci)),

@@ -94,3 +94,19 @@ def test_more_seeds_are_those_that_narrow_the_interval_of_what_is_called_shown()
     power = special.ndtr(0.01 / se - special.ndtri(1 - 0.0294 / 2))
     assert 0.8 <= power < 0.83
     assert seeds_to_tell(replace(difference, seed_share=0.2), 0.005) is None
+
+
+def test_a_tie_on_held_out_samples_is_said_and_so_is_a_range_that_reaches_the_end():
+    held_out = {"ERM": 7.2, "Mixup": 100 * (0.1 + 0.2) / 5, "@128": 6.0}  # 0.06 but for rounding
+    advice = Study(erm=7.2, mixup=6.3, off={128: 6.0, 256: 6.5}, held_out=held_out | {"@256": 6.5}, within=0.4).advice()
+    assert advice.note.startswith(
+        "Mixup and @128 tie for the lowest held-out error of 3 conditions that mix, averaged over seeds: named is "
+        "@128, which has the lower test error; Mixup, which needs no switch, does as well on held-out samples."
+    )
+    assert advice.until.strength == "likely"
+    assert (
+        "Off at about 128, likely, but not switching is not ruled out (128 to the end may be" in advice.until.sentence
+    )
+    alone = replace(DEMO, held_out={"ERM": 7.2, "Mixup": 9.5, "@128": 6.3}).advice()
+    assert alone.note.startswith("@128 has the lowest held-out error of 2 conditions")
+    assert "not ruled out" not in alone.until.sentence

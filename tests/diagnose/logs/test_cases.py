@@ -278,6 +278,27 @@ def test_charts_of_wandb_hold_several_runs(tmp_path: Path) -> None:
     assert read(tmp_path, table(columns)).values.shape == (2, 100)
 
 
+def test_charts_of_wandb_without_their_ranges_hold_the_runs_that_share_a_metric(tmp_path: Path) -> None:
+    found = read(tmp_path, table({"Step": E, "run - a - val/acc": 1 - FALLING, "run - b - val/acc": 1 - U}))
+    assert (found.metric, found.values.shape, found.axis) == ("val/acc", (2, 100), "Step")
+    assert [run.rpartition(" (")[2] for run in found.runs] == ["run - a)", "run - b)"]
+    for columns in ({"train - acc": 1 - FALLING, "val - acc": 1 - U}, {"loss - val": FALLING, "acc - val": 1 - U}):
+        assert read(tmp_path, table({"epoch": E, **columns})).values.shape == (1, 100)
+
+
+def test_steps_are_not_called_epochs(tmp_path: Path) -> None:
+    steps = 13000 * (E + 1)
+    diagnosis = read(tmp_path, table({"global_step": steps, "val_acc": 1 - U})).diagnose()
+    at = diagnosis.turning_epoch
+    assert at == int(at) > 99999
+    assert f"best near global_step {at} (" in diagnosis.advice
+    assert f"overmix.switch.OffAtStep({at}), in a study off_at_step: {at}" in diagnosis.advice
+    assert "epoch" not in diagnosis.advice
+    assert (diagnosis.to_dict()["axis"], diagnosis.to_dict()["turning_epoch"]) == ("global_step", at)
+    short = read(tmp_path, table({"global_step": steps[:5], "val_acc": 1 - U[:5]})).diagnose()
+    assert short.advice.startswith("Undecided: Only 5 points were logged")
+
+
 def test_text_that_powershell_wrote(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(epochs_and(val_acc=1 - U).encode("utf-16"))
     assert read_curves([tmp_path / "a.csv"]).values.shape == (1, 100)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import struct
@@ -429,3 +430,92 @@ def test_every_reader_finds_its_logs_in_a_folder_and_no_other_does(reader: Reade
     for inside in reader.find(files).values():
         assert all(log.rows for log in reader.read(inside))
         assert next(other for other in READERS if other.reads(inside[0])) is reader
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_nan_at_the_end_are_no_divergence_until_the_next_look_is_due(write, form: str) -> None:
+    def read(values: list[float]) -> list[float]:
+        rows = [{"epoch": epoch, "val_acc": value} for epoch, value in enumerate(values)]
+        lines = "".join(f"{row['epoch']},{row['val_acc']}\n" for row in rows)
+        content = "epoch,val_acc\n" + lines if form == "csv" else "".join(json.dumps(row) + "\n" for row in rows)
+        return read_curves([write(f"a.{form}", content)]).epochs.tolist()
+
+    nan = math.nan
+    every_third = [0.1, nan, nan, 0.2, nan, nan, 0.3]
+    assert read([*every_third, nan, nan]) == [0, 3, 6]
+    assert read([*every_third, nan, nan, nan]) == [0, 3, 6, 7, 8, 9]  # a look was due
+    assert read([*every_third, nan, math.inf]) == [0, 3, 6, 7, 8]  # no logger writes infinity for no look
+    assert read([0.1, 0.2, 0.3, nan]) == [0, 1, 2, 3]
+
+
+def test_a_nan_beside_the_number_of_an_epoch_is_a_row_without_a_look(write) -> None:
+    rows = "".join(f"{epoch},{value}\n{epoch},nan\n" for epoch, value in enumerate(LONG))
+    np.testing.assert_array_equal(read_curves([write("a.csv", "epoch,val_acc\n" + rows)]).values, [LONG])
+
+
+FOLDS = {fold: [value + 0.01 * fold for value in LONG] for fold in range(3)}
+
+
+def of_folds(column: str, names: list[object], *, by_epoch: bool) -> str:
+    rows = [(epoch, name, FOLDS[i][epoch]) for i, name in enumerate(names) for epoch in range(len(LONG))]
+    ordered = sorted(rows, key=lambda row: row[0]) if by_epoch else rows
+    return f"epoch,{column},val_acc\n" + "".join(f"{e},{name},{value}\n" for e, name, value in ordered)
+
+
+@pytest.mark.parametrize("by_epoch", [True, False])
+def test_folds_are_runs_and_conditions_are_asked_for(write, by_epoch: bool) -> None:
+    folds = read_curves([write("folds.csv", of_folds("fold", [0, 1, 2], by_epoch=by_epoch))])
+    np.testing.assert_array_equal(folds.values, list(FOLDS.values()))
+    one = read_curves([write("folds.csv", of_folds("fold", [0, 1, 2], by_epoch=by_epoch))], where={"fold": "2"})
+    np.testing.assert_array_equal(one.values, [FOLDS[2]])
+    path = write("sweep.csv", of_folds("config", ["mix up", "erm", "none"], by_epoch=by_epoch))
+    with pytest.raises(
+        ConfigError, match=r"one or more for each config \(mix up, erm, none\).*--where 'config=mix up'"
+    ):
+        read_curves([path])
+    np.testing.assert_array_equal(read_curves([path], where={"config": "erm"}).values, [FOLDS[1]])
+    with pytest.raises(ConfigError, match=r"where = 'config=ermm'.*there is mix up, erm, none"):
+        read_curves([path], where={"config": "ermm"})
+    with pytest.raises(ConfigError, match="no such column"):
+        read_curves([path], where={"konfig": "erm"})
+
+
+def test_conditions_of_two_columns_are_asked_for_one_by_one_and_folds_of_the_chosen_are_runs(write) -> None:
+    rows = [
+        f"{epoch},{config},{width},{fold},{value + 0.1 * (config == 'erm') + 0.2 * (width == 64) + 0.01 * fold}\n"
+        for epoch, value in enumerate(LONG)
+        for config in ("mixup", "erm")
+        for width in (64, 128)
+        for fold in range(2)
+    ]
+    path = write("a.csv", "epoch,config,width,fold,val_mse\n" + "".join(rows))
+    with pytest.raises(ConfigError, match="--where config=mixup"):
+        read_curves([path])
+    with pytest.raises(ConfigError, match="--where width=64"):
+        read_curves([path], where={"config": "erm"})
+    chosen = read_curves([path], where={"config": "erm", "width": "128"})
+    np.testing.assert_allclose(chosen.values, [[v + 0.1 for v in LONG], [v + 0.11 for v in LONG]])
+
+
+def test_conditions_that_differ_between_seeds_are_said(write) -> None:
+    rows = "".join(
+        f"{e},{seed},{'mixup' if seed < 2 else 'erm'},{value + 0.01 * seed}\n"
+        for seed in range(4)
+        for e, value in enumerate(LONG)
+    )
+    (note,) = read_curves([write("a.csv", "epoch,seed,config,val_acc\n" + rows)]).notes
+    assert note.startswith("config differs between the runs (mixup, erm)")
+
+
+def test_what_nothing_tells_apart_is_said_to_be_dropped(write) -> None:
+    rows = [(epoch, 3 * epoch + fold, FOLDS[fold][epoch]) for epoch in range(len(LONG)) for fold in range(3)]
+    plain = "epoch,val_acc\n" + "".join(f"{epoch},{value}\n" for epoch, _, value in rows)
+    found = read_curves([write("a.csv", plain)])
+    np.testing.assert_array_equal(found.values, [FOLDS[2]])
+    assert "epoch 0 has 3 values, of which the last counts (several at 12 places)" in found.notes[0]
+    stepped = "epoch,step,val_acc\n" + "".join(f"{epoch},{step},{value}\n" for epoch, step, value in rows)
+    assert read_curves([write("b.csv", stepped)]).notes[0].endswith("--x step tells them apart")
+    # A column that changes on the way, as where a run was resumed, is no condition.
+    resumed = [(e, 0, v) for e, v in enumerate(LONG[:8])] + [(e, 1, v + 0.1) for e, v in enumerate(LONG) if e >= 5]
+    text = "epoch,session,val_acc\n" + "".join(f"{e},{session},{value}\n" for e, session, value in resumed)
+    assert "one resumed run" in read_curves([write("c.csv", text)]).notes[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from overmix.diagnose.evidence import Compared, Evidence
 from overmix.diagnose.interval import Interval
 from overmix.diagnose.practical import format_size
 from overmix.diagnose.sentences import Part
+
+_ROUNDING = 1e-9  # of mean errors, which are fractions of 1
 
 
 def advise(
@@ -109,6 +112,35 @@ def _gain(study: Compared, mix: Part) -> dict[str, Any]:
     return {"gain_of": study.best.name, "gain_over_erm": gain.difference, "gain_ci": gain.ci}
 
 
+def _tied(study: Compared) -> list[Evidence]:
+    """Return the candidates whose held-out error is that of the best, but for rounding."""
+    best = study.best
+    return [
+        e
+        for e in study.candidates
+        if e is not best and math.isclose(e.validation_error or 0.0, best.validation_error or 0.0, abs_tol=_ROUNDING)
+    ]
+
+
+def _chosen(study: Compared) -> str:
+    tied = _tied(study)
+    if not tied:
+        return f"{study.best.name} has the lowest held-out error"
+    return f"{', '.join(e.name for e in tied)} and {study.best.name} tie for the lowest held-out error"
+
+
+def _tie_rule(study: Compared) -> str:
+    """Say why one of several that tie is named."""
+    tied = _tied(study)
+    if not tied:
+        return ""
+    lower = all(study.best.final < e.final for e in tied)
+    why = ", which has the lower test error" if lower else ""
+    to_the_end = next((e.name for e in tied if e.role == "mixup"), None)
+    simplest = f"; {to_the_end}, which needs no switch, does as well on held-out samples" if to_the_end else ""
+    return f": named is {study.best.name}{why}{simplest}"
+
+
 def _note(study: Compared, recommended: Evidence | None) -> str:
     """Say how the recommended condition was chosen, and what is shown to be as good."""
     if recommended is None:
@@ -116,9 +148,7 @@ def _note(study: Compared, recommended: Evidence | None) -> str:
     notes = []
     n = len(study.candidates)
     if n > 1 and study.chosen_on == "validation":
-        notes.append(
-            f"{study.best.name} has the lowest held-out error of {n} conditions that mix, averaged over seeds."
-        )
+        notes.append(f"{_chosen(study)} of {n} conditions that mix, averaged over seeds{_tie_rule(study)}.")
     elif n > 1:
         notes.append(
             f"No samples are held out (data.val_size): {study.best.name} has the lowest test error of {n} conditions "

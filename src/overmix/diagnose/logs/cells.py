@@ -68,3 +68,30 @@ def place(value: object) -> float:
 def is_percent(value: object) -> bool:
     """Whether a cell is written with a percent sign."""
     return isinstance(value, str) and value.strip().endswith("%")
+
+
+def label(cell: object) -> str | None:
+    """Return the text by which a cell names a run or a condition; None if it is empty. ``none`` is a name there.
+
+    Example:
+        >>> label(" none "), label(0), label("  "), label(None)
+        ('none', '0', None, None)
+    """
+    return None if cell is None else str(cell).strip() or None
+
+
+def says(cell: object, wanted: str) -> bool:
+    """Whether a cell holds what a user asked for, in text or as the same number.
+
+    Example:
+        >>> says(" mixup ", "mixup"), says(1, "1.0"), says(None, ""), says("a", "b")
+        (True, True, False, False)
+    """
+    if label(cell) is None:
+        return False
+    if label(cell) == label(wanted):
+        return True
+    try:
+        return parsed_number(cell) == parsed_number(wanted)
+    except (TypeError, ValueError, OverflowError):
+        return False

@@ -88,4 +88,11 @@ class LoggedCurves:
                 remedy = "the name does not say which way is better: give --lower-is-better or --higher-is-better"
                 raise ConfigError("metric", self.metric, remedy)
             lower_is_better = self.kind.better == "lower"
-        return diagnose_curve(self.epochs, self.values, lower_is_better=lower_is_better, unit=self.unit, n_test=n_test)
+        return diagnose_curve(
+            self.epochs,
+            self.values,
+            lower_is_better=lower_is_better,
+            unit=self.unit,
+            n_test=n_test,
+            axis=self.axis,
+        )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from overmix._typing import Float
-from overmix.diagnose.logs.cells import is_absent, is_number, is_percent, parsed_number, place
+from overmix.diagnose.axis import written_place
+from overmix.diagnose.logs.cells import is_absent, is_number, is_percent, label, parsed_number, place, says
+from overmix.diagnose.logs.looks import LoggedValue, last_of_each, several_at_once, without_holes
 from overmix.diagnose.logs.rewinds import longest_run
 from overmix.errors import ConfigError, DataError, did_you_mean
 
@@ -29,14 +31,14 @@ class Column:
         epochs: shape (epochs,), increasing.
         values: shape (epochs,).
         percent: whether the values were written with a percent sign.
-        note: what a reader should know of how they were read.
+        notes: what a reader should know of how they were read.
     """
 
     axis: str
     epochs: Float[np.ndarray, " epochs"]
     values: Float[np.ndarray, " epochs"]
     percent: bool = False
-    note: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,19 +50,64 @@ class Log:
         rows: one mapping per row, from names to numbers or the text that stood there.
         unreadable: names that stand in the file and cannot be judged, and why.
         hint: what to do if no metric is told by its name.
+        labels: what tells it apart from the other runs of its file, such as ``{"seed": "1"}``.
     """
 
     name: str
     rows: Sequence[Mapping[str, object]]
     unreadable: Mapping[str, str] = field(default_factory=dict)
     hint: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def names(self) -> list[str]:
         """Names of all columns, in the order in which they appear."""
         return list(dict.fromkeys((*(name for row in self.rows for name in row), *self.unreadable)))
 
+    def values(self, column: str) -> list[str]:
+        """Return the different values that a column holds, or the one by which this run was told apart, as text."""
+        if column in self.labels:
+            return [self.labels[column]]
+        cells = (label(row.get(column)) for row in self.rows)
+        return list(dict.fromkeys(cell for cell in cells if cell is not None))
+
+    def only(self, column: str, value: str) -> Log:
+        """Return the log with nothing but the rows whose column holds a value; they may be none."""
+        if column in self.labels:
+            return self if says(self.labels[column], value) else replace(self, rows=())
+        rows = [row for row in self.rows if says(row.get(column), value)]
+        return replace(self, name=f"{self.name} ({column} {value})", rows=rows)
+
     def column(self, metric: str, x: str | None) -> Column:
-        """Return a metric, sorted; of rows with one epoch the last counts, as in resumed runs.
+        """Return a metric, sorted; of several values at one place the last counts.
+
+        Raises:
+            ConfigError: no such column.
+            DataError: no values, or one that is no number.
+        """
+        axis, looks = self.looks(metric, x)
+        kept, went_back = longest_run([look.place for look in looks], axis or "row")
+        run = [looks[i] for i in kept]
+        last = last_of_each(run)
+        order = sorted(last)
+        epochs, seen = without_holes(np.array(order), np.array([last[at] for at in order], dtype=np.float64))
+        percent = all(is_percent(look.row[metric]) for look in looks)
+        notes = [note for note in (went_back, self._repeated(run, axis)) if note]
+        return Column(axis or "row", epochs, seen, percent, tuple(f"{self.name}: {note}" for note in notes))
+
+    def _repeated(self, looks: Sequence[LoggedValue], axis: str | None) -> str | None:
+        """Say that places have several values, and which other axis would tell them apart."""
+        several = several_at_once(looks)
+        if axis is None or not several:
+            return None
+        place, n = next(iter(several.items()))
+        others = [name for name in self.names() if name.lower() in AXES and name != axis]
+        finer = next((name for name in others if len({str(look.row.get(name)) for look in looks}) == len(looks)), None)
+        remedy = f"; --x {finer} tells them apart" if finer else "; if they are of several runs, give each a file"
+        told = f"{n} values, of which the last counts (several at {len(several)} places)"
+        return f"{axis} {written_place(place)} has {told}{remedy}"
+
+    def looks(self, metric: str, x: str | None) -> tuple[str | None, list[LoggedValue]]:
+        """Return the horizontal axis of a metric, None if rows are counted, and its values in the order of the log.
 
         Raises:
             ConfigError: no such column.
@@ -69,12 +116,7 @@ class Log:
         axis, rows = self._looks(metric, x)
         places = [float(at) if axis is None else self._place(row[axis], axis, at) for at, row in rows.items()]
         values = [self._read(parsed_number, row[metric], metric, at) for at, row in rows.items()]
-        kept, note = longest_run(places, axis or "row")
-        last = {places[i]: values[i] for i in kept}
-        order = sorted(last)
-        epochs, seen = _without_holes(np.array(order), np.array([last[at] for at in order], dtype=np.float64))
-        percent = all(is_percent(row[metric]) for row in rows.values())
-        return Column(axis or "row", epochs, seen, percent, f"{self.name}: {note}" if note else None)
+        return axis, [LoggedValue(*look) for look in zip(places, values, rows.values(), strict=True)]
 
     def _looks(self, metric: str, x: str | None) -> tuple[str | None, dict[int, Mapping[str, object]]]:
         """Return the horizontal axis of a metric, None to count rows, and the rows that have both, by their number."""
@@ -123,15 +165,6 @@ class Log:
         except (TypeError, ValueError):
             shown = repr(value) if len(repr(value)) <= 40 else f"{repr(value)[:40]}…"
             raise DataError(f"{self.name}, row {row}: {name} = {shown} is not a number") from None
-
-
-def _without_holes(
-    epochs: Float[np.ndarray, " epochs"], values: Float[np.ndarray, " epochs"]
-) -> tuple[Float[np.ndarray, " looks"], Float[np.ndarray, " looks"]]:
-    """Leave out each NaN that a number follows: loggers write it where there was no look. At the end a run diverged."""
-    last = np.flatnonzero(np.isfinite(values))[-1:]
-    kept = ~np.isnan(values) | (np.arange(len(values)) > (last[0] if last.size else -1))
-    return epochs[kept], values[kept]
 
 
 def is_numeric(logs: Iterable[Log], name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from itertools import combinations
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from overmix._typing import Float
+from overmix.diagnose.axis import written_place
 from overmix.diagnose.curve import MIN_EPOCHS
 from overmix.diagnose.logs.cells import is_absent
 from overmix.diagnose.logs.choice import Choice, check_metric, choose_metric
@@ -19,14 +20,20 @@ from overmix.diagnose.logs.held_out import held_out
 from overmix.diagnose.logs.kinds import kind_of
 from overmix.diagnose.logs.log import Column, Log, is_numeric
 from overmix.diagnose.logs.names import is_running_best, printable
+from overmix.diagnose.logs.repeats import differing_conditions, runs_within
 from overmix.diagnose.logs.search import Found, search
 from overmix.diagnose.logs.units import unit_of
 from overmix.diagnose.practical import Unit
-from overmix.errors import DataError
+from overmix.errors import ConfigError, DataError, did_you_mean
 
 
 def read_curves(
-    paths: Sequence[Path], *, metric: str | None = None, x: str | None = None, unit: Unit | None = None
+    paths: Sequence[Path],
+    *,
+    metric: str | None = None,
+    x: str | None = None,
+    unit: Unit | None = None,
+    where: Mapping[str, str] | None = None,
 ) -> LoggedCurves:
     """Read one metric of all runs that the paths hold.
 
@@ -38,23 +45,28 @@ def read_curves(
         metric: name of the metric; None chooses the held-out one, see `choose_metric`.
         x: name of the column for the horizontal axis; None takes ``epoch``, else ``step``, else counts rows.
         unit: of the values; None tells it from the metric's kind and the values.
+        where: by column, the value that rows must hold to count, such as ``{"config": "mixup"}``; also of what tells
+            the runs of one file apart, such as ``{"seed": "1"}``.
 
     Raises:
         DataError: files that cannot be read, values that are no numbers, runs of unequal lengths.
-        ConfigError: no such column, or no metric that is told to be held out.
+        ConfigError: no such column, no metric that is told to be held out, or rows of several conditions at one
+            place.
     """
     if not paths:
         raise DataError("no path was given: name a log file or a folder")
-    searches = [search(Path(path)) for path in paths]
+    searches = [_only(search(Path(path)), Path(path), where or {}) for path in paths]
     choice = _choose(metric, [log for of_path in searches for log in of_path.logs()])
     logs, notes = _runs(searches, choice.metric)
+    logs = [run for log in logs for run in runs_within(log, choice.metric, x)]
+    notes += differing_conditions(logs)
     columns = [log.column(choice.metric, x) for log in logs]
     shared = reduce(np.intersect1d, (column.epochs for column in columns))
     _check_ends(logs, [float(column.epochs[-1]) for column in columns])
     values = np.stack([column.values[np.isin(column.epochs, shared)] for column in columns])
     _check_not_the_same(logs, values)
     told, doubt = _unit(choice.metric, columns, values, unit)
-    notes += [column.note for column in columns if column.note]
+    notes += [note for column in columns for note in column.notes]
     notes += [doubt] if doubt else []
     if is_running_best(choice.metric):
         notes.append(f"{choice.metric} seems to be a best so far, which cannot turn: this says nothing of the training")
@@ -68,6 +80,24 @@ def read_curves(
         tuple(map(printable, choice.others)),
         tuple(dict.fromkeys(map(printable, notes))),
     )
+
+
+def _only(found: Found, path: Path, where: Mapping[str, str]) -> Found:
+    """Leave out what does not hold the values that were asked for.
+
+    Raises:
+        ConfigError: nothing is left.
+    """
+    for column, value in where.items():
+        left = found.only(column, value)
+        if not left.sources:
+            logs = found.logs()
+            has = list(dict.fromkeys(held for log in logs for held in log.values(column)))
+            names = list(dict.fromkeys(name for log in logs for name in (*log.names(), *log.labels)))
+            remedy = f"there is {', '.join(has[:8])}" if has else f"no such column; {did_you_mean(column, names)}"
+            raise ConfigError("where", f"{column}={value}", f"{path} has no such row: {remedy}")
+        found = left
+    return found
 
 
 def _choose(metric: str | None, logs: Sequence[Log]) -> Choice:
@@ -132,6 +162,6 @@ def _check_ends(logs: Sequence[Log], ends: Sequence[float]) -> None:
     other = next((i for i, end in enumerate(ends) if end != ends[0]), None)
     if other is not None:
         raise DataError(
-            f"unequal lengths: {logs[0].name} ends at {ends[0]:g}, {logs[other].name} at {ends[other]:g}; "
-            f"give runs of one length, or each by itself"
+            f"unequal lengths: {logs[0].name} ends at {written_place(ends[0])}, {logs[other].name} at "
+            f"{written_place(ends[other])}; give runs of one length, or each by itself, by its path or --where"
         )

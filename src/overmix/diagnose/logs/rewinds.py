@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from overmix.diagnose.axis import written_place
+
 
 def longest_run(places: Sequence[float], axis: str) -> tuple[list[int], str | None]:
     """Tell a resumed run from another one behind it, by where the log goes after it went back.
@@ -24,6 +26,8 @@ def longest_run(places: Sequence[float], axis: str) -> tuple[list[int], str | No
         ([0, 1, 2, 3, 4, 5], 'epoch goes back from 3 to 2 and on: one resumed run, what was logged last counts')
         >>> longest_run([1, 2, 3, 1, 2], "epoch")[0], longest_run([3, 1, 2], "epoch")
         ([0, 1, 2], ([0, 1, 2], None))
+        >>> longest_run([1, 2, 1, 2], "epoch")[1].partition(";")[0]
+        'epoch goes back from 2 to 1 and on, where it began: what was logged last counts'
     """
     parts = _parts(places)
     runs: list[list[list[int]]] = []
@@ -36,18 +40,22 @@ def longest_run(places: Sequence[float], axis: str) -> tuple[list[int], str | No
     longest = max(reversed(runs), key=lambda run: len({places[i] for part in run for i in part}), default=[])
     rows = [i for part in longest for i in part]
     if len(runs) > 1:
-        lengths = " and ".join(f"{places[run[0][0]]:g} to {max(places[i] for i in run[-1]):g}" for run in runs)
-        first, last = places[rows[0]], max(places[i] for i in rows)
+        lengths = " and ".join(
+            f"{written_place(places[run[0][0]])} to {written_place(max(places[i] for i in run[-1]))}" for run in runs
+        )
+        first, last = written_place(places[rows[0]]), written_place(max(places[i] for i in rows))
         return rows, (
             f"{axis} goes back to an earlier one and ends before the old end: several runs ({lengths}); "
-            f"judged is {first:g} to {last:g}, keep each run in a file of its own"
+            f"judged is {first} to {last}, keep each run in a file of its own"
         )
     if len(longest) > 1:
-        end, back = max(places[i] for i in longest[0]), places[longest[1][0]]
-        return (
-            rows,
-            f"{axis} goes back from {end:g} to {back:g} and on: one resumed run, what was logged last counts",
-        )
+        back = f"from {written_place(max(places[i] for i in longest[0]))} to {written_place(places[longest[1][0]])}"
+        if any(places[part[0]] == places[rows[0]] for part in longest[1:]):
+            return rows, (
+                f"{axis} goes back {back} and on, where it began: what was logged last counts; "
+                f"if these are several runs, keep each in a file of its own"
+            )
+        return rows, f"{axis} goes back {back} and on: one resumed run, what was logged last counts"
     return rows, None
 
 

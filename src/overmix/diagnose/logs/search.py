@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from overmix.diagnose.logs.cells import is_absent
 from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.readers import CSV, READERS, Reader
+from overmix.diagnose.logs.repeats import only_where
 from overmix.errors import DataError
 
 
@@ -42,6 +43,11 @@ class Found:
 
     sources: Sequence[Source]
     notes: Sequence[str] = ()
+
+    def only(self, column: str, value: str) -> Found:
+        """Return what is left where nothing but the rows count whose column holds a value."""
+        sources = [replace(source, logs=only_where(source.logs, column, value)) for source in self.sources]
+        return replace(self, sources=[source for source in sources if source.logs])
 
     def logs(self) -> list[Log]:
         """Return all logs, of whatever tool."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def read_history(path: Path) -> list[Log]:
         raise DataError(f"{path}: no log that is known; {_FORMS}")
     if not rows and not unreadable:
         raise DataError(f"{path}: empty")
-    return [Log(log.name, log.rows, unreadable) for log in logs_of(str(path), rows)]
+    return [replace(log, unreadable=unreadable) for log in logs_of(str(path), rows)]
 
 
 def _rows(content: Any) -> tuple[list[LogRow] | None, dict[str, str]]:

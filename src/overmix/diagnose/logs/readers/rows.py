@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 
 from overmix.diagnose.logs.cells import is_absent, is_number
 from overmix.diagnose.logs.log import AXES, Log
 from overmix.diagnose.logs.names import split_of_text
+from overmix.diagnose.logs.repeats import RUN_COLUMNS
 
 LogRow = Mapping[str, object]
 
-RUN_COLUMNS = ("seed", "run", "run_id", "run_name", "replica", "trial")
 SPLIT_COLUMNS = ("phase", "split", "mode", "stage", "subset", "set", "dataset", "partition")
 NAME_COLUMNS = ("metric", "metrics", "name", "metric_name", "variable", "key", "tag")
 VALUE_COLUMN = "value"
@@ -23,13 +24,15 @@ def logs_of(name: str, rows: Sequence[LogRow], hint: str = "") -> list[Log]:
     - A column such as ``metric`` beside ``value`` names what stands there (long form).
     - A column such as ``phase`` or ``split`` that holds nothing but names of splits says where a row was measured;
       its metrics become ``val/acc`` and the like.
-    - A column such as ``seed`` or ``run`` tells runs apart, and so do columns ``run - metric`` that Weights & Biases
-      exports, with ``__MIN`` and ``__MAX`` beside each.
+    - A column such as ``seed``, ``run`` or ``fold`` tells runs apart, and so do columns ``run - metric`` that Weights &
+      Biases exports: of one metric with ``__MIN`` and ``__MAX`` beside each, or of several runs.
     """
     names = list(dict.fromkeys(column for row in rows for column in row))
     charted = _charted(names)
     if charted:
-        return [Log(f"{name} ({run})", _of_chart(rows, columns)) for run, columns in charted.items()]
+        return [
+            Log(f"{name} ({run})", _of_chart(rows, columns), labels={"run": run}) for run, columns in charted.items()
+        ]
     rows = _by_split(_widened(rows, names), names)
     column = _column(names, RUN_COLUMNS)
     if column is None:
@@ -37,7 +40,7 @@ def logs_of(name: str, rows: Sequence[LogRow], hint: str = "") -> list[Log]:
     runs: dict[object, list[LogRow]] = {}
     for row in rows:
         runs.setdefault(row.get(column), []).append({key: value for key, value in row.items() if key != column})
-    return [Log(f"{name} ({column} {run})", found) for run, found in runs.items()]
+    return [Log(f"{name} ({column} {run})", of_run, labels={column: str(run).strip()}) for run, of_run in runs.items()]
 
 
 def _column(names: Sequence[str], known: Sequence[str]) -> str | None:
@@ -46,12 +49,20 @@ def _column(names: Sequence[str], known: Sequence[str]) -> str | None:
 
 def _charted(names: Sequence[str]) -> dict[str, dict[str, str]]:
     """Return, by run, the columns of a chart that Weights & Biases exported, and the metrics that they hold."""
+    parts = {name: name.rpartition(" - ") for name in names if not name.endswith((_LOWEST, _HIGHEST))}
+    told = {name: (run, metric) for name, (run, dash, metric) in parts.items() if dash and run and metric}
+    held_by = Counter(metric for run, metric in told.values() if split_of_text(run) is None)
     runs: dict[str, dict[str, str]] = {}
-    for name in names:
-        run, _, metric = name.partition(" - ")
-        if metric and f"{name}{_LOWEST}" in names and f"{name}{_HIGHEST}" in names:
+    for name, (run, metric) in told.items():
+        has_range = f"{name}{_LOWEST}" in names and f"{name}{_HIGHEST}" in names
+        if has_range or (held_by[metric] > 1 and not _is_split(run, metric)):
             runs.setdefault(run, {})[name] = metric
     return runs
+
+
+def _is_split(run: str, metric: str) -> bool:
+    """Whether one side of ``acc - val`` or ``val - acc`` names a split: then the other is its metric, and no run."""
+    return split_of_text(run) is not None or split_of_text(metric) is not None
 
 
 def _of_chart(rows: Sequence[LogRow], columns: Mapping[str, str]) -> list[LogRow]:
@@ -77,7 +88,7 @@ def _by_split(rows: Sequence[LogRow], names: Sequence[str]) -> Sequence[LogRow]:
     column = next((name for name in names if name.lower() in SPLIT_COLUMNS and _tells_splits(rows, name)), None)
     if column is None:
         return rows
-    beside = {column, *(name for name in names if name.lower() in (*AXES, *RUN_COLUMNS))}
+    beside = {column, *(name for name in names if name.lower() in (*AXES, *RUN_COLUMNS) or _is_text(rows, name))}
     return [row if is_absent(row.get(column)) else _named_by(row, column, beside) for row in rows]
 
 
@@ -85,6 +96,11 @@ def _named_by(row: LogRow, column: str, beside: Container[str]) -> LogRow:
     """Put a row's split before the names of its metrics."""
     kept = {name: value for name, value in row.items() if name != column}
     return {name if name in beside else f"{row[column]}/{name}": value for name, value in kept.items()}
+
+
+def _is_text(rows: Sequence[LogRow], name: str) -> bool:
+    """Whether a column holds no number at all, such as the name of a configuration: it is no metric of a split."""
+    return not any(is_number(row.get(name)) for row in rows)
 
 
 def _tells_splits(rows: Sequence[LogRow], name: str) -> bool:
