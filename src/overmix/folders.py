@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -23,8 +24,12 @@ def made_folder(folder: Path) -> Path:
     return folder
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(folder: Path, room: int = 0) -> None:
     """Try whether a file can be written in a folder, which is made for that; nothing of it is left behind.
+
+    Args:
+        folder: it need not be there.
+        room: bytes that the result will take, where that is known.
 
     Example:
         >>> check_writable(Path("/dev/null/results"))
@@ -40,12 +45,16 @@ def check_writable(folder: Path) -> None:
             file.write(bytes(4096))  # a full disk has names left, and no room
             file.flush()
             os.fsync(file.fileno())
+            free = shutil.disk_usage(folder).free
     except OSError as error:
         raise RunDirectoryError(f"{folder}: it cannot be written ({_told(error)}): choose another folder") from None
     finally:
         for place in missing:
             with contextlib.suppress(OSError):  # only what is empty goes
                 place.rmdir()
+    if free < room:
+        need = f"{-(-room >> 20)} MiB are needed, {free >> 20} are free"
+        raise RunDirectoryError(f"{folder}: {need}: free some space, or choose another folder")
 
 
 def _told(error: OSError) -> str:

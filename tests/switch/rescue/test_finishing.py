@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -180,3 +181,10 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(tmp_path):
     with pytest.raises(ZeroDivisionError):
         rescue(lambda: 1 / 0, {}, tmp_path / "new" / "folder" / "rescued.pt")
     assert [path.name for path in tmp_path.iterdir()] == ["blocker"]
+
+
+def test_a_disk_without_room_for_the_result_is_refused_before_any_work(tmp_path, monkeypatch):
+    (tmp_path / "5.pt").write_bytes(bytes(3 << 20))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=2 << 20))
+    with pytest.raises(RunDirectoryError, match=r": 3 MiB are needed, 2 are free: free some space, or choose another"):
+        rescue(lambda: pytest.fail("work was started"), {5: tmp_path / "5.pt"}, tmp_path / "rescued.pt")

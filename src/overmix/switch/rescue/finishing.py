@@ -140,7 +140,7 @@ def rescue(
     place = Path(out)
     if place.exists() or place.is_symlink():
         raise ConfigError("out", str(place), "something is there: name a new place, nothing is written over")
-    check_writable(place.parent)
+    check_writable(place.parent, room=_size(checkpoints))
     build = _checked(factory)
 
     def branch(done: int, tail: int) -> Scored:
@@ -164,6 +164,12 @@ def rescue(
         finished = looks.take(training.score(), at, epochs - at, mixing=0.0)
         _save_beside(training.save, place)
     return Rescued(replace(outcome, spent=outcome.spent + epochs - at), ended, finished, place)
+
+
+def _size(checkpoints: Mapping[int, Path]) -> int:
+    """Return the bytes of the largest one, which has the form of the result; of folders the result is a part only."""
+    paths = map(Path, checkpoints.values()) if isinstance(checkpoints, Mapping) else ()
+    return max((path.stat().st_size for path in paths if path.is_file()), default=0)
 
 
 def _checked(factory: Factory) -> Factory:
