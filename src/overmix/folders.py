@@ -20,8 +20,15 @@ def made_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunDirectoryError(f"{folder}: it cannot be made ({_told(error)}): choose another folder") from None
+        blocked = file_in_the_way(folder / "x")
+        why = f"{blocked} is a file, no folder" if blocked else f"it cannot be made ({_told(error)})"
+        raise RunDirectoryError(f"{folder}: {why}: choose another folder") from None
     return folder
+
+
+def file_in_the_way(path: Path) -> Path | None:
+    """Return the part of a path that is a file where a folder would have to be."""
+    return next((part for part in path.absolute().parents if os.path.exists(part) and not os.path.isdir(part)), None)
 
 
 def check_writable(folder: Path, room: int = 0) -> None:
@@ -34,7 +41,7 @@ def check_writable(folder: Path, room: int = 0) -> None:
     Example:
         >>> check_writable(Path("/dev/null/results"))
         Traceback (most recent call last):
-        overmix.errors.RunDirectoryError: /dev/null/results: it cannot be made (Not a directory): choose another folder
+        overmix.errors.RunDirectoryError: /dev/null/results: /dev/null is a file, no folder: choose another folder
 
     Raises:
         RunDirectoryError: if it cannot be made or written, or is full.

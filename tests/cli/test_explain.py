@@ -150,7 +150,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(overmix, comm
     (tmp_path / "linked" / "figures").symlink_to(tmp_path)
     (tmp_path / "taken" / "report.html").mkdir()
     for place, told in [
-        ("file/x", "file/x: it cannot be made (Not a directory): choose another folder"),
+        ("file/x", f"file/x: {tmp_path}/file is a file, no folder: choose another folder"),
         ("linked", "linked/figures: it is a link to another folder: remove it, or choose another folder"),
         ("taken", "taken/report.html: it is a folder: choose another folder"),
     ]:

@@ -74,6 +74,21 @@ def test_a_table_of_values_is_regressed(overmix, here):
     assert planned(Path("id.yaml")).data.options["labels"] == "values"
 
 
+def test_columns_that_are_numbers_but_for_some_cells_are_spoken_of(overmix, here):
+    stays, weights = ["3+" if k % 9 == 0 else f"{k % 3}" for k in range(80)], [f"{k / 7:.3f}" for k in range(80)]
+    frame = pl.DataFrame(
+        {"stays": stays, "weight": ["1.5x", *weights[1:]], "age": [k % 50 for k in range(80)], "y": [0, 1] * 40}
+    )
+    frame.write_csv("t.csv")
+    run = overmix("init", "t.csv")
+    assert run.code == 0
+    mend = "mend it in the file and begin anew if these are numbers"
+    assert f"taken for categories: stays, it has numbers, but '3+' in row 1; {mend}" in run.out
+    assert f"left out: weight, it has numbers, but '1.5x' in row 1; {mend}" in run.out
+    options = planned(Path("t.yaml")).data.options
+    assert (options["categories"], options["drop"]) == (["stays"], ["weight"])
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [
@@ -171,6 +186,10 @@ def test_nothing_is_written_over_unless_asked(overmix, here):
             "mice 2.csv: the target note has 200 different values in 200 samples, most of them once, so they are no "
             "classes: name a target of few values",
         ),
+        (
+            ["mice 2.csv", "--out", "a.xlsx/x.yaml"],
+            "/a.xlsx is a file, no folder: choose another folder",
+        ),
         (["few.csv", "--target", "y"], "few.csv: 15 samples to train on are too few: give at least 16"),
         (["rare.csv", "--target", "y"], "the class a has 2 samples to train on and hold out, at least 3 are needed"),
         (["empty"], "0 of its folders hold images: make a folder for each class"),
@@ -221,7 +240,7 @@ def test_a_study_that_is_written_over_is_whole_at_every_moment(overmix, here, mo
     assert planned(Path("mine.yaml")).data.options["target"] == "outcome"
     Path("folder").mkdir()
     for place, told in [
-        ("mine.yaml/x.yaml", "mine.yaml: it cannot be made (File exists): choose another folder"),
+        ("mine.yaml/x.yaml", "mine.yaml is a file, no folder: choose another folder"),
         ("folder", "--out = 'folder': it is a folder: name a file, such as study.yaml in it"),
     ]:
         outcome = overmix("init", "mice.csv", "--force", "--out", place)

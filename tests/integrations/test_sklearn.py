@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_diabetes, load_digits
@@ -17,7 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import overmix
 from overmix.errors import ConfigError
 from overmix.integrations.sklearn import MixupClassifier, MixupRegressor
-from overmix.recipes import LISA, ManifoldMixup
+from overmix.recipes import LISA, LossMix, ManifoldMixup
 
 pd = pytest.importorskip("pandas")
 
@@ -80,6 +81,31 @@ def test_one_random_state_one_model_and_the_global_generators_are_left_alone(dig
     assert not np.array_equal(one.predict_proba(x_test), another.predict_proba(x_test))
 
 
+def test_fits_in_threads_are_those_that_are_alone(digits):
+    x, y, x_test, _ = digits
+    switches = [overmix.AutoSwitch(shares=(0.2, 0.5)), 0.5] * 2
+
+    def fitted(switch):
+        model = MixupClassifier((8,), epochs=8, switch=switch, random_state=0, batch_size=60)
+        return model.fit(x, y).predict_proba(x_test)
+
+    before = torch.get_rng_state()
+    alone = [fitted(switch) for switch in switches[:2]] * 2
+    together = Parallel(4, backend="threading")(delayed(fitted)(switch) for switch in switches)
+    assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_feature_or_value_that_does_not_vary_is_divided_by_one(digits):
+    x, y, _, _ = digits
+    constant = np.full((len(x), 1), 0.1)  # whose standard deviation is 1e-16 by rounding
+    model = MixupClassifier((8,), switch="never", epochs=2, random_state=0).fit(np.hstack([x, constant]), y)
+    assert model.scale_[-1] == 1
+    moved = model.predict_proba(np.hstack([x, constant + 1e-9]))
+    assert np.allclose(moved, model.predict_proba(np.hstack([x, constant])), atol=1e-6)
+    assert MixupRegressor((8,), epochs=2).fit(x, constant[:, 0]).y_scale_ == 1
+
+
 def test_a_pickle_predicts_the_same_and_a_clone_keeps_its_settings(digits):
     x, y, x_test, _ = digits
     model = MixupClassifier((16,), mix=overmix.Mixup(alpha=0.2), switch=0.5, epochs=4, random_state=0).fit(x, y)
@@ -131,8 +157,10 @@ def test_values_are_mixed_and_only_a_user_who_asks_has_it_switched_off():
     assert model.decision_.switch_at == 20
     assert model.n_held_out_ == 0
     assert model.score(x[300:], y[300:]) > 0.3
-    stays = MixupRegressor((32,), switch="auto", epochs=20, random_state=0).fit(x[:300], y[:300])
-    assert (stays.decision_.switch_at, stays.decision_.probes) == (20, ())
+    with pytest.warns(UserWarning, match=r"^CMixup is for regression, .* nothing is held out; give switch=\"always\""):
+        stays = MixupRegressor((32,), switch="auto", epochs=20, random_state=0).fit(x[:300], y[:300])
+    assert (stays.decision_.switch_at, stays.decision_.probes, stays.n_held_out_) == (20, (), 0)
+    assert np.array_equal(stays.predict(x), model.predict(x))
     told = overmix.AutoSwitch(anywhere=True)
     asked = MixupRegressor((32,), switch=told, epochs=20, random_state=0).fit(x[:300], y[:300])
     assert asked.decision_.probes
@@ -149,6 +177,15 @@ def test_too_few_samples_to_decide_on_are_told(digits):
     assert model.decision_.switch_at == 2
 
 
+def test_a_label_that_occurs_once_is_trained_on_and_all_others_decide(digits):
+    x, y, _, _ = digits
+    labels = np.where(np.arange(len(y)) == 7, "typo", y.astype(str))
+    model = MixupClassifier((8,), epochs=20, random_state=0).fit(x, labels)
+    assert model.n_held_out_ == int(model.validation_fraction * len(x))
+    assert model.decision_.probes
+    assert "typo" in model.classes_
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -163,9 +200,21 @@ def test_too_few_samples_to_decide_on_are_told(digits):
         ({"learning_rate": 0}, "learning_rate = 0: use a positive number"),
         ({"weight_decay": -1}, "weight_decay = -1: use a number >= 0"),
         ({"validation_fraction": 1}, "validation_fraction = 1: use a share"),
+        ({"validation_fraction": None}, "validation_fraction = None: use a share"),
         ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes = "),
+        ({"hidden_layer_sizes": 16}, r"hidden_layer_sizes = 16: .* such as \(16,\)"),
+        ({"device": "foo"}, "device = 'foo': use one that this machine has"),
+        ({"device": "meta"}, "device = 'meta': nothing is computed there"),
     ],
 )
 def test_what_cannot_work_is_named(digits, settings, message):
+    model = MixupClassifier(**{"epochs": 2, **settings})
     with pytest.raises(ConfigError, match=message):
-        MixupClassifier(**{"epochs": 2, **settings}).fit(digits[0], digits[1])
+        model.fit(digits[0], digits[1])
+    assert not [name for name in vars(model) if name.endswith("_")]
+
+
+def test_a_recipe_whose_loss_is_for_other_labels_is_named(digits):
+    with pytest.raises(ConfigError, match=r"mix = 'LossMix': its loss does not fit outputs of shape \(B, 10\)"):
+        MixupClassifier(mix="LossMix", epochs=2).fit(digits[0], digits[1])
+    MixupClassifier((4,), mix=LossMix(criterion="cross_entropy"), switch="always", epochs=1).fit(digits[0], digits[1])

@@ -3,6 +3,7 @@
 import io
 import random
 from collections import Counter, OrderedDict, deque
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -263,6 +264,38 @@ def test_a_note_that_is_forgotten_says_nothing():
     restore(held, snapshots[0])
     with pytest.raises(OvermixError, match=r"^state: a SGD went on"):
         restore(held, snapshots[1])
+
+
+def in_another_thread(work):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
+
+
+def test_what_is_used_in_another_thread_alone_is_no_bystander():
+    held, theirs = registered(), torch.nn.Linear(2, 2)
+    optimizer = torch.optim.AdamW(theirs.parameters())
+    average = torch.optim.swa_utils.AveragedModel(theirs)
+    order = torch.Generator()
+    loader = torch.utils.data.DataLoader([0.0], generator=order)
+    theirs(torch.ones(1, 2)).sum().backward()
+
+    def trained():
+        optimizer.step()
+        average.update_parameters(theirs)
+        average.module.weight.data.add_(1)
+        torch.rand(1, generator=order)
+
+    snapshot = take(held)
+    in_another_thread(optimizer.step)
+    restore(held, snapshot)
+    state = {"theirs": theirs, "optimizer": optimizer, "average": average, "order": order}
+    in_another_thread(lambda: take(Registered(state)))
+    in_another_thread(trained)
+    restore(held, snapshot)
+    optimizer.step()
+    with pytest.raises(OvermixError, match=r"^state: a AdamW went on"):
+        restore(held, snapshot)
+    assert loader.generator is order
 
 
 def test_the_norms_of_a_bystander_wait_for_its_device_once(monkeypatch):

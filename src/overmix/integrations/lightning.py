@@ -244,7 +244,7 @@ class Mix(Callback):
         if self._told or self.run.policy is None or decision.switch_at is None:
             return
         self._told = True
-        metrics = {"overmix/switch_at": float(decision.switch_at), "overmix/cost": self.run.cost}
+        metrics = {"overmix/switch_at": float(decision.switch_at), "overmix/cost_so_far": self.run.cost}
         # The step of the last epoch's own metrics: at the end of the training these may be written after.
         step = max(0, _loops(self._trainer)[1]._batches_that_stepped - 1)
         for logger in self._trainer.loggers:

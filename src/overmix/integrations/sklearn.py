@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from overmix.divisors import usable_std
 from overmix.errors import ConfigError, MissingExtraError
 from overmix.mix import Recipe
 from overmix.recipes import make_recipe
@@ -66,30 +68,42 @@ class _MixupEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         self.device = device
         self.random_state = random_state
 
-    def _train(self, x: np.ndarray, y: np.ndarray, outputs: int, stratify: np.ndarray | None) -> None:
+    def _train(
+        self, method: _Method, x: np.ndarray, y: np.ndarray, outputs: int, stratify: np.ndarray | None = None
+    ) -> None:
         """Hold samples out if the switch needs them, standardise, and train."""
-        self._check_settings()
-        recipe, switch = _recipe(self.mix), _switch(self.switch)
+        recipe, switch = method
         random = check_random_state(self.random_state)
         seed = int(random.randint(2**31 - 1))
         held_out: np.ndarray = np.zeros(len(x), dtype=bool)
-        if isinstance(switch, Policy):
+        if _mixes_to_the_end(recipe, switch):
+            warnings.warn(_STAYS.format(type(recipe).__name__, recipe.off_doubt), UserWarning, stacklevel=3)
+        elif isinstance(switch, Policy):
             held_out = self._hold_out(len(x), stratify, random)
             if not held_out.any():
                 warnings.warn(_TOO_FEW.format(len(x)), UserWarning, stacklevel=3)
                 switch = off_at(0.5)
-        train = ~held_out
-        self.mean_, self.scale_ = x[train].mean(axis=0), x[train].std(axis=0)
-        self.scale_[self.scale_ == 0] = 1.0
+        self.mean_, self.scale_ = _standard(x[~held_out])
         inputs, labels = self._inputs(x).float(), torch.as_tensor(y, device=self.device)
-        # The global generators are the user's own.
-        with torch.random.fork_rng(devices=[d] if (d := torch.device(self.device)).type == "cuda" else []):
-            torch.manual_seed(seed)
-            self.module_ = _perceptron(x.shape[1], self.hidden_layer_sizes, outputs).to(self.device)
-            run = self._fit_loop(recipe, switch, seed, (inputs, labels), torch.from_numpy(held_out))
+        self.module_ = _perceptron(x.shape[1], self.hidden_layer_sizes, outputs, seed).to(self.device)
+        self._check_loss(recipe, inputs, labels, outputs)
+        run = self._fit_loop(recipe, switch, seed, (inputs, labels), torch.from_numpy(held_out))
         self.module_.eval()
         self.decision_, self.cost_, self.n_iter_ = run.decision, run.cost, self.epochs
         self.n_held_out_ = int(held_out.sum())
+
+    def _check_loss(self, recipe: Recipe, x: Tensor, y: Tensor, outputs: int) -> None:
+        """Refuse a recipe whose loss does not take such outputs and labels, on a few samples."""
+        few = 4 if outputs == 3 else 3  # as many as outputs would broadcast, and mean another thing
+        x, y = x[:few], y[:few]
+        plan = Epochs(1, mix=recipe, rank=0).next_epoch().plan(x, y)  # type: ignore[union-attr]
+        try:
+            with torch.no_grad():
+                self._loss(recipe, x, y, plan)
+        except (RuntimeError, UserWarning) as error:
+            reason = str(error).splitlines()[0]
+            remedy = f'its loss does not fit outputs of shape (B, {outputs}) and labels of shape (B,), use "Mixup"'
+            raise ConfigError("mix", self.mix, f"{remedy}: {reason}") from None
 
     def _fit_loop(
         self, recipe: Recipe, switch: Schedule | Policy, seed: int, data: tuple[Tensor, Tensor], held_out: Tensor
@@ -124,14 +138,20 @@ class _MixupEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         raise NotImplementedError
 
     def _hold_out(self, n: int, stratify: np.ndarray | None, random: np.random.RandomState) -> np.ndarray:
-        """Return which samples are held out, shape (n,); none if they are too few to decide on."""
+        """Return which samples are held out, shape (n,); none if they are too few to decide on.
+
+        A class of one sample is trained on: a label that occurs once is no reason to decide on nothing.
+        """
         held_out, count = np.zeros(n, dtype=bool), int(self.validation_fraction * n)
-        classes = 0 if stratify is None else len(np.unique(stratify))
-        rare = stratify is not None and int(np.bincount(stratify).min()) < 2
-        if count < max(_FEWEST_HELD_OUT, classes) or rare:
+        often = np.arange(n) if stratify is None else np.flatnonzero(np.bincount(stratify)[stratify] > 1)
+        classes = 0 if stratify is None else len(np.unique(stratify[often]))
+        if count < max(_FEWEST_HELD_OUT, classes) or len(often) < count + classes:
             return held_out
         _, chosen = train_test_split(
-            np.arange(n), test_size=count, random_state=random.randint(2**31 - 1), stratify=stratify
+            often,
+            test_size=count,
+            random_state=random.randint(2**31 - 1),
+            stratify=None if stratify is None else stratify[often],
         )
         held_out[chosen] = True
         return held_out
@@ -150,25 +170,37 @@ class _MixupEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
             output = torch.func.functional_call(self.module_, weights, (self._inputs(x),))
         return np.asarray(output.cpu())
 
-    def _check_settings(self) -> None:
+    def _checked(self) -> _Method:
+        """Refuse what cannot work before anything is learned, and return what mixes until when."""
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            if not _is_whole(value) or value < 1:
                 raise ConfigError(name, value, "use an integer >= 1")
         if not _is_number(self.learning_rate) or not self.learning_rate > 0:
             raise ConfigError("learning_rate", self.learning_rate, "use a positive number")
         if not _is_number(self.weight_decay) or not self.weight_decay >= 0:
             raise ConfigError("weight_decay", self.weight_decay, "use a number >= 0")
-        if not 0 < self.validation_fraction < 1:
+        if not _is_number(self.validation_fraction) or not 0 < self.validation_fraction < 1:
             raise ConfigError("validation_fraction", self.validation_fraction, "use a share of the samples in (0, 1)")
         sizes = self.hidden_layer_sizes
-        if any(isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1 for size in sizes):
-            raise ConfigError("hidden_layer_sizes", sizes, "use the width of each hidden layer, integers >= 1")
+        several = isinstance(sizes, Sequence | np.ndarray) and not isinstance(sizes, str)
+        if not several or not all(_is_whole(size) and size >= 1 for size in sizes):
+            remedy = "use the width of each hidden layer, integers >= 1, such as (16,)"
+            raise ConfigError("hidden_layer_sizes", sizes, remedy)
+        _check_device(self.device)
+        return _recipe(self.mix), _switch(self.switch)
 
+
+_Method: TypeAlias = tuple[Recipe, Schedule | Policy]
+"""What mixes, and until when."""
 
 _TOO_FEW = (
     "{} samples are too few to hold some out and decide on them: Mixup goes off after half of the epochs; "
     "give a switch, such as switch=0.5, to say so yourself"
+)
+_STAYS = (
+    "{} is for {}, where switching off has done harm: AutoSwitch mixes to the end and nothing is held out; give "
+    'switch="always" to say so yourself, or switch=AutoSwitch(anywhere=True) to have it decide'
 )
 
 
@@ -215,12 +247,13 @@ class MixupClassifier(ClassifierMixin, _MixupEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on samples of shape (n, features) and labels of shape (n,)."""
+        method = self._checked()
         x, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, classes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError("y has one class only: a classifier needs samples of two classes or more")
-        self._train(x, classes, len(self.classes_), stratify=classes)
+        self._train(method, x, classes, len(self.classes_), stratify=classes)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -315,11 +348,12 @@ class MixupRegressor(RegressorMixin, _MixupEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on samples of shape (n, features) and values of shape (n,)."""
+        method = self._checked()
         x, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         y = np.asarray(y, dtype=np.float64)
-        self.y_mean_, self.y_scale_ = float(y.mean()), float(y.std()) or 1.0
+        self.y_mean_, self.y_scale_ = (float(number) for number in _standard(y))
         standardised = ((y - self.y_mean_) / self.y_scale_).astype(np.float32)
-        self._train(x, standardised, outputs=1, stratify=None)
+        self._train(method, x, standardised, outputs=1)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -357,13 +391,53 @@ def _switch(switch: object) -> Schedule | Policy:
     raise ConfigError("switch", switch, 'use "auto", an epoch (128), a share (0.5), or a schedule')
 
 
+def _mixes_to_the_end(recipe: Recipe, switch: Schedule | Policy) -> bool:
+    """Whether the policy decides so without a look at held-out samples."""
+    return isinstance(switch, AutoSwitch) and not switch.anywhere and bool(recipe.off_doubt)
+
+
+def _check_device(device: object) -> None:
+    try:
+        kind = torch.empty(0, device=device).device.type  # type: ignore[call-overload]
+    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError("device", device, f'use one that this machine has, such as "cpu": {reason}') from None
+    if kind == "meta":
+        raise ConfigError("device", device, 'nothing is computed there: use "cpu" or "cuda"')
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
-def _perceptron(features: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
+def _standard(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation of each feature, shape (features,) of values of shape (n, features)."""
+    spread = (values.std(axis=0), values.min(axis=0), values.max(axis=0))
+    return values.mean(axis=0), usable_std(*(torch.as_tensor(numbers) for numbers in spread)).numpy()
+
+
+def _perceptron(features: int, hidden: Sequence[int], outputs: int, seed: int) -> nn.Sequential:
+    """Return the network that PyTorch makes after ``torch.manual_seed(seed)``, and leave its global generator alone.
+
+    That one is the user's, and other threads may draw from it meanwhile.
+    """
+    generator = torch.Generator().manual_seed(seed)
     sizes = [features, *hidden]
     layers: list[nn.Module] = []
     for width, next_width in pairwise(sizes):
-        layers += [nn.Linear(width, next_width), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(sizes[-1], outputs))
+        layers += [_linear(width, next_width, generator), nn.ReLU()]
+    return nn.Sequential(*layers, _linear(sizes[-1], outputs, generator))
+
+
+def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
+    """Return a layer with the weights that ``nn.Linear`` gives itself, drawn from a generator."""
+    layer = nn.utils.skip_init(nn.Linear, int(inputs), int(outputs))  # type: ignore[no-untyped-call]
+    assert isinstance(layer, nn.Linear)
+    nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
+    bound = 1 / math.sqrt(inputs)
+    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    return layer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from overmix.errors import ConfigError
+from overmix.integrations.trainer_loss import check_without_labels
 from overmix.switch import Policy
 from overmix.switch.settings import switch_of
 
@@ -29,6 +30,8 @@ def check(trainer: Any) -> None:
     """Refuse trainings whose epochs cannot be counted, and for policies what would not be seen or set back."""
     args = trainer.args
     switch_of(trainer.switch)
+    if trainer.recipe is not None:
+        check_without_labels(trainer.model)
     if trainer.segment is None and args.num_train_epochs != int(args.num_train_epochs):
         raise ConfigError("args.num_train_epochs", args.num_train_epochs, "use whole epochs, or max_steps and segment")
     if not isinstance(trainer.switch, Policy):

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from overmix.errors import ConfigError, MissingExtraError, OvermixError
-from overmix.integrations.trainer_inputs import first, logits_of, mixed_inputs
+from overmix.integrations.trainer_inputs import MixedBatch, first, mixed_inputs
+from overmix.integrations.trainer_loss import check_loss, logits_of, takes_labels
 from overmix.integrations.trainer_nested import Nested
 from overmix.integrations.trainer_settings import check, check_begun, segment_of
 from overmix.integrations.versions import warn_if_untested
@@ -38,7 +39,8 @@ class MixTrainer(Trainer):
         print(trainer.decision)
 
     Images, spectrograms and waveforms are mixed as they are; text is mixed at the embeddings of its tokens, where a
-    position counts that either of the two texts has. Labels are classes, shape (B,). Evaluation is never mixed, and
+    position counts that either of the two texts has; for models that take the last token (GPT-2, Llama), padded on the
+    left. Labels are classes, shape (B,). Evaluation is never mixed, and
     what it sees is what a policy decides from.
 
     A policy's probes, and after going back the epochs that were discarded, are trained inside of Trainer's boundary
@@ -58,13 +60,16 @@ class MixTrainer(Trainer):
         segment: optimizer steps that stand for an epoch where ``args.max_steps`` is set; by default ``args.eval_steps``
             if it evaluates by steps.
         **kwargs: as for ``Trainer``. A ``compute_loss_func`` gets a :class:`overmix.MixedTarget` in the place of the
-            labels when it trains.
+            labels when it trains, and labels when it evaluates. Without one, batches that are not mixed have the
+            model's own loss, and mixed ones the cross-entropy of both labels.
 
     Attributes:
         run: the :class:`overmix.Epochs` of the training; None before it.
 
     Raises:
-        ConfigError: when it is made, or when the training begins, if a setting cannot work.
+        ConfigError: when it is made, or when the training begins, if a setting cannot work; with the first mixed batch,
+            if the model's own loss is not the cross-entropy, and there is no ``compute_loss_func``.
+        DataError: if a model takes the last token of a text, and a text of a mixed batch is padded on the right.
 
     Source: the hooks are those of transformers 5.24.
     """
@@ -89,9 +94,7 @@ class MixTrainer(Trainer):
         self._nested: Nested | None = None
         self._gate: Gate | None = None
         self.current_gradient_accumulation_steps = 1  # Trainer sets it with the first batches
-        self._observing = self._looked = self._told = self._closed = False
-        # The loss is the mean over a batch: Trainer divides it by the number of accumulated ones.
-        self.loss_is_scaled_for_ga = False
+        self._observing = self._looked = self._told = self._closed = self._checked_loss = False
         check(self)
         self.add_callback(_Boundaries(self))
 
@@ -130,19 +133,37 @@ class MixTrainer(Trainer):
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Return the loss of a batch: mixed when it trains, Trainer's own otherwise."""
+        """Return the loss of a batch: of both labels while it mixes, Trainer's own otherwise."""
+        self.loss_is_scaled_for_ga = None  # Trainer knows it of its own loss
         if not model.training or self._epoch is None or self.recipe is None:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        inputs = dict(inputs)
-        labels = inputs.pop("labels", None)
-        mixed, target = mixed_inputs(self._epoch, self.accelerator.unwrap_model(self.model), inputs, labels)
-        outputs = model(**mixed)
+        inner = self.accelerator.unwrap_model(self.model)
+        others = dict(inputs)
+        labels = others.pop("labels", None)
+        batch = mixed_inputs(self._epoch, inner, others, labels)
+        of_model = self.compute_loss_func is None and takes_labels(inner)
+        if of_model and not batch.is_mixed:
+            return super().compute_loss(model, batch.inputs | {"labels": labels}, return_outputs, num_items_in_batch)
+        # The loss is the mean over a batch: Trainer divides it by the number of accumulated ones.
+        self.loss_is_scaled_for_ga = False
+        outputs = self._checked_outputs(model, batch) if of_model and not self._checked_loss else model(**batch.inputs)
         if self.compute_loss_func is not None:
-            loss = self.compute_loss_func(outputs, target, num_items_in_batch=None)
+            loss = self.compute_loss_func(outputs, batch.target, num_items_in_batch=None)
         else:
             smoothing = self.args.label_smoothing_factor
-            loss = target.cross_entropy(logits_of(outputs), label_smoothing=smoothing)
+            loss = batch.target.cross_entropy(logits_of(outputs), label_smoothing=smoothing)
         return (loss, outputs) if return_outputs else loss
+
+    def _checked_outputs(self, model: Any, batch: MixedBatch) -> Any:
+        """Return the outputs for the first mixed batch, with which the model was given labels to see its loss."""
+        self._checked_loss = True
+        labels = batch.target.a
+        # Smoothed labels make a loss of Trainer's own; on several devices of one process a loss comes from each.
+        if self.label_smoother is not None or self.args.n_gpu > 1 or labels.dim() != 1 or labels.is_floating_point():
+            return model(**batch.inputs)
+        outputs = model(**batch.inputs, labels=labels)
+        check_loss(self.accelerator.unwrap_model(self.model), outputs, labels)
+        return outputs
 
     def prediction_step(
         self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: list[str] | None = None
@@ -279,7 +300,7 @@ class MixTrainer(Trainer):
         if self._told or self.run.policy is None or decision.switch_at is None:
             return
         self._told = True
-        self.log({"overmix/switch_at": float(decision.switch_at), "overmix/cost": self.run.cost})
+        self.log({"overmix/switch_at": float(decision.switch_at), "overmix/cost_so_far": self.run.cost})
 
 
 class _Boundaries(TrainerCallback):

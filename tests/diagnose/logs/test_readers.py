@@ -85,6 +85,38 @@ def test_csv_of_other_separators_and_a_byte_order_mark(write, separator: str) ->
     assert read_curves([write("a.csv", content)], x="epoch").values.shape == (1, 5)
 
 
+def test_a_cell_in_quotes_may_go_over_several_lines(write) -> None:
+    notes = ["x\ny", "x\r\n# no comment\r\n\r\ny", "x\u2028y\x0b", 'a ""word""', ""]
+    rows = "".join(f'{t},"{note}",{v}\n' for t, (note, v) in enumerate(zip(notes, ERRORS, strict=True), start=1))
+    found = read_curves([write("a.csv", f"# a note\nepoch,note,val_err\n{rows}")])
+    np.testing.assert_array_equal(found.epochs, [1, 2, 3, 4, 5])
+    np.testing.assert_array_equal(found.values, [ERRORS])
+    with pytest.raises(DataError, match=r"b.csv, line 2: not a line of CSV \(a quote opens there"):
+        read_curves([write("b.csv", 'epoch,note,val_err\n1,"x,0.5\n2,"y",0.4\n')])
+    with pytest.raises(DataError, match=r"c.csv, line 3: not a line of CSV \(a quote opens there"):
+        read_curves([write("c.csv", 'epoch,val_err,note\n1,0.5,x\n2,0.4,"y')])
+
+
+def test_lines_of_json_may_hold_signs_that_end_lines_elsewhere(write) -> None:
+    rows = "".join(f'{{"epoch": {t}, "note": "x\u2028y", "val_loss": {v}}}\n' for t, v in enumerate(ERRORS))
+    np.testing.assert_array_equal(read_curves([write("a.jsonl", rows)]).values, [ERRORS])
+
+
+@pytest.mark.parametrize(
+    ("content", "epochs", "values"),
+    [
+        ("step;val_loss\n1,000;0.312\n2,000;0.3\n", [1000, 2000], [0.312, 0.3]),
+        ("step\tval_loss\n1,000\t0,312\n2,000\t0,3\n", [1, 2], [0.312, 0.3]),
+        ("step;val_loss\n1.000;0,312\n2.000;0,3\n", [1000, 2000], [0.312, 0.3]),
+        ('step,val_loss\n"1,000",0.312\n"2,000",0.3\n', [1000, 2000], [0.312, 0.3]),
+        ("epoch;val_acc\n1;92,1 %\n2;93%\n", [1, 2], [92.1, 93]),
+    ],
+)
+def test_commas_are_what_the_column_and_then_the_file_say(write, content, epochs, values) -> None:
+    found = read_curves([write("a.csv", content)])
+    assert (found.epochs.tolist(), found.values[0].tolist()) == (epochs, values)
+
+
 def test_csv_with_a_seed_column_holds_several_runs(write) -> None:
     rows = "".join(f"{s},{t},{v + s}\n" for s in (0, 1, 2) for t, v in enumerate(ERRORS, start=1))
     found = read_curves([write("a.csv", "seed,epoch,val_loss\n" + rows)])
@@ -279,6 +311,13 @@ def test_runs_that_end_elsewhere_are_refused(write) -> None:
         read_curves([a, b])
 
 
+def test_runs_with_percent_signs_and_runs_without_are_refused(write) -> None:
+    a, b = write("a.csv", "epoch,val_acc\n1,92.1%\n2,nan\n"), write("b.csv", "epoch,val_acc\n1,0.9\n2,0.93\n")
+    with pytest.raises(DataError, match=r"val_acc has percent signs in .*a.csv and none in .*b.csv: write all in one"):
+        read_curves([a, b])
+    assert read_curves([a]).unit == "percent"
+
+
 def test_mlflow_lines_of_another_form_are_refused(write) -> None:
     path = write("r/metrics/val_loss", "1 2\n")
     with pytest.raises(DataError, match="timestamp value step"):
@@ -308,6 +347,17 @@ def test_a_nan_that_numbers_follow_is_no_look_and_one_at_the_end_a_run_that_dive
         ("epoch,val_loss\n0,1\nnan,2\n", None, r"a.csv, row 2: epoch = nan is no place on an axis"),
         ("epoch,val_loss,val_loss\n0,1,2\n", None, r"a.csv: the header has 'val_loss' twice: rename one"),
         ("epoch,val_loss\n0,1\n", "epoch", r"metric = 'epoch': it is the horizontal axis"),
+        (
+            "step;val_loss\n1,000;3,312\n2,000;3,300\n",
+            None,
+            r"step has '1,000' in row 1, which may be a thousand",
+        ),
+        (
+            "epoch;val_loss\n1;0,85\n2;0.9\n",
+            None,
+            r"has decimal points and decimal commas, '0.9' in row 2",
+        ),
+        ("epoch,val_acc\n1,92.1%\n2,0.93\n", None, r"val_acc: row 1 \(92.1%\) has a percent sign, row 2 none \(0.93\)"),
     ],
 )
 def test_what_would_be_read_wrongly_is_refused(write, content, metric, message) -> None:

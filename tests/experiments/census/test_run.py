@@ -161,7 +161,7 @@ def test_no_recipe_and_no_folder_are_refused_before_any_work(ran, tmp_path):
             "recipes = []: name one, or leave it out for all: known: AnchorMixup, "
         )
     (tmp_path / "file").touch()
-    with pytest.raises(RunDirectoryError, match=r"file/seeds: it cannot be made \(Not a directory\): choose another"):
+    with pytest.raises(RunDirectoryError, match=r"file/seeds: .*/file is a file, no folder: choose another"):
         run_census(tmp_path / "file", "smoke", ["AnchorMixup"], 1, quiet)
     assert ran == []
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -136,6 +136,96 @@ def test_semicolons_and_decimal_commas(tmp_path):
     assert dataset.table.names == ("size",)
 
 
+def rows_of(cells, *, separator=",", header="a,b,y"):
+    """A CSV of which only the first column matters; the label alternates."""
+    rows = (separator.join([str(cell), f"{k}", str(k % 2)]) for k, cell in enumerate(cells))
+    return "\n".join([header.replace(",", separator), *rows, ""])
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Return a function that writes a text as CSV and reads it with target y."""
+
+    def load(text, **options):
+        path = tmp_path / "t.csv"
+        path.write_text(text, encoding="utf-8")
+        return load_dataset("csv", path=str(path), **{"target": "y", **options})
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("cells", "separator", "numbers"),
+    [
+        ([f"{k},5" for k in range(12)], ";", [k + 0.5 for k in range(12)]),
+        ([f"1.{k:03},5" for k in range(100, 112)], ";", [1000.5 + k for k in range(100, 112)]),
+        ([f"{k}.5%" for k in range(12)], ",", [k + 0.5 for k in range(12)]),
+        (['"1,234"', *range(11)], ",", [1234.0, *range(11)]),
+        ([f"1 {k}.25" for k in range(100, 112)], ";", [1000.25 + k for k in range(100, 112)]),
+        ([f" {k} " for k in range(12)], ",", [*range(12)]),
+        (["9" * 25, *range(11)], ",", [1e25, *range(11)]),
+    ],
+)
+def test_numbers_as_spreadsheets_write_them(read, cells, separator, numbers):
+    # A point in a name, and in a text, says nothing of the sign of decimals.
+    dataset = read(rows_of(cells, separator=separator, header="size.cm,b,y"))
+    assert dataset.table.names == ("size.cm", "b")
+    x = torch.cat([dataset.x, dataset.x_test])
+    np.testing.assert_allclose(x[x[:, 1].argsort(), 0], numbers, rtol=1e-6)
+
+
+def test_commas_are_what_the_column_and_then_the_file_say(read):
+    rows = "\n".join(f"St. Paul;{k},{k}00;{k},5" for k in range(1, 9))
+    dataset = read(f"place;size;y\n{rows}\n")
+    assert (dataset.table.names, dataset.labels) == (("size", "place=St. Paul"), "values")
+    assert sorted(torch.cat([dataset.x, dataset.x_test])[:, 0].tolist()) == pytest.approx(
+        [1.1 * k for k in range(1, 9)]
+    )
+    assert sorted(torch.cat([dataset.y, dataset.y_test])[:, 0].tolist()) == [k + 0.5 for k in range(1, 9)]
+    points = read(f"place;size;y\n{rows}\n".replace(",5\n", ".5\n"))
+    assert sorted(torch.cat([points.x, points.x_test])[:, 0].tolist()) == [1100.0 * k for k in range(1, 9)]
+
+
+def test_blanks_around_names_and_cells_are_none_of_theirs(read):
+    rows = "\n".join(f'{k}, "{"ab"[k % 2]}", TRUE, {k % 2}' for k in range(12))
+    dataset = read(f'age, "sex", smokes, y\n{rows}\n')
+    assert dataset.table.names == ("age", "smokes", "sex=a", "sex=b")
+    assert dataset.class_names == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["1.5x", *range(11)], "the column a has numbers, but '1.5x' in row 1: write numbers alone"),
+        ([*range(11), "-"], "has numbers, but '-' in row 12: .* or say categories: .a. or drop: .a."),
+        (["5%", *range(11)], "a percent sign and without, '5%' in row 1 and '0' in row 2"),
+        (['"1,5"', 2.5] * 6, "decimal points and decimal commas, '2.5' in row 2 and '1,5' in row 1"),
+        (['"1,234"', 5678] * 6, "has '1,234' in row 1, which may be a thousand or a decimal"),
+    ],
+)
+def test_columns_that_are_numbers_but_for_some_cells_are_refused(read, cells, said):
+    with pytest.raises(DataError, match=said):
+        read(rows_of(cells))
+    assert read(rows_of(cells), drop=["a"]).table.names == ("b",)
+    assert read(rows_of(cells), categories=["a"]).table.numbers == 1
+
+
+def test_a_target_of_numbers_but_for_some_cells_is_refused(read):
+    text = "a,y\n" + "".join(f"{k},{k % 3}\n" for k in range(16)) + "16,3+\n17,3+\n"
+    with pytest.raises(DataError, match=r"the target y has numbers, but '3\+' in row 17: .* or say labels: classes"):
+        read(text)
+    assert read(text, labels="classes").class_names == ("0", "1", "2", "3+")
+
+
+@pytest.mark.parametrize("header", ["a,y,y", "a,a,y", "a, a,y", '"a",a,y'])
+def test_a_name_that_stands_twice_is_refused(read, header):
+    # The second y would be an input: the label, under another name.
+    with pytest.raises(DataError, match=f"the header has '{header[-1] if header == 'a,y,y' else 'a'}' twice"):
+        read(rows_of(range(12), header=header))
+    with pytest.raises(DataError, match="2 columns without a name"):
+        read(rows_of(range(12), header=",,y"))
+
+
 FRAME = table(12).with_columns(
     pl.Series("name", [f"n{k}" for k in range(12)]),
     pl.Series("when", ["2024-01-01"] * 12).str.to_date(),

@@ -24,6 +24,7 @@ def read(tmp_path):
     ("text", "value"),
     [("1e-3", 1e-3), ("1E5", 1e5), ("-2.5e+3", -2500.0), ("1.e2", 100.0), (".5e1", 5.0), ("+1e2", 100.0), ("0.1", 0.1),
      ("12", 12), (".inf", float("inf")), ("'1e3'", "1e3"), ("1e", "1e"), ("e3", "e3"),
+     ("0x1F", 31), ("1_000", 1000), ("00.5", 0.5), ("'1:40'", "1:40"), ("!!str 0144", "0144"),
      ("1e3x", "1e3x"), (".e1", ".e1")],
 )  # fmt: skip
 def test_numbers_are_numbers(read, text, value):
@@ -71,6 +72,11 @@ MERGED = bomb("{0}: &{0} {{<<: [{1}]}}", "a: &a {k: 1}")
         ("a: !!python/object/apply:os.getcwd []", "line 1: could not determine a constructor for the tag"),
         ("a: !!python/name:os.system", "line 1: could not determine a constructor for the tag"),
         ("a: !!python/tuple [1]", "line 1: could not determine a constructor for the tag"),
+        ("a: 1\nb: 0144", "line 2: 0144 would be read in base 8: write a number without leading zeros and colons, or"),
+        ("a: [-007]", "line 1: -007 would be read in base 8"),
+        ("a: 1:40", "line 1: 1:40 would be read in base 60"),
+        ("a: 1:40.5", "line 1: 1:40.5 would be read in base 60"),
+        ("0144: a", "line 1: 0144 would be read in base 8"),
         ("[1, 2]: 3", "line 1: found unhashable key"),
         ("a: [1", "line 1: expected ',' or ']', but got '<stream end>': check indentation, colons and quotes"),
         ("\ta: 1", r"line 1: found character '\\t' that cannot start any token"),

@@ -176,7 +176,7 @@ def test_what_would_go_on_untold_is_refused_before_anything_is_loaded(loops):
 
 def test_a_place_that_cannot_be_written_is_refused_before_any_work(tmp_path):
     (tmp_path / "blocker").touch()
-    with pytest.raises(RunDirectoryError, match=r"blocker: it cannot be made \(File exists\): choose another folder"):
+    with pytest.raises(RunDirectoryError, match=r"blocker: .*/blocker is a file, no folder: choose another folder"):
         rescue(lambda: pytest.fail("work was started"), {}, tmp_path / "blocker" / "rescued.pt")
     with pytest.raises(ZeroDivisionError):
         rescue(lambda: 1 / 0, {}, tmp_path / "new" / "folder" / "rescued.pt")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from overmix.written_numbers import has_percent
+
 ABSENT = ("", "na", "n/a", "null", "none", "-")
 _OF_ALL = re.compile(r"(?:epoch\s*)?\[?\s*(\d+)\s*/\s*\d+\s*\]?", re.IGNORECASE)
 
@@ -67,7 +69,7 @@ def place(value: object) -> float:
 
 def is_percent(value: object) -> bool:
     """Whether a cell is written with a percent sign."""
-    return isinstance(value, str) and value.strip().endswith("%")
+    return isinstance(value, str) and has_percent(value)
 
 
 def label(cell: object) -> str | None:

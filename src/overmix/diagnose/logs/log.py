@@ -90,7 +90,7 @@ class Log:
         last = last_of_each(run)
         order = sorted(last)
         epochs, seen = without_holes(np.array(order), np.array([last[at] for at in order], dtype=np.float64))
-        percent = all(is_percent(look.row[metric]) for look in looks)
+        percent = any(is_percent(look.row[metric]) for look in looks)
         notes = [note for note in (went_back, self._repeated(run, axis)) if note]
         return Column(axis or "row", epochs, seen, percent, tuple(f"{self.name}: {note}" for note in notes))
 
@@ -116,7 +116,16 @@ class Log:
         axis, rows = self._looks(metric, x)
         places = [float(at) if axis is None else self._place(row[axis], axis, at) for at, row in rows.items()]
         values = [self._read(parsed_number, row[metric], metric, at) for at, row in rows.items()]
+        self._check_percent(metric, rows)
         return axis, [LoggedValue(*look) for look in zip(places, values, rows.values(), strict=True)]
+
+    def _check_percent(self, metric: str, rows: Mapping[int, Mapping[str, object]]) -> None:
+        """Refuse values of which some have a percent sign: ``92.1%`` and ``0.93`` have two units. NaN needs none."""
+        finite = {at: row[metric] for at, row in rows.items() if math.isfinite(parsed_number(row[metric]))}
+        first = {is_percent(value): at for at, value in reversed(finite.items())}
+        if len(first) == 2:
+            places = f"row {first[True]} ({finite[first[True]]}) has a percent sign, row {first[False]} none"
+            raise DataError(f"{self.name}: {metric}: {places} ({finite[first[False]]}): write all in one unit")
 
     def _looks(self, metric: str, x: str | None) -> tuple[str | None, dict[int, Mapping[str, object]]]:
         """Return the horizontal axis of a metric, None to count rows, and the rows that have both, by their number."""

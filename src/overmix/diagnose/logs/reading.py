@@ -65,6 +65,7 @@ def read_curves(
     _check_ends(logs, [float(column.epochs[-1]) for column in columns])
     values = np.stack([column.values[np.isin(column.epochs, shared)] for column in columns])
     _check_not_the_same(logs, values)
+    _check_one_unit(logs, columns, choice.metric)
     told, doubt = _unit(choice.metric, columns, values, unit)
     notes += [note for column in columns for note in column.notes]
     notes += [doubt] if doubt else []
@@ -135,9 +136,19 @@ def _unit(
 ) -> tuple[Unit, str | None]:
     if unit is not None:
         return unit, None
-    if all(column.percent for column in columns):
+    if any(column.percent for column in columns):
         return "percent", None
     return unit_of(kind_of(metric), values, name=metric)
+
+
+def _check_one_unit(logs: Sequence[Log], columns: Sequence[Column], metric: str) -> None:
+    """Refuse runs of which some have percent signs and others do not."""
+    known = [(log, column) for log, column in zip(logs, columns, strict=True) if np.isfinite(column.values).any()]
+    names = {column.percent: log.name for log, column in known}
+    if len(names) == 2:
+        raise DataError(
+            f"{metric} has percent signs in {names[True]} and none in {names[False]}: write all in one unit"
+        )
 
 
 def _check_distinct(logs: Sequence[Log]) -> None:

@@ -15,7 +15,7 @@ from overmix.study.data.dataset import Dataset
 from overmix.study.data.folder import list_images
 from overmix.study.data.registry import load_dataset
 from overmix.study.data.table import FEW_CLASSES
-from overmix.study.data.table_file import MOST_CATEGORIES, column_kind, read_table
+from overmix.study.data.table_file import MOST_CATEGORIES, column_kind, read_table, why_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -155,15 +155,9 @@ def _inspect_table(path: Path, form: str, target: str, domain: str, labels: str)
     if domain:
         options["domain"] = domain
     kept = {name for name in (target, domain) if name}  # a column without a name is no domain that was not given
-    left_out = {
-        column.name: why
-        for column in table.iter_columns()
-        if column.name not in kept and (why := _why_left_out(column))
-    }
-    if left_out:
-        options["drop"] = list(left_out)
-    facts = [f"left out: {name}, {why}" for name, why in left_out.items()]
-    inputs = table.drop([name for name in (target, domain, *left_out) if name and name in table.columns])
+    roles, facts = _inputs_asked([column for column in table.iter_columns() if column.name not in kept], form)
+    options |= roles
+    inputs = table.drop([name for name in (target, domain, *roles.get("drop", ())) if name and name in table.columns])
     facts += _missing_in(inputs)
     if target in table.columns:
         without = table[target].null_count()
@@ -172,6 +166,21 @@ def _inspect_table(path: Path, form: str, target: str, domain: str, labels: str)
         options |= {"labels": kind} if kind != "auto" else {}
         facts += [why] if why else []
     return options, facts
+
+
+def _inputs_asked(columns: Sequence[pl.Series], form: str) -> tuple[dict[str, list[str]], list[str]]:
+    """Return what the study is to say of columns that are no plain inputs, and what is to be said of them."""
+    unclear = {c.name: why for c in columns if form == "csv" and (why := why_text(c))}
+    codes = [c.name for c in columns if c.name in unclear and c.drop_nulls().n_unique() <= FEW_CLASSES]
+    mend = "mend it in the file and begin anew if these are numbers"
+    facts = [f"taken for categories: {name}, it {unclear[name]}; {mend}" for name in codes]
+    left_out = []
+    for column in columns:
+        why = f"it {unclear[column.name]}; {mend}" if column.name in unclear else _why_left_out(column)
+        if why and column.name not in codes:
+            left_out.append(column.name)
+            facts.append(f"left out: {column.name}, {why}")
+    return {key: names for key, names in (("drop", left_out), ("categories", codes)) if names}, facts
 
 
 _FEWEST_COUNTED = 10

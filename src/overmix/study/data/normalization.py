@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from overmix._typing import Float, Shaped
+from overmix.divisors import usable_std
 
 _PART = 2**18
 """Values per part: small enough for a processor's cache, which makes it several times faster than large parts."""
@@ -38,10 +39,8 @@ def normalization_stats(
     mean = sum((part.sum(dims, keepdim=True) for part in _parts(x)), torch.zeros(())) / count
     squares = sum(((part - mean).square().sum(dims, keepdim=True) for part in _parts(x)), torch.zeros(()))
     std = (squares / count).sqrt().to(torch.float32)
-    # Not "std > 0": rounding leaves a little variance where all values are equal.
-    varies = x.amax(dims, keepdim=True) != x.amin(dims, keepdim=True)
-    usable = varies & (std > torch.finfo(torch.float32).tiny)
-    return mean.to(torch.float32)[0], torch.where(usable, std, 1.0)[0]
+    std = usable_std(std, x.amin(dims, keepdim=True), x.amax(dims, keepdim=True))
+    return mean.to(torch.float32)[0], std[0]
 
 
 def _parts(x: Tensor) -> Iterator[Tensor]:

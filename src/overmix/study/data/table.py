@@ -14,7 +14,7 @@ from overmix.mix import LabelKind
 from overmix.study.data.dataset import Dataset, TableColumns, dataset_of
 from overmix.study.data.labels import check_asked, check_varies, domain_of
 from overmix.study.data.set_aside import check_test_size, set_aside
-from overmix.study.data.table_file import MOST_CATEGORIES, column_kind, read_table
+from overmix.study.data.table_file import MOST_CATEGORIES, column_kind, read_table, why_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,12 +39,14 @@ def csv(
     Columns of numbers are standardised, columns of text become a column of 0 and 1 for each category. What is fitted
     for that is fitted by each run on its own training samples: :func:`overmix.study.data.fit_inputs`. A missing number
     is the median of the training samples'; a missing category is one of its own; rows without a target are left out.
+    Decimal commas, thousands and percent signs are read where a whole column has them. A column most of whose cells
+    are numbers, but not all, is refused unless `categories` or `drop` name it.
 
     Args:
         path: the file.
         target: the column that is predicted: text and whole numbers of few values are classes, other numbers values.
         domain: the column that says where a row comes from, for recipes that need it; it is no input.
-        categories: columns of numbers that are codes of categories.
+        categories: columns of numbers that are codes of categories, or of numbers and text.
         drop: columns that are no inputs.
         test_size: share of the rows that is set aside for testing, of every class alike, the same for every seed.
         labels: what the target is, ``classes`` or ``values``; ``auto`` reads it off the column.
@@ -84,6 +86,8 @@ def _table_dataset(
     table = read_table(path, form)
     field = f"data.path {path}"
     _check_columns(table.columns, target, domain, categories, drop)
+    if form == "csv":
+        _check_numbers(table.drop({*drop, *categories} | ({domain} if domain else set())), target, labels, field)
     table = table.filter(table[target].is_not_null())
     if not table.height:
         raise DataError(f"{field}: no row has a {target}: name another target")
@@ -111,6 +115,18 @@ def _check_columns(
     for option in ("domain", "categories", "drop"):
         if target in named[option]:
             raise ConfigError(f"data.{option}", target, "it is the target: name another column")
+
+
+def _check_numbers(table: pl.DataFrame, target: str, labels: str, field: str) -> None:
+    """Refuse columns that are text for a few cells only: a typo would make categories of all their numbers."""
+    for column in table.iter_columns():
+        if (why := why_text(column)) is None or (column.name == target and labels == "classes"):
+            continue
+        of = "target" if column.name == target else "column"
+        ways = "labels: classes" if column.name == target else f"categories: [{column.name}] or drop: [{column.name}]"
+        raise DataError(
+            f"{field}: the {of} {column.name} {why}: write numbers alone, nothing where one is missing, or say {ways}"
+        )
 
 
 def target_kind(target: pl.Series, labels: str, field: str) -> LabelKind:

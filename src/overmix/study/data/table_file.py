@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from overmix.errors import ConfigError, DataError, MissingExtraError
+from overmix.study.data.table_cells import typed
+from overmix.written_numbers import why_no_numbers
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,7 +34,7 @@ def read_table(path: str, form: str) -> pl.DataFrame:
 
     Raises:
         ConfigError: if there is no such file.
-        DataError: if it is no table, or an empty one.
+        DataError: if it is no table, an empty one, or one with a name twice in its header.
         MissingExtraError: if polars is not installed.
     """
     if not path:
@@ -45,9 +48,11 @@ def read_table(path: str, form: str) -> pl.DataFrame:
     except ImportError:
         raise MissingExtraError("polars", "study") from None
     try:
-        table = _read_csv(file) if form == "csv" else pl.read_parquet(file)
+        table = _read_csv(file, field) if form == "csv" else pl.read_parquet(file)
         # pandas, among others, writes missing numbers as NaN.
         table = table.with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None))
+    except DataError:
+        raise
     except UnicodeDecodeError:
         raise DataError(f"{field}: it is no text in UTF-8: save it so") from None
     except OSError as error:
@@ -81,22 +86,48 @@ def column_kind(column: pl.Series) -> ColumnKind:
     return "date" if column.dtype.is_temporal() else "nested"
 
 
-def _read_csv(file: Path) -> pl.DataFrame:
+def why_text(column: pl.Series) -> str | None:
+    """Say why a column of a CSV is text although most of its cells are numbers; ``None`` if most are not.
+
+    Example:
+        >>> import polars as pl
+        >>> why_text(pl.Series(["1.5", "2", "2.x"])), why_text(pl.Series(["a", "b", "3"]))
+        ("has numbers, but '2.x' in row 3", None)
+    """
+    import polars as pl
+
+    return why_no_numbers(column.to_list()) if column.dtype == pl.String else None
+
+
+def _read_csv(file: Path, field: str) -> pl.DataFrame:
     import polars as pl
 
     text = file.read_text(encoding="utf-8-sig")
-    header = text.partition("\n")[0]
-    separator = max(_SEPARATORS, key=header.count)
-    return pl.read_csv(
-        text.encode(),
-        separator=separator,
-        null_values=list(MISSING),
-        # The whole file is looked at: a column that turns to text in its last row is text.
-        infer_schema_length=None,
-        # Where semicolons separate, commas are the decimal sign of most programs.
-        decimal_comma=separator == ";" and _has_decimal_commas(text),
+    separator = max(_SEPARATORS, key=_outside_quotes(text.partition("\n")[0]).count)
+    if not text.strip():
+        raise DataError(f"{field}: it is empty: give a header, and a row for each sample")
+    # Without types: polars would make text of numbers that it does not know, and new names of those that are twice.
+    header = pl.read_csv(text.encode(), separator=separator, has_header=False, n_rows=1, infer_schema_length=0)
+    names = [_stripped(name) for name in header.row(0)]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise DataError(f"{field}: the header has {twice!r} twice: rename one, or remove that column")
+    if names.count("") > 1:
+        raise DataError(f"{field}: the header has {names.count('')} columns without a name: name them, or remove them")
+    table = pl.read_csv(text.encode(), separator=separator, infer_schema_length=0)
+    table.columns = names
+    cells = pl.all().str.strip_chars().str.replace(_QUOTED_BEHIND_A_BLANK, "$1")
+    table = table.with_columns(cells).with_columns(
+        pl.when(pl.all().is_in(list(MISSING))).then(None).otherwise(pl.all()).name.keep()
     )
+    return typed(table, separator)
 
 
-def _has_decimal_commas(text: str) -> bool:
-    return "," in text and "." not in text
+_QUOTED_BEHIND_A_BLANK = '^"(.*)"$'
+
+
+def _stripped(name: str | None) -> str:
+    return re.sub(_QUOTED_BEHIND_A_BLANK, r"\1", (name or "").strip())
+
+
+def _outside_quotes(line: str) -> str:
+    return re.sub('"[^"]*"', "", line)

@@ -14,6 +14,10 @@ from overmix.regular_file import open_regular
 _DEEPEST = 50
 
 
+class _AmbiguousNumberError(yaml.MarkedYAMLError):
+    """A number that YAML 1.1 reads in another base than the ten that people mean."""
+
+
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, which builds no objects, stricter with keys and with YAML 1.2's floats."""
 
@@ -22,6 +26,16 @@ class _Loader(yaml.SafeLoader):
         if self.flow_level > _DEEPEST:
             raise RecursionError
         super().fetch_flow_collection_start(token)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """Refuse ``0144``, which would be octal, and ``1:40``, which would be 100."""
+        _check_base(node)
+        return super().construct_yaml_int(node)
+
+    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
+        """Refuse ``1:40.5``, which would be 100.5."""
+        _check_base(node)
+        return super().construct_yaml_float(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Refuse a key that stands twice: PyYAML would silently keep the last one."""
@@ -37,6 +51,17 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _check_base(node: yaml.ScalarNode) -> None:
+    text = node.value
+    if ":" in text:
+        raise _AmbiguousNumberError(problem=f"{text} would be read in base 60", problem_mark=node.start_mark)
+    if re.fullmatch(r"[-+]?0[0-7_]+", text):
+        raise _AmbiguousNumberError(problem=f"{text} would be read in base 8", problem_mark=node.start_mark)
+
+
+# PyYAML calls constructors by the functions that are registered, not by their names.
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
 # YAML 1.1, which PyYAML implements, wants a dot and a sign: 1e-3 would be text.
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"), list("-+.0123456789")
@@ -83,6 +108,9 @@ def parse_yaml(text: str, path: str) -> Any:
         raise _refused(path, str(error)) from None
     except yaml.constructor.ConstructorError as error:
         remedy = "write plain text, numbers, lists and mappings, each key once"
+        raise _refused(path, f"{_place(error)}{error.problem}: {remedy}") from None
+    except _AmbiguousNumberError as error:
+        remedy = "write a number without leading zeros and colons, or text in quotes"
         raise _refused(path, f"{_place(error)}{error.problem}: {remedy}") from None
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or "it is no YAML"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from overmix.errors import RunDirectoryError
+from overmix.folders import file_in_the_way
 from overmix.study.plan.cells import StackTask
 from overmix.study.store.files import (
     LOCK_NAME,
@@ -94,10 +95,10 @@ class RunDirectory:
 
     def _check_place(self) -> None:
         """Refuse a place without permission or room, before anything is made there."""
+        if blocked := file_in_the_way(self.path):
+            raise RunDirectoryError(f"{self.path}: {blocked} is a file, no folder: choose another --out")
         place = self.path.absolute()
         place = next(folder for folder in (place, *place.parents) if folder.exists())
-        if not place.is_dir():
-            raise RunDirectoryError(f"{place}: it is a file: choose another --out")
         if not os.access(place, os.W_OK | os.X_OK):
             raise RunDirectoryError(f"{self.path}: no permission to write: choose another --out")
         free = shutil.disk_usage(place).free

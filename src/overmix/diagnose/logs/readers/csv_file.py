@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-from overmix.diagnose.logs.cells import is_number
+from overmix.diagnose.logs.cells import is_absent, is_number, is_percent
 from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.names import split_of, split_of_text, words
-from overmix.diagnose.logs.readers.reader import Reader, by_folder, text_of
+from overmix.diagnose.logs.readers.reader import Reader, by_folder, lines_of, text_of
 from overmix.diagnose.logs.readers.rows import logs_of
 from overmix.errors import DataError
+from overmix.written_numbers import DecimalSign, as_python, decimal_signs, is_mostly_numbers, why_unclear_sign
 
-_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?\s*%?")
-_SURE_COMMA = re.compile(r"[-+]?(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))\s*%?")
+_BETWEEN_DIGITS = re.compile(r"[,' \u00a0\u202f\u2019]\d")
+"""What numbers have that Python does not read."""
 _EXPORTED = {"wall time", "step", "value"}
 _EXPORT = re.compile(r"run-(?P<run>.*?)-tag-(?P<tag>.+)", re.IGNORECASE)
 _TABLES = "give CSV with a header line, or the JSON lines or event files that the training wrote beside them"
@@ -35,7 +37,7 @@ def read_csv(path: Path) -> list[Log]:
     header that is repeated, as resumed runs do, is passed over.
 
     Raises:
-        DataError: no text, no header, or no rows.
+        DataError: no text, no header, or no rows; a quote that is not closed; commas that may be thousands or decimals.
     """
     header, lines = _table(path)
     rows = []
@@ -43,37 +45,82 @@ def read_csv(path: Path) -> list[Log]:
         if any(cells[len(header) :]):
             raise DataError(f"{path}, line {at}: more values than the header has names; mend that line")
         rows.append(dict(zip_longest(header, cells[: len(header)], fillvalue="")))
+    rows = _with_points(rows, path)
     if {name.lower() for name in header} == _EXPORTED:
         return _export(path, rows)
     return logs_of(str(path), rows)
 
 
 def _table(path: Path) -> tuple[list[str], list[Cells]]:
-    """Return the header's names, and the cells of each line below with its number."""
-    written = [(at, line) for at, line in enumerate(text_of(path).splitlines(), start=1) if line.strip()]
-    lines = [(at, line) for at, line in written if not _is_comment(line)]
-    if not lines:
+    """Return the header's names, and the cells of each row below with the number of its first line."""
+    text = text_of(path)
+    top = next((line for line in lines_of(text) if line.strip() and not _is_comment(line)), None)
+    if top is None:
         raise DataError(f"{path}: empty; give a CSV file with a header line")
-    separator = _separator(lines[0][1])
-    first = _split(lines[0], separator, path)
+    separator = _separator(top)
+    comments, rows = _split(text, separator, path)
+    at, first = rows[0]
     if all(is_number(cell) for cell in first):
-        comments = [(at, line.lstrip().lstrip("#")) for at, line in written if _is_comment(line) and at < lines[0][0]]
-        header = _split(comments[-1], separator, path) if comments else []
+        above = [line for number, line in comments if number < at]
+        header = _row(above[-1].lstrip().lstrip("#"), iter(()), separator) if above else []
         if len(header) != len(first):
-            raise DataError(f"{path}, line {lines[0][0]}: numbers where names should stand; put a header line above")
+            raise DataError(f"{path}, line {at}: numbers where names should stand; put a header line above")
     elif separator == " " and any(is_number(cell) for cell in first):
         raise DataError(f"{path}: sentences and no table; {_TABLES}")
     else:
-        header, lines = first, lines[1:]
-    cells = [(at, _split((at, line), separator, path)) for at, line in lines]
-    cells = [(at, row) for at, row in cells if row != header]
-    if not cells:
+        header, rows = first, rows[1:]
+    rows = [(line, cells) for line, cells in rows if cells != header]
+    if not rows:
         raise DataError(f"{path}: only a header, no rows")
     while header and not header[-1]:  # a separator at the end of the line
         header.pop()
     if twice := next((name for name in header if name and header.count(name) > 1), None):
         raise DataError(f"{path}: the header has {twice!r} twice: rename one")
-    return header, _with_points(cells) if separator != "," or _has_decimal_commas(cells) else cells
+    return header, rows
+
+
+def _split(text: str, separator: str, path: Path) -> tuple[list[NumberedLine], list[Cells]]:
+    """Return comments, and the cells of rows; a cell in quotes may go over several lines."""
+    lines = enumerate(lines_of(text), start=1)
+    comments: list[NumberedLine] = []
+    rows: list[Cells] = []
+    for at, line in lines:
+        if not line.strip():
+            continue
+        if _is_comment(line):
+            comments.append((at, line))
+            continue
+        try:
+            rows.append((at, _row(line, lines, separator)))
+        except csv.Error as error:
+            raise DataError(f"{path}, line {at}: not a line of CSV ({error})") from None
+    return comments, rows
+
+
+def _row(line: str, following: Iterator[NumberedLine], separator: str) -> list[str]:
+    """Return the cells of a row, which takes further lines while a cell in quotes is open.
+
+    Raises:
+        csv.Error: no CSV; or a quote opens that is not closed, which would swallow rows.
+    """
+    if separator == " ":
+        return line.split()
+    taken = [line]
+
+    def growing() -> Iterator[str]:
+        yield line
+        for _, more in following:
+            taken.append(more)
+            yield more
+        taken.append("")  # the row goes on where the file ends
+
+    cells = next(csv.reader(growing(), delimiter=separator, skipinitialspace=True))
+    if len(taken) > 1:
+        try:
+            cells = next(csv.reader(taken, delimiter=separator, skipinitialspace=True, strict=True))
+        except csv.Error:
+            raise csv.Error("a quote opens there and is not closed before the next separator") from None
+    return [cell.strip() for cell in cells]
 
 
 def _is_comment(line: str) -> bool:
@@ -82,31 +129,33 @@ def _is_comment(line: str) -> bool:
 
 def _separator(header: str) -> str:
     """Return what separates a header's names; blanks, if nothing else does."""
+    header = re.sub('"[^"]*"', "", header)
     separator = max(",;\t", key=header.count)
     return " " if separator not in header and len(header.split()) > 1 else separator
 
 
-def _split(line: NumberedLine, separator: str, path: Path) -> list[str]:
-    at, text = line
-    try:
-        blanks = separator == " "
-        cells = text.split() if blanks else next(csv.reader([text], delimiter=separator, skipinitialspace=True))
-    except csv.Error as error:
-        raise DataError(f"{path}, line {at}: not a line of CSV ({error})") from None
-    return [cell.strip() for cell in cells]
+def _with_points(rows: list[dict[str, str]], path: Path) -> list[dict[str, str]]:
+    """Write numbers as Python does: ``1,234`` is what its column, or else the file, says.
+
+    Raises:
+        DataError: if neither does.
+    """
+    if not any(_BETWEEN_DIGITS.search(cell) for row in rows for cell in row.values()):
+        return rows
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = {name: [None if is_absent(row[name]) else row[name] for row in rows] for name in names}
+    known = {name: [cell for cell in cells if cell is not None] for name, cells in columns.items()}
+    signs = decimal_signs(known, otherwise=None)
+    for name, sign in signs.items():
+        if sign is None and is_mostly_numbers(known[name]):
+            told = why_unclear_sign(columns[name])
+            raise DataError(f"{path}: the column {name} {told}: write a point for decimals, and nothing for thousands")
+    return [{name: _with_point(cell, signs[name]) for name, cell in row.items()} for row in rows]
 
 
-def _has_decimal_commas(lines: list[Cells]) -> bool:
-    """Whether quoted cells such as ``0,85`` hold decimals; ``1,234`` may be a thousand."""
-    return any(_SURE_COMMA.fullmatch(cell) for _, cells in lines for cell in cells)
-
-
-def _with_points(lines: list[Cells]) -> list[Cells]:
-    """Write decimal commas as points, where the comma does not separate."""
-    return [
-        (at, [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in cells])
-        for at, cells in lines
-    ]
+def _with_point(cell: str, sign: DecimalSign | None) -> str:
+    number = None if sign is None else as_python(cell, sign)
+    return cell if number is None else f"{number}{'%' if is_percent(cell) else ''}"
 
 
 def _export(path: Path, rows: list[dict[str, str]]) -> list[Log]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.readers.json_text import begins_as_json, flat, parsed
-from overmix.diagnose.logs.readers.reader import Reader, by_folder, text_of
+from overmix.diagnose.logs.readers.reader import Reader, by_folder, lines_of, text_of
 from overmix.diagnose.logs.readers.rows import LogRow, logs_of
 from overmix.errors import DataError
 
@@ -21,7 +21,7 @@ def read_json_lines(path: Path) -> list[Log]:
     Raises:
         DataError: another line that is no JSON object.
     """
-    lines = [(at, line) for at, line in enumerate(text_of(path).splitlines(), start=1) if line.strip()]
+    lines = [(at, line) for at, line in enumerate(lines_of(text_of(path)), start=1) if line.strip()]
     rows: list[LogRow] = []
     for at, line in lines:
         try:
@@ -53,7 +53,7 @@ def _reads(path: Path) -> bool:
         return True
     if not begins_as_json(path):
         return False
-    lines = [line for line in text_of(path).splitlines() if line.strip()]
+    lines = [line for line in lines_of(text_of(path)) if line.strip()]
     return len(lines) > 1 and all(_is_object(line) for line in lines[:2])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from overmix.diagnose.logs.log import Log
-from overmix.diagnose.logs.readers.reader import Reader, text_of
+from overmix.diagnose.logs.readers.reader import Reader, lines_of, text_of
 from overmix.errors import DataError
 
 _METRICS = "metrics"
@@ -22,7 +22,7 @@ def read_mlflow(files: Sequence[Path]) -> list[Log]:
     rows: list[Mapping[str, object]] = []
     for file in sorted(files):
         name = file.relative_to(folder).as_posix()
-        for number, line in enumerate(text_of(file).splitlines(), start=1):
+        for number, line in enumerate(lines_of(text_of(file)), start=1):
             parts = line.split()
             if len(parts) != 3:
                 raise DataError(f'{file}, line {number}: {line[:40]!r} is not "timestamp value step"')

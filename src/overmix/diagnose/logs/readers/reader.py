@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 from overmix.diagnose.logs.log import Log
@@ -38,6 +39,11 @@ def by_folder(files: Sequence[Path]) -> dict[Path, list[Path]]:
     for file in files:
         found.setdefault(file.parent, []).append(file)
     return found
+
+
+def lines_of(text: str) -> Iterator[str]:
+    r"""Return lines with their ends; unlike ``splitlines``, what texts may hold, such as ``\u2028``, ends none."""
+    return iter(StringIO(text, newline=""))
 
 
 def text_of(path: Path) -> str:
