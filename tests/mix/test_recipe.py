@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -13,9 +14,12 @@ from overmix.mix import (
     MixPlan,
     RandomPairing,
     Recipe,
+    SideInfo,
     Streams,
     check_batch,
 )
+from overmix.recipes import OneOf, make_recipe
+from overmix.switch import Epochs
 
 
 def mixup(alpha=1.0, per="batch"):
@@ -197,6 +201,50 @@ def test_a_method_with_a_loss_of_its_own_does_more_than_mix():
 def test_draws_of_another_recipe_are_refused():
     with pytest.raises(DataError, match="these draws are of another recipe"):
         mixup().plan(Draws())
+
+
+BAD_FEATURES = [
+    (torch.rand(3, 2), r"of dtype torch.float32 and shape \(3, 2\), but the batch has 4 samples"),
+    (torch.rand(4), r"of dtype torch.float32 and shape \(4,\)"),
+    (torch.rand(4, 2, 2), r"shape \(4, 2, 2\)"),
+    (torch.ones(4, 2, dtype=torch.int64), r"of dtype torch.int64"),
+    (torch.rand(()), r"shape \(\)"),
+    ([[0.5]] * 4, r"a list, no tensor"),
+    (np.zeros((4, 2)), r"a ndarray, no tensor"),
+]
+BAD_DOMAIN = [
+    (torch.zeros(5, dtype=torch.int64), r"shape \(5,\), but the batch has 4 samples"),
+    (torch.zeros(4), r"of dtype torch.float32"),
+    (torch.zeros(4, 1, dtype=torch.int64), r"shape \(4, 1\)"),
+    ([0, 1, 0, 1], r"a list, no tensor"),
+    (np.zeros(4, dtype=np.int64), r"a ndarray, no tensor"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "need", "value", "message"),
+    [("SKMixup", "features", *bad) for bad in BAD_FEATURES]
+    + [(name, "domain", *bad) for name in ("LISA", "GroupedMixCo") for bad in BAD_DOMAIN],
+)
+def test_what_is_known_of_a_batch_is_one_entry_per_sample(name, need, value, message):
+    recipe, x = make_recipe(name), torch.rand(4, 3)
+    y = x if "views" in recipe.needs else torch.arange(4)
+    recipes = [recipe, OneOf(recipe)] if recipe.only_mixes else [recipe]
+    for mix in (*recipes, *(Epochs(1, mix=each).next_epoch().mix for each in recipes)):
+        with pytest.raises(DataError, match=rf"^{need} is .*{message}.*: give .* of shape \(B"):
+            mix(x, y, **{need: value})
+
+
+def test_features_that_are_not_finite_are_seen_on_the_cpu_and_those_elsewhere_are_not_looked_at():
+    recipe, x, y, features = make_recipe("SKMixup"), torch.rand(4, 3), torch.arange(4), torch.rand(4, 2)
+    recipe(x, y, features=features.half())
+    features[1, 1] = float("nan")
+    with pytest.raises(DataError, match=r"^features hold NaN or inf: give finite numbers"):
+        recipe(x, y, features=features)
+    with pytest.raises(DataError, match=r"^features is on meta but the batch is on cpu: move both to one device"):
+        recipe(x, y, features=features.to("meta"))
+    SideInfo.checked(None, features.to("meta"), None, None)
+    torch.func.vmap(lambda z: SideInfo.checked(None, z, None, z).features)(features.expand(2, 4, 2))
 
 
 @pytest.mark.filterwarnings("ignore:Sparse .* tensor support|The PyTorch API of nested tensors|.*quantize")

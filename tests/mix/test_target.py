@@ -240,11 +240,12 @@ def test_a_criterion_that_reduces_over_the_batch_only_is_refused():
         target.loss(lambda output, y: (output - y).square().mean(0), torch.zeros(4, 3))
 
 
-@pytest.mark.filterwarnings("ignore:Using a target size")
 @pytest.mark.parametrize(("output", "label"), [((4, 1), (4,)), ((4,), (4, 1))])
 def test_a_column_against_no_column_is_not_broadcast_to_all_pairs(output, label):
     target = MixedTarget(torch.zeros(label), torch.ones(label), torch.rand(4))
     with pytest.raises(DataError, match="broadcast them to all pairs"):
+        target.loss(lambda out, y: (out - y).square(), torch.zeros(output))
+    with pytest.raises(DataError, match=r"output has shape \(4,.* but y has \(4,.* compares value by value"):
         target.loss(torch.nn.MSELoss(reduction="none"), torch.zeros(output))
     careful = target.loss(lambda out, y: (out.reshape(4) - y.reshape(4)).square(), torch.zeros(output))
     torch.testing.assert_close(careful, (1 - target.lam).mean())
@@ -523,3 +524,16 @@ def test_classes_that_the_logits_have_not_are_refused_on_the_cpu(wrong, weight):
     for a, b in ((y, y), (torch.zeros_like(y), y), (y, torch.zeros_like(y))):
         with pytest.raises(DataError, match=f"y holds the class index {wrong}, but the logits have 3 classes"):
             MixedTarget(a, b, torch.ones(2)).cross_entropy(logits, weight)
+
+
+def test_a_cross_entropy_of_several_labels_at_once_is_refused_and_floats_are_shares():
+    several = torch.tensor([[1, 0, 0], [0, 1, 1]])
+    for kind in (several, several.bool()):
+        for other in (kind, kind.clone()):  # handed through, or mixed
+            target = MixedTarget(kind, other, torch.full((2,), 0.5))
+            with pytest.raises(DataError, match=r"^cross_entropy: row 1 of y marks 2 classes, not one: .* BCEWithLogits"):
+                target.cross_entropy(torch.randn(2, 3))
+            assert torch.isfinite(nn.BCEWithLogitsLoss()(torch.randn(2, 3), target))
+    logits, shares = torch.randn(2, 3), several.float()
+    target = MixedTarget(shares, shares.clone(), torch.ones(2))
+    torch.testing.assert_close(target.cross_entropy(logits), nn.functional.cross_entropy(logits, shares))

@@ -150,3 +150,14 @@ def test_bad_criteria_and_labels_are_refused():
         LossMix()(torch.rand(2, 2), 5)
     with pytest.raises(DataError, match="give one label per sample"):
         LossMix()(torch.rand(2, 2), [1, 2, 3])
+
+
+@pytest.mark.parametrize("criterion", ["l1", "mse", "smooth_l1", nn.L1Loss(reduction="none")])
+def test_classes_are_not_compared_with_the_outputs_of_other_samples(criterion):
+    recipe, model, x = LossMix(criterion=criterion), nn.Linear(3, 4), torch.rand(4, 3)
+    y = torch.arange(4)  # as many samples as classes: (B,) against (B, C) would be broadcast
+    plan = recipe.plan(recipe.draw(Streams(), batch_size=4), y)
+    with pytest.raises(DataError, match=r"output has shape \(4, 4\) but y has \(4,\).* a cross-entropy for classes"):
+        recipe.objective(model, x, y, plan)
+    with pytest.raises(DataError, match=r"output has shape \(4, 4\) but y has list"):
+        recipe.objective(model, x, [0, 1, 2, 3], plan)

@@ -119,7 +119,7 @@ def test_a_recipe_with_its_own_objective_cannot_be_among_them():
         OneOf(Mixup(), Own())
 
 
-@pytest.mark.parametrize("probs", [(0.5,), (0.5, 0.4), (1.5, -0.5), (float("nan"), 1.0)])
+@pytest.mark.parametrize("probs", [(0.5,), (0.5, 0.4), (1.5, -0.5), (float("nan"), 1.0), ("a", "b"), 5, (None, 1)])
 def test_probabilities_that_do_not_fit_are_refused(probs):
     with pytest.raises(ConfigError, match=r"^probs = "):
         OneOf(Mixup(), CutMix(), probs=probs)

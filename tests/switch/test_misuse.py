@@ -130,8 +130,8 @@ def test_a_share_of_batches_is_settled_once_for_an_epoch_and_steps_are_refused()
     [
         (None, r"^state: a NoneType is no saved run: give what run.state_dict\(\) returned$"),
         ([], r"^state: a list is no saved run"),
-        ({"version": 5}, r"^state: version 5 is not 6: start a new run$"),
-        ({"version": 6}, r"^state: run, position, spent, steps, pending, course missing"),
+        ({"version": 5}, r"^state: version 5 is not 7: start a new run$"),
+        ({"version": 7}, r"^state: run, position, spent, steps, pending, course missing"),
         ({"position": {"epoch": -5}}, r"^state.epoch = -5: it is damaged: a count is an integer >= 0$"),
         ({"position": {"epoch": 9, "reached": 9}}, r"^state.position = .*: a run of 6 epochs cannot stand there"),
         ({"position": {"epoch": 1.5, "reached": 2}}, r"^state.epoch = 1.5: it is damaged"),

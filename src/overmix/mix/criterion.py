@@ -55,6 +55,8 @@ def _values(
     criterion: Callable[..., Tensor], output: Any, label: Any, batch_size: int, sides: tuple[Any, Any]
 ) -> Tensor:
     """Return the criterion's value for each sample, shape (B, ...), in float32 at least."""
+    if isinstance(criterion, _OF_DIFFERENCES):
+        check_one_shape(output, label)
     value = criterion(output, label)
     if value.dim() == 0 or value.shape[0] != batch_size:
         raise ConfigError(
@@ -70,6 +72,26 @@ def _values(
             "squeeze or unsqueeze one of them"
         )
     return at_least_float32(value)
+
+
+_OF_DIFFERENCES = (nn.HuberLoss, nn.L1Loss, nn.MSELoss, nn.SmoothL1Loss)
+"""PyTorch's losses that compare value by value."""
+
+
+def check_one_shape(output: Any, label: Any) -> None:
+    """Refuse labels that a loss of differences would compare with the outputs of other samples.
+
+    Classes of shape (B,) against an output of shape (B, C) are broadcast without a word where B is C.
+
+    Raises:
+        DataError: if the labels are no tensor of the output's shape.
+    """
+    shapes = [tuple(part.shape) if isinstance(part, Tensor) else type(part).__name__ for part in (output, label)]
+    if shapes[0] != shapes[1]:
+        raise DataError(
+            f"output has shape {shapes[0]} but y has {shapes[1]}, and the criterion compares value by value: give "
+            "labels of the output's shape, squeeze or unsqueeze one of them, or use a cross-entropy for classes"
+        )
 
 
 def _class_terms(

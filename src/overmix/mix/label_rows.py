@@ -57,6 +57,26 @@ def refuse_classes_beyond(num_classes: int, ignore_index: int, *sides: Shaped[Te
             )
 
 
+def check_one_class_each(*sides: Shaped[Tensor, "batch classes *position"]) -> None:
+    """Refuse rows of integers or booleans that mark no class or several: a cross-entropy is of one.
+
+    Floats are shares, whatever they sum to, as in PyTorch. Looked at on the CPU only.
+
+    Raises:
+        DataError: for the first such row.
+    """
+    for labels in sides:
+        if labels.is_floating_point():
+            continue
+        proper = labels.sum(1) == 1
+        if holds(proper) is False:
+            first = int((~proper).nonzero()[0, 0])
+            raise DataError(
+                f"cross_entropy: row {first} of y marks {int(labels[first].sum())} classes, not one: for several labels at "
+                "once, and for none, use a binary loss, torch.nn.BCEWithLogitsLoss()(logits, target)"
+            )
+
+
 def mixed_rows(
     a: Shaped[Tensor, "*stack batch *row"],
     b: Shaped[Tensor, "*stack batch *row"],

@@ -15,6 +15,7 @@ from overmix.mix.objective import LabelKind, Objective
 from overmix.mix.pairing import Pairing
 from overmix.mix.plan import MixPlan
 from overmix.mix.random import StreamSource, cursor_from
+from overmix.mix.remembered import remembering, said
 from overmix.mix.side import Need, SideInfo
 from overmix.mix.space import InputSpace, Space, first_tensor, map_tensors, tensors_in
 from overmix.mix.target import MixedTarget
@@ -38,7 +39,12 @@ class Recipe:
         >>> x_mixed, target = recipe(x, y, generator=torch.Generator().manual_seed(0))
         >>> x_mixed.shape, target.a.tolist()
         (torch.Size([6, 3]), [0, 1, 2, 3, 4, 5])
+        >>> recipe
+        Recipe(pairing=RandomPairing(), coefficient=BetaCoefficient(alpha=0.4, per='batch'), space=None)
     """
+
+    # Apart from the rest of the object, since studies and pages tell recipes by their attributes.
+    __slots__ = ("__dict__", "__weakref__", "_settings")
 
     asks: ClassVar[frozenset[Need]] = frozenset()
     """What the method itself needs, beyond what its pairing, coefficient and space need."""
@@ -52,13 +58,27 @@ class Recipe:
     usual_loss: Objective | None = None
     """What is minimised where nothing else is asked for; ``None`` means the target's cross-entropy."""
 
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if "__init__" in vars(cls):
+            cls.__init__ = remembering(cls.__init__)  # type: ignore[method-assign]
+
+    @remembering
     def __init__(self, pairing: Pairing, coefficient: Coefficient, space: Space | None = None) -> None:
         self.pairing = pairing
         self.coefficient = coefficient
         self.space: Space = InputSpace() if space is None else space
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.pairing!r}, {self.coefficient!r}, {self.space!r})"
+        return f"{type(self).__name__}({', '.join(f'{name}={said(value)}' for name, value in self.settings.items())})"
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The parameters that it was made with, by name, those that were left out at their defaults.
+
+        They are its repr, and what a resumed run must share.
+        """
+        return getattr(self, "_settings", {})
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -152,9 +172,11 @@ class Recipe:
             domain: where each sample comes from, integers of shape (B,), if the recipe needs it.
 
         Raises:
-            DataError: if something that the recipe needs is missing.
+            DataError: if something that the recipe needs is missing, or features or domains are not of this form.
         """
-        side = SideInfo(y if isinstance(y, Tensor) else None, features, domain)
+        one_each = (y, draws.choice, draws.pairing)
+        batch = next((part for part in one_each if isinstance(part, Tensor) and part.dim()), None)
+        side = SideInfo.checked(y, features, domain, batch)
         side.require(self.needs, type(self).__name__)
         return self._plan(draws, side, sample_shape)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 from torch import Tensor
 
 from overmix._typing import Float, Int, Shaped
@@ -55,6 +56,32 @@ class SideInfo:
         given = "missing" if self.y is None else f"of dtype {self.y.dtype} and shape {tuple(self.y.shape)}"
         raise DataError(f"{reason}, but y is {given}: give class indices of shape (B,)")
 
+    @classmethod
+    def checked(cls, y: Any, features: Any, domain: Any, batch: Tensor | None) -> SideInfo:
+        """Return what is known of a batch, if it can be used: values are looked at on the CPU alone.
+
+        Args:
+            y: labels; those that are no tensor are left out.
+            features: as the user gave them.
+            domain: likewise.
+            batch: something with one entry for each sample, on the batch's device, if there is.
+
+        Raises:
+            DataError: if features or domains are of another type, dtype, size or device, or features are not finite.
+        """
+        for need, value in (("features", features), ("domain", domain)):
+            if value is not None:
+                _check_one_each(need, value, batch)
+        if features is not None and (features.dim() != 2 or not features.is_floating_point()):
+            raise DataError(_refusal("features", _of_form(features)))
+        if features is not None and _seen_not_finite(features):
+            raise DataError(
+                "features hold NaN or inf: give finite numbers; the model that they come from may have diverged"
+            )
+        if domain is not None and (domain.dim() != 1 or domain.is_floating_point() or domain.is_complex()):
+            raise DataError(_refusal("domain", _of_form(domain)))
+        return cls(y if isinstance(y, Tensor) else None, features, domain)
+
     def require(self, needs: frozenset[Need], who: str) -> None:
         """Refuse to go on without what is needed.
 
@@ -64,3 +91,33 @@ class SideInfo:
         for need, meaning in _MEANING.items():
             if need in needs and getattr(self, need) is None:
                 raise DataError(f"{who} needs {need}, {meaning}: give it as {need}=")
+
+
+def _check_one_each(need: str, value: Any, batch: Tensor | None) -> None:
+    """Refuse what is no tensor with one entry for each sample, where the batch is."""
+    if not isinstance(value, Tensor):
+        raise DataError(_refusal(need, f"a {type(value).__name__}, no tensor (torch.as_tensor makes one)"))
+    if batch is None:
+        return
+    if value.dim() == 0 or value.shape[0] != batch.shape[0]:
+        raise DataError(_refusal(need, f"{_of_form(value)}, but the batch has {batch.shape[0]} samples"))
+    if value.device != batch.device:
+        raise DataError(f"{need} is on {value.device} but the batch is on {batch.device}: move both to one device")
+
+
+def _refusal(need: str, given: str) -> str:
+    return f"{need} is {given}: give {_MEANING[need]}"
+
+
+def _of_form(value: Tensor) -> str:
+    return f"of dtype {value.dtype} and shape {tuple(value.shape)}"
+
+
+def _seen_not_finite(value: Tensor) -> bool:
+    """Return whether a value is NaN or inf; not where a look would wait for a device, or has nothing to see."""
+    if value.device.type != "cpu":
+        return False
+    try:
+        return not np.isfinite(value.detach().double().numpy()).all()
+    except RuntimeError:  # under torch.func.vmap there are no values
+        return False

@@ -32,6 +32,7 @@ from overmix.mix.label_entropy import EntropyLoss, class_entropy, label_entropy,
 from overmix.mix.label_rows import (
     are_rows_of,
     check_class_indices,
+    check_one_class_each,
     holds,
     mixed_rows,
     refuse_classes_beyond,
@@ -177,7 +178,9 @@ class MixedTarget:
         rows = are_rows_of(self.a, logits)
         if rows and ignore_index != IGNORE_INDEX:
             raise ConfigError("ignore_index", ignore_index, "leave it out: rows hold no class index")
-        if not rows:
+        if rows:
+            check_one_class_each(self.a, self.b)
+        else:
             check_class_indices(self.a, logits)
         classes: dict[str, Any] = {"weight": weight, "ignore_index": ignore_index, "label_smoothing": label_smoothing}
         try:

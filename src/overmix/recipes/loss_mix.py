@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from overmix._typing import Float
 from overmix.errors import ConfigError, DataError, did_you_mean
 from overmix.mix import BetaCoefficient, MixPlan, Objective, Per, RandomPairing, Recipe
+from overmix.mix.criterion import check_one_shape
 from overmix.mix.space import first_tensor
 from overmix.mix.target import mixed_criterion
 from overmix.recipes.registry import register
@@ -20,11 +21,32 @@ from overmix.recipes.registry import register
 Criterion = Callable[..., Tensor]
 """Takes output and labels, returns one loss per sample."""
 
+
+def _cross_entropy(output: Tensor, y: Tensor) -> Tensor:
+    return F.cross_entropy(output, y, reduction="none")
+
+
+def _l1(output: Tensor, y: Tensor) -> Tensor:
+    check_one_shape(output, y)
+    return F.l1_loss(output, y, reduction="none")
+
+
+def _mse(output: Tensor, y: Tensor) -> Tensor:
+    check_one_shape(output, y)
+    return F.mse_loss(output, y, reduction="none")
+
+
+def _smooth_l1(output: Tensor, y: Tensor) -> Tensor:
+    check_one_shape(output, y)
+    return F.smooth_l1_loss(output, y, reduction="none")
+
+
+# Functions of the module, which pickle, in the place of lambdas, which do not.
 _CRITERIA: dict[str, Criterion] = {
-    "cross_entropy": lambda output, y: F.cross_entropy(output, y, reduction="none"),
-    "l1": lambda output, y: F.l1_loss(output, y, reduction="none"),
-    "mse": lambda output, y: F.mse_loss(output, y, reduction="none"),
-    "smooth_l1": lambda output, y: F.smooth_l1_loss(output, y, reduction="none"),
+    "cross_entropy": _cross_entropy,
+    "l1": _l1,
+    "mse": _mse,
+    "smooth_l1": _smooth_l1,
 }
 
 

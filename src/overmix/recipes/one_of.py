@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -54,6 +55,11 @@ class OneOf(Recipe):
         return f"OneOf({', '.join(map(repr, self.recipes))}, probs={self.probs})"
 
     @property
+    def settings(self) -> Mapping[str, Any]:
+        """The recipes and their probabilities, those of a nested choice as their own."""
+        return {"recipes": self.recipes, "probs": self.probs}
+
+    @property
     def needs(self) -> frozenset[Need]:
         """What any of the recipes needs."""
         return frozenset().union(*(recipe.needs for recipe in self.recipes))
@@ -95,7 +101,10 @@ def _common_loss(recipes: Sequence[Recipe]) -> Objective | None:
 def _checked(probs: Sequence[float] | None, count: int) -> tuple[float, ...]:
     if probs is None:
         return (1 / count,) * count
-    given = tuple(float(p) for p in probs)
+    try:
+        given = tuple(float(p) for p in probs)
+    except (TypeError, ValueError):
+        raise ConfigError("probs", probs, f"give {count} numbers, one per recipe") from None
     if len(given) != count:
         raise ConfigError("probs", given, f"give {count}, one per recipe")
     if not all(p >= 0 for p in given) or not math.isclose(sum(given), 1, abs_tol=1e-6):

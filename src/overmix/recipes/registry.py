@@ -103,7 +103,7 @@ def register(
         ...     def __init__(self) -> None:
         ...         super().__init__(RandomPairing(), FixedCoefficient(0.5))
         >>> make_recipe("Halves")
-        Halves(RandomPairing(), FixedCoefficient(value=0.5), InputSpace())
+        Halves()
         >>> unregister("Halves")
     """
 

@@ -26,12 +26,12 @@ class Book:
     """What an epoch asks of the run that it belongs to.
 
     Args:
-        state_at: returns the state of the run that resumes at a place.
+        state_at: returns the state of the run that resumes at a place, given what was seen of the epoch until there.
         check_kind: refuses scores of another kind than the run's.
         per_sample: whether the score of each sample is kept, which policies compare.
     """
 
-    state_at: Callable[[Position], dict[str, Any]]
+    state_at: Callable[[Position, Seen], dict[str, Any]]
     check_kind: Callable[[ScoreKind], None]
     per_sample: bool
 
@@ -57,11 +57,12 @@ class Epoch:
         *,
         scored: bool = True,
         nested: bool = False,
+        begun: Seen | None = None,
     ) -> None:
         self.index = position.epoch + (position.tail or 0)
         self.kind: EpochKind = kind
         self.scored, self.nested, self.trained = scored, nested, position.trained
-        self.seen = Seen(self.index, position.tail, position.step, position.mixed)
+        self.seen = begun or Seen(self.index, position.tail, position.step, position.mixed)
         self._position, self._mixer, self._book = position, mixer, book
 
     def __repr__(self) -> str:
@@ -232,8 +233,10 @@ class Epoch:
     def state_dict(self, *, trained: bool = False) -> dict[str, Any]:
         """Return the state for resuming inside this epoch, after the batches mixed so far.
 
-        What was observed in this epoch is not in it: the resumed epoch observes anew. Inside a probe it holds the
-        snapshot that the probe will go back to.
+        The resumed epoch goes on with what it was told of its own batches so far, by :meth:`observe_loss` and with
+        ``split="train"``; looks at held-out samples are not in it, and are made anew. So save it after a batch was
+        told, and before what is looked at after the last one. Inside a probe it holds the snapshot that the probe will
+        go back to.
 
         Args:
             trained: whether all batches are done and only the look at held-out samples is missing, as where a framework
@@ -241,7 +244,7 @@ class Epoch:
                 observed, with ``epoch.trained`` true.
         """
         here = self._position.inside(self.seen.step, self.seen.mixed, trained=trained or self.trained)
-        return self._book.state_at(here)
+        return self._book.state_at(here, self.seen.without_looks())
 
 
 def _state(on: bool) -> str:

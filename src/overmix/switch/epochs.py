@@ -13,6 +13,7 @@ from overmix.switch.course import BySchedule, Course
 from overmix.switch.epoch import Book, Epoch
 from overmix.switch.gate import Gate
 from overmix.switch.handing_out import HandingOut
+from overmix.switch.identity import settings_by_name, without_addresses
 from overmix.switch.machine import Machine
 from overmix.switch.mixing import Mixer
 from overmix.switch.outcome import GATED, MIXUP, Outcome
@@ -23,7 +24,7 @@ from overmix.switch.ranks import rank as current_rank
 from overmix.switch.registered import Registered
 from overmix.switch.run_state import VERSION, check_state, position_of
 from overmix.switch.schedule import Progress, Schedule
-from overmix.switch.settings import check_recipe, named, streams_of, switch_of, whole_number
+from overmix.switch.settings import check_recipe, streams_of, switch_of, whole_number
 from overmix.switch.steps import StepCounter
 
 
@@ -100,7 +101,7 @@ class Epochs:
             doubt = "" if self.recipe is None else self.recipe.off_doubt
             return ByPolicy(Machine(self.switch, self.epochs), registered, self._steps, per_epoch, doubt)
         self.switch.check(self.epochs, None if per_epoch is None else self.epochs * per_epoch)
-        return BySchedule(self.switch, self.epochs, named(self.switch))
+        return BySchedule(self.switch, self.epochs, without_addresses(repr(self.switch)))
 
     def __len__(self) -> int:
         """Number of epochs of the whole training; probes and discarded epochs come on top, see :attr:`spent`."""
@@ -187,7 +188,7 @@ class Epochs:
         self._course.begin(self.streams.rank)
         self._begun = True
 
-    def _epoch(self, at: Position, nested: bool) -> Epoch:
+    def _epoch(self, at: Position, nested: bool, begun: Seen | None) -> Epoch:
         index, kind = at.epoch + (at.tail or 0), self._course.kind(at)
         recipe, plain = self._recipe_of(index)
 
@@ -196,7 +197,7 @@ class Epochs:
 
         mixer = Mixer(index, recipe, self.streams, gate, self._steps)
         book = Book(self._state_inside, self._check_kind, per_sample=self.policy is not None)
-        epoch = Epoch(at, kind, mixer, book, scored=self._course.scores(at), nested=nested)
+        epoch = Epoch(at, kind, mixer, book, scored=self._course.scores(at), nested=nested, begun=begun)
         if self._gate is not None:
             self._gate.set(epoch.on)
         return epoch
@@ -279,8 +280,8 @@ class Epochs:
         seen = self._out.unsettled
         return self._state(self._out.next, self.spent, None if seen is None else seen.plain())
 
-    def _state_inside(self, at: Position) -> dict[str, Any]:
-        return self._state(at, self.spent - 1, None)  # the current epoch is entered again
+    def _state_inside(self, at: Position, seen: Seen) -> dict[str, Any]:
+        return self._state(at, self.spent - 1, seen.plain())  # the current epoch is entered again
 
     def _state(self, at: Position, spent: int, pending: dict[str, Any] | None) -> dict[str, Any]:
         return {
@@ -314,7 +315,7 @@ class Epochs:
         """Return the settings that a resumed run must share; the rank may differ, since all ranks share one file."""
         return {
             "epochs": self.epochs,
-            "mix": named(self.recipe),
-            "switch": named(self.switch),
+            **settings_by_name("mix", self.recipe),
+            **settings_by_name("switch", self.switch),
             "seed": self.streams.replica_seed,
         }

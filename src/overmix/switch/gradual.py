@@ -63,7 +63,7 @@ class LinearDecay(Schedule):
     _name: ClassVar[str] = "linear_decay"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.start < self.end <= 1:
+        if not are_numbers(self.start, self.end) or not 0 <= self.start < self.end <= 1:
             raise ConfigError(type(self)._name, (self.start, self.end), "use shares with 0 <= start < end <= 1")
 
     def probability(self, progress: Progress) -> float:
@@ -125,8 +125,8 @@ class Hesitation(Schedule):
     alternating_until: float = 0.9
 
     def __post_init__(self) -> None:
-        if not 0 <= self.always_until <= self.alternating_until <= 1:
-            shares = (self.always_until, self.alternating_until)
+        shares = (self.always_until, self.alternating_until)
+        if not are_numbers(*shares) or not 0 <= self.always_until <= self.alternating_until <= 1:
             raise ConfigError("hesitation", shares, "use shares with 0 <= always_until <= alternating_until <= 1")
 
     def probability(self, progress: Progress) -> float:
@@ -137,3 +137,8 @@ class Hesitation(Schedule):
         if progress.epoch < second:
             return 1.0 - (progress.epoch - first) % 2
         return (progress.epochs - progress.epoch) / max(1, progress.epochs - second)
+
+
+def are_numbers(*values: object) -> bool:
+    """Return whether all of them are integers or floats; True is neither."""
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)

@@ -11,8 +11,8 @@ from overmix.switch.epoch import Epoch, keep_out_of_graphs
 from overmix.switch.position import Position, Seen
 from overmix.switch.steps import StepCounter
 
-MakeEpoch = Callable[[Position, bool], Epoch]
-"""Returns the epoch at a place; whether it is nested in a framework's boundary."""
+MakeEpoch = Callable[[Position, bool, Seen | None], Epoch]
+"""Returns the epoch at a place; whether it is nested in a framework's boundary; what was seen of it before a resume."""
 
 
 class HandingOut:
@@ -29,7 +29,8 @@ class HandingOut:
         next: where the run goes on.
         spent: epochs handed out.
         current: the epoch that is trained now.
-        pending: what was seen in an epoch that is over and not yet written down.
+        pending: what was seen in an epoch that is over and not yet written down, or, of a run that resumes inside an
+            epoch, in this one.
     """
 
     def __init__(self, course: Course, steps: StepCounter, epochs: int, make: MakeEpoch, *, mixes: bool) -> None:
@@ -89,8 +90,11 @@ class HandingOut:
             upto: the epoch that a framework is about to train: one of a probe, or before it, is nested in its boundary.
         """
         keep_out_of_graphs()
-        self._close()
-        if not self.next.entered:  # a run that resumes inside an epoch had settled before it
+        begun = None
+        if self.next.entered:  # a run that resumes inside an epoch had settled before it, and goes on with it
+            begun, self.pending = self.pending, None
+        else:
+            self._close()
             self._settle()
         at = self.next
         if at.tail is None and at.epoch >= self._epochs:
@@ -100,7 +104,7 @@ class HandingOut:
             self._steps.start(self._steps.done)
         self._steps.attach()
         self._course.enter(at)
-        self.current = self._make(at, upto is not None and (at.tail is not None or at.epoch < upto))
+        self.current = self._make(at, upto is not None and (at.tail is not None or at.epoch < upto), begun)
         # Moved on before the body runs: a state saved at the end of the body counts this epoch as done.
         self.next, self.spent = at.after(), self.spent + 1
         return self.current

@@ -42,13 +42,16 @@ class LossTally:
         """
         if not isinstance(target, MixedTarget):
             raise DataError(f"observe_loss: target is a {type(target).__name__}: give one task's loss and MixedTarget")
+        if not isinstance(loss, Tensor):
+            raise DataError(f"observe_loss: the loss is a {type(loss).__name__}: give the tensor, not loss.item()")
         if loss.numel() != 1:
             raise DataError(f"observe_loss: the loss has shape {tuple(loss.shape)}: give the mean over the batch")
         n = target.lam.shape[0]
         total, floor = in_widest(loss.detach().reshape(())) * n, in_widest(target.entropy(kind).sum())
         self.n += n
-        self.loss = total if self.loss is None else self.loss + total
-        self.floor = floor if self.floor is None else self.floor + floor.to(self.floor.device)
+        # What a resumed epoch begins with lies on the CPU.
+        self.loss = total if self.loss is None else self.loss.to(total) + total
+        self.floor = floor if self.floor is None else self.floor.to(floor) + floor
 
     def fit(self, epoch: int, mixing: float) -> Fit | None:
         """Return the means, or None if nothing was told.

@@ -100,6 +100,10 @@ class Seen:
         """Return the held-out samples, pooled over ranks (a collective operation)."""
         return self.tallies.get("val", Tally()).pooled()
 
+    def without_looks(self) -> Seen:
+        """Return what an epoch that is entered again goes on with: all but the looks at held-out samples, made anew."""
+        return replace(self, tallies={split: tally for split, tally in self.tallies.items() if split != "val"})
+
     def plain(self) -> dict[str, Any]:
         """Return it as numbers and lists."""
         return {

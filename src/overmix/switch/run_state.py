@@ -8,7 +8,7 @@ from typing import Any
 from overmix.errors import ConfigError, OvermixError
 from overmix.switch.position import Position
 
-VERSION = 6
+VERSION = 7
 
 _PARTS = ("run", "position", "spent", "steps", "pending", "course")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from difflib import get_close_matches
 from operator import index
 from typing import Any
@@ -83,8 +82,3 @@ def streams_of(seed: int, rank: int) -> Streams:
         if error.field != "replica_seed":
             raise
         raise ConfigError("seed", seed, "use an integer in [0, 2**64)") from None  # the name that the user wrote
-
-
-def named(part: object) -> str:
-    """Return its repr without addresses in memory, which a user's class may show and another process has others of."""
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(part))

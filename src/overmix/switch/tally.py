@@ -151,9 +151,10 @@ class Tally:
         labels = labels.clamp(0, logits.shape[1] - 1) if _waits(logits) else labels
         self.kind = "brier"
         chunk, _ = scores.sums(logits, labels)
-        self.sums = chunk if self.sums is None else scores.add(self.sums, chunk)
         margin = scores.margins(logits, labels).sum()
-        self.margin = margin if self.margin is None else self.margin + margin
+        # What a resumed epoch begins with lies on the CPU.
+        self.sums = chunk if self.sums is None else scores.add(_on(logits.device, self.sums), chunk)
+        self.margin = margin if self.margin is None else self.margin.to(margin.device) + margin
         if per_sample:
             self.values.append(brier_per_sample(logits, labels))
             self.labels.append(labels.clone())  # the user's own tensor may be filled anew
@@ -163,7 +164,7 @@ class Tally:
         values = in_widest(values.detach())
         self.kind = "scores"
         n, total = self.total or (0, torch.zeros_like(values[0]))
-        self.total = n + len(values), total + values.sum()
+        self.total = n + len(values), total.to(values) + values.sum()
         if per_sample:
             self.values.append(values.clone())
 
@@ -265,6 +266,10 @@ def _joined(parts: list[Tensor]) -> Float[Tensor, " samples"]:
     return torch.cat([_on_host(part) for part in parts]) if parts else torch.zeros(0, dtype=torch.float64)
 
 
+def _on(device: torch.device, sums: ScoreSums) -> ScoreSums:
+    return ScoreSums(sums.n, *(part.to(device) for part in sums[1:]))
+
+
 def _on_host(part: Tensor) -> Tensor:
     """Return it on the CPU in float64, which not every device has."""
     return part.cpu().double()
@@ -277,7 +282,7 @@ def _tally(vector: Float[Tensor, " numbers"], samples: list[Tensor], labels: lis
         return Tally()
     if _KINDS[int(vector[0])] == "scores":
         return Tally("scores", total=(n, total), values=samples, labels=labels)
-    # float32, as it was summed: a saved epoch must give the means that it would have given unsaved.
-    brier, wrong, cross_entropy, margin = vector[2:6].float()
-    sums = ScoreSums(n, wrong, cross_entropy, brier, vector[6:].float())
+    # Of the types in which it was summed: a saved epoch must give the means that it would have given unsaved.
+    brier, _, cross_entropy, margin = vector[2:6].float()
+    sums = ScoreSums(n, vector[3].long(), cross_entropy, brier, vector[6:].float())
     return Tally("brier", sums, margin, values=samples, labels=labels)

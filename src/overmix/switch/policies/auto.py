@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
 from overmix.diagnose.numerals import written
 from overmix.diagnose.turning import smooth
-from overmix.errors import ConfigError
 from overmix.switch.outcome import score_name
+from overmix.switch.policies.allowed import AT_LEAST_0, Flag, Increasing, SettingRule, WithAllowed, Within
 from overmix.switch.policies.registry import register_policy
-from overmix.switch.policy import Decision, History, Observation, Policy, Probe
+from overmix.switch.policy import Decision, History, Observation, Probe
 
 _SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
 """Where it looks by default: log-spaced, as over-training is a matter of the logarithm of the epoch."""
@@ -36,7 +37,7 @@ _MOST_OF_A_SHORT_RUN = 0.35
 
 @register_policy("auto")
 @dataclass(frozen=True, repr=False)
-class AutoSwitch(Policy):
+class AutoSwitch(WithAllowed):
     """Switch at ``argmin_t B(t) + se * min(pull * log2(t / t0)^2, limit)``, B the mean score after a short plain tail.
 
     At log-spaced epochs t the training is copied, a short annealed tail of plain training is done, scored on held-out
@@ -91,33 +92,22 @@ class AutoSwitch(Policy):
     anywhere: bool = False
     best: bool = False
 
+    allowed: ClassVar[Mapping[str, SettingRule]] = {
+        "tail": Within(0, 0.5, "use a share of the training in (0, 0.5]", without=(0,)),
+        "guess": Within(0, 1, "use a share of the training in (0, 1)", without=(0, 1)),
+        "pull": AT_LEAST_0,
+        "blend": Within(0, 1, "use a weight in [0, 1]"),
+        "limit": Within(0, math.inf, "use a number of standard errors >= 0"),
+        "wait": AT_LEAST_0,
+        "shares": Increasing(),
+        "anywhere": Flag(),
+        "best": Flag(),
+    }
+
     def __post_init__(self) -> None:
-        for name in ("tail", "guess", "pull", "blend", "limit", "wait"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ConfigError(name, value, "use a number")
-        for name in _OFF_BY_DEFAULT:
-            if not isinstance(getattr(self, name), bool):
-                raise ConfigError(name, getattr(self, name), "use True or False")
-        numbers = isinstance(self.shares, Sequence) and all(isinstance(share, int | float) for share in self.shares)
-        if not numbers:
-            raise ConfigError("shares", self.shares, "use increasing shares of the training in [0, 1)")
-        object.__setattr__(self, "shares", tuple(self.shares))  # a list would be no key of a cache
-        if not 0 < self.tail <= 0.5:
-            raise ConfigError("tail", self.tail, "use a share of the training in (0, 0.5]")
-        if not 0 < self.guess < 1:
-            raise ConfigError("guess", self.guess, "use a share of the training in (0, 1)")
-        if not 0 <= self.pull < math.inf:
-            raise ConfigError("pull", self.pull, "use a number >= 0")
-        if not 0 <= self.blend <= 1:
-            raise ConfigError("blend", self.blend, "use a weight in [0, 1]")
-        if not self.limit >= 0:
-            raise ConfigError("limit", self.limit, "use a number of standard errors >= 0")
-        if not 0 <= self.wait < math.inf:
-            raise ConfigError("wait", self.wait, "use a number >= 0")
-        increasing = all(a < b for a, b in zip(self.shares, self.shares[1:], strict=False))
-        if not self.shares or not increasing or not 0 <= self.shares[0] or not self.shares[-1] < 1:
-            raise ConfigError("shares", self.shares, "use increasing shares of the training in [0, 1)")
+        if isinstance(self.shares, Sequence):
+            object.__setattr__(self, "shares", tuple(self.shares))  # a list would be no key of a cache
+        super().__post_init__()
 
     def __repr__(self) -> str:
         # What is off is left out: results are kept with this text, and are those of before there was such a setting.

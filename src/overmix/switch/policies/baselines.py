@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
 from overmix.diagnose import diagnose_curve
 from overmix.errors import ConfigError
+from overmix.switch.policies.allowed import AT_LEAST_0, Flag, Named, SettingRule, WithAllowed, Within
 from overmix.switch.policies.registry import register_policy
-from overmix.switch.policy import Decision, History, Policy, Split
+from overmix.switch.policy import Decision, History, Split
 
 Signal = Literal["score", "error", "cross_entropy", "brier"]
 """What a curve is of: the mean score, whatever it is, or what there is for classes only."""
@@ -19,10 +22,12 @@ _GO_ON = Decision(None, "not yet")
 
 
 @dataclass(frozen=True)
-class Fixed(Policy):
+class Fixed(WithAllowed):
     """Switch after a share of the training; 0 is ERM, 1 is Mixup to the end."""
 
     share: float
+
+    allowed: ClassVar[Mapping[str, SettingRule]] = {"share": Within(0, 1, "use a share of the training in [0, 1]")}
 
     def decide(self, history: History) -> Decision:
         """Decide at the start."""
@@ -30,11 +35,16 @@ class Fixed(Policy):
 
 
 @dataclass(frozen=True)
-class _FromCurve(Policy):
+class _FromCurve(WithAllowed):
     """Looks at the curve of one signal, on the held-out samples or on the clean training samples."""
 
     signal: Signal = "score"
     split: Split = "val"
+
+    allowed: ClassVar[Mapping[str, SettingRule]] = {
+        "signal": Named(get_args(Signal)),
+        "split": Named(get_args(Split)),
+    }
 
     def _curve(self, history: History) -> tuple[np.ndarray, np.ndarray]:
         """Return the epochs done at each look, and the signal there; what is not finite counts as the worst."""
@@ -59,6 +69,8 @@ class Patience(_FromCurve):
     patience: float = 0.5
     rewind: bool = True
 
+    allowed: ClassVar[Mapping[str, SettingRule]] = {**_FromCurve.allowed, "patience": AT_LEAST_0, "rewind": Flag()}
+
     def decide(self, history: History) -> Decision:
         """Decide when the best look is old."""
         epochs, values = self._curve(history)
@@ -80,6 +92,8 @@ class GeneralizationLoss(_FromCurve):
 
     alpha: float = 0.05
 
+    allowed: ClassVar[Mapping[str, SettingRule]] = {**_FromCurve.allowed, "alpha": AT_LEAST_0}
+
     def decide(self, history: History) -> Decision:
         """Decide when the loss has risen."""
         epochs, values = self._curve(history)
@@ -100,6 +114,11 @@ class IncToDec(_FromCurve):
     """
 
     threshold: float = 0.05
+
+    allowed: ClassVar[Mapping[str, SettingRule]] = {
+        **_FromCurve.allowed,
+        "threshold": Within(0, 1, "use a number in (0, 1]", without=(0,)),
+    }
 
     def decide(self, history: History) -> Decision:
         """Decide when the fall since the best look is large against the rises before."""
@@ -149,7 +168,7 @@ class Minimum(_FromCurve):
 
 @register_policy("clean_margin")
 @dataclass(frozen=True)
-class CleanMargin(Policy):
+class CleanMargin(WithAllowed):
     """Switch once the clean training samples have a mean margin of a level: they are fitted, what is left is noise.
 
     Args:
@@ -157,6 +176,8 @@ class CleanMargin(Policy):
     """
 
     level: float = 0.92
+
+    allowed: ClassVar[Mapping[str, SettingRule]] = {"level": Within(-1, 1, "use a margin in (-1, 1)", without=(-1, 1))}
 
     def decide(self, history: History) -> Decision:
         """Decide from training data alone."""
@@ -168,7 +189,7 @@ class CleanMargin(Policy):
 
 @register_policy("near_floor")
 @dataclass(frozen=True)
-class NearFloor(Policy):
+class NearFloor(WithAllowed):
     """Switch once the training loss has come near its floor: little is left to fit but the labels of mixtures.
 
     Args:
@@ -176,6 +197,10 @@ class NearFloor(Policy):
     """
 
     share: float = 0.15
+
+    allowed: ClassVar[Mapping[str, SettingRule]] = {
+        "share": Within(0, 1, "use a share of the distance in (0, 1)", without=(0, 1))
+    }
 
     def decide(self, history: History) -> Decision:
         """Decide from the training loss alone."""
@@ -188,9 +213,18 @@ class NearFloor(Policy):
 @register_policy("clean_error")
 @dataclass(frozen=True)
 class CleanError(_FromCurve):
-    """Switch at a multiple of the epoch at which the clean training error reaches 0."""
+    """Switch at a multiple of the epoch at which the clean training error reaches 0.
+
+    Args:
+        factor: the multiple, >= 1: an epoch before would have passed.
+    """
 
     factor: float = 1.0
+
+    allowed: ClassVar[Mapping[str, SettingRule]] = {
+        **_FromCurve.allowed,
+        "factor": Within(1, math.inf, "use a number >= 1", without=(math.inf,)),
+    }
 
     def decide(self, history: History) -> Decision:
         """Decide from training data alone."""

@@ -1,0 +1,55 @@
+"""What a run is: the settings that a resumed one must share, each under its name."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+from torch import nn
+
+from overmix.mix import Recipe
+from overmix.mix.remembered import said
+
+
+def settings_by_name(name: str, part: Any) -> dict[str, str]:
+    """Return all settings of a part of a run as text: of recipes and dataclasses each parameter, however deep.
+
+    Args:
+        name: of the part, as the user writes it.
+        part: a recipe, recipes one after another, a schedule, or a policy.
+
+    Example:
+        >>> from overmix.recipes import Mixup
+        >>> settings_by_name("mix", Mixup(alpha=0.4))
+        {'mix': 'Mixup', 'mix.alpha': '0.4', 'mix.per': "'batch'", 'mix.masks': 'None'}
+    """
+    if isinstance(part, tuple):
+        inside: dict[str, Any] = {f"{name}[{number}]": value for number, value in enumerate(part)}
+        return {name: f"{len(part)} parts", **_all(inside)}
+    if isinstance(part, dict):
+        inside = {f"{name}[{key!r}]": value for key, value in sorted(part.items(), key=repr)}
+        return {name: f"{len(part)} parts", **_all(inside)}
+    if dataclasses.is_dataclass(part) and not isinstance(part, type):
+        # Every field, also those that its repr leaves out.
+        fields = {f"{name}.{field.name}": getattr(part, field.name) for field in dataclasses.fields(part)}
+        return {name: type(part).__name__, **_all(fields)}
+    if isinstance(part, Recipe):
+        return {name: type(part).__name__, **_all({f"{name}.{key}": value for key, value in part.settings.items()})}
+    if isinstance(part, nn.Module):
+        # A criterion of PyTorch's, whose repr leaves out how it reduces and where it bends.
+        public = {key: value for key, value in sorted(vars(part).items()) if key[0] != "_" and key != "training"}
+        return {
+            name: without_addresses(repr(part)),
+            **_all({f"{name}.{key}": value for key, value in public.items()}),
+        }
+    return {name: without_addresses(said(part))}
+
+
+def _all(parts: dict[str, Any]) -> dict[str, str]:
+    return {name: text for at, part in parts.items() for name, text in settings_by_name(at, part).items()}
+
+
+def without_addresses(text: str) -> str:
+    """Return a repr without addresses in memory, which a user's class may show and another process has others of."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
