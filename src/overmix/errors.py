@@ -55,7 +55,7 @@ class CheckpointError(OvermixError):
 
 
 class RunDirectoryError(OvermixError):
-    """A run directory that cannot be used: locked, foreign, unwritable, or made on another machine."""
+    """A place for results that cannot be used: not writable; a run directory that is locked, foreign or not its own."""
 
 
 class StudyInterrupted(OvermixError):

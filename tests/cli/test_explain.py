@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from scipy.special import digamma
 
 
@@ -105,6 +106,8 @@ REFUSED = [
     (["noise", "--data", "digits", "--mixtures", "0"], "mixtures = 0: use at least 1"),
     (["noise", "--data", "digits", "--epochs", "0", "--samples", "40"], "epochs = 0: use at least 1"),
     (["noise", "--data", "digits", "--model", "mpl", "--samples", "40"], "model.name = 'mpl': did you mean mlp?"),
+    (["noise", "--draws", "0"], "draws = 0: use at least 1"),
+    (["hessian", "--probes", "0"], "probes = 0: use at least 1"),
     (["noise", "--teacher", "mine:make"], "teacher = 'mine:make': an import path runs that module's code"),
     (["noise", "--teacher", "no_such:make", "--allow-code"], "No module named 'no_such'"),
     (["dynamics", "--samples", "0"], "samples = 0: use at least 1"),
@@ -116,7 +119,8 @@ REFUSED = [
         ["dynamics", "--eta", "9", "--seeds", "1"],
         "eta = 9.0: gradient descent diverges here: use less than 2 / mu_max =",
     ),
-    (["dynamics", "--steps", "5"], "steps = 5: use at least 10 steps"),
+    (["dynamics", "--steps", "5"], "steps = 5: use 10 to 1e+15 steps"),
+    (["dynamics", "--steps", "1" + 30 * "0"], "0: use 10 to 1e+15 steps"),
     (["dynamics", "--teacher-scale", "inf"], "teacher_scale = inf: use a finite number > 0"),
     (["dynamics", "--features", "2", "--seeds", "1"], "teacher_width = 5: use at most the 2 features"),
     (["dynamics", "--arrays", "f.npz", "--samples", "5"], "samples = 5: it has no effect with --arrays"),
@@ -131,6 +135,56 @@ REFUSED = [
     (["hessian", "--mixtures", "5"], "mixtures = 5: use at least 100"),
     (["hessian", "--model", "mine:make"], "an import path runs that module's code: allow it with --allow-code"),
 ]
+
+
+@pytest.mark.parametrize(
+    "command", [["noise"], ["hessian"], ["dynamics"], ["floor", "--classes", "3"]], ids=lambda command: command[0]
+)
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(overmix, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("noise", "hessian", "dynamics", "floor"):
+        monkeypatch.setattr(f"overmix.report.explain.{name}.explain_{name}", lambda *_, **__: pytest.fail("work"))
+    (tmp_path / "file").touch()
+    for folder in ("linked", "taken"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "linked" / "figures").symlink_to(tmp_path)
+    (tmp_path / "taken" / "report.html").mkdir()
+    for place, told in [
+        ("file/x", f"file/x: {tmp_path}/file is a file, no folder: choose another folder"),
+        ("linked", "linked/figures: it is a link to another folder: remove it, or choose another folder"),
+        ("taken", "taken/report.html: it is a folder: choose another folder"),
+    ]:
+        outcome = overmix("explain", *command, "--out", place)
+        assert (outcome.code, outcome.err) == (2, f"overmix: {told}\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "linked", "taken"]
+
+
+def test_numbers_that_no_memory_holds_are_one_line(overmix, monkeypatch):
+    def too_much(*_, **__):
+        raise MemoryError("Unable to allocate 74.5 GiB")
+
+    monkeypatch.setattr("overmix.report.explain.dynamics.explain_dynamics", too_much)
+    outcome = overmix("explain", "dynamics")
+    assert outcome.code == 2
+    assert outcome.err == (
+        "overmix: there is not enough memory for this (Unable to allocate 74.5 GiB): use smaller numbers\n"
+    )
+    assert overmix("explain", "dynamics", "--features", "1" + 30 * "0").code == 2
+
+
+def test_a_model_of_the_users_that_fails_in_training_is_told_as_theirs(overmix, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "frail.py").write_text(
+        "import torch\n\nclass Frail(torch.nn.Flatten):\n    def forward(self, x):\n        assert not self.training\n"
+        "        return super().forward(x)[:, :10]\n\ndef make(sample_shape, num_classes):\n    return Frail()\n"
+    )
+    monkeypatch.setattr(
+        "overmix.report.explain.hessian.fit", lambda network, *_, **__: network.train()(torch.ones(2, 64))
+    )
+    outcome = overmix("explain", "hessian", "--model", "frail:make", "--allow-code", "--samples", "40")
+    assert outcome.code == 2
+    assert "frail.py, line 5) raised AssertionError" in outcome.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(("arguments", "told"), REFUSED, ids=[" ".join(row[0]) for row in REFUSED])

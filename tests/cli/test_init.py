@@ -1,5 +1,6 @@
 """A first study of one's own data: what is written is checked down to the last sample, and runs as it is."""
 
+import errno
 import sys
 from pathlib import Path
 
@@ -187,7 +188,7 @@ def test_nothing_is_written_over_unless_asked(overmix, here):
         ),
         (
             ["mice 2.csv", "--out", "a.xlsx/x.yaml"],
-            "/a.xlsx is a file, no folder): name another file",
+            "/a.xlsx is a file, no folder: choose another folder",
         ),
         (["few.csv", "--target", "y"], "few.csv: 15 samples to train on are too few: give at least 16"),
         (["rare.csv", "--target", "y"], "the class a has 2 samples to train on and hold out, at least 3 are needed"),
@@ -217,3 +218,31 @@ def test_in_a_terminal_what_is_missing_is_asked_for(overmix, here, monkeypatch):
     outcome = overmix("init")
     assert (outcome.code, asked) == (0, ["Path", "Which one is to be predicted?"])
     assert planned(Path("plain.yaml")).data.options["target"] == "strain"
+
+
+def test_a_study_that_is_written_over_is_whole_at_every_moment(overmix, here, monkeypatch):
+    """Also where the disk is full; a link goes on pointing to the file."""
+    table().write_csv("mice.csv")
+    Path("mine.yaml").write_text("my own work")
+    Path("mice.yaml").symlink_to("mine.yaml")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        outcome = overmix("init", "mice.csv", "--force")
+    assert outcome.code == 2
+    assert "mine.yaml: it cannot be written (No space left on device): free some space" in outcome.err
+    assert Path("mine.yaml").read_text() == "my own work"
+    assert overmix("init", "mice.csv", "--force").code == 0
+    assert Path("mice.yaml").is_symlink()
+    assert planned(Path("mine.yaml")).data.options["target"] == "outcome"
+    Path("folder").mkdir()
+    for place, told in [
+        ("mine.yaml/x.yaml", "mine.yaml is a file, no folder: choose another folder"),
+        ("folder", "--out = 'folder': it is a folder: name a file, such as study.yaml in it"),
+    ]:
+        outcome = overmix("init", "mice.csv", "--force", "--out", place)
+        assert outcome.code == 2
+        assert told in outcome.err

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,19 @@ def test_what_cannot_work_is_one_line(overmix, finish, arguments, message):
     assert outcome.code == 2
     assert message in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_an_error_of_the_users_own_function_is_told_as_theirs(overmix, finish):
+    """With the traceback from their code on; the same error inside of overmix stays a fault of overmix."""
+    broken = "import finish\n\ndef training():\n    return int('no number')\n"
+    (finish.parent / "broken.py").write_text(broken)
+    outcome = overmix("rescue", "broken:training", "runs/epoch_{epoch}.pt")
+    *trace, line = outcome.err.splitlines()
+    assert outcome.code == 2
+    assert f'File "{finish.parent}/broken.py", line 4, in training' in trace[1]
+    assert "overmix/cli" not in outcome.err
+    assert line.startswith("overmix: MODULE:FUNCTION = 'broken:training': training (")
+    assert "broken.py, line 4) raised ValueError: invalid literal" in line
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("overmix.switch.rescue.finishing.find_switch", partial(int, "no number"))
+        assert overmix("rescue", "finish:training", "runs/epoch_{epoch}.pt").code == 1

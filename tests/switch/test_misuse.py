@@ -1,6 +1,7 @@
 """What goes wrong in a loop works all the same, or is said in one line."""
 
 import copy
+import threading
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch.utils.data import DataLoader
 import overmix
 from overmix.errors import ConfigError, DataError, OvermixError
 from overmix.switch import Epochs, OffAtStep, OnFrom, Phases
+from overmix.switch.rescue import PlainTraining
 
 
 def snapshot_of(training):
@@ -153,3 +155,44 @@ def test_a_damaged_state_is_refused_and_the_run_is_as_it_was(loops, switch, chan
     with pytest.raises(OvermixError, match=message):
         run.load_state_dict(state)
     assert run.state_dict() == whole
+
+
+def without_rate(training):
+    del training.optimizer.param_groups[0]["lr"]
+
+
+def with_lock(training):
+    layer = training.model[0]
+    methods = {"get_extra_state": lambda _: {"guard": [threading.Lock()]}, "set_extra_state": lambda *_: None}
+    layer.__class__ = type("Guarded", (type(layer),), methods)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (without_rate, r"^state\['optimizer'\] = '\w+': a probe .* \(group 0 has no lr\): give each group a number"),
+        (
+            with_lock,
+            r"^state\['model'\]\['0._extra_state'\]\['guard'\]\[0\] = 'lock': it cannot be copied, .*: leave it out",
+        ),
+    ],
+)
+def test_a_training_that_cannot_be_set_back_is_refused_when_it_is_registered(loops, spoil, told):
+    training = loops.Training()
+    spoil(training)
+    for register in (
+        lambda: Epochs(20, mix=overmix.Mixup(), switch=overmix.AutoSwitch(), state=training.state),
+        lambda: PlainTraining(training.state, print, print, epochs=20, steps=loops.STEPS),
+    ):
+        with pytest.raises(ConfigError, match=told):
+            register()
+    Epochs(20, mix=overmix.Mixup(), switch=overmix.always(), state=training.state)  # which sets nothing back
+
+
+def test_a_lock_that_comes_later_is_named_by_the_snapshot(loops):
+    training = loops.Training()
+    run = loops.start(training, loops.Scripted(probes=(1,), tail=2))
+    training.body(run.next_epoch())
+    with_lock(training)
+    with pytest.raises(ConfigError, match=r"\['guard'\]\[0\] = 'lock': it cannot be copied"):
+        run.next_epoch()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from overmix.cli.doctor import doctor
 from overmix.cli.explain import explain
 from overmix.cli.fault import FAULT, tell_fault
 from overmix.cli.init import init
+from overmix.cli.own_code import OwnCodeError
 from overmix.cli.plan import plan
 from overmix.cli.recipes import recipes
 from overmix.cli.report import report
@@ -107,8 +109,15 @@ def run(arguments: Sequence[str]) -> int:
     except StudyInterrupted as interrupted:
         _say_how_to_go_on(str(interrupted), arguments)
         return stopped() or INTERRUPTED
+    except OwnCodeError as error:
+        print(error.details, file=sys.stderr)
+        _say(str(error), style="bold red")
+        return USAGE_ERROR
     except OvermixError as error:
         _say(str(error), style="bold red")
+        return USAGE_ERROR
+    except MemoryError as error:
+        _say(f"there is not enough memory for this ({error or 'none is left'}): use smaller numbers", style="bold red")
         return USAGE_ERROR
     except ModuleNotFoundError:
         raise  # an extra that is not installed; the entry point names it

@@ -84,6 +84,10 @@ def diagnose(
     if metrics:
         _print_kinds(as_json=as_json)
         return
+    if out is not None:
+        from overmix.report.explain import check_explanation_place
+
+        check_explanation_place(out)
     curves = read_curves(paths or [], metric=metric, x=x, unit=unit, where=_pairs(where or []))
     diagnosis = curves.diagnose(lower_is_better=lower_is_better, n_test=n_test)
     page = None if out is None else _write_page(curves, diagnosis, out)

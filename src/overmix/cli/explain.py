@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from overmix.cli.options import AllowCode, AsJson
+from overmix.cli.own_code import blaming
 from overmix.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
 
 explain = typer.Typer(no_args_is_help=True, help="Say why Mixup over-trains.", rich_markup_mode="markdown")
 
+_MOST = 10**9
+"""Of anything that is counted; beyond, the numbers themselves overflow."""
 ReportFolder = Annotated[
     Path | None, typer.Option("--out", "-o", help="Folder for report.html, summary.json and figures.")
 ]
 DataOption = Annotated[str, typer.Option("--data", help="Name of a data set, or an .npz file with your x and y.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(min=0, max=10**15, help="Seed of everything random.")]
 
 
 @explain.callback()
@@ -37,14 +40,16 @@ def _root() -> None:
 @explain.command()
 def floor(
     context: typer.Context,
-    classes: Annotated[int | None, typer.Option(help="Number of balanced classes.")] = None,
+    classes: Annotated[int | None, typer.Option(max=_MOST, help="Number of balanced classes.")] = None,
     class_counts: Annotated[str | None, typer.Option(help="Samples per class, with commas between.")] = None,
     data: Annotated[str | None, typer.Option(help="Data set or .npz file whose classes are counted.")] = None,
     study: Annotated[Path | None, typer.Option(help="Study file: the floors of its conditions that mix.")] = None,
     alpha: Annotated[float, typer.Option(help="Parameter of lam ~ Beta(alpha, alpha).")] = 1.0,
     lam: Annotated[float | None, typer.Option(help="A fixed weight instead of the Beta law.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Partners come from a permutation of such batches.")] = None,
-    samples: Annotated[int | None, typer.Option(help="Size of the training set, with --classes.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(max=_MOST, help="Partners come from a permutation of such batches.")
+    ] = None,
+    samples: Annotated[int | None, typer.Option(max=_MOST, help="Size of the training set, with --classes.")] = None,
     objective: Annotated[str, typer.Option(help="cross_entropy, squared_error or squared_error_mixed.")] = (
         "cross_entropy"
     ),
@@ -75,6 +80,7 @@ def floor(
         _refuse_unused(context, ["alpha", "lam", "batch_size", "objective", "out"], "study")
         _floors_of_study(study, allow_code=allow_code, as_json=as_json)
         return
+    _check_place(out)
     from overmix.report.explain.floor import explain_floor
 
     counts = _counts(class_counts) if class_counts is not None else None if data is None else _counts_of(data)
@@ -90,15 +96,17 @@ def noise(
     data: DataOption = "digits",
     alpha: Annotated[float, typer.Option(help="Parameter of lam ~ Beta(alpha, alpha).")] = 1.0,
     lam: Annotated[float | None, typer.Option(help="A fixed weight instead of the Beta law.")] = None,
-    samples: Annotated[int, typer.Option(help="Samples that are mixed, at most.")] = 2000,
-    mixtures: Annotated[int, typer.Option(help="Number of mixtures.")] = 20_000,
+    samples: Annotated[int, typer.Option(max=_MOST, help="Samples that are mixed, at most.")] = 2000,
+    mixtures: Annotated[int, typer.Option(max=_MOST, help="Number of mixtures.")] = 20_000,
     teacher: Annotated[
         str,
         typer.Option(help="Your trained model, module:factory, judged on test samples; else teachers are fitted."),
     ] = "",
     model: Annotated[str, typer.Option(help="Model of the fitted teachers; by the samples' shape if empty.")] = "",
-    epochs: Annotated[int | None, typer.Option(help="Epochs of each fitted teacher; by its samples if empty.")] = None,
-    draws: Annotated[int, typer.Option(help="Bootstrap draws of the intervals.")] = 1000,
+    epochs: Annotated[
+        int | None, typer.Option(max=_MOST, help="Epochs of each fitted teacher; by its samples if empty.")
+    ] = None,
+    draws: Annotated[int, typer.Option(max=_MOST, help="Bootstrap draws of the intervals.")] = 1000,
     seed: Seed = 0,
     allow_code: AllowCode = False,
     out: ReportFolder = None,
@@ -114,6 +122,7 @@ def noise(
     overmix explain noise --data mine.npz --teacher my_models:trained --allow-code
     ```
     """
+    _check_place(out)
     from overmix.report.explain.noise import explain_noise
     from overmix.study.data.names import class_names
 
@@ -123,20 +132,21 @@ def noise(
     dataset = _dataset(data)
     _one_thread()
     console = Console(stderr=True, emoji=False)
-    explanation = explain_noise(
-        dataset,
-        samples=samples,
-        mixtures=mixtures,
-        alpha=alpha,
-        lam=lam,
-        teacher=teacher,
-        model=model,
-        epochs=epochs,
-        seed=seed,
-        draws=draws,
-        class_names=class_names(dataset.name, dataset.num_classes),
-        tell=lambda line: console.print(line, markup=False, highlight=False),
-    )
+    with blaming("teacher" if teacher else "model", _import_path(teacher or model)):
+        explanation = explain_noise(
+            dataset,
+            samples=samples,
+            mixtures=mixtures,
+            alpha=alpha,
+            lam=lam,
+            teacher=teacher,
+            model=model,
+            epochs=epochs,
+            seed=seed,
+            draws=draws,
+            class_names=class_names(dataset.name, dataset.num_classes),
+            tell=lambda line: console.print(line, markup=False, highlight=False),
+        )
     _show(explanation, out, as_json=as_json)
 
 
@@ -146,15 +156,15 @@ _OF_THE_TOY = ("inputs", "features", "teacher_width", "teacher_scale", "samples"
 @explain.command()
 def dynamics(
     context: typer.Context,
-    inputs: Annotated[int, typer.Option(help="Dimension of the Gaussian inputs.")] = 10,
-    features: Annotated[int, typer.Option(help="Random features d of the student.")] = 100,
-    teacher_width: Annotated[int, typer.Option(help="Hidden units of the teacher.")] = 5,
+    inputs: Annotated[int, typer.Option(max=_MOST, help="Dimension of the Gaussian inputs.")] = 10,
+    features: Annotated[int, typer.Option(max=_MOST, help="Random features d of the student.")] = 100,
+    teacher_width: Annotated[int, typer.Option(max=_MOST, help="Hidden units of the teacher.")] = 5,
     teacher_scale: Annotated[float, typer.Option(help="Factor on the teacher's weights: larger ones bend more.")] = 1.0,
-    samples: Annotated[int, typer.Option(help="Original samples n.")] = 20,
-    mixtures: Annotated[int, typer.Option(help="Mixtures m; 0 for all n^2 ordered pairs.")] = 500,
+    samples: Annotated[int, typer.Option(max=_MOST, help="Original samples n.")] = 20,
+    mixtures: Annotated[int, typer.Option(max=_MOST, help="Mixtures m; 0 for all n^2 ordered pairs.")] = 500,
     alpha: Annotated[float, typer.Option(help="Parameter of lam ~ Beta(alpha, alpha).")] = 1.0,
     lam: Annotated[float | None, typer.Option(help="A fixed weight instead of the Beta law.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Draws of teacher, student and data.")] = 30,
+    seeds: Annotated[int, typer.Option(max=_MOST, min=1, help="Draws of teacher, student and data.")] = 30,
     eta: Annotated[float, typer.Option(help="Learning rate.")] = 0.1,
     steps: Annotated[int, typer.Option(help="Length of the training.")] = 1_000_000,
     arrays: Annotated[
@@ -175,6 +185,7 @@ def dynamics(
     overmix explain dynamics --arrays problem.npz --eta 0.01
     ```
     """
+    _check_place(out)
     if lam is not None:
         _refuse_unused(context, ["alpha"], "lam")
     if arrays is not None:
@@ -204,12 +215,12 @@ def dynamics(
 def hessian(
     data: DataOption = "digits",
     alpha: Annotated[float, typer.Option(help="Parameter of lam ~ Beta(alpha, alpha) in training.")] = 1.0,
-    samples: Annotated[int, typer.Option(help="Training samples, at most.")] = 1000,
-    mixtures: Annotated[int, typer.Option(help="Mixtures on which derivatives are taken.")] = 2000,
+    samples: Annotated[int, typer.Option(max=_MOST, help="Training samples, at most.")] = 1000,
+    mixtures: Annotated[int, typer.Option(max=_MOST, help="Mixtures on which derivatives are taken.")] = 2000,
     model: Annotated[str, typer.Option(help="mlp, convnet, or module:factory; by the samples' shape if empty.")] = "",
-    epochs: Annotated[int, typer.Option(help="Epochs of training.")] = 50,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each kind.")] = 5,
-    probes: Annotated[int, typer.Option(help="Random vectors per derivative.")] = 4,
+    epochs: Annotated[int, typer.Option(max=_MOST, help="Epochs of training.")] = 50,
+    seeds: Annotated[int, typer.Option(max=_MOST, min=1, help="Trainings of each kind.")] = 5,
+    probes: Annotated[int, typer.Option(max=_MOST, help="Random vectors per derivative.")] = 4,
     allow_code: AllowCode = False,
     out: ReportFolder = None,
     as_json: AsJson = False,
@@ -223,25 +234,35 @@ def hessian(
     overmix explain hessian --data fashion_mnist --seeds 3 --json
     ```
     """
+    _check_place(out)
     from overmix.report.explain.hessian import explain_hessian
 
     _check_code(model, allow_code)
     dataset = _dataset(data)
     _one_thread()
     console = Console(stderr=True, emoji=False)
-    explanation = explain_hessian(
-        dataset,
-        alpha=alpha,
-        samples=samples,
-        mixtures=mixtures,
-        model=model,
-        epochs=epochs,
-        seeds=range(seeds),
-        probes=probes,
-        tell=lambda line: console.print(line, markup=False, highlight=False),
-        allow_code=allow_code,
-    )
+    with blaming("model", _import_path(model)):
+        explanation = explain_hessian(
+            dataset,
+            alpha=alpha,
+            samples=samples,
+            mixtures=mixtures,
+            model=model,
+            epochs=epochs,
+            seeds=range(seeds),
+            probes=probes,
+            tell=lambda line: console.print(line, markup=False, highlight=False),
+            allow_code=allow_code,
+        )
     _show(explanation, out, as_json=as_json)
+
+
+def _check_place(out: Path | None) -> None:
+    """Refuse a folder that nothing can be written to, before the work whose result it is to hold."""
+    if out is not None:
+        from overmix.report.explain import check_explanation_place
+
+        check_explanation_place(out)
 
 
 def _show(explanation: Explanation, out: Path | None, *, as_json: bool) -> None:
@@ -300,8 +321,13 @@ def _dataset(data: str) -> Dataset:
     return load_dataset("npz", path=data) if data.endswith(".npz") else load_dataset(data)
 
 
+def _import_path(name: str) -> str:
+    """Return the name of a model if it is an import path, which runs the user's code; else nothing."""
+    return name if ":" in name else ""
+
+
 def _check_code(path: str, allow_code: bool) -> None:
-    if ":" in path and not allow_code:
+    if _import_path(path) and not allow_code:
         raise ConfigError("teacher", path, "an import path runs that module's code: allow it with --allow-code")
 
 

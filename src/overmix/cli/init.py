@@ -53,32 +53,25 @@ def init(
     place = path or _ask_for_data(console)
     file = out or Path(f"{place.resolve().name.split('.')[0] or 'study'}.yaml")
     with console.status("looking at the data", spinner="dots"):
+        from overmix.folders import made_folder
         from overmix.study.data.inspect import inspect_data
+        from overmix.study.store.files import write_bytes
     chosen, guess = _target_of(place, target, console)
     with console.status("looking at the data", spinner="dots"):
         inspection = inspect_data(place, target=chosen, domain=domain, labels=labels)
         inspection = replace(inspection, facts=(*guess, *inspection.facts))
         text = _checked(inspection, file)
     # Last, so that a file that is there does not hide what is wrong with the data.
+    if file.is_dir():
+        raise ConfigError("--out", str(file), "it is a folder: name a file, such as study.yaml in it")
     if file.exists() and not force:
         raise ConfigError("--out", str(file), "it is there already: name another file, or write over it with --force")
-    _write(text, file)
+    # Through a link, as an editor would; whole or not at all, as it may be written over a study with work in it.
+    write_bytes(made_folder(file.resolve().parent) / file.resolve().name, text.encode())
     console.print(f"{place}:", markup=False)
     for fact in inspection.facts:
         console.print(f"  {fact}", markup=False)
     console.print(f"Wrote {file}. Next:\n    overmix plan {file}\n    overmix run {file} --open", markup=False)
-
-
-def _write(text: str, file: Path) -> None:
-    from overmix.study.store.files import file_in_the_way
-
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        blocked = file_in_the_way(file)
-        why = f"{blocked} is a file, no folder" if blocked else error.strerror or str(error)
-        raise ConfigError("--out", str(file), f"it cannot be written ({why}): name another file") from None
 
 
 def _ask_for_data(console: Console) -> Path:

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from overmix.cli.options import AsJson
+from overmix.cli.own_code import blaming
 
 _FORM = "module:function"
 
@@ -47,7 +48,7 @@ def rescue_command(
     ```
     """
     console = Console(stderr=as_json, emoji=False, highlight=False, soft_wrap=True)
-    with console.status("loading the training") as status:
+    with console.status("loading the training") as status, blaming("MODULE:FUNCTION", factory):
         from overmix.import_path import import_attribute
         from overmix.switch import AutoSwitch
         from overmix.switch.rescue import Checkpoints, rescue

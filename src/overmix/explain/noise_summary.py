@@ -40,6 +40,16 @@ class GroupMeans:
     count: Int[np.ndarray, "*groups"]
 
 
+def check_draws(draws: int) -> None:
+    """Refuse a number of bootstrap draws from which no interval can be taken.
+
+    Raises:
+        ConfigError: if it is below 1.
+    """
+    if draws < 1:
+        raise ConfigError("draws", draws, "use at least 1")
+
+
 def mean_noise(
     noise: LabelNoise, quantity: Quantity, *, draws: int = 1000, level: float = 0.95, seed: int = 0
 ) -> GroupMeans:
@@ -127,8 +137,7 @@ def _group_means(
         raise ConfigError("quantity", quantity, f"use one of {', '.join(_QUANTITIES)}")
     if not 0 < level < 1:
         raise ConfigError("level", level, "use a number between 0 and 1")
-    if draws < 1:
-        raise ConfigError("draws", draws, "use at least 1")
+    check_draws(draws)
     inside = group >= 0
     values = np.asarray(getattr(noise, quantity), dtype=np.float64)[inside]
     members = np.stack([noise.index[inside], noise.partner[inside]], axis=1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from overmix.errors import RunDirectoryError
+from overmix.folders import made_folder
 from overmix.report.figures import light, strokes_of, to_png, to_svg
 from overmix.report.page import render, sections
 from overmix.report.shown import report_of
@@ -52,10 +53,20 @@ def write_figure(out: Path, name: str, svg: str) -> tuple[Path, Path]:
     Raises:
         RunDirectoryError: if they cannot be written, or ``figures`` is a link, which leads somewhere else.
     """
-    stem = out / "figures" / name
-    if stem.parent.is_symlink():
-        raise RunDirectoryError(f"{stem.parent}: it is a link to another folder: remove it, or choose another folder")
+    stem = figures_folder(out) / name
     return write_file(stem.with_suffix(".png"), to_png(svg)), write_file(stem.with_suffix(".svg"), svg.encode())
+
+
+def figures_folder(out: Path) -> Path:
+    """Return the folder for the figures of a page.
+
+    Raises:
+        RunDirectoryError: if it is a link, which leads somewhere else.
+    """
+    folder = out / "figures"
+    if folder.is_symlink():
+        raise RunDirectoryError(f"{folder}: it is a link to another folder: remove it, or choose another folder")
+    return folder
 
 
 def write_file(path: Path, content: bytes) -> Path:
@@ -64,9 +75,6 @@ def write_file(path: Path, content: bytes) -> Path:
     Raises:
         RunDirectoryError: if it cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunDirectoryError(f"{path.parent}: it cannot be made ({error.strerror}): choose another folder") from None
+    made_folder(path.parent)
     write_bytes(path, content)
     return path

@@ -18,7 +18,7 @@ from overmix.switch.record import Record
 from overmix.switch.registered import EXAMPLE, Registered
 from overmix.switch.same_samples import SameSamples
 from overmix.switch.schedule import Progress
-from overmix.switch.snapshot import Snapshot, restore, take
+from overmix.switch.snapshot import Snapshot, check_states, restore, take
 from overmix.switch.steps import StepCounter
 from overmix.switch.tally import Tally
 
@@ -76,6 +76,8 @@ class ByPolicy:
         if machine.planned and machine.planned[0] == 0 and steps_per_epoch is None:
             raise ConfigError("steps_per_epoch", None, "the policy probes before the first epoch: give len(loader)")
         self._check_registered()
+        if machine.planned:
+            check_states(registered)
 
     @property
     def policy(self) -> Policy:

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from overmix.errors import ConfigError
+
 Memo: TypeAlias = dict[Any, Tensor]
 """Copies made so far, by the memory that they are copies of: what is held twice is copied once."""
 
@@ -29,6 +31,41 @@ def copied(value: Any, memo: Memo) -> Any:
     if type(value) in (list, tuple):
         return type(value)(copied(part, memo) for part in value)
     return value if isinstance(value, _SHARED) else copy.deepcopy(value)
+
+
+def check_copied(field: str, value: Any) -> None:
+    """Refuse what :func:`copied` cannot copy, such as a lock or an open file; tensors, which it can, are not copied.
+
+    Args:
+        field: what the value is of.
+        value: nested containers.
+
+    Raises:
+        ConfigError: that names the place of the first such part.
+
+    Example:
+        >>> from threading import Lock
+        >>> try:
+        ...     check_copied("state['counter']", {"seen": 3, "guards": [Lock()]})
+        ... except ConfigError as error:
+        ...     error.field, error.value
+        ("state['counter']['guards'][0]", 'lock')
+    """
+    if isinstance(value, Mapping) or type(value) in (list, tuple):
+        for key, part in value.items() if isinstance(value, Mapping) else enumerate(value):
+            check_copied(f"{field}[{key!r}]", part)
+        return
+    if isinstance(value, Tensor):
+        return
+    try:
+        copied(value, {})
+    except Exception as error:  # whatever a class of the user's raises
+        raise ConfigError(
+            field,
+            type(value).__name__,
+            f"it cannot be copied, so that the training could not be set back ({type(error).__name__}: {error}): leave "
+            "it out of what state_dict returns",
+        ) from error
 
 
 def copied_tensor(value: Tensor, memo: Memo) -> Tensor:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from numbers import Real
 from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -113,13 +114,24 @@ class Registered:
         trained = {id(p) for optimizer in self.optimizers for group in optimizer.param_groups for p in group["params"]}
         if not others or (all_modules and not trained <= held):
             raise ConfigError("state", names, f"the optimizer trains parameters of no registered model: {EXAMPLE}")
-        for name, optimizer in self.objects.items():
-            groups = getattr(optimizer, "param_groups", ())
-            if any(group.get("lr", 0.0) is None for group in groups):
-                kind = type(optimizer).__name__
-                raise ConfigError(f"state[{name!r}]", kind, "a probe anneals the rate that you give: lr is None")
-            if any("initial_lr" in group for group in groups) and not self._has_scheduler_of(optimizer):
+        self.check_rates()
+        for optimizer in self.optimizers:
+            if any("initial_lr" in group for group in optimizer.param_groups) and not self._has_scheduler_of(optimizer):
                 raise ConfigError("state", names, f"the optimizer has a scheduler, register it too: {EXAMPLE}")
+
+    def check_rates(self) -> None:
+        """Refuse an optimizer without a learning rate, since a probe anneals it.
+
+        Raises:
+            ConfigError: if the rate of a group is missing, or no number.
+        """
+        for name, optimizer in self.objects.items():
+            for at, group in enumerate(getattr(optimizer, "param_groups", ())):
+                rate = group.get("lr")
+                if not isinstance(rate, Real | Tensor):
+                    told = f"group {at}: lr is {rate!r}" if "lr" in group else f"group {at} has no lr"
+                    remedy = f"a probe anneals the rate that you give ({told}): give each group a number as its lr"
+                    raise ConfigError(f"state[{name!r}]", type(optimizer).__name__, remedy)
 
     def _has_scheduler_of(self, optimizer: object) -> bool:
         # torch's can be asked for the last rate; timm's cannot, but say whose they are. One of torch's that wraps

@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from overmix.errors import ConfigError, OvermixError
 from overmix.switch import module_state, optimizer_state
 from overmix.switch.attributes import put_back_all, read_all
-from overmix.switch.copies import Memo, copied, copied_tensor, put_back_tensor, same, same_tensor
+from overmix.switch.copies import Memo, check_copied, copied, copied_tensor, put_back_tensor, same, same_tensor
 from overmix.switch.generators import generator_states, set_generator_states
 from overmix.switch.registered import Registered, is_scheduler
 
@@ -37,14 +37,14 @@ def take(registered: Registered, rank: int = 0) -> Snapshot:
     global random generators.
 
     Raises:
-        ConfigError: if a parameter has no values.
+        ConfigError: if a parameter has no values, or a state holds what cannot be copied.
     """
     parts = registered.parts()
     parameters = registered.named_parameters(parts)
     _check_values(parameters)
     memo: Memo = {}  # memory that is held twice, by a model and its state_dict, is copied once
     return {
-        "objects": {name: copied(_state_of(part), memo) for name, part in parts.items()},
+        "objects": {name: _copied_state(name, part, memo) for name, part in parts.items()},
         "modules": {name: module_state.read(part, memo) for name, part in parts.items() if isinstance(part, nn.Module)},
         "attributes": _attributes(parts, memo),
         "parameters": {name: copied_tensor(p, memo) for name, p in parameters.items()},
@@ -55,6 +55,16 @@ def take(registered: Registered, rank: int = 0) -> Snapshot:
         "rank": rank,
         "bystanders": registered.bystanders.note(),
     }
+
+
+def check_states(registered: Registered) -> None:
+    """Refuse a training whose state cannot be copied, before the work that a snapshot is to save.
+
+    Raises:
+        ConfigError: that names the object and the part of its state.
+    """
+    for name, part in registered.parts().items():
+        check_copied(f"state[{name!r}]", _state_of(part))
 
 
 def restore(registered: Registered, snapshot: Snapshot, rank: int = 0) -> None:
@@ -113,6 +123,15 @@ def _attributes(parts: Mapping[str, Any], memo: Memo) -> dict[str, Any]:
 
 def _state_of(part: Any) -> Any:
     return part.get_state() if isinstance(part, torch.Generator) else part.state_dict()
+
+
+def _copied_state(name: str, part: Any, memo: Memo) -> Any:
+    state = _state_of(part)
+    try:
+        return copied(state, memo)
+    except Exception:  # it has come since the training began
+        check_copied(f"state[{name!r}]", state)
+        raise
 
 
 def _set_back_optimizer(name: str, optimizer: Any, saved: Mapping[str, Any]) -> None:

@@ -153,6 +153,20 @@ def test_an_unknown_recipe_is_refused_before_any_work(ran, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+def test_no_recipe_and_no_folder_are_refused_before_any_work(ran, tmp_path):
+    for written in ("", ","):
+        outcome = CliRunner().invoke(app, ["census", "--recipes", written, "--out", str(tmp_path / "new")])
+        assert isinstance(outcome.exception, ConfigError)
+        assert str(outcome.exception).startswith(
+            "recipes = []: name one, or leave it out for all: known: AnchorMixup, "
+        )
+    (tmp_path / "file").touch()
+    with pytest.raises(RunDirectoryError, match=r"file/seeds: .*/file is a file, no folder: choose another"):
+        run_census(tmp_path / "file", "smoke", ["AnchorMixup"], 1, quiet)
+    assert ran == []
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_recipes_and_rows_have_names():
     chosen = {row.name for row in SMALL_TASKS.choose(["SelectiveMixup"])}
     assert chosen == {"SelectiveMixup-imbalanced", "SelectiveMixup-coloured"}

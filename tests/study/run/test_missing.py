@@ -106,3 +106,12 @@ def test_shards_in_one_folder_leave_what_one_run_leaves(tmp_path):
         pass
     left = [{file.name: file.read_bytes() for file in folder.iterdir()} for folder in (together, once)]
     assert left[0] == left[1]
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(RunDirectoryError, match=r"file/x: .*/file is a file, no folder"),
+        held(tmp_path / "file" / "x", None),
+    ):
+        pytest.fail("work was started")

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from overmix.errors import RunDirectoryError
+from overmix.folders import made_folder
 from overmix.study import parse_study
 from overmix.study.plan.cells import StackTask, expand
 from overmix.study.store.directory import RunDirectory
-from overmix.study.store.files import make_output
 from overmix.study.store.seal import sealed_json
 
 STUDY = {
@@ -98,10 +98,10 @@ def test_a_folder_below_a_file(directory):
 def test_an_output_folder_below_a_file_says_so(tmp_path):
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "a" / "b"):
-        with pytest.raises(RunDirectoryError, match=r"/file is a file, no folder: choose another --out"):
-            make_output(folder)
-    with pytest.raises(RunDirectoryError, match=r"it cannot be made \(File name too long\): choose another --out"):
-        make_output(tmp_path / ("x" * 300) / "a")
+        with pytest.raises(RunDirectoryError, match=r"/file is a file, no folder: choose another folder"):
+            made_folder(folder)
+    with pytest.raises(RunDirectoryError, match=r"it cannot be made \(File name too long\): choose another folder"):
+        made_folder(tmp_path / ("x" * 300) / "a")
 
 
 def test_a_name_that_no_file_system_takes(tmp_path):

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 import overmix
-from overmix.errors import CheckpointError, ConfigError
+from overmix.errors import CheckpointError, ConfigError, RunDirectoryError
 from overmix.switch import AutoSwitch
 from overmix.switch.rescue import PlainTraining, Rescued, rescue
 from overmix.switch.rescue.looks import CheckpointLooks
@@ -171,3 +172,19 @@ def test_what_would_go_on_untold_is_refused_before_anything_is_loaded(loops):
     training = loops.Training()
     with pytest.raises(ConfigError, match="the optimizer has a scheduler, register it too"):
         PlainTraining({"model": training.model, "optimizer": training.optimizer}, print, print, 9, 3)
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(tmp_path):
+    (tmp_path / "blocker").touch()
+    with pytest.raises(RunDirectoryError, match=r"blocker: .*/blocker is a file, no folder: choose another folder"):
+        rescue(lambda: pytest.fail("work was started"), {}, tmp_path / "blocker" / "rescued.pt")
+    with pytest.raises(ZeroDivisionError):
+        rescue(lambda: 1 / 0, {}, tmp_path / "new" / "folder" / "rescued.pt")
+    assert [path.name for path in tmp_path.iterdir()] == ["blocker"]
+
+
+def test_a_disk_without_room_for_the_result_is_refused_before_any_work(tmp_path, monkeypatch):
+    (tmp_path / "5.pt").write_bytes(bytes(3 << 20))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=2 << 20))
+    with pytest.raises(RunDirectoryError, match=r": 3 MiB are needed, 2 are free: free some space, or choose another"):
+        rescue(lambda: pytest.fail("work was started"), {5: tmp_path / "5.pt"}, tmp_path / "rescued.pt")

@@ -46,8 +46,10 @@ class Collection:
         rows = self.rows()
         if recipes is None:
             return list(rows)
+        known = {row.recipe_name for row in rows} | {row.name for row in rows}
+        if not recipes:
+            raise ConfigError("recipes", list(recipes), f"name one, or leave it out for all: {did_you_mean('', known)}")
         for name in recipes:
-            known = {row.recipe_name for row in rows} | {row.name for row in rows}
             if name not in known:
                 raise ConfigError("recipes", name, did_you_mean(name, known))
         return [row for row in rows if row.recipe_name in recipes or row.name in recipes]

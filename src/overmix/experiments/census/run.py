@@ -19,13 +19,13 @@ from overmix.experiments.census.row import Row, Scale
 from overmix.experiments.census.rows import SMALL_TASKS
 from overmix.experiments.census.study_row import StudyRow
 from overmix.experiments.census.summary import summarize
+from overmix.folders import made_folder
 from overmix.report.numbers import duration
 from overmix.study.plan.shards import Shard
 from overmix.study.run.missing import Done, FileJob, held, run_missing
 from overmix.study.store.arrays import npz_bytes, read_npz
 from overmix.study.store.files import (
     is_whole_json,
-    make_output,
     read_whole_json,
     remove_temporaries,
     set_aside,
@@ -131,7 +131,7 @@ def run_census(
     """
     rows, census = [row.at(scale) for row in collection.choose(recipes)], Census(out, scale, collection)
     check_packages(rows)
-    make_output(out / "seeds")
+    made_folder(out / "seeds")
     with held(out, shard):
         if shard is None:
             remove_temporaries(out / "seeds")

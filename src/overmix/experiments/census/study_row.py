@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from overmix.experiments.census.row import SMOKE_EPOCHS, Row, Scale, interval, number
+from overmix.folders import made_folder
 from overmix.mix import Recipe
 from overmix.study import StudyResult, StudySpec, load_result, parse_study, run_study
 from overmix.study.analyse.record import ConditionSummary, Estimate, PairedDifference
@@ -137,8 +138,7 @@ class StudyRow(Row):
             workers: processes; the numbers do not depend on them.
         """
         if self.setting.arrays is not None:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(folder.parent / self.setting.data["path"], npz_bytes(self._arrays()))
+            write_bytes(made_folder(folder.parent) / self.setting.data["path"], npz_bytes(self._arrays()))
         run_study(self.study(n_seeds, workers, folder.parent), folder)
         return _said_by(self, load_result(folder))
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from overmix.folders import made_folder
 from overmix.study.spec.plain import digest
 from overmix.study.store.checkpoint import load_tensors, save_tensors
 from overmix.study.store.files import remove_temporaries
@@ -53,7 +54,7 @@ class Parts:
         if kept is not None:
             return kept[0]
         made = make()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        made_folder(self._folder)
         save_tensors(path, made, {"stack": self._mark})
         return made
 

@@ -17,6 +17,7 @@ from overmix.experiments.reproduce.finding import Finding, Picture, line
 from overmix.experiments.reproduce.measured import Measured
 from overmix.experiments.reproduce.parts import Parts
 from overmix.experiments.reproduce.scale import Scale
+from overmix.folders import made_folder
 from overmix.report import write_report
 from overmix.report.explain import write_explanation
 from overmix.study import load_result, run_study, summary_to_json
@@ -29,7 +30,7 @@ from overmix.study.run.run_study import Outlook
 from overmix.study.run.worker import StackProgress
 from overmix.study.spec.plain import digest
 from overmix.study.spec.schema import StudySpec
-from overmix.study.store.files import locked, make_output, read_json, read_whole_json
+from overmix.study.store.files import locked, read_json, read_whole_json
 from overmix.study.store.seal import sealed_json
 
 SCHEMA_VERSION = 1
@@ -201,8 +202,7 @@ def _run_setting(
         if workers is not None:
             spec = spec.model_copy(update={"executor": spec.executor.model_copy(update={"workers": workers})})
         return _study(setting, spec, folder, watch)
-    make_output(folder)
-    with locked(folder):
+    with locked(made_folder(folder)):
         return _measured(chosen, setting, scale, folder, say)
 
 

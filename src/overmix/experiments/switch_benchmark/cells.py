@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from overmix.folders import made_folder
 from overmix.study.store.arrays import npz_bytes
 from overmix.study.store.files import write_bytes
 
@@ -127,7 +128,7 @@ def _from_mlbench(table: str, label: str, drop: tuple[str, ...] = ()) -> Callabl
 
 
 def _written(path: Path, x: np.ndarray, y: np.ndarray) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made_folder(path.parent)
     # Whole at every moment: another worker may read what it wrote itself a moment ago.
     write_bytes(path, npz_bytes({"x": x.astype(np.float32), "y": y}))
     return path

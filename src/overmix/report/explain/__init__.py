@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from overmix.report.explain.floor import explain_floor
     from overmix.report.explain.hessian import explain_hessian
     from overmix.report.explain.noise import explain_noise
-    from overmix.report.explain.writing import still, write_explanation
+    from overmix.report.explain.writing import check_explanation_place, still, write_explanation
 
 __all__ = [
     "Explanation",
     "ExplanationFiles",
+    "check_explanation_place",
     "explain_arrays",
     "explain_dynamics",
     "explain_floor",
@@ -34,6 +35,6 @@ __getattr__, __dir__ = lazily(
         "floor": ("explain_floor",),
         "hessian": ("explain_hessian",),
         "noise": ("explain_noise",),
-        "writing": ("still", "write_explanation"),
+        "writing": ("check_explanation_place", "still", "write_explanation"),
     },
 )

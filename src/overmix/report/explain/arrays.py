@@ -26,6 +26,7 @@ from overmix.report.charts import Chart
 from overmix.report.charts.axis import Axis
 from overmix.report.charts.line_chart import Mark, line_chart
 from overmix.report.charts.series import DASHED, Series
+from overmix.report.explain.dynamics import check_steps
 from overmix.report.explain.estimate import made_with
 from overmix.report.explain.explanation import Explanation
 from overmix.report.table import Table
@@ -99,8 +100,7 @@ def explain_arrays(
         ConfigError: if a setting cannot work, ``eta mu_max >= 2`` above all.
         DataError: if a number is not finite, or shapes do not fit.
     """
-    if steps < 10:
-        raise ConfigError("steps", steps, "use at least 10 steps")
+    check_steps(steps)
     problem = least_squares(arrays["features"], arrays["targets"], noise=arrays.get("noise"))
     check_rate(problem.eigenvalues, eta, "descent")
     test = arrays["test_features"].astype(np.float64), arrays["test_targets"].astype(np.float64)

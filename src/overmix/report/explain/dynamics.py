@@ -38,6 +38,8 @@ CONDITION_NAMES: dict[Condition, str] = {
 TEACHERS = {"generic": "generic teacher", "realizable": "realizable teacher"}
 _POINTS = 121
 _SWITCHES = 41
+_MOST_STEPS = 10**15
+"""Beyond, a float does not count single steps."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,16 @@ class ToyDynamics:
     switched: Float[np.ndarray, "seeds switches"]
 
 
+def check_steps(steps: int) -> None:
+    """Refuse a length of training over which no curve can be drawn.
+
+    Raises:
+        ConfigError: if it is below 10 or above 10^15.
+    """
+    if not 10 <= steps <= _MOST_STEPS:
+        raise ConfigError("steps", steps, f"use 10 to {_MOST_STEPS:.0e} steps")
+
+
 def toy_dynamics(toy: Toy, *, steps: int, seeds: Sequence[int] | range, eta: float) -> ToyDynamics:
     """Return the curves of the toy in closed form; nothing is trained.
 
@@ -82,8 +94,7 @@ def toy_dynamics(toy: Toy, *, steps: int, seeds: Sequence[int] | range, eta: flo
     Raises:
         ConfigError: if a setting cannot work.
     """
-    if steps < 10:
-        raise ConfigError("steps", steps, "use at least 10 steps")
+    check_steps(steps)
     if not seeds:
         raise ConfigError("seeds", list(seeds), "use at least one seed")
     times = np.unique(np.round(np.geomspace(1, steps, _POINTS)))

@@ -74,6 +74,8 @@ def explain_hessian(
         raise ConfigError("mixtures", mixtures, "use at least 100: each band of the weight needs some")
     if not seeds:
         raise ConfigError("seeds", list(seeds), "use at least one seed")
+    if probes < 1:
+        raise ConfigError("probes", probes, "use at least 1")
     name = model or default_model(tuple(dataset.x.shape[1:]))
     edges: list[dict[str, dict[str, np.ndarray]]] = []
     bands: list[dict[str, dict[str, np.ndarray]]] = []

@@ -18,7 +18,7 @@ from overmix.explain import (
     noise_by_class_pair,
     noise_by_lam,
 )
-from overmix.explain.noise_summary import Quantity
+from overmix.explain.noise_summary import Quantity, check_draws
 from overmix.report.charts import Chart
 from overmix.report.charts.axis import Axis
 from overmix.report.charts.line_chart import line_chart
@@ -101,8 +101,9 @@ def explain_noise(
         ConfigError: if a setting cannot work.
         DataError: if a teacher's output cannot be used.
     """
+    # What would be refused only once the teachers are trained; what they need themselves shows with the first of them.
+    check_draws(draws)
     n = min(samples, len(dataset.y_test if teacher else dataset.y))
-    # All that can be wrong in the settings shows before the teachers are trained.
     nearer, other, weight = draw_mixtures(n, mixtures, alpha=alpha, lam=lam, rng=np.random.default_rng([seed, 1]))
     if teacher:
         panel = own_panel(dataset, teacher, samples=n, seed=seed)

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from overmix.errors import RunDirectoryError
+from overmix.folders import check_writable
 from overmix.report.charts import Chart
 from overmix.report.explain.explanation import Explanation, ExplanationFiles
 from overmix.report.figures import light, to_svg
 from overmix.report.look import DARK, LIGHT, chart_config, in_page_colors
 from overmix.report.page import download_of, fill
-from overmix.report.writing import write_figure, write_file
+from overmix.report.writing import figures_folder, write_figure, write_file
 
 
 def render_explanation(explanation: Explanation, stills: dict[str, str]) -> str:
@@ -41,6 +43,22 @@ def render_explanation(explanation: Explanation, stills: dict[str, str]) -> str:
 def still(chart: Chart) -> str:
     """Return an explanation's chart as SVG, in the light theme on paper."""
     return to_svg(light(chart))
+
+
+def check_explanation_place(out: Path) -> None:
+    """Refuse a folder that :func:`write_explanation` could not write to, before what is to be explained is measured.
+
+    Args:
+        out: the folder; it need not be there, and is not made.
+
+    Raises:
+        RunDirectoryError: if it cannot be made or written, or another folder is in the place of a file.
+    """
+    for folder in (out, figures_folder(out)):
+        check_writable(folder)
+    for file in (out / Explanation.numbers, out / "report.html"):
+        if file.is_dir():
+            raise RunDirectoryError(f"{file}: it is a folder: choose another folder")
 
 
 def write_explanation(explanation: Explanation, out: Path) -> ExplanationFiles:

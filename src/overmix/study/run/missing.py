@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from overmix.errors import StudyInterrupted
+from overmix.folders import made_folder
 from overmix.study.plan.process import as_a_worker
 from overmix.study.plan.shards import Shard
 from overmix.study.run.crew import Line, work_off
@@ -134,7 +135,7 @@ def held(folder: Path, shard: Shard | None) -> Iterator[None]:
     Raises:
         RunDirectoryError: if it cannot be written, or another process writes there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    made_folder(folder)
     with locked(folder, beside_others=shard is not None):
         if shard is None:  # what another shard is writing is no leftover
             remove_temporaries(folder)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from overmix.errors import RunDirectoryError
+from overmix.folders import file_in_the_way
 from overmix.study.plan.cells import StackTask
 from overmix.study.store.files import (
     LOCK_NAME,
-    file_in_the_way,
     is_intact_file,
     is_temporary,
     make_folder,

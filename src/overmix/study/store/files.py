@@ -140,25 +140,6 @@ def set_aside(path: Path, out: Path) -> Path:
     return aside
 
 
-def file_in_the_way(path: Path) -> Path | None:
-    """Return the part of a path that is a file where a folder would have to be."""
-    return next((part for part in path.absolute().parents if os.path.exists(part) and not os.path.isdir(part)), None)
-
-
-def make_output(folder: Path) -> None:
-    """Make a folder that a user named, and those above it, unless they are there.
-
-    Raises:
-        RunDirectoryError: if it cannot be made, or a part of its path is a file.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        blocked = file_in_the_way(folder / "x")
-        why = f"{blocked} is a file, no folder" if blocked else f"it cannot be made ({error.strerror or error})"
-        raise RunDirectoryError(f"{folder}: {why}: choose another --out") from None
-
-
 def make_folder(folder: Path) -> None:
     """Make a folder of a run directory, unless it is there; a link is not followed, as it leads out of the directory.
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from overmix.diagnose.numerals import written
-from overmix.errors import ConfigError
+from overmix.errors import ConfigError, RunDirectoryError
+from overmix.folders import check_writable, made_folder
 from overmix.switch.outcome import Outcome, ProbeRow, beside_the_best, for_json, score_name
 from overmix.switch.policies.auto import AutoSwitch
 from overmix.switch.rescue.looks import CheckpointLook, CheckpointLooks, Scored
@@ -133,11 +134,13 @@ def rescue(
     Raises:
         ConfigError: if something is at ``out`` already, or there is nothing to choose from.
         CheckpointError: if a checkpoint cannot be read, or does not fit.
+        RunDirectoryError: if nothing can be written beside ``out``; this is tried before anything is trained.
         DataError: if what is said of held-out samples cannot be compared.
     """
     place = Path(out)
     if place.exists() or place.is_symlink():
         raise ConfigError("out", str(place), "something is there: name a new place, nothing is written over")
+    check_writable(place.parent, room=_size(checkpoints))
     build = _checked(factory)
 
     def branch(done: int, tail: int) -> Scored:
@@ -163,6 +166,12 @@ def rescue(
     return Rescued(replace(outcome, spent=outcome.spent + epochs - at), ended, finished, place)
 
 
+def _size(checkpoints: Mapping[int, Path]) -> int:
+    """Return the bytes of the largest one, which has the form of the result; of folders the result is a part only."""
+    paths = map(Path, checkpoints.values()) if isinstance(checkpoints, Mapping) else ()
+    return max((path.stat().st_size for path in paths if path.is_file()), default=0)
+
+
 def _checked(factory: Factory) -> Factory:
     """Return a function that refuses what is no training."""
     if not callable(factory):
@@ -180,13 +189,15 @@ def _checked(factory: Factory) -> Factory:
 
 def _save_beside(save: Callable[[Path], object], place: Path) -> None:
     """Write a file or folder whole or not at all, and never over another one."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+    folder = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=made_folder(place.parent)))
     try:
         written = folder / place.name
         save(written)
         if os.path.lexists(place):
             raise ConfigError("out", str(place), "something has come there meanwhile: name a new place")
         os.rename(written, place)
+    except OSError as error:
+        told = error.strerror or error
+        raise RunDirectoryError(f"{place}: it cannot be written ({told}): choose another place") from error
     finally:
         shutil.rmtree(folder)

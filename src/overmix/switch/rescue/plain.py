@@ -16,6 +16,7 @@ from overmix.switch.rescue.checkpoints import read_checkpoint
 from overmix.switch.rescue.looks import Scored
 from overmix.switch.rescue.training import annealed
 from overmix.switch.settings import whole_number
+from overmix.switch.snapshot import check_states
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ class PlainTraining:
     load: Callable[[Any, int], object] | None = None
 
     def __post_init__(self) -> None:
-        Registered(self.state).check_complete()
+        registered = Registered(self.state)
+        registered.check_complete()
+        check_states(registered)
         for name in ("train", "score"):
             if not callable(getattr(self, name)):
                 raise ConfigError(name, getattr(self, name), "give a function")

@@ -71,6 +71,7 @@ def annealed(state: Mapping[str, Any], steps: int) -> Iterator[Callable[[], None
         ConfigError: at the end, if there was another number of optimizer steps than was told.
     """
     registered = Registered(state)
+    registered.check_rates()
     counter, snapshot = StepCounter(registered.optimizers), take(registered)
     tail = Tail(registered, snapshot, steps)
     tail.begin()

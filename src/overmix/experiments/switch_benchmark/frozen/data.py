@@ -9,6 +9,7 @@ import numpy as np
 
 from overmix.experiments.switch_benchmark.frozen.tables import TABLES, LabelledTable
 from overmix.experiments.switch_benchmark.frozen.trainings import TEST_SAMPLES
+from overmix.folders import made_folder
 from overmix.study.data.split import fixed_test_split
 from overmix.study.store.arrays import npz_bytes
 from overmix.study.store.files import write_bytes
@@ -72,7 +73,7 @@ def others_file(folder: Path, name: str) -> Path:
 
 
 def _write(file: Path, arrays: dict[str, np.ndarray]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
+    made_folder(file.parent)
     write_bytes(file, npz_bytes(arrays))
 
 
