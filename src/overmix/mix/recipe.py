@@ -238,8 +238,11 @@ class Recipe:
             plan: the plan to apply, or ``None``.
             loss: see :meth:`mixed_loss`.
         """
-        if plan is not None:
-            return self.mixed_loss(model, self.apply(plan, x), y, plan, loss)
+        if plan is None:
+            return self._plain_loss(model, x, y, loss)
+        return self.mixed_loss(model, self.apply(plan, x), y, plan, loss)
+
+    def _plain_loss(self, model: Callable[[Any], Any], x: Any, y: Tensor, loss: Objective | None) -> Tensor:
         clean, target = self.unmixed(x, y)
         return self._loss_of(target, model(clean), loss)
 

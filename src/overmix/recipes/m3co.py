@@ -119,12 +119,8 @@ class M3Co(Recipe):
         """Return the batch as it is: embeddings are mixed, not inputs."""
         return self.space.unmixed(x)
 
-    def objective(
-        self, model: Callable[[Any], Any], x: Any, y: Tensor, plan: MixPlan | None, loss: Objective | None = None
-    ) -> Tensor:
-        """Return the training loss of one batch; without a plan its contrast is SoftCLIP's, as the authors go on."""
-        if plan is not None:
-            return super().objective(model, x, y, plan, loss)
+    def _plain_loss(self, model: Callable[[Any], Any], x: Any, y: Tensor, loss: Objective | None) -> Tensor:
+        # The authors go on with SoftCLIP's contrast.
         soft = copy(self)
         soft.contrast = "soft"
         return soft.objective(model, x, y, MixPlan.identity(len(y), device=y.device), loss)
