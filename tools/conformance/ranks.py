@@ -62,6 +62,8 @@ def in_two_processes(name: str, switch: str) -> list[Trained]:
 def _in_process(rank: int, folder: Path, name: str, switch: str, port: int) -> None:
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "LOCAL_RANK": str(rank)}
     os.environ |= {"NODE_RANK": "0", "WORLD_SIZE": str(PROCESSES), "RANK": str(rank)}
+    # accelerate sets PyTorch's threads itself where the environment does not, and products by two add up otherwise.
+    os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
     # Before the frameworks do, which take the group that is there.
     dist.init_process_group("gloo", rank=rank, world_size=PROCESSES)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from overmix.divisors import usable_std
-from overmix.errors import ConfigError, MissingExtraError
+from overmix.errors import ConfigError, DataError, MissingExtraError
 from overmix.mix import Recipe
 from overmix.recipes import make_recipe
 from overmix.switch import AutoSwitch, Epoch, Epochs, Outcome, Policy, Schedule, always, never, off_at
@@ -100,7 +100,7 @@ class _MixupEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         try:
             with torch.no_grad():
                 self._loss(recipe, x, y, plan)
-        except (RuntimeError, UserWarning) as error:
+        except (RuntimeError, UserWarning, DataError) as error:
             reason = str(error).splitlines()[0]
             remedy = f'its loss does not fit outputs of shape (B, {outputs}) and labels of shape (B,), use "Mixup"'
             raise ConfigError("mix", self.mix, f"{remedy}: {reason}") from None
