@@ -130,9 +130,7 @@ def _told_ours(mixer):
         def __init__(self, **settings):
             super().__init__(**settings | {"cutmix_alpha": 0.0})
             plan = MixPlan(torch.arange(BATCH).flip(0), torch.full((BATCH,), LAM))
-            draw, mix, unmixed = self.recipe.draw, self.recipe.mix, self.recipe.unmixed
-            told = SimpleNamespace(draw=draw, plan=lambda *_, **__: plan, mix=mix, unmixed=unmixed)
-            object.__setattr__(self, "recipe", told)
+            self.recipe.plan = lambda *_, **__: plan
 
     return Told
 
