@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Callable, Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from overmix.divisors import usable_std
 from overmix.errors import ConfigError, DataError, MissingExtraError
+from overmix.integrations.estimator_network import made_perceptron, mean_and_std
+from overmix.integrations.estimator_settings import MixUntil, checked_settings, mixes_to_the_end
 from overmix.mix import Recipe
-from overmix.recipes import make_recipe
-from overmix.switch import AutoSwitch, Epoch, Epochs, Outcome, Policy, Schedule, always, never, off_at
+from overmix.switch import Epoch, Epochs, Outcome, Policy, Schedule, off_at
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MixupClassifier", "MixupRegressor"]
 
-_SWITCHES: dict[str, Callable[[], Schedule | Policy]] = {"auto": AutoSwitch, "always": always, "never": never}
 _FEWEST_HELD_OUT = 20
 """With fewer held-out samples a policy would decide on noise."""
 
@@ -69,23 +66,23 @@ class _MixupEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         self.random_state = random_state
 
     def _train(
-        self, method: _Method, x: np.ndarray, y: np.ndarray, outputs: int, stratify: np.ndarray | None = None
+        self, method: MixUntil, x: np.ndarray, y: np.ndarray, outputs: int, stratify: np.ndarray | None = None
     ) -> None:
         """Hold samples out if the switch needs them, standardise, and train."""
         recipe, switch = method
         random = check_random_state(self.random_state)
         seed = int(random.randint(2**31 - 1))
         held_out: np.ndarray = np.zeros(len(x), dtype=bool)
-        if _mixes_to_the_end(recipe, switch):
+        if mixes_to_the_end(recipe, switch):
             warnings.warn(_STAYS.format(type(recipe).__name__, recipe.off_doubt), UserWarning, stacklevel=3)
         elif isinstance(switch, Policy):
             held_out = self._hold_out(len(x), stratify, random)
             if not held_out.any():
                 warnings.warn(_TOO_FEW.format(len(x)), UserWarning, stacklevel=3)
                 switch = off_at(0.5)
-        self.mean_, self.scale_ = _standard(x[~held_out])
+        self.mean_, self.scale_ = mean_and_std(x[~held_out])
         inputs, labels = self._inputs(x).float(), torch.as_tensor(y, device=self.device)
-        self.module_ = _perceptron(x.shape[1], self.hidden_layer_sizes, outputs, seed).to(self.device)
+        self.module_ = made_perceptron(x.shape[1], self.hidden_layer_sizes, outputs, seed).to(self.device)
         self._check_loss(recipe, inputs, labels, outputs)
         run = self._fit_loop(recipe, switch, seed, (inputs, labels), torch.from_numpy(held_out))
         self.module_.eval()
@@ -170,29 +167,6 @@ class _MixupEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
             output = torch.func.functional_call(self.module_, weights, (self._inputs(x),))
         return np.asarray(output.cpu())
 
-    def _checked(self) -> _Method:
-        """Refuse what cannot work before anything is learned, and return what mixes until when."""
-        for name in ("epochs", "batch_size"):
-            value = getattr(self, name)
-            if not _is_whole(value) or value < 1:
-                raise ConfigError(name, value, "use an integer >= 1")
-        if not _is_number(self.learning_rate) or not self.learning_rate > 0:
-            raise ConfigError("learning_rate", self.learning_rate, "use a positive number")
-        if not _is_number(self.weight_decay) or not self.weight_decay >= 0:
-            raise ConfigError("weight_decay", self.weight_decay, "use a number >= 0")
-        if not _is_number(self.validation_fraction) or not 0 < self.validation_fraction < 1:
-            raise ConfigError("validation_fraction", self.validation_fraction, "use a share of the samples in (0, 1)")
-        sizes = self.hidden_layer_sizes
-        several = isinstance(sizes, Sequence | np.ndarray) and not isinstance(sizes, str)
-        if not several or not all(_is_whole(size) and size >= 1 for size in sizes):
-            remedy = "use the width of each hidden layer, integers >= 1, such as (16,)"
-            raise ConfigError("hidden_layer_sizes", sizes, remedy)
-        _check_device(self.device)
-        return _recipe(self.mix), _switch(self.switch)
-
-
-_Method: TypeAlias = tuple[Recipe, Schedule | Policy]
-"""What mixes, and until when."""
 
 _TOO_FEW = (
     "{} samples are too few to hold some out and decide on them: Mixup goes off after half of the epochs; "
@@ -247,7 +221,7 @@ class MixupClassifier(ClassifierMixin, _MixupEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on samples of shape (n, features) and labels of shape (n,)."""
-        method = self._checked()
+        method = checked_settings(self)
         x, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, classes = np.unique(y, return_inverse=True)
@@ -272,8 +246,6 @@ class MixupClassifier(ClassifierMixin, _MixupEstimator):  # type: ignore[misc]
         return labels
 
     def _loss(self, recipe: Recipe, x: Tensor, y: Tensor, plan: Any) -> Tensor:
-        if plan is None:
-            return nn.functional.cross_entropy(self.module_(x), y)
         return recipe.objective(self.module_, x, y, plan)
 
     def _observe(self, epoch: Epoch, output: Tensor, y: Tensor) -> None:
@@ -348,10 +320,10 @@ class MixupRegressor(RegressorMixin, _MixupEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on samples of shape (n, features) and values of shape (n,)."""
-        method = self._checked()
+        method = checked_settings(self)
         x, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         y = np.asarray(y, dtype=np.float64)
-        self.y_mean_, self.y_scale_ = (float(number) for number in _standard(y))
+        self.y_mean_, self.y_scale_ = (float(number) for number in mean_and_std(y))
         standardised = ((y - self.y_mean_) / self.y_scale_).astype(np.float32)
         self._train(method, x, standardised, outputs=1)
         return self
@@ -367,77 +339,3 @@ class MixupRegressor(RegressorMixin, _MixupEstimator):  # type: ignore[misc]
 
     def _observe(self, epoch: Epoch, output: Tensor, y: Tensor) -> None:
         epoch.observe(scores=(output.reshape(y.shape) - y) ** 2)
-
-
-def _recipe(mix: object) -> Recipe:
-    recipe = make_recipe(mix) if isinstance(mix, str) else mix
-    if not isinstance(recipe, Recipe):
-        raise ConfigError("mix", mix, 'give a recipe or its name, "Mixup"')
-    # What mixes inside of a model finds its layers in the network.
-    if needs := recipe.needs - {"hidden"}:
-        raise ConfigError("mix", mix, f"use one that mixes samples alone: it needs {', '.join(sorted(needs))}")
-    return recipe
-
-
-def _switch(switch: object) -> Schedule | Policy:
-    if isinstance(switch, str):
-        if switch not in _SWITCHES:
-            raise ConfigError("switch", switch, f"use one of {', '.join(_SWITCHES)}, an epoch or a share")
-        return _SWITCHES[switch]()
-    if isinstance(switch, int | float | np.number):
-        return off_at(switch.item() if isinstance(switch, np.number) else switch)
-    if isinstance(switch, Schedule | Policy) and not isinstance(switch, type):
-        return switch
-    raise ConfigError("switch", switch, 'use "auto", an epoch (128), a share (0.5), or a schedule')
-
-
-def _mixes_to_the_end(recipe: Recipe, switch: Schedule | Policy) -> bool:
-    """Whether the policy decides so without a look at held-out samples."""
-    return isinstance(switch, AutoSwitch) and not switch.anywhere and bool(recipe.off_doubt)
-
-
-def _check_device(device: object) -> None:
-    try:
-        kind = torch.empty(0, device=device).device.type  # type: ignore[call-overload]
-    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError("device", device, f'use one that this machine has, such as "cpu": {reason}') from None
-    if kind == "meta":
-        raise ConfigError("device", device, 'nothing is computed there: use "cpu" or "cuda"')
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and bool(np.isfinite(value))
-
-
-def _standard(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of each feature, shape (features,) of values of shape (n, features)."""
-    spread = (values.std(axis=0), values.min(axis=0), values.max(axis=0))
-    return values.mean(axis=0), usable_std(*(torch.as_tensor(numbers) for numbers in spread)).numpy()
-
-
-def _perceptron(features: int, hidden: Sequence[int], outputs: int, seed: int) -> nn.Sequential:
-    """Return the network that PyTorch makes after ``torch.manual_seed(seed)``, and leave its global generator alone.
-
-    That one is the user's, and other threads may draw from it meanwhile.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    sizes = [features, *hidden]
-    layers: list[nn.Module] = []
-    for width, next_width in pairwise(sizes):
-        layers += [_linear(width, next_width, generator), nn.ReLU()]
-    return nn.Sequential(*layers, _linear(sizes[-1], outputs, generator))
-
-
-def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
-    """Return a layer with the weights that ``nn.Linear`` gives itself, drawn from a generator."""
-    layer = nn.utils.skip_init(nn.Linear, int(inputs), int(outputs))  # type: ignore[no-untyped-call]
-    assert isinstance(layer, nn.Linear)
-    nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
-    bound = 1 / math.sqrt(inputs)
-    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
-    return layer

@@ -1,0 +1,92 @@
+"""The settings of the scikit-learn estimators: what they may be, and what mixes until when by them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+
+from overmix.errors import ConfigError
+from overmix.mix import Recipe
+from overmix.recipes import make_recipe
+from overmix.switch import AutoSwitch, Policy, Schedule, always, never, off_at
+
+_SWITCHES: dict[str, Callable[[], Schedule | Policy]] = {"auto": AutoSwitch, "always": always, "never": never}
+
+MixUntil: TypeAlias = tuple[Recipe, Schedule | Policy]
+"""What mixes, and until when."""
+
+
+def checked_settings(estimator: Any) -> MixUntil:
+    """Refuse settings that cannot work before anything is learned, and return what mixes until when.
+
+    Args:
+        estimator: with the parameters of its constructor as attributes.
+
+    Raises:
+        ConfigError: naming the first of them.
+    """
+    for name in ("epochs", "batch_size"):
+        value = getattr(estimator, name)
+        if not _is_whole(value) or value < 1:
+            raise ConfigError(name, value, "use an integer >= 1")
+    if not _is_number(estimator.learning_rate) or not estimator.learning_rate > 0:
+        raise ConfigError("learning_rate", estimator.learning_rate, "use a positive number")
+    if not _is_number(estimator.weight_decay) or not estimator.weight_decay >= 0:
+        raise ConfigError("weight_decay", estimator.weight_decay, "use a number >= 0")
+    if not _is_number(estimator.validation_fraction) or not 0 < estimator.validation_fraction < 1:
+        raise ConfigError("validation_fraction", estimator.validation_fraction, "use a share of the samples in (0, 1)")
+    sizes = estimator.hidden_layer_sizes
+    several = isinstance(sizes, Sequence | np.ndarray) and not isinstance(sizes, str)
+    if not several or not all(_is_whole(size) and size >= 1 for size in sizes):
+        remedy = "use the width of each hidden layer, integers >= 1, such as (16,)"
+        raise ConfigError("hidden_layer_sizes", sizes, remedy)
+    _check_device(estimator.device)
+    return _recipe(estimator.mix), _switch(estimator.switch)
+
+
+def mixes_to_the_end(recipe: Recipe, switch: Schedule | Policy) -> bool:
+    """Whether the policy decides so without a look at held-out samples."""
+    return isinstance(switch, AutoSwitch) and not switch.anywhere and bool(recipe.off_doubt)
+
+
+def _recipe(mix: object) -> Recipe:
+    recipe = make_recipe(mix) if isinstance(mix, str) else mix
+    if not isinstance(recipe, Recipe):
+        raise ConfigError("mix", mix, 'give a recipe or its name, "Mixup"')
+    # What mixes inside of a model finds its layers in the network.
+    if needs := recipe.needs - {"hidden"}:
+        raise ConfigError("mix", mix, f"use one that mixes samples alone: it needs {', '.join(sorted(needs))}")
+    return recipe
+
+
+def _switch(switch: object) -> Schedule | Policy:
+    if isinstance(switch, str):
+        if switch not in _SWITCHES:
+            raise ConfigError("switch", switch, f"use one of {', '.join(_SWITCHES)}, an epoch or a share")
+        return _SWITCHES[switch]()
+    if isinstance(switch, int | float | np.number):
+        return off_at(switch.item() if isinstance(switch, np.number) else switch)
+    if isinstance(switch, Schedule | Policy) and not isinstance(switch, type):
+        return switch
+    raise ConfigError("switch", switch, 'use "auto", an epoch (128), a share (0.5), or a schedule')
+
+
+def _check_device(device: object) -> None:
+    try:
+        kind = torch.empty(0, device=device).device.type  # type: ignore[call-overload]
+    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError("device", device, f'use one that this machine has, such as "cpu": {reason}') from None
+    if kind == "meta":
+        raise ConfigError("device", device, 'nothing is computed there: use "cpu" or "cuda"')
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and bool(np.isfinite(value))
