@@ -11,6 +11,7 @@ from overmix.mix import ContrastiveTarget, MixPlan, SoftClipTarget, cosine_annea
 
 seeds = st.integers(0, 2**31)
 batch_sizes = st.integers(1, 9)
+KEYS = torch.eye(4, 5)
 
 
 def problem(seed, batch_size, width=5, dtype=torch.float64):
@@ -235,3 +236,18 @@ def test_targets_move_as_a_whole():
         assert type(moved) is type(target)
         assert moved.keys.device.type == moved.lam.device.type == "meta"
         assert moved.temperature == 0.1
+
+
+@pytest.mark.parametrize(
+    "target",
+    [ContrastiveTarget.of(MixPlan.identity(4), KEYS, 0.1, "both"), SoftClipTarget.of(MixPlan.identity(4), KEYS, 1)],
+)
+def test_matches_have_no_ignored_class(target):
+    assert target.accuracy(KEYS) == 1
+    for refused in (
+        lambda: target.cross_entropy(KEYS, ignore_index=0),
+        lambda: target.accuracy(KEYS, ignore_index=0),
+        lambda: target.entropy(ignore_index=0),
+    ):
+        with pytest.raises(ConfigError, match=r"^ignore_index = 0: leave it out"):
+            refused()

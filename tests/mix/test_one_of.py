@@ -34,7 +34,7 @@ def chosen_plan(k, parts):
 @pytest.mark.parametrize("k", [0, 1, 2])
 def test_the_chosen_space_mixes_and_the_others_change_nothing(k, seen, monkeypatch):
     if not seen:
-        monkeypatch.setattr(one_of, "_seen", lambda choice: None)
+        monkeypatch.setattr(one_of, "seen", lambda choice: None)
     x, parts = torch.randn(4, 3, 4, 4), part_plans()
     space, plan = OneOfSpace(SPACES), chosen_plan(k, parts)
     expected = SPACES[k].apply(parts[k], x)
@@ -79,6 +79,19 @@ def test_what_any_space_cannot_mix_is_refused_whichever_was_chosen(k):
         space.apply(plan, torch.ones(4, 3, 4, 4, dtype=torch.int64))
     with pytest.raises(DataError, match="the plan's box lies in axes of sizes"):
         space.apply(plan, [torch.ones(4, 3, 4, 4), torch.ones(4, 3, 5, 4)])
+
+
+class Brightest(InputSpace):
+    """Looks at all samples of a batch."""
+
+    def combine(self, plan, x, partners):
+        return super().combine(plan, x / x.amax(0), partners)
+
+
+def test_a_space_that_was_not_chosen_is_not_tried_on_an_empty_batch():
+    x, parts = torch.rand(4, 3), part_plans()
+    space, plan = OneOfSpace((Brightest(), InputSpace())), chosen_plan(1, (parts[0], parts[0]))
+    assert torch.equal(space.apply(plan, {"a": x})["a"], InputSpace().apply(parts[0], x))
 
 
 class UnitSpace(InputSpace):

@@ -210,6 +210,8 @@ def test_rows_of_as_many_classes_as_a_signal_has_positions_are_told_from_maps_by
 
 
 def test_labels_with_other_positions_than_the_image_are_refused():
+    with pytest.raises(DataError, match=r"y has shape \(4, 50\) and holds classes, but the box lies in 100 positions"):
+        CutMix(axes=1)(torch.rand(4, 2, 100), torch.randint(1, 4, (4, 50)))
     with pytest.raises(DataError, match=r"y has shape \(4, 4, 3\), but the plan's box lies in axes of sizes \(8, 6\)"):
         PatchSpace().labels(plan_of((3, 8, 6), 0.4), torch.zeros(4, 4, 3, dtype=torch.int64))
 

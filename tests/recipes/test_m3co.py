@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from overmix.errors import ConfigError, DataError
-from overmix.mix import BetaCoefficient, GatedCoefficient, MixPlan, RandomPairing, Streams
+from overmix.mix import BetaCoefficient, GatedCoefficient, MixPlan, RandomPairing, SquaredError, Streams
 from overmix.recipes import M3Co, MultimodalOutput
 from overmix.switch import Epochs, always
 
@@ -183,3 +183,23 @@ def test_a_batch_alone_cannot_be_mixed():
 def test_bad_parameters_are_refused(field, value):
     with pytest.raises(ConfigError, match=rf"^{field} = "):
         M3Co(**{field: value})
+
+
+def test_off_it_is_softclip_at_its_own_temperature_and_another_loss_is_refused():
+    x, y, model = torch.randn(8, 5), torch.randint(3, (8,)), nn.ModuleList([nn.Linear(5, 4), nn.Linear(5, 4)])
+
+    def outputs(x):
+        z = tuple(layer(x) for layer in model)
+        return MultimodalOutput(z, tuple(part[:, :3] for part in z))
+
+    later = M3Co(contrast="soft", temperature=0.125)
+    plan = MixPlan.identity(8)
+    assert torch.equal(M3Co().objective(outputs, x, y, None), later.objective(outputs, x, y, plan))
+    assert torch.equal(later.objective(outputs, x, y, None), later.objective(outputs, x, y, plan))
+    warm = M3Co(soft_temperature=1).objective(outputs, x, y, None)
+    assert torch.equal(warm, M3Co(contrast="soft", temperature=1).objective(outputs, x, y, plan))
+    with pytest.raises(ConfigError, match=r"^soft_temperature = 0: use a number > 0"):
+        M3Co(soft_temperature=0)
+    for given in (None, plan):
+        with pytest.raises(ConfigError, match=r"^loss = 'SquaredError': leave it out"):
+            later.objective(outputs, x, y, given, SquaredError())

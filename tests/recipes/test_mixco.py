@@ -9,8 +9,10 @@ from overmix.mix import (
     GatedCoefficient,
     GroupPairing,
     RandomPairing,
+    Retrieval,
     SelfPairing,
     SoftClipTarget,
+    SquaredError,
     StreamCursor,
     Streams,
 )
@@ -156,3 +158,18 @@ def test_labels_that_are_no_views_and_missing_groups_are_refused():
         GroupedMixCo()(VOXELS, IMAGES)
     with pytest.raises(ConfigError, match=r"^probability = 2"):
         MixCo(probability=2)
+
+
+@pytest.mark.parametrize("recipe", [MixCo, SoftCLIP])
+def test_off_it_takes_a_dictionary_of_views_as_it_does_on(recipe):
+    views = {"a": IMAGES, "b": 2 * IMAGES}
+    for made in (recipe()(VOXELS, views), recipe().unmixed(VOXELS, views)):
+        assert {name: target.keys is views[name] for name, target in made[1].items()} == {"a": True, "b": True}
+
+
+def test_a_loss_that_is_not_for_views_is_refused():
+    recipe, encoder = MixCo(), nn.Linear(9, 4)
+    alone = recipe.objective(encoder, VOXELS, IMAGES, None)
+    assert torch.equal(recipe.objective(encoder, VOXELS, IMAGES, None, Retrieval()), alone)
+    with pytest.raises(ConfigError, match=r"^loss = 'SquaredError': leave it out"):
+        recipe.objective(encoder, VOXELS, IMAGES, None, SquaredError())

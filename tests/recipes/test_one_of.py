@@ -4,9 +4,19 @@ import torch
 from scipy import stats
 from torch.nn import functional as F
 
-from overmix.errors import ConfigError
-from overmix.mix import AbsoluteError, Draws, MixPlan, Recipe, Streams
-from overmix.recipes import CMixup, CutMix, ManifoldMixup, Mixup, NoMixup, OneOf
+from overmix.errors import ConfigError, DataError
+from overmix.mix import AbsoluteError, Draws, MixPlan, Recipe, Retrieval, Streams
+from overmix.recipes import (
+    CMixup,
+    ConfidentMixup,
+    CutMix,
+    ManifoldMixup,
+    Mixup,
+    NoMixup,
+    OneOf,
+    PromptMixup,
+    SKMixup,
+)
 
 X, Y = torch.randn(6, 3, 8, 8), torch.arange(6)
 
@@ -106,7 +116,7 @@ def test_the_usual_loss_of_any_is_the_loss_of_all():
     class Absolute(Mixup):
         usual_loss = AbsoluteError()
 
-    with pytest.raises(ConfigError, match="give recipes of one usual loss, not AbsoluteError and SquaredError"):
+    with pytest.raises(ConfigError, match="give recipes of one usual loss, not AbsoluteError\\(\\) and SquaredError"):
         OneOf(CMixup(), Absolute())
 
 
@@ -140,3 +150,59 @@ def test_its_plan_is_a_plan():
     plan = plan_at(OneOf(Mixup(), CutMix()), 0)
     assert isinstance(plan, MixPlan)
     assert isinstance(OneOf(Mixup()), Recipe)
+
+
+MASKED = {"x": torch.randn(6, 3), "m": torch.rand(6, 3) > 0.5}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "x"),
+    [
+        (lambda alpha: Mixup(alpha, masks="union"), MASKED),
+        (lambda alpha: ManifoldMixup(alpha, layers=("0",)), Y),
+        (CutMix, Y.view(6, 1, 1).expand(6, 4, 4)),
+        (PromptMixup, torch.randn(6, 3)),
+    ],
+)
+def test_off_a_batch_is_left_as_each_of_the_recipes_leaves_it(recipe, x):
+    assert_close, both = torch.testing.assert_close, OneOf(recipe(1.0), recipe(0.2))
+    assert_close(both.unmixed(x, Y)[0], recipe(1.0).unmixed(x, Y)[0])
+    with pytest.raises(DataError, match=r"which is not mixed"):
+        OneOf(Mixup(), CutMix()).unmixed(Y, Y)
+
+
+def test_labels_are_made_of_predictions_and_features_taken_as_the_recipe_that_asks_for_them_says():
+    y, output = torch.tensor([-100, 1]), torch.tensor([[9.0, 0.0], [0.0, 9.0]])
+    both = OneOf(ConfidentMixup(threshold=0.5), NoMixup(), ConfidentMixup(0.2, threshold=0.5))
+    assert both.relabelled(y, output).tolist() == [0, 1]
+    assert OneOf(Mixup(), NoMixup()).relabelled(y, output) is y
+    assert OneOf(SKMixup(layer="0"), Mixup()).feature_layer == "0"
+    with pytest.raises(ConfigError, match=r"in one way, not ConfidentMixup\(threshold=0\.5\) and .*0\.6\)"):
+        OneOf(ConfidentMixup(threshold=0.5), ConfidentMixup(threshold=0.6))
+    with pytest.raises(ConfigError, match="give recipes whose features come from one layer"):
+        OneOf(SKMixup(layer="0"), SKMixup())
+
+
+def test_usual_losses_of_other_settings_are_two():
+    class Two(Mixup):
+        def __init__(self, temperature):
+            super().__init__()
+            self.usual_loss = Retrieval(temperature)
+
+    assert OneOf(Two(0.1), Two(0.1)).usual_loss.temperature == 0.1
+    with pytest.raises(ConfigError, match=r"not Retrieval\(temperature=0\.1\) and Retrieval\(temperature=0\.5\)"):
+        OneOf(Two(0.1), Two(0.5))
+
+
+def test_recipes_for_no_common_kind_of_labels_are_refused():
+    assert OneOf(CMixup(), NoMixup()).for_labels == ("values", "rows")
+    with pytest.raises(ConfigError, match="CMixup is for values or rows, PromptMixup is for classes"):
+        OneOf(CMixup(), PromptMixup())
+
+
+def test_an_objective_of_several_compiles_as_one_graph():
+    model, x = torch.nn.Linear(4, 6), torch.randn(6, 4)
+    for recipe in (OneOf(Mixup(), CutMix(axes=1)), CutMix(axes=1)):
+        plan = recipe.plan(recipe.draw(Streams(), 6), sample_shape=(4,))
+        compiled = torch.compile(lambda x: recipe.objective(model, x, Y, plan), fullgraph=True, backend="eager")  # noqa: B023
+        assert torch.equal(compiled(x), recipe.objective(model, x, Y, plan))

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from overmix.errors import ConfigError
-from overmix.mix import MixPlan, Streams
+from overmix.mix import MixPlan, SquaredError, Streams
 from overmix.recipes import Mixup, SemanticEquivariantMixup
 from overmix.recipes.semantic_equivariant_mixup import equivariance_gap
 
@@ -148,3 +148,13 @@ def test_a_layer_that_is_called_twice_is_refused():
     recipe = SemanticEquivariantMixup(layer="layer")
     with pytest.raises(ConfigError, match="this one was called 2 times"):
         recipe.objective(Twice().double(), X, Y, plan_of(recipe))
+
+
+def test_the_usual_loss_of_a_subclass_is_its_loss_whatever_the_weight_of_the_second_term():
+    class Squared(SemanticEquivariantMixup):
+        usual_loss = SquaredError()
+
+    model, x, y = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)), torch.randn(6, 3), torch.randint(2, (6,))
+    plan = Mixup().plan(Mixup().draw(Streams(), 6))
+    with_term, without = (Squared(eta=eta).objective(model, x, y, plan) for eta in (1e-12, 0))
+    torch.testing.assert_close(with_term, without)

@@ -83,6 +83,23 @@ class Twice(overmix.Mixup):
         super().__init__(alpha=2 * strength)
 
 
+class PassedOn(overmix.Mixup):
+    """A user's own recipe, that names none of its settings."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+
+
+class Scaled:
+    """A user's own criterion, with a setting."""
+
+    def __init__(self, scale):
+        self.scale = scale
+
+    def __call__(self, output, y):
+        return self.scale * (output - y).abs()
+
+
 @pytest.mark.parametrize(
     ("mix", "other", "setting"),
     [
@@ -91,6 +108,17 @@ class Twice(overmix.Mixup):
         (make_recipe("LossMix"), make_recipe("LossMix", criterion=elsewhere), "mix.criterion"),
         (smooth(1.0), smooth(0.5), "mix.criterion.beta"),
         (Twice(), Twice(note="other"), "mix.note"),
+        (PassedOn(), PassedOn(alpha=2), "mix.alpha"),
+        (
+            make_recipe("LossMix", criterion=Scaled(1)),
+            make_recipe("LossMix", criterion=Scaled(2)),
+            "mix.criterion.scale",
+        ),
+        (
+            make_recipe("LossMix", criterion=Scaled(1).__call__),
+            make_recipe("LossMix", criterion=Scaled(2).__call__),
+            "mix.criterion.scale",
+        ),
         (OneOf(Twice(), overmix.Mixup()), OneOf(Twice(), overmix.Mixup(), probs=(0.3, 0.7)), "mix.probs[0]"),
         (OneOf(Twice()), OneOf(Twice(), Twice()), "mix.recipes"),
         (Phases([(0, Twice())]), Phases([(0, Twice()), (2, None)]), "mix.parts"),
@@ -103,6 +131,7 @@ def test_what_recipes_are_made_of_counts_too(mix, other, setting):
 
 def test_one_setting_has_one_spelling():
     assert repr(make_recipe("RegMixup", eta=2)) == repr(make_recipe("RegMixup", eta=np.float64(2)))
+    assert repr(PassedOn()) == repr(PassedOn(alpha=1)) == "PassedOn(alpha=1.0, per='batch', masks=None)"
     as_list, as_tuple = (make_recipe("ManifoldMixup", layers=kind(["a", "b"])) for kind in (list, tuple))
     assert as_list.settings == as_tuple.settings
     assert repr(make_recipe("LossMix", criterion=elsewhere)).count(f"criterion={__name__}.elsewhere") == 1

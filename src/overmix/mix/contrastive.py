@@ -36,7 +36,13 @@ class _ViewTarget(MixedTarget):
         return _cosines(queries, self.keys) / self.temperature
 
     def under(self, objective: Objective, output: Tensor) -> Float[Tensor, ""]:
-        """Return :meth:`cross_entropy`: temperature and directions are the recipe's own."""
+        """Return :meth:`cross_entropy`: temperature and directions are the recipe's own.
+
+        Raises:
+            ConfigError: if the objective is for labels that are no views.
+        """
+        if "views" not in objective.labels:
+            raise ConfigError("loss", type(objective).__name__, "leave it out: matches have a loss of their own")
         return self.cross_entropy(output)
 
     def entropy(self, loss: EntropyLoss = "cross_entropy", ignore_index: int = IGNORE_INDEX) -> Float[Tensor, " batch"]:
@@ -44,16 +50,17 @@ class _ViewTarget(MixedTarget):
 
         Args:
             loss: ``"cross_entropy"`` only.
-            ignore_index: as for classes.
+            ignore_index: not used.
 
         Returns:
             Shape (B,).
 
         Raises:
-            ConfigError: if the loss is another one.
+            ConfigError: if the loss is another one, or what is not used is given.
         """
         _refuse_loss(loss)
-        return super().entropy(ignore_index=ignore_index)
+        _refuse(ignore_index=(ignore_index, IGNORE_INDEX))
+        return super().entropy()
 
     def loss(self, criterion: Callable[[Tensor, Tensor], Tensor], output: Tensor, **arguments: Any) -> Tensor:
         """Refuse a criterion: what it would be given as labels are numbers of samples.
@@ -64,9 +71,27 @@ class _ViewTarget(MixedTarget):
         kind = getattr(criterion, "__name__", type(criterion).__name__)
         raise ConfigError("criterion", kind, "use target.cross_entropy(queries): matches have a loss of their own")
 
-    def accuracy(self, logits: Float[Tensor, "batch dim"], *args: Any, **kwargs: Any) -> Float[Tensor, ""]:
-        """Return the mean target mass on the key that is nearest to each query, shape (); see :class:`MixedTarget`."""
-        return super().accuracy(self.similarity(logits), *args, **kwargs)
+    def accuracy(
+        self,
+        logits: Float[Tensor, "batch dim"],
+        weight: Float[Tensor, " classes"] | None = None,
+        ignore_index: int = IGNORE_INDEX,
+        *,
+        sample_weight: Tensor | MixedTarget | None = None,
+    ) -> Float[Tensor, ""]:
+        """Return the share of queries whose nearest key is their own, or with the weight 1 - lam their partner's.
+
+        Args:
+            logits: what the model made of the samples: queries of shape (B, D), of any length.
+            weight: not used; matches have no classes.
+            ignore_index: not used.
+            sample_weight: see :meth:`MixedTarget.cross_entropy`.
+
+        Raises:
+            ConfigError: if what is not used is given.
+        """
+        _refuse(weight=(weight, None), ignore_index=(ignore_index, IGNORE_INDEX))
+        return super().accuracy(self.similarity(logits), sample_weight=sample_weight)
 
 
 @dataclass(frozen=True)
@@ -113,7 +138,7 @@ class ContrastiveTarget(_ViewTarget):
         Args:
             logits: what the model made of the mixed samples: queries of shape (B, D), of any length.
             weight: not used; matches have no classes.
-            ignore_index: as for classes.
+            ignore_index: not used.
             label_smoothing: not used.
             sample_weight: not used.
             reduction: the mean only.
@@ -121,9 +146,9 @@ class ContrastiveTarget(_ViewTarget):
         Raises:
             ConfigError: if what is not used is given.
         """
-        _refuse(weight=weight, label_smoothing=label_smoothing, sample_weight=sample_weight, reduction=reduction)
+        _refuse_arguments(weight, ignore_index, label_smoothing, sample_weight, reduction)
         similarity = self.similarity(logits)
-        forwards = super().cross_entropy(similarity, ignore_index=ignore_index)
+        forwards = super().cross_entropy(similarity)
         if self.direction == "forward":
             return forwards
         log_p = F.log_softmax(similarity.T, dim=-1)
@@ -171,7 +196,7 @@ class SoftClipTarget(_ViewTarget):
         Raises:
             ConfigError: if what is not used is given.
         """
-        _refuse(weight=weight, label_smoothing=label_smoothing, sample_weight=sample_weight, reduction=reduction)
+        _refuse_arguments(weight, ignore_index, label_smoothing, sample_weight, reduction)
         rows, similarity = self.soft(), self.similarity(logits)
         return (F.cross_entropy(similarity, rows) + F.cross_entropy(similarity.T, rows)) / 2
 
@@ -199,9 +224,10 @@ class SoftClipTarget(_ViewTarget):
             Shape (B,).
 
         Raises:
-            ConfigError: if the loss is another one.
+            ConfigError: if the loss is another one, or what is not used is given.
         """
         _refuse_loss(loss)
+        _refuse(ignore_index=(ignore_index, IGNORE_INDEX))
         entropies: Tensor = torch.special.entr(self.soft())
         return entropies.sum(1)
 
@@ -240,25 +266,42 @@ def check_views(keys: Tensor, batch_size: int) -> None:
         )
 
 
-def check_temperature(value: object) -> None:
-    """Refuse what is no temperature.
+def check_temperature(value: object, name: str = "temperature") -> None:
+    """Refuse what is no temperature, by its name.
 
     Raises:
         ConfigError: if it is not a positive number.
     """
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 0 < value < float("inf"):  # type: ignore[operator]
-        raise ConfigError("temperature", value, "use a number > 0")
+        raise ConfigError(name, value, "use a number > 0")
 
 
-def _refuse(**arguments: Any) -> None:
+def _refuse_arguments(
+    weight: object, ignore_index: object, label_smoothing: object, sample_weight: object, reduction: object
+) -> None:
     """Refuse arguments of a cross-entropy of classes.
 
     Raises:
         ConfigError: if one of them is not its default.
     """
-    for name, value in arguments.items():
-        if value is not None and (not isinstance(value, float | int | str) or value not in (0.0, "mean")):
+    _refuse(
+        weight=(weight, None),
+        ignore_index=(ignore_index, IGNORE_INDEX),
+        label_smoothing=(label_smoothing, 0.0),
+        sample_weight=(sample_weight, None),
+        reduction=(reduction, "mean"),
+    )
+
+
+def _refuse(**arguments: tuple[object, object]) -> None:
+    """Refuse arguments, each given with its default, that are not their default.
+
+    Raises:
+        ConfigError: naming the first.
+    """
+    for name, (value, default) in arguments.items():
+        if value is not default and (not isinstance(value, float | int | str) or value != default):
             shown = value if isinstance(value, float | int | str) else type(value).__name__
             raise ConfigError(name, shown, "leave it out: matches have no classes, and compare the whole batch")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from overmix.errors import DataError
 from overmix.mix.masks import is_countable
 from overmix.mix.plan import MixPlan
 from overmix.mix.records import of_records
+from overmix.mix.seen import seen
 from overmix.mix.side import Need
 from overmix.mix.space import Space, map_tensors
 
@@ -63,8 +64,18 @@ class OneOfSpace(Space):
             return mixed  # numbers that every space mixes
         for space, part in self._pairs(plan):
             if not any(space is used for used, _ in pairs):
-                space.apply(*_without_samples(part, x))
+                space.apply(*_of_few_samples(part, x))
         return mixed
+
+    def unmixed(self, x: Any) -> Any:
+        """Return the batch as all of the spaces leave what they do not mix, one after the other.
+
+        Raises:
+            DataError: if any of them cannot mix such a batch.
+        """
+        for space in self.spaces:
+            x = space.unmixed(x)
+        return x
 
     def check_model(self, model: Callable[..., Any]) -> None:
         """Refuse a model that any of the spaces cannot mix in."""
@@ -76,13 +87,11 @@ class OneOfSpace(Space):
         for space in self.spaces:
             space.check_samples(sample_shape)
 
-    @contextmanager
-    def inside(self, model: Callable[..., Any], plan: MixPlan) -> Iterator[None]:
-        """Open the contexts of all spaces."""
-        with ExitStack() as contexts:
-            for space, part in self._pairs(plan):
-                contexts.enter_context(space.inside(model, part))
-            yield
+    def inside(self, model: Callable[..., Any], plan: MixPlan) -> AbstractContextManager[None]:
+        """Return the contexts of all spaces that have one, as one."""
+        hidden = [pair for pair in self._pairs(plan) if type(pair[0]).inside is not Space.inside]
+        # A stack of contexts cannot be compiled.
+        return _inside_all(model, hidden) if hidden else nullcontext()
 
     def labels(self, plan: MixPlan, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the labels as the chosen space mixes them."""
@@ -97,9 +106,11 @@ class OneOfSpace(Space):
 
     def _in_use(self, plan: MixPlan) -> list[tuple[Space, MixPlan]]:
         """Return the spaces that change anything, with their plans: all of them where the choice cannot be seen."""
-        pairs, chosen = list(self._pairs(plan)), _seen(plan.choice)
-        if chosen is None:
+        pairs = list(self._pairs(plan))
+        choice = None if plan.choice is None else seen(plan.choice)
+        if choice is None:
             return pairs
+        chosen = set(choice.ravel().tolist())
         # lam = 1 leaves a sample what it is in a linear space only.
         return [pair for k, pair in enumerate(pairs) if k in chosen or not pair[0].is_linear]
 
@@ -111,20 +122,23 @@ class OneOfSpace(Space):
         return zip(self.spaces, plan.parts, strict=True)
 
 
-def _seen(choice: Tensor | None) -> set[int] | None:
-    """Return which methods any sample uses, or None where a look would wait for a device, or has nothing to see."""
-    if choice is None or choice.device.type != "cpu":
-        return None
-    try:
-        return set(choice.numpy().ravel().tolist())
-    except RuntimeError:  # under torch.func.vmap there are no values
-        return None
+@contextmanager
+def _inside_all(model: Callable[..., Any], pairs: list[tuple[Space, MixPlan]]) -> Iterator[None]:
+    with ExitStack() as contexts:
+        for space, part in pairs:
+            contexts.enter_context(space.inside(model, part))
+        yield
 
 
-def _without_samples(plan: MixPlan, x: Any) -> tuple[MixPlan, Any]:
-    """Return a plan and a batch with none of their samples: what is left shows whether they go together."""
+def _of_few_samples(plan: MixPlan, x: Any) -> tuple[MixPlan, Any]:
+    """Return a plan and a batch with two of their samples: whether these can be mixed shows whether all can.
 
-    def none_of(tensor: Tensor) -> Tensor:
-        return tensor.narrow(plan.partner.dim() - 1, 0, 0)
+    Not none of them, since a space may take a maximum over the batch. No sample has a partner, for the plan is of a
+    space that was not chosen.
+    """
 
-    return of_records(none_of, plan), map_tensors(none_of, x)
+    def few(tensor: Tensor) -> Tensor:
+        axis = plan.partner.dim() - 1
+        return tensor.narrow(axis, 0, min(2, tensor.shape[axis]))
+
+    return of_records(few, plan), map_tensors(few, x)

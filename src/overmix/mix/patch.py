@@ -17,6 +17,7 @@ from overmix.errors import ConfigError, DataError
 from overmix.mix.coefficient import Per
 from overmix.mix.masks import is_countable
 from overmix.mix.plan import MixPlan
+from overmix.mix.seen import seen
 from overmix.mix.space import Space
 
 Axes = Literal[1, 2]
@@ -142,8 +143,8 @@ class PatchSpace(Space):
         Integers and booleans of shape (B, C) are rows, such as one-hot ones. Labels of more dimensions are maps.
 
         Raises:
-            DataError: if maps have other positions than the samples, or integers of shape (B, C) as many classes as a
-                signal has positions, so that they may be either.
+            DataError: if maps have other positions than the samples, or integers of shape (B, C) for signals may be
+                either: as many classes as there are positions, or numbers that are neither 0 nor 1.
         """
         if not _is_map(plan, y):
             return Space.labels(self, plan, y)
@@ -162,6 +163,12 @@ def _is_map(plan: MixPlan, y: Tensor) -> bool:
             f"the {label[0]} positions that are cut: give rows as y.float(), classes of positions as y.unsqueeze(1), "
             "and their logits as logits.unsqueeze(2)"
         )
+    is_row = seen((y == 0) | (y == 1)) if plan.grid is not None and len(plan.grid) == 1 else None
+    if is_row is not None and not is_row.all():
+        raise DataError(
+            f"y has shape {tuple(y.shape)} and holds classes, but the box lies in {plan.grid[0]} positions: give "
+            "one class for each position, as y.unsqueeze(1), or rows as y.float()"
+        )
     return False
 
 
@@ -171,13 +178,10 @@ Intervals = tuple[tuple[int, int], ...]
 
 def _common_box(plan: MixPlan) -> Intervals | None:
     """Return the box if the whole batch has one and it is known without waiting for a device."""
-    if plan.box is None or plan.grid is None or plan.box.device.type != "cpu" or plan.partner.dim() != 1:
+    if plan.box is None or plan.grid is None or plan.partner.dim() != 1:
         return None
-    try:
-        boxes = plan.box.numpy()
-    except RuntimeError:  # under torch.func.vmap there are no values
-        return None
-    if not len(boxes) or (boxes != boxes[0]).any():
+    boxes = seen(plan.box)
+    if boxes is None or not len(boxes) or (boxes != boxes[0]).any():
         return None
     top, left, bottom, right = boxes[0].tolist()
     return ((top, bottom), (left, right))[-len(plan.grid) :]

@@ -229,7 +229,8 @@ class Recipe:
         """Return the training loss of one batch: ``mixed_loss(model, apply(plan, x), y, plan, loss)``.
 
         A method with a loss of its own says so in :meth:`mixed_loss`. Without a plan, which is what
-        :meth:`overmix.Epoch.plan` returns once mixing is off, it is the plain loss of the clean batch.
+        :meth:`overmix.Epoch.plan` returns once mixing is off, it is the loss of the clean batch that :meth:`unmixed`
+        returns: the plain one, but for contrastive recipes and M3Co what their classes say of "off".
 
         Args:
             model: maps a batch to logits of shape (B, C); a module if the recipe mixes inside of it.
@@ -259,7 +260,8 @@ class Recipe:
             x_mixed: what :meth:`apply` returned.
             y: the labels of the clean batch.
             plan: the plan that was applied.
-            loss: what is minimised, in the place of the loss that the method is usually trained with.
+            loss: what is minimised, in the place of the loss that the method is usually trained with; a method whose
+                loss is all its own refuses another.
         """
         with self.space.inside(model, plan):
             output = model(x_mixed)

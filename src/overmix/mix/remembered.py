@@ -21,6 +21,8 @@ def remembering(init: Init) -> Init:
         {'radius': 2.0, 'colour': 'red'}
     """
     signature = inspect.signature(init)
+    kinds = {parameter.kind: name for name, parameter in signature.parameters.items()}
+    passed_on = kinds.get(inspect.Parameter.VAR_KEYWORD)
 
     @functools.wraps(init)
     def made(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -28,7 +30,15 @@ def remembering(init: Init) -> Init:
         bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
         _, *given = bound.arguments.items()
-        self._settings = {name: _plain(value, signature.parameters[name].default) for name, value in given}
+        parameters = signature.parameters
+        named = {name: _plain(value, parameters[name].default) for name, value in given if name != passed_on}
+        if passed_on is None:
+            self._settings = named
+            return
+        # What is passed on has its spelling, and what is left out its default, from the constructor that names it.
+        inner = getattr(self, "_settings", {})
+        others = {name: _plain(value, inner.get(name)) for name, value in bound.arguments[passed_on].items()}
+        self._settings = {**inner, **named, **others}
 
     return made  # type: ignore[return-value]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
+import torch
 from torch import Tensor
 
 from overmix._typing import Float, Int, Shaped
 from overmix.errors import DataError
+from overmix.mix.seen import seen
 
 Need = Literal["features", "domain", "hidden", "clean", "views", "predictions", "modalities"]
 """What a recipe must be given, or asks of the training loop, beyond a batch ``(x, y)``.
@@ -74,7 +75,8 @@ class SideInfo:
                 _check_one_each(need, value, batch)
         if features is not None and (features.dim() != 2 or not features.is_floating_point()):
             raise DataError(_refusal("features", _of_form(features)))
-        if features is not None and _seen_not_finite(features):
+        finite = None if features is None else seen(torch.isfinite(features))
+        if finite is not None and not finite.all():
             raise DataError(
                 "features hold NaN or inf: give finite numbers; the model that they come from may have diverged"
             )
@@ -111,13 +113,3 @@ def _refusal(need: str, given: str) -> str:
 
 def _of_form(value: Tensor) -> str:
     return f"of dtype {value.dtype} and shape {tuple(value.shape)}"
-
-
-def _seen_not_finite(value: Tensor) -> bool:
-    """Return whether a value is NaN or inf; not where a look would wait for a device, or has nothing to see."""
-    if value.device.type != "cpu":
-        return False
-    try:
-        return not np.isfinite(value.detach().double().numpy()).all()
-    except RuntimeError:  # under torch.func.vmap there are no values
-        return False

@@ -61,15 +61,17 @@ class M3Co(Recipe):
     Every modality has its own partners and its own lam; mixed embeddings of one have to find the unmixed ones of the
     next: from each to the other of two, in a circle of more. Labels and inputs are not mixed. The model takes the clean
     batch and returns a :class:`MultimodalOutput`; because embeddings are mixed, the loss comes from
-    ``recipe.objective(model, x, y, plan)``.
+    ``recipe.objective(model, x, y, plan)``. Off, without a plan, it is not the heads' cross-entropy alone: the contrast
+    goes on as SoftCLIP's between modalities, with the temperature ``soft_temperature``.
 
     Args:
         alpha: concentration of the Beta law, >= 0, one lam for each sample.
         probability: of a sample to be mixed at all, in [0, 1].
         weight: of the contrastive term, >= 0.
-        temperature: divides the cosines, > 0; the authors use 0.1 for mixtures and 0.125 afterwards.
+        temperature: divides the cosines, > 0.
         modalities: how many there are, >= 2.
         contrast: ``"mixed"``, or ``"soft"`` for the later phase, in which nothing is mixed.
+        soft_temperature: of the later phase, once mixtures are off, > 0; the authors use 0.125, too.
 
     Raises:
         ConfigError: if a parameter is out of range.
@@ -86,11 +88,13 @@ class M3Co(Recipe):
         temperature: float = 0.1,
         modalities: int = 2,
         contrast: Contrast = "mixed",
+        soft_temperature: float = 0.125,
     ) -> None:
         # Inputs are not mixed, so that one modality may be tokens.
         coefficient = GatedCoefficient(BetaCoefficient(alpha, "sample"), probability)
         super().__init__(RandomPairing(), coefficient, InputSpace(masks="keep"))
         check_temperature(temperature)
+        check_temperature(soft_temperature, "soft_temperature")
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
             raise ConfigError("weight", weight, "use a number >= 0")
         if isinstance(modalities, bool) or not isinstance(modalities, int) or modalities < 2:
@@ -98,7 +102,7 @@ class M3Co(Recipe):
         if contrast not in ("mixed", "soft"):
             raise ConfigError("contrast", contrast, "use 'mixed' or 'soft'")
         self.weight, self.temperature = float(weight), float(temperature)
-        self.modalities, self.contrast = modalities, contrast
+        self.modalities, self.contrast, self.soft_temperature = modalities, contrast, float(soft_temperature)
 
     def draw(self, streams: StreamSource, batch_size: int, *, epoch: int = 0, step: int = 0) -> Draws:
         """Return the raw numbers of each modality."""
@@ -120,15 +124,23 @@ class M3Co(Recipe):
         return self.space.unmixed(x)
 
     def _plain_loss(self, model: Callable[[Any], Any], x: Any, y: Tensor, loss: Objective | None) -> Tensor:
-        # The authors go on with SoftCLIP's contrast.
+        # The authors go on with SoftCLIP's contrast; a recipe that is this phase already has nothing to go on with.
         soft = copy(self)
-        soft.contrast = "soft"
+        if self.contrast == "mixed":
+            soft.contrast, soft.temperature = "soft", self.soft_temperature
         return soft.objective(model, x, y, MixPlan.identity(len(y), device=y.device), loss)
 
     def mixed_loss(
         self, model: Callable[[Any], Any], x_mixed: Any, y: Tensor, plan: MixPlan, loss: Objective | None = None
     ) -> Tensor:
-        """Return the sum of the heads' cross-entropies and the weighted contrastive term."""
+        """Return the sum of the heads' cross-entropies and the weighted contrastive term.
+
+        Raises:
+            ConfigError: if another loss is asked for.
+            DataError: if the model returns another number of embeddings than there are modalities.
+        """
+        if loss is not None:
+            raise ConfigError("loss", type(loss).__name__, "leave it out: M3Co has a loss of its own for every head")
         embeddings, logits = model(x_mixed)
         if len(embeddings) != self.modalities:
             raise DataError(f"the model returned {len(embeddings)} embeddings for {self.modalities} modalities")

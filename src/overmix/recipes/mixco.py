@@ -22,6 +22,8 @@ from overmix.mix import (
     SoftClipTarget,
 )
 from overmix.mix.contrastive import check_temperature
+from overmix.mix.recipe import batch_size_of, device_of
+from overmix.mix.space import map_tensors
 from overmix.recipes.registry import register
 
 _MIND_EYE = (
@@ -31,11 +33,21 @@ _MIND_EYE = (
 _ROWS = "lam_i on the own view and 1 - lam_i on the partner's"
 
 
-class _Contrastive(Recipe):
-    """Mixes the samples, not the views that they have to find."""
+class _OfViews(Recipe):
+    """Its labels are views, which stay unmixed."""
 
     asks: ClassVar[frozenset[Need]] = frozenset({"views"})
     for_labels = ("views",)
+
+    def unmixed(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """Return the batch as it is, with the targets of a plan that mixes nothing."""
+        plan = MixPlan.identity(batch_size_of(y), device=device_of(y))
+        return self.space.unmixed(x), map_tensors(lambda views: self.target(plan, views), y)
+
+
+class _Contrastive(_OfViews):
+    """Mixes the samples, not the views that they have to find; off, each sample has to find its own view alone."""
+
     direction: ClassVar[MatchDirection]
     pairs: ClassVar[type[Pairing]] = RandomPairing
 
@@ -48,10 +60,6 @@ class _Contrastive(Recipe):
         """Return the matches of the mixed samples with the unmixed views ``y``, shape (B, D)."""
         return ContrastiveTarget.of(plan, y, self.temperature, self.direction)
 
-    def unmixed(self, x: Any, y: Tensor) -> tuple[Any, ContrastiveTarget]:
-        """Return the batch as it is, each sample matching its own view."""
-        return self.space.unmixed(x), self.target(MixPlan.identity(y.shape[0], device=y.device), y)
-
 
 @register(
     source="Kim, Lee, Bae, Yun: MixCo: Mix-up Contrastive Learning for Visual Representation (2020)",
@@ -61,7 +69,8 @@ class MixCo(_Contrastive):
     """``x'_i = lam_i x_i + (1 - lam_i) x_j``; its query has to find view i with weight lam_i and view j with the rest.
 
     The second argument of the recipe holds the other view of each sample, rows of shape (B, D), which stay unmixed; the
-    model maps mixed samples to queries of the same shape. Similarities are cosines over the temperature.
+    model maps mixed samples to queries of the same shape. Similarities are cosines over the temperature. Off, it is the
+    same loss with lam = 1.
 
     Args:
         alpha: concentration of the Beta law, >= 0, one lam for each sample.
@@ -86,6 +95,8 @@ class MixCo(_Contrastive):
 )
 class BiMixCo(_Contrastive):
     """MixCo in both directions: ``(loss of the rows + loss of the columns) / 2``, the views looking for queries too.
+
+    Off, it is the same loss with lam = 1. The authors go on with :class:`SoftCLIP`, a recipe of its own, in phases.
 
     Args:
         alpha: concentration of the Beta law, >= 0, one lam for each sample.
@@ -112,7 +123,7 @@ class BiMixCo(_Contrastive):
     schedule="the first third, then SoftCLIP",
 )
 class GroupedMixCo(_Contrastive):
-    """BiMixCo with partners from the same group only, and one loss over the whole batch.
+    """BiMixCo, on and off, with partners from the same group only, and one loss over the whole batch.
 
     For samples of several subjects, whose inputs cannot be averaged with each other's. It needs ``domain``, the group
     of each sample; inputs of different widths are padded to one.
@@ -142,10 +153,10 @@ class GroupedMixCo(_Contrastive):
     target="softmax of the views' similarities with each other, cross-entropy of rows and columns",
     schedule="after BiMixCo",
 )
-class SoftCLIP(Recipe):
+class SoftCLIP(_OfViews):
     """``x' = x_i``; the query has to find all views in proportion to their similarity with view i, in both directions.
 
-    Nothing is mixed: it is what BiMixCo is switched to.
+    Nothing is mixed, on or off: it is what BiMixCo is switched to, ``Phases([(0, BiMixCo()), (20, SoftCLIP())])``.
 
     Args:
         temperature: of targets and predictions, > 0; annealed from 0.004 to 0.0075 by the authors.
@@ -160,9 +171,6 @@ class SoftCLIP(Recipe):
         >>> loss = target.cross_entropy(encoder(x))
     """
 
-    asks: ClassVar[frozenset[Need]] = frozenset({"views"})
-    for_labels = ("views",)
-
     def __init__(self, temperature: float = 0.004) -> None:
         super().__init__(SelfPairing(), FixedCoefficient(1.0))
         check_temperature(temperature)
@@ -171,7 +179,3 @@ class SoftCLIP(Recipe):
     def target(self, plan: MixPlan, y: Tensor) -> SoftClipTarget:
         """Return the soft matches of the samples with the views ``y``, shape (B, D)."""
         return SoftClipTarget.of(plan, y, self.temperature)
-
-    def unmixed(self, x: Any, y: Tensor) -> tuple[Any, SoftClipTarget]:
-        """Return the batch as it is, with the same target as ever: there is no mixing to switch off."""
-        return self.space.unmixed(x), self.target(MixPlan.identity(y.shape[0], device=y.device), y)

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from overmix._typing import LabelKind
 from overmix.errors import ConfigError
 from overmix.mix import Draws, MixPlan, Need, Objective, OneOfSpace, Recipe, SideInfo, StreamSource
+from overmix.mix.remembered import said
 
 
 class OneOf(Recipe):
@@ -23,8 +26,9 @@ class OneOf(Recipe):
         probs: their probabilities; equal by default.
 
     Raises:
-        ConfigError: if there is no recipe, or one has an objective of its own, or two are usually trained with
-            different losses, or the probabilities do not fit.
+        ConfigError: if there is no recipe, or one has an objective of its own, or no kind of labels is common to all,
+            or two differ in what must be one for all (the usual loss, the layer that features come from, how labels
+            are made of predictions), or the probabilities do not fit.
 
     Example:
         >>> from overmix.recipes import CutMix, Mixup, NoMixup
@@ -46,9 +50,10 @@ class OneOf(Recipe):
         flat = [pair for recipe, p in zip(recipes, given, strict=True) for pair in _candidates(recipe, p)]
         self.recipes = tuple(recipe for recipe, _ in flat)
         self.probs = tuple(p for _, p in flat)
-        # It is for whatever all of them are for.
-        self.for_labels = tuple(kind for kind in Recipe.for_labels if all(kind in r.for_labels for r in self.recipes))
+        self.for_labels = _common_labels(self.recipes)
         self.usual_loss = _common_loss(self.recipes)
+        self.feature_layer = _common_layer(self.recipes)
+        self._relabels = _common_relabelling(self.recipes)
         self.space = OneOfSpace(tuple(recipe.space for recipe in self.recipes))
 
     def __repr__(self) -> str:
@@ -63,6 +68,10 @@ class OneOf(Recipe):
     def needs(self) -> frozenset[Need]:
         """What any of the recipes needs."""
         return frozenset().union(*(recipe.needs for recipe in self.recipes))
+
+    def relabelled(self, y: Tensor, output: Tensor) -> Tensor:
+        """Return the labels that the recipe which needs predictions makes of them, whichever recipe mixes."""
+        return y if self._relabels is None else self._relabels.relabelled(y, output)
 
     def draw(self, streams: StreamSource, batch_size: int, *, epoch: int = 0, step: int = 0) -> Draws:
         """Return the choice and the raw numbers of every recipe."""
@@ -85,17 +94,64 @@ class OneOf(Recipe):
         return MixPlan(partner, lam, choice=choice, parts=parts)
 
 
+def _common_labels(recipes: Sequence[Recipe]) -> tuple[LabelKind, ...]:
+    """Return the kinds of labels that all of the recipes are for.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    first, *others = recipes
+    common = tuple(kind for kind in first.for_labels if all(kind in other.for_labels for other in others))
+    if not common:
+        kinds = [f"{type(recipe).__name__} is for {' or '.join(recipe.for_labels)}" for recipe in recipes]
+        raise ConfigError("recipes", list(recipes), f"give recipes for one kind of labels: {', '.join(kinds)}")
+    return common
+
+
 def _common_loss(recipes: Sequence[Recipe]) -> Objective | None:
     """Return the loss that those of the recipes are usually trained with that have one: others are for any.
 
     Raises:
         ConfigError: if there are two.
     """
-    losses = [recipe.usual_loss for recipe in recipes if recipe.usual_loss is not None]
-    names = sorted({type(loss).__name__ for loss in losses})
-    if len(names) > 1:
-        raise ConfigError("recipes", list(recipes), f"give recipes of one usual loss, not {' and '.join(names)}")
-    return losses[0] if losses else None
+    losses = {_written(recipe.usual_loss): recipe.usual_loss for recipe in recipes if recipe.usual_loss is not None}
+    if len(losses) > 1:
+        raise ConfigError(
+            "recipes", list(recipes), f"give recipes of one usual loss, not {' and '.join(sorted(losses))}"
+        )
+    return next(iter(losses.values()), None)
+
+
+def _common_layer(recipes: Sequence[Recipe]) -> str | None:
+    """Return the layer that features come from, for those of the recipes that need them.
+
+    Raises:
+        ConfigError: if there are two.
+    """
+    layers = {recipe.feature_layer for recipe in recipes if "features" in recipe.needs}
+    if len(layers) > 1:
+        raise ConfigError("recipes", list(recipes), "give recipes whose features come from one layer")
+    return next(iter(layers), None)
+
+
+def _common_relabelling(recipes: Sequence[Recipe]) -> Recipe | None:
+    """Return the recipe that makes labels of predictions, if there is one.
+
+    Raises:
+        ConfigError: if there are two that would make others, by what they hold beside pairing, coefficient and space.
+    """
+    asking = [recipe for recipe in recipes if "predictions" in recipe.needs]
+    made_by = {_written(recipe, but=("pairing", "coefficient", "space")) for recipe in asking}
+    if len(made_by) > 1:
+        remedy = f"give recipes that make labels of predictions in one way, not {' and '.join(sorted(made_by))}"
+        raise ConfigError("recipes", list(recipes), remedy)
+    return asking[0] if asking else None
+
+
+def _written(part: object, but: Sequence[str] = ()) -> str:
+    """Return the class of a part and what it holds, such as ``Retrieval(temperature=0.1)``."""
+    held = [f"{name}={said(value)}" for name, value in sorted(vars(part).items()) if name not in but]
+    return f"{type(part).__name__}({', '.join(held)})"
 
 
 def _checked(probs: Sequence[float] | None, count: int) -> tuple[float, ...]:

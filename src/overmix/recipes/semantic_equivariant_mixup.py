@@ -81,8 +81,7 @@ class SemanticEquivariantMixup(Recipe):
         if self.clean_gradient == "stop":
             clean = clean.detach()
         gap = equivariance_gap(mixed, clean, plan)
-        target, output = self.target(plan, y), logits.chunk(2)[1]
-        return (target.cross_entropy(output) if loss is None else target.under(loss, output)) + self.eta * gap
+        return self._loss_of(self.target(plan, y), logits.chunk(2)[1], loss) + self.eta * gap
 
     def floors(self, plan: MixPlan, y: Tensor, loss: Objective) -> Tensor:
         """Return what no model's loss of each mixture is below, shape (B,): the gap may be 0."""

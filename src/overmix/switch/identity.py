@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from types import MethodType
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from overmix.mix import Recipe
 from overmix.mix.remembered import said
+
+_SETTINGS = (bool, int, float, complex, str, tuple, list, Tensor)
 
 
 def settings_by_name(name: str, part: Any) -> dict[str, str]:
@@ -43,7 +46,18 @@ def settings_by_name(name: str, part: Any) -> dict[str, str]:
             name: without_addresses(repr(part)),
             **_all({f"{name}.{key}": value for key, value in public.items()}),
         }
+    if isinstance(part, MethodType):
+        return {name: said(part), **_held(name, part.__self__)}
+    if callable(part) and not hasattr(part, "__qualname__"):
+        return {name: without_addresses(said(part)), **_held(name, part)}
     return {name: without_addresses(said(part))}
+
+
+def _held(name: str, part: object) -> dict[str, str]:
+    """Return the numbers, names and tensors that a callable object holds: what else it knows may be anything."""
+    held = sorted(getattr(part, "__dict__", {}).items())
+    settings = {key: value for key, value in held if isinstance(value, _SETTINGS) and key != "training"}
+    return {f"{name}.{key}": without_addresses(repr(value)) for key, value in settings.items()}
 
 
 def _all(parts: dict[str, Any]) -> dict[str, str]:
