@@ -55,6 +55,15 @@ def test_who_has_no_label_is_nobodys_partner_and_stays_itself(labels, seed):
     assert sorted(partner.tolist()) == itself.tolist()
 
 
+def test_classes_of_one_byte_are_all_labels():
+    y = torch.tensor([156, 3, 156, 2])  # 156 is what -100 would be
+    partners = (
+        LabelledPairing().partner(torch.tensor([2, 3, 0, 1]), SideInfo(y=y.to(dtype)))
+        for dtype in (y.dtype, torch.uint8)
+    )
+    assert torch.equal(*partners)
+
+
 def test_groups_are_needed_and_asked_for():
     assert GroupPairing().needs == {"domain"}
     with pytest.raises(DataError, match="give the group of each sample as domain="):

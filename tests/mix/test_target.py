@@ -1,4 +1,5 @@
 import pickle
+from functools import partial
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from overmix.errors import ConfigError, DataError
 from overmix.mix import IGNORE_INDEX, MixedTarget, mixed_cross_entropy
+from overmix.mix.objective import AbsoluteError, BinaryCrossEntropy, CrossEntropy, PartlyLabelled, SquaredError
 from overmix.recipes import Mixup
 
 seeds = st.integers(0, 2**31)
@@ -396,12 +398,44 @@ def test_arguments_that_cannot_work_are_refused(arguments, message, unchecked_sh
         target.cross_entropy(logits, **arguments)
 
 
-def test_a_class_that_the_model_rules_out_costs_nothing_where_it_has_no_weight():
-    logits = torch.tensor([[0.0, -torch.inf, 0.0]], requires_grad=True)
-    loss = MixedTarget(torch.tensor([0]), torch.tensor([1]), torch.ones(1)).cross_entropy(logits)
-    loss.backward()
-    torch.testing.assert_close(loss.detach(), torch.tensor(2.0).log())
-    assert torch.isfinite(logits.grad).all()
+LOSSES_OF_CLASSES = {
+    "cross_entropy": lambda z, t: t.cross_entropy(z),
+    "loss": lambda z, t: t.loss(torch.nn.CrossEntropyLoss(reduction="none"), z),
+    "loss of a function": lambda z, t: t.loss(lambda out, y: F.cross_entropy(out, y, reduction="none"), z),
+    "weighted loss": lambda z, t: t.loss(torch.nn.CrossEntropyLoss(torch.ones(3), reduction="none"), z),
+    "nll_loss": lambda z, t: F.nll_loss(z.log_softmax(1), t),
+    "sum": lambda z, t: F.nll_loss(z.log_softmax(1), t, reduction="sum"),
+    "under": lambda z, t: t.under(CrossEntropy(), z),
+    "partly labelled": lambda z, t: t.under(PartlyLabelled(), z),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES_OF_CLASSES)
+def test_a_class_that_the_model_rules_out_costs_nothing_where_it_has_no_weight(name):
+    classes = torch.tensor([0]), torch.tensor([1])
+    for (a, b), lam in ((classes, torch.ones(1)), (classes[::-1], torch.zeros(1))):
+        logits = torch.tensor([[0.0, -torch.inf, 0.0]], requires_grad=True)
+        loss = LOSSES_OF_CLASSES[name](logits, MixedTarget(a, b, lam))
+        loss.backward()
+        torch.testing.assert_close(loss.detach(), torch.tensor(2.0).log())
+        assert torch.isfinite(logits.grad).all()
+    assert not LOSSES_OF_CLASSES[name](logits, MixedTarget(*classes, torch.tensor([0.5]))).isfinite()
+
+
+def test_an_unknown_reduction_is_refused_mixed_and_off():
+    log_p, y = torch.randn(3, 2).log_softmax(1), torch.tensor([0, 1, 1])
+    for target in (MixedTarget(y, y.flip(0), torch.rand(3)), Mixup().unmixed(log_p, y)[1]):
+        with pytest.raises(ConfigError, match=r"^reduction = 'Mean': use 'mean', 'sum' or 'none'"):
+            F.nll_loss(log_p, target, reduction="Mean")
+
+
+def test_weights_of_classes_of_a_function_of_ones_own_may_lie_elsewhere_than_the_second_dimension():
+    a, b = torch.randint(3, (2, 4, 5), generator=torch.Generator().manual_seed(0))
+    weight, output, target = torch.tensor([1.0, 2.0, 0.5]), torch.randn(4, 5, 3), MixedTarget(a, b, torch.rand(4))
+    last = lambda out, y: F.cross_entropy(out.mT, y, weight, reduction="none")  # noqa: E731
+    torch.testing.assert_close(target.loss(last, output, weight=weight), target.cross_entropy(output.mT, weight))
+    with pytest.raises(ConfigError, match=r"^weight = \(3,\): give one for each class, shape \(5,\)"):
+        target.loss(torch.nn.CrossEntropyLoss(weight, reduction="none"), output)
 
 
 NAN = float("nan")
@@ -472,6 +506,19 @@ def test_so_have_the_other_losses_of_pytorch_that_take_a_target(dtype):
         assert torch.equal(loss(output, Mixup().unmixed(output, y)[1]), loss(output, y))
 
 
+def test_rows_of_half_precision_are_mixed_and_summed_in_float32():
+    a, b = (rows.bfloat16() for rows in torch.randn(2, 64, 100, generator=torch.Generator().manual_seed(0)).softmax(-1))
+    half, lam, output = MixedTarget(a, b, torch.full((64,), 0.3)), 0.3, torch.randn(64, 100)
+    rows = lam * a.float() + (1 - lam) * b.float()
+    full = MixedTarget(rows, rows, torch.ones(64))
+    torch.testing.assert_close(half.soft(), rows)
+    for kind in ("cross_entropy", "binary_cross_entropy"):
+        torch.testing.assert_close(half.entropy(kind), full.entropy(kind))
+    for objective in (BinaryCrossEntropy(), SquaredError(), AbsoluteError()):
+        torch.testing.assert_close(half.under(objective, output), full.under(objective, output))
+        torch.testing.assert_close(objective.floors(a, b, half.lam), objective.floors(rows, rows, full.lam))
+
+
 def test_rows_of_float64_are_mixed_in_float64():
     a, b = torch.rand(2, 5, 3, dtype=torch.float64).softmax(-1)
     target, logits = MixedTarget(a, b, torch.full((5,), 0.25)), torch.randn(5, 3, dtype=torch.float64)
@@ -534,6 +581,44 @@ def test_a_cross_entropy_of_several_labels_at_once_is_refused_and_floats_are_sha
             with pytest.raises(DataError, match=r"^cross_entropy: row 1 of y marks 2 classes, not one: .*BCEWith"):
                 target.cross_entropy(torch.randn(2, 3))
             assert torch.isfinite(torch.nn.BCEWithLogitsLoss()(torch.randn(2, 3), target))
+            with pytest.raises(DataError, match=r"^cross_entropy: row 1 of y marks 2 classes, not one: "):
+                target.loss(torch.nn.CrossEntropyLoss(reduction="none"), torch.randn(2, 3))
     logits, shares = torch.randn(2, 3), several.float()
     target = MixedTarget(shares, shares.clone(), torch.ones(2))
     torch.testing.assert_close(target.cross_entropy(logits), F.cross_entropy(logits, shares))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ([0, 0, 0], r"marks no class: .* with ignore_index .* or y\.float\(\)"),
+        ([30, 70, 0], r"holds 30: .* shares as floats, y / y\.sum\(1, keepdim=True\)"),
+        ([2, -1, 0], "holds 2: give ones and zeros"),
+    ],
+)
+def test_a_map_of_rows_names_the_position_that_marks_no_class(row, message):
+    y = F.one_hot(torch.zeros(2, 4, dtype=torch.int64), 3).mT.contiguous()
+    y[1, :, 2] = torch.tensor(row)
+    with pytest.raises(DataError, match=rf"^cross_entropy: row 1 of y at position \(2,\) {message}"):
+        MixedTarget(y, y.clone(), torch.ones(2)).cross_entropy(torch.randn(2, 3, 4))
+
+
+def test_classes_of_one_byte_are_never_the_ignored_label():
+    y = torch.tensor([156, 3, 156, 2], dtype=torch.uint8)  # what -100 would be there
+    for other in (y, y.flip(0)):
+        with pytest.raises(DataError, match="y holds the class index 156, but the logits have 4 classes"):
+            MixedTarget(y, other, torch.full((4,), 0.5)).cross_entropy(torch.zeros(4, 4))
+
+
+def test_rows_have_no_class_to_weigh_or_to_ignore():
+    rows = torch.eye(3)
+    target = MixedTarget(rows, rows.flip(0), torch.full((3,), 0.5))
+    with pytest.raises(ConfigError, match=r"^weight = \(3,\): leave it out"):
+        target.accuracy(torch.randn(3, 3), torch.tensor([5.0, 1.0, 1.0]))
+    for call in (
+        partial(target.accuracy, torch.randn(3, 3)),
+        target.entropy,
+        partial(target.entropy, "binary_cross_entropy"),
+    ):
+        with pytest.raises(ConfigError, match=r"^ignore_index = 1: leave it out: rows hold no class index"):
+            call(ignore_index=1)

@@ -25,6 +25,11 @@ def test_labels_stay_and_confident_samples_get_their_most_probable_class():
     assert found.tolist() == [0, 1, 2, 0, NONE, 2, NONE, 1]
 
 
+def test_a_class_of_one_byte_is_a_label():
+    y = torch.tensor([156, 1], dtype=torch.uint8)  # 156 is what -100 would be
+    assert confident_labels(P[3:5], y, threshold=0.0).tolist() == [156, 1]
+
+
 def test_a_sample_at_its_threshold_is_confident():
     p = torch.tensor([[0.75, 0.25], [0.5, 0.5]])
     assert confident_labels(p, torch.tensor([NONE, NONE]), 0.75).tolist() == [0, NONE]

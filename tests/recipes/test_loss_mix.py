@@ -125,6 +125,22 @@ def test_ragged_labels_go_through_plan_objective_and_off():
         recipe.target(plan, y[:2])
 
 
+def test_off_it_takes_a_dictionary_of_labels_as_on():
+    x, y = torch.rand(4, 3), {"width": torch.rand(4), "kind": torch.arange(4)}
+    run = overmix.Epochs(2, mix=LossMix(), switch=overmix.off_at(1))
+    on, off = (epoch.mix(x, y)[1] for epoch in run)
+    assert on.keys() == off.keys() == y.keys()
+    assert torch.equal(off["width"].loss(nn.L1Loss(reduction="none"), x[:, 0]), F.l1_loss(x[:, 0], y["width"]))
+
+
+def test_ignored_labels_are_in_no_mean_mixed_or_off():
+    y, x = torch.tensor([0, -100, -100, 2]), torch.randn(4, 3)
+    recipe, model = LossMix(criterion="cross_entropy"), nn.Identity()
+    plan = MixPlan(torch.tensor([0, 1, 2, 0]), torch.full((4,), 0.3))
+    torch.testing.assert_close(recipe.objective(model, x, y, plan), Mixup().objective(model, x, y, plan))
+    torch.testing.assert_close(recipe.objective(model, x, y, None), F.cross_entropy(x, y))
+
+
 def test_a_list_of_labels_is_mixed_on_the_device_of_the_images(monkeypatch):
     images, labels = torch.rand(3, 2, device="meta"), ["a", "b", "c"]
     assert LossMix().unmixed(images, labels)[1].lam.device == images.device

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from overmix._typing import Float, Shaped
+from overmix.errors import ConfigError
 from overmix.mix.cross_entropy import Side, Terms
-from overmix.mix.label_rows import are_rows_of, check_class_indices
+from overmix.mix.label_rows import are_rows_of, check_class_indices, refuse_index_of_rows
 from overmix.mix.precision import over_samples
 
 
@@ -32,9 +33,13 @@ def accuracy_terms(
 
     Raises:
         DataError: if the labels are neither class indices nor rows of the logits' shape.
+        ConfigError: if rows have weights of classes, or an ignored index.
     """
     prediction = logits.argmax(dim=1)
     if are_rows_of(a, logits):
+        refuse_index_of_rows(ignore_index)
+        if weight is not None:
+            raise ConfigError("weight", tuple(weight.shape), "leave it out: of rows, every sample counts 1")
         hits = [_heaviest(side, prediction) for side in (a, b)]
         counts = [torch.ones_like(hit) for hit in hits]
     else:

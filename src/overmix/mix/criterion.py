@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from overmix._typing import Float
 from overmix.errors import ConfigError, DataError
-from overmix.mix.cross_entropy import Side, Terms
+from overmix.mix.cross_entropy import Side, Terms, counted, mixture
 from overmix.mix.precision import at_least_float32, over_samples
 
 
@@ -44,7 +44,7 @@ def mixed_criterion(
     values = [_values(criterion, output, side, lam.shape[0], (a, b)) for side in (a, b)]
     if weight is None and ignore_index is None:
         loss_a, loss_b = (value.flatten(1).mean(1) if value.dim() > 1 else value for value in values)
-        losses = torch.lerp(loss_b, loss_a, lam.to(loss_a.dtype))
+        losses = mixture(loss_a, loss_b, lam.to(loss_a.dtype))
         terms = Terms(losses, torch.ones_like(losses))
     else:
         terms = _class_terms(values, (a, b), lam, weight, ignore_index)
@@ -78,6 +78,10 @@ _OF_DIFFERENCES = (nn.HuberLoss, nn.L1Loss, nn.MSELoss, nn.SmoothL1Loss)
 """PyTorch's losses that compare value by value."""
 
 
+LOSSES_OF_CLASSES = (nn.CrossEntropyLoss, nn.NLLLoss)
+"""PyTorch's losses that have weights of classes and an ignored index."""
+
+
 def check_one_shape(output: Any, label: Any) -> None:
     """Refuse labels that a loss of differences would compare with the outputs of other samples.
 
@@ -106,12 +110,13 @@ def _class_terms(
         Side.of(label, None if weight is None else weight.to(values[0].dtype), ignore_index) for label in labels
     )
     lam = over_samples(lam.to(values[0].dtype), values[0])
-    losses = lam * torch.where(side_a.valid, values[0], 0.0) + (1 - lam) * torch.where(side_b.valid, values[1], 0.0)
-    return Terms(losses, lam * side_a.counts + (1 - lam) * side_b.counts)
+    # Not by the weights of classes, which the values have in them: a smoothed label of weight 0 has a loss.
+    of_a, of_b = counted(values[0], lam * side_a.valid), counted(values[1], (1 - lam) * side_b.valid)
+    return Terms(lam * of_a + (1 - lam) * of_b, lam * side_a.counts + (1 - lam) * side_b.counts)
 
 
 def counts_read_from(criterion: object) -> tuple[Tensor | None, int | None]:
     """Return the class weights and the ignored index of PyTorch's losses of classes, whose mean divides by them."""
-    if isinstance(criterion, nn.CrossEntropyLoss | nn.NLLLoss):
+    if isinstance(criterion, LOSSES_OF_CLASSES):
         return criterion.weight, criterion.ignore_index
     return None, None

@@ -47,7 +47,25 @@ def mixed_cross_entropy(
     log_p = F.log_softmax(in_loss_precision(logits), dim=-1)
     log_p_a = log_p.gather(-1, a.unsqueeze(-1)).squeeze(-1)
     log_p_b = log_p.gather(-1, b.unsqueeze(-1)).squeeze(-1)
-    return -torch.lerp(log_p_b, log_p_a, lam.to(log_p.dtype))
+    return -mixture(log_p_a, log_p_b, lam.to(log_p.dtype))
+
+
+def mixture(of_a: Tensor, of_b: Tensor, lam: Tensor) -> Tensor:
+    """``lam * of_a + (1 - lam) * of_b`` of losses, or log-likelihoods; a side without a share is :func:`counted` 0.
+
+    Example:
+        >>> mixture(torch.tensor([2.0, 2.0]), torch.tensor([4.0, torch.inf]), lam=torch.tensor([0.5, 1.0]))
+        tensor([3., 2.])
+    """
+    return torch.lerp(counted(of_b, 1 - lam), counted(of_a, lam), lam)
+
+
+def counted(losses: Tensor, share: Tensor) -> Tensor:
+    """Return the losses, and 0 where their share is 0.
+
+    What does not count may be infinite, as the loss of a class that the model rules out is, and 0 times that is NaN.
+    """
+    return torch.where(share == 0, 0.0, losses)
 
 
 class Terms(NamedTuple):
@@ -135,17 +153,13 @@ def class_terms(
     side_a, side_b = Side.of(a, weight, ignore_index), Side.of(b, weight, ignore_index)
     lam = over_samples(lam.to(log_p.dtype), a)
     share_a, share_b = lam * side_a.counts, (1 - lam) * side_b.counts
-    losses = _log_likelihood(log_p, side_a.labels, share_a) + _log_likelihood(log_p, side_b.labels, share_b)
+    of_a, of_b = (log_p.gather(1, side.labels.unsqueeze(1)).squeeze(1) for side in (side_a, side_b))
+    losses = share_a * counted(of_a, share_a) + share_b * counted(of_b, share_b)
     if label_smoothing:
         mass = lam * side_a.valid + (1 - lam) * side_b.valid
         every_class = log_p if weight is None else log_p * weight.view(-1, *[1] * (log_p.dim() - 2))
         losses = torch.lerp(losses, mass * every_class.sum(1) / log_p.shape[1], label_smoothing)
     return Terms(-losses, share_a + share_b)
-
-
-def _log_likelihood(log_p: Tensor, y: Tensor, share: Tensor) -> Tensor:
-    """Return ``share * log_p[y]``, and 0 where nothing counts, also for a class that the model rules out."""
-    return torch.where(share == 0, 0.0, share * log_p.gather(1, y.unsqueeze(1)).squeeze(1))
 
 
 def row_terms(

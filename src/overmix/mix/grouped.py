@@ -77,7 +77,7 @@ class LabelledPairing(Pairing):
 
     def partner(self, drawn: Tensor, side: SideInfo) -> Int[Tensor, " batch"]:
         """Return each labelled sample's labelled partner, and every other sample itself."""
-        y = side.classes("the pool is who has a label")
+        y = side.classes("the pool is who has a label").long()  # the ignored index is a class of uint8, else
         labelled = y != self.ignore_index
         itself = torch.arange(y.shape[0], device=y.device)
         return torch.where(labelled, permute_within(drawn, labelled.long()), itself)

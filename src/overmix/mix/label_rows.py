@@ -9,6 +9,7 @@ from torch import Tensor
 
 from overmix._typing import Bool, Float, Shaped
 from overmix.errors import ConfigError, DataError
+from overmix.mix.cross_entropy import IGNORE_INDEX
 from overmix.mix.precision import over_samples
 
 
@@ -48,13 +49,23 @@ def refuse_classes_beyond(num_classes: int, ignore_index: int, *sides: Shaped[Te
     Raises:
         DataError: naming the first one.
     """
-    for labels in sides:
+    for labels in (side.long() for side in sides):  # -100 is 156 in uint8
         proper = ((labels >= 0) & (labels < num_classes)) | (labels == ignore_index)
         if holds(proper) is False:
             raise DataError(
                 f"cross_entropy: y holds the class index {int(labels[~proper][0])}, but the logits have {num_classes} "
                 f"classes: give indices from 0 to {num_classes - 1}, or {ignore_index} for a label to be ignored"
             )
+
+
+def refuse_index_of_rows(ignore_index: int) -> None:
+    """Refuse to leave a class index out of rows, which hold none.
+
+    Raises:
+        ConfigError: unless it is the default.
+    """
+    if ignore_index != IGNORE_INDEX:
+        raise ConfigError("ignore_index", ignore_index, "leave it out: rows hold no class index")
 
 
 def check_one_class_each(*sides: Shaped[Tensor, "batch classes *position"]) -> None:
@@ -68,28 +79,48 @@ def check_one_class_each(*sides: Shaped[Tensor, "batch classes *position"]) -> N
     for labels in sides:
         if labels.is_floating_point():
             continue
-        proper = labels.sum(1) == 1
+        # Numbers of 0 and more that sum to 1 are one 1 and zeros.
+        proper = (labels.sum(1) == 1) & (labels.amin(1) >= 0)
         if holds(proper) is False:
-            first = int((~proper).nonzero()[0, 0])
-            raise DataError(
-                f"cross_entropy: row {first} of y marks {int(labels[first].sum())} classes, not one: for several "
-                "labels at once, and for none, use a binary loss, torch.nn.BCEWithLogitsLoss()(logits, target)"
-            )
+            sample, *position = (~proper).nonzero()[0].tolist()
+            row = labels[(sample, slice(None), *position)]
+            place = f"row {sample} of y" + (f" at position {tuple(position)}" if position else "")
+            raise DataError(f"cross_entropy: {place} {_no_class(row)}")
+
+
+def _no_class(row: Shaped[Tensor, " classes"]) -> str:
+    """Return what is wrong with a row that does not mark one class, and what to do."""
+    row = row.long()
+    marks = int(row.sum())
+    if not bool(((row == 0) | (row == 1)).all()):
+        other = int(row[(row != 0) & (row != 1)][0])
+        return f"holds {other}: give ones and zeros, or shares as floats, y / y.sum(1, keepdim=True)"
+    if marks == 0:
+        return (
+            "marks no class: give class indices, with ignore_index where there is none, or y.float(), whose empty rows "
+            "cost 0; for any number of labels at once use a binary loss, torch.nn.BCEWithLogitsLoss()(logits, target)"
+        )
+    return (
+        f"marks {marks} classes, not one: for several labels at once use a binary loss, "
+        "torch.nn.BCEWithLogitsLoss()(logits, target)"
+    )
 
 
 def mixed_rows(
     a: Shaped[Tensor, "*stack batch *row"],
     b: Shaped[Tensor, "*stack batch *row"],
     lam: Float[Tensor, "*stack batch"],
-    dtype: torch.dtype,
 ) -> Float[Tensor, "*stack batch *row"]:
-    """``lam * a + (1 - lam) * b`` in a floating-point dtype, of rows or values of any dtype, of stacks too.
+    """``lam * a + (1 - lam) * b`` of rows or values of any dtype, of stacks too, in the wider of their and lam's dtype.
+
+    Labels of half precision so are mixed, and summed after, in lam's float32.
 
     Example:
         >>> a, b = torch.tensor([[1, 0]]), torch.tensor([[0, 0]])
-        >>> mixed_rows(a, b, torch.tensor([0.25]), torch.float32)
+        >>> mixed_rows(a, b, torch.tensor([0.25]))
         tensor([[0.2500, 0.0000]])
     """
+    dtype = torch.promote_types(a.dtype, lam.dtype)
     return torch.lerp(b.to(dtype), a.to(dtype), over_samples(lam, a).to(dtype))
 
 
@@ -113,7 +144,7 @@ def soft_labels(
             nothing waits to see: the rows of such a label are NaN there.
     """
     if a.is_floating_point():
-        return mixed_rows(a, b, lam, a.dtype)
+        return mixed_rows(a, b, lam)
     sides = torch.stack([a, b]).long()
     if _are_multi_label(a, num_classes):
         proper = (sides == 0) | (sides == 1)
@@ -133,7 +164,7 @@ def soft_labels(
         # F.one_hot would look at the values, and take eight times the memory.
         classes = torch.arange(num_classes, device=a.device).view(-1, *[1] * (a.dim() - 1))
         sides, proper = sides.unsqueeze(2) == classes, proper.unsqueeze(2)
-    rows = mixed_rows(sides[0], sides[1], lam, lam.dtype)
+    rows = mixed_rows(sides[0], sides[1], lam)
     return rows if seen else torch.where(proper.all(0), rows, torch.nan)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from overmix._typing import Float, Int, Shaped
 from overmix._typing import LabelKind as LabelKind
 from overmix.errors import ConfigError, did_you_mean
+from overmix.mix.cross_entropy import counted
 from overmix.mix.label_entropy import binary_entropy
 from overmix.mix.label_rows import mixed_rows
 from overmix.mix.target import IGNORE_INDEX, label_entropy, mixed_cross_entropy
@@ -78,6 +79,7 @@ class CrossEntropy:
         """Return the mean loss and its gradient."""
         a, b, lam = a.unsqueeze(-1), b.unsqueeze(-1), lam.unsqueeze(-1)
         log_p = F.log_softmax(logits, dim=-1)
+        # Not mixture(), whose care for what is infinite takes half as long again: the engine's own models are finite.
         loss = torch.lerp(log_p.gather(-1, b), log_p.gather(-1, a), lam).mean(dim=(-2, -1)).neg_()
         gradient = log_p.exp_().scatter_add_(-1, a, -lam).scatter_add_(-1, b, lam - 1)
         return loss, gradient.div_(logits.shape[-2])
@@ -103,7 +105,8 @@ class PartlyLabelled:
         count = (weight_a + weight_b).sum(-1, keepdim=True)
         log_p = F.log_softmax(logits, dim=-1)
         of_a, of_b = (log_p.gather(-1, y.clamp_min(0).unsqueeze(-1)).squeeze(-1) for y in (a, b))
-        return -(weight_a * of_a + weight_b * of_b) * (lam.shape[-1] / count.clamp_min(1e-6))
+        of_both = weight_a * counted(of_a, weight_a) + weight_b * counted(of_b, weight_b)
+        return -of_both * (lam.shape[-1] / count.clamp_min(1e-6))
 
     def floors(self, a: Tensor, b: Tensor, lam: Tensor) -> Tensor:
         """Return the entropy of each mixed label, 0 where one side has none."""
@@ -144,7 +147,7 @@ class SquaredError:
     def _residual(output: Tensor, a: Tensor, b: Tensor, lam: Tensor) -> Tensor:
         if a.is_floating_point():
             # One number of each sample may come as (B, 1) or as (B,).
-            return output.reshape(a.shape) - mixed_rows(a, b, lam, a.dtype).to(output.dtype)
+            return output.reshape(a.shape) - mixed_rows(a, b, lam).to(output.dtype)
         target = torch.zeros_like(output, requires_grad=False)
         target.scatter_add_(-1, a.unsqueeze(-1), lam.to(output.dtype).unsqueeze(-1))
         target.scatter_add_(-1, b.unsqueeze(-1), 1 - lam.to(output.dtype).unsqueeze(-1))
@@ -164,7 +167,7 @@ class AbsoluteError:
 
     def losses(self, output: Tensor, a: Tensor, b: Tensor, lam: Tensor) -> Float[Tensor, "*stack batch"]:
         """Return the loss of each sample."""
-        return _per_sample((output.reshape(a.shape) - mixed_rows(a, b, lam, a.dtype).to(output.dtype)).abs(), lam)
+        return _per_sample((output.reshape(a.shape) - mixed_rows(a, b, lam).to(output.dtype)).abs(), lam)
 
     def floors(self, a: Tensor, b: Tensor, lam: Tensor) -> Tensor:
         """Return 0: each mixed value alone can be met exactly."""
@@ -184,12 +187,12 @@ class BinaryCrossEntropy:
 
     def losses(self, output: Tensor, a: Tensor, b: Tensor, lam: Tensor) -> Float[Tensor, "*stack batch"]:
         """Return the loss of each sample."""
-        target = mixed_rows(a, b, lam, a.dtype).to(output.dtype)
+        target = mixed_rows(a, b, lam).to(output.dtype)
         return _per_sample(F.binary_cross_entropy_with_logits(output, target, reduction="none"), lam)
 
     def floors(self, a: Tensor, b: Tensor, lam: Tensor) -> Tensor:
         """Return the mean binary entropy of each mixed row."""
-        return _per_sample(binary_entropy(mixed_rows(a, b, lam, a.dtype)), lam)
+        return _per_sample(binary_entropy(mixed_rows(a, b, lam)), lam)
 
 
 class Retrieval:

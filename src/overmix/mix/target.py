@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from overmix._typing import Float, Shaped
 from overmix.errors import ConfigError, DataError
 from overmix.mix.accuracy import accuracy_terms
-from overmix.mix.criterion import counts_read_from, mixed_criterion
+from overmix.mix.criterion import LOSSES_OF_CLASSES, counts_read_from, mixed_criterion
 from overmix.mix.cross_entropy import (
     IGNORE_INDEX,
     Reduction,
@@ -36,6 +36,7 @@ from overmix.mix.label_rows import (
     holds,
     mixed_rows,
     refuse_classes_beyond,
+    refuse_index_of_rows,
     soft_labels,
 )
 from overmix.mix.precision import in_loss_precision
@@ -176,9 +177,8 @@ class MixedTarget:
         lam, total = self._weights(sample_weight)
         logits = in_loss_precision(logits)
         rows = are_rows_of(self.a, logits)
-        if rows and ignore_index != IGNORE_INDEX:
-            raise ConfigError("ignore_index", ignore_index, "leave it out: rows hold no class index")
         if rows:
+            refuse_index_of_rows(ignore_index)
             check_one_class_each(self.a, self.b)
         else:
             check_class_indices(self.a, logits)
@@ -187,8 +187,9 @@ class MixedTarget:
             if total is None and self.is_unmixed:
                 return unmixed_cross_entropy(logits, self.a, **classes, reduction=reduction)
             if rows:
-                mixture = mixed_rows(self.a, self.b, lam, torch.promote_types(self.a.dtype, lam.dtype))
-                terms = row_terms(logits, mixture, weight=weight, label_smoothing=label_smoothing)
+                terms = row_terms(
+                    logits, mixed_rows(self.a, self.b, lam), weight=weight, label_smoothing=label_smoothing
+                )
             else:
                 terms = class_terms(logits, self.a, self.b, lam, **classes)
         except (IndexError, RuntimeError):
@@ -242,7 +243,7 @@ class MixedTarget:
             ConfigError: if the criterion reduces. The mean of the losses times the mean of lam is not the mean of their
                 products, and the mistake is silent.
             DataError: if output and labels have shapes (B, 1) and (B,), which elementwise criteria broadcast to all
-                pairs, (B, B).
+                pairs, (B, B); if integer rows for ``torch.nn.CrossEntropyLoss`` mark no class or several.
 
         Example:
             >>> target = MixedTarget(torch.tensor([0.0]), torch.tensor([1.0]), torch.tensor([0.25]))
@@ -253,11 +254,14 @@ class MixedTarget:
         if isinstance(output, Tensor):
             output = in_loss_precision(output)
             if a.shape == output.shape and not a.is_floating_point():
+                if isinstance(criterion, nn.CrossEntropyLoss) and are_rows_of(a, output):
+                    check_one_class_each(a, b)
                 a, b = a.to(output.dtype), b.to(output.dtype)
         if not a.is_floating_point() and weight is None and ignore_index is None:
             weight, ignore_index = counts_read_from(criterion)
-        has_classes = isinstance(output, Tensor) and output.dim() > 1
-        check_weight(weight, output.shape[1] if has_classes else None)
+        # Where a function of one's own has its classes, nobody knows.
+        of_classes = isinstance(criterion, LOSSES_OF_CLASSES) and isinstance(output, Tensor) and output.dim() > 1
+        check_weight(weight, output.shape[1] if of_classes else None)
         lam, total = self._weights(sample_weight)
         mean = mixed_criterion(
             *(criterion, output, a, b, lam), sample_weight=total, weight=weight, ignore_index=ignore_index
@@ -285,7 +289,8 @@ class MixedTarget:
             num_classes: C, needed for class indices. Without it, integers and booleans are rows, of shape (B, C, ...).
 
         Returns:
-            Shape (B, C, ...) for class indices of shape (B, ...); the labels' own shape for rows and values.
+            Shape (B, C, ...) for class indices of shape (B, ...); the labels' own shape for rows and values. In lam's
+            dtype, float32, or the labels' where that is wider.
 
         Raises:
             ConfigError: if class indices come without ``num_classes``, or one of them is not below it.
@@ -305,8 +310,7 @@ class MixedTarget:
                 f"output has shape {tuple(output.shape)} but y has {tuple(self.a.shape)}: give rows of the output's "
                 "shape; of class indices, target.soft(num_classes)"
             )
-        rows = mixed_rows(self.a, self.b, self.lam, torch.promote_types(self.a.dtype, self.lam.dtype))
-        return rows.to(in_loss_precision(output).dtype)
+        return mixed_rows(self.a, self.b, self.lam).to(in_loss_precision(output).dtype)
 
     def entropy(self, loss: EntropyLoss = "cross_entropy", ignore_index: int = IGNORE_INDEX) -> Float[Tensor, " batch"]:
         """Entropy of each mixed label, in nats: the part of the loss that no model can remove.
@@ -327,28 +331,26 @@ class MixedTarget:
         Raises:
             DataError: if the labels are no classes and no probabilities: the values of a regression have no floor. On
                 another device than the CPU nothing waits to see what rows hold: they become NaN there.
-            ConfigError: if the loss is another one.
+            ConfigError: if the loss is another one, or rows are to ignore a class index, which they do not hold.
 
         Example:
             >>> MixedTarget(torch.tensor([0]), torch.tensor([1]), torch.tensor([0.5])).entropy()   # log 2
             tensor([0.6931])
         """
         if loss == "binary_cross_entropy":
-            return multi_label_entropy(self._mixed_rows())
+            refuse_index_of_rows(ignore_index)
+            return multi_label_entropy(mixed_rows(self.a, self.b, self.lam))
         if loss != "cross_entropy":
             raise ConfigError("loss", loss, "use 'cross_entropy' or 'binary_cross_entropy': no other has a floor")
         if self.a.dim() > 1 and (self.a.is_floating_point() or self.a.dtype == torch.bool):
-            return soft_row_entropy(self._mixed_rows())
+            refuse_index_of_rows(ignore_index)
+            return soft_row_entropy(mixed_rows(self.a, self.b, self.lam))
         if self.a.is_floating_point():
             raise DataError(
                 f"entropy: y has shape {tuple(self.a.shape)}: give class indices or soft rows (B, C); a regression has "
                 "no floor"
             )
         return class_entropy(self.a, self.b, self.lam, ignore_index)
-
-    def _mixed_rows(self) -> Tensor:
-        dtype = self.a.dtype if self.a.is_floating_point() else self.lam.dtype
-        return mixed_rows(self.a, self.b, self.lam, dtype)
 
     def accuracy(
         self,
@@ -365,13 +367,14 @@ class MixedTarget:
 
         Args:
             logits: shape (B, C), or (B, C, ...) with labels of shape (B, ...).
-            weight: class weights, shape (C,), as in :meth:`cross_entropy`.
+            weight: class weights, shape (C,), as in :meth:`cross_entropy`; of class indices only.
             ignore_index: a side with this class index does not count.
             sample_weight: see :meth:`cross_entropy`.
 
         Raises:
             DataError: if the labels are neither class indices nor rows of the logits' shape, or these no floats.
-            ConfigError: if weights do not fit.
+            ConfigError: if weights do not fit; if rows, of which each counts 1, have weights of classes, or an ignored
+                index.
         """
         check_logits(logits)
         check_weight(weight, logits.shape[1])

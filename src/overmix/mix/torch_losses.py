@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from overmix.mix.cross_entropy import IGNORE_INDEX, Reduction, unmixed_class_loss
+from overmix.mix.cross_entropy import IGNORE_INDEX, Reduction, check_reduction, mixture, unmixed_class_loss
 from overmix.mix.precision import over_samples
 
 if TYPE_CHECKING:
@@ -70,6 +69,7 @@ def _nll_loss(
     reduction: Reduction = "mean",
 ) -> Tensor:
     _check(input, target, size_average, reduce)
+    check_reduction(reduction)
     if target.is_unmixed and not target.a.is_floating_point():
         return unmixed_class_loss(
             lambda y: F.nll_loss(input, y, weight=weight, ignore_index=ignore_index, reduction=reduction),
@@ -81,7 +81,7 @@ def _nll_loss(
         F.nll_loss(input, side, weight=weight, ignore_index=ignore_index, reduction="none")
         for side in (target.a, target.b)
     )
-    losses = torch.lerp(loss_b, loss_a, over_samples(target.lam, loss_a).to(loss_a.dtype))
+    losses = mixture(loss_a, loss_b, over_samples(target.lam, loss_a).to(loss_a.dtype))
     return losses.sum() if reduction == "sum" else losses
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from overmix._typing import Float, Int
+from overmix._typing import Float, Int, Shaped
 from overmix.errors import ConfigError, DataError
 from overmix.mix import IGNORE_INDEX, BetaCoefficient, LabelledPairing, Need, Per, Recipe
 from overmix.recipes.registry import register
@@ -57,14 +57,14 @@ class ConfidentMixup(Recipe):
 
 def confident_labels(
     probabilities: Float[Tensor, "batch classes"],
-    y: Int[Tensor, " batch"],
+    y: Shaped[Tensor, " batch"],
     threshold: float | Float[Tensor, " classes"] = 0.95,
 ) -> Int[Tensor, " batch"]:
     """Return the labels, with the most probable class of each unlabelled sample where it reaches its threshold.
 
     Args:
         probabilities: what the model believes of each sample, shape (B, C); no gradient flows through them.
-        y: classes, shape (B,); -100 for unlabelled samples.
+        y: classes, integers of shape (B,); -100 for unlabelled samples.
         threshold: a number, or one for each class, shape (C,). 0 labels everybody, above 1 nobody.
 
     Returns:
@@ -78,6 +78,7 @@ def confident_labels(
         raise DataError(
             f"probabilities have shape {tuple(probabilities.shape)} and y {tuple(y.shape)}: give (B, C) and (B,)"
         )
+    y = y.long()  # -100 is a class of uint8, else
     highest, likely = probabilities.max(dim=1)
     bound = torch.as_tensor(threshold, dtype=highest.dtype, device=highest.device)
     if bound.dim() > 1 or (bound.dim() == 1 and bound.shape[0] != probabilities.shape[1]):

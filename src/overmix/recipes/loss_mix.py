@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
 
 from overmix._typing import Float
 from overmix.errors import ConfigError, DataError, did_you_mean
 from overmix.mix import BetaCoefficient, MixPlan, Objective, Per, RandomPairing, Recipe
-from overmix.mix.criterion import check_one_shape
 from overmix.mix.space import first_tensor
 from overmix.mix.target import mixed_criterion
 from overmix.recipes.registry import register
@@ -22,31 +20,12 @@ Criterion = Callable[..., Tensor]
 """Takes output and labels, returns one loss per sample."""
 
 
-def _cross_entropy(output: Tensor, y: Tensor) -> Tensor:
-    return F.cross_entropy(output, y, reduction="none")
-
-
-def _l1(output: Tensor, y: Tensor) -> Tensor:
-    check_one_shape(output, y)
-    return F.l1_loss(output, y, reduction="none")
-
-
-def _mse(output: Tensor, y: Tensor) -> Tensor:
-    check_one_shape(output, y)
-    return F.mse_loss(output, y, reduction="none")
-
-
-def _smooth_l1(output: Tensor, y: Tensor) -> Tensor:
-    check_one_shape(output, y)
-    return F.smooth_l1_loss(output, y, reduction="none")
-
-
-# Functions of the module, which pickle, in the place of lambdas, which do not.
+# Modules, which pickle, and which mixed_criterion reads an ignored label from and knows as losses of differences.
 _CRITERIA: dict[str, Criterion] = {
-    "cross_entropy": _cross_entropy,
-    "l1": _l1,
-    "mse": _mse,
-    "smooth_l1": _smooth_l1,
+    "cross_entropy": nn.CrossEntropyLoss(reduction="none"),
+    "l1": nn.L1Loss(reduction="none"),
+    "mse": nn.MSELoss(reduction="none"),
+    "smooth_l1": nn.SmoothL1Loss(reduction="none"),
 }
 
 
@@ -131,7 +110,7 @@ class LossMix(Recipe):
             y: a tensor of shape (B, ...), which gives a :class:`MixedTarget`, or a list of B labels of any kind, which
                 gives a :class:`PairTarget` and waits for the device.
         """
-        if isinstance(y, Tensor):
+        if not isinstance(y, list | tuple):
             return super().target(plan, y)
         if len(y) != plan.batch_size:
             raise DataError(f"y has {len(y)} labels, but the plan is for a batch of {plan.batch_size} samples")
@@ -139,7 +118,7 @@ class LossMix(Recipe):
 
     def unmixed(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Return the batch and its own labels, with lam = 1."""
-        if isinstance(y, Tensor):
+        if not isinstance(y, list | tuple):
             return super().unmixed(x, y)
         batch_size, device = self.batch_of(x, y)
         return self.space.unmixed(x), PairTarget(list(y), list(y), torch.ones(batch_size, device=device))

@@ -47,7 +47,7 @@ class LossTally:
         if loss.numel() != 1:
             raise DataError(f"observe_loss: the loss has shape {tuple(loss.shape)}: give the mean over the batch")
         n = target.lam.shape[0]
-        total, floor = in_widest(loss.detach().reshape(())) * n, in_widest(target.entropy(kind).sum())
+        total, floor = in_widest(loss.detach().reshape(())) * n, in_widest(target.entropy(kind)).sum()
         self.n += n
         # What a resumed epoch begins with lies on the CPU.
         self.loss = total if self.loss is None else self.loss.to(total) + total
