@@ -18,7 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import overmix
 from overmix.errors import ConfigError
 from overmix.integrations.sklearn import MixupClassifier, MixupRegressor
-from overmix.recipes import LISA, LossMix, ManifoldMixup
+from overmix.recipes import LISA, AnchorMixup, LossMix, ManifoldMixup, RegMixup, SemanticEquivariantMixup
 
 pd = pytest.importorskip("pandas")
 
@@ -168,6 +168,28 @@ def test_values_are_mixed_and_only_a_user_who_asks_has_it_switched_off():
     # Another unit of the values is another unit of the predictions, and nothing else.
     scaled = MixupRegressor((32,), epochs=20, random_state=0).fit(x[:300], 1000 * y[:300])
     assert np.allclose(scaled.predict(x[300:]), 1000 * model.predict(x[300:]), rtol=1e-4)
+
+
+def test_values_are_fitted_by_the_loss_of_the_recipe():
+    x, y = np.zeros((100, 1)), np.repeat([0.0, 10.0], [80, 20])
+
+    def constant(mix):
+        model = MixupRegressor((4,), mix=mix, epochs=60, batch_size=100, learning_rate=0.05, random_state=0)
+        return model.fit(x, y).predict(x[:1])[0]
+
+    assert constant(LossMix(alpha=0, criterion="l1")) == pytest.approx(np.median(y), abs=0.5)
+    assert constant(LossMix(alpha=0, criterion="mse")) == pytest.approx(np.mean(y), abs=0.5)
+    assert constant("NoMixup") == pytest.approx(np.mean(y), abs=0.5)
+
+
+@pytest.mark.parametrize(
+    "mix", [AnchorMixup(), ManifoldMixup(layers=("input", "1")), RegMixup(), SemanticEquivariantMixup()]
+)
+def test_recipes_that_mix_in_the_network_or_beside_the_clean_samples(mix):
+    x, y = load_diabetes(return_X_y=True)
+    assert MixupRegressor((8,), mix=mix, switch=0.5, epochs=2, random_state=0).fit(x, y).predict(x).shape == y.shape
+    if "classes" in mix.for_labels:
+        assert MixupClassifier((8,), mix=mix, switch=0.5, epochs=2).fit(x, y > 100).predict(x).shape == y.shape
 
 
 def test_too_few_samples_to_decide_on_are_told(digits):

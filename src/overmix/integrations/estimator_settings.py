@@ -57,7 +57,7 @@ def _recipe(mix: object) -> Recipe:
     if not isinstance(recipe, Recipe):
         raise ConfigError("mix", mix, 'give a recipe or its name, "Mixup"')
     # What mixes inside of a model finds its layers in the network.
-    if needs := recipe.needs - {"hidden"}:
+    if needs := recipe.needs - {"hidden", "clean"}:
         raise ConfigError("mix", mix, f"use one that mixes samples alone: it needs {', '.join(sorted(needs))}")
     return recipe
 
