@@ -18,6 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import overmix
 from overmix.errors import ConfigError
 from overmix.integrations.sklearn import MixupClassifier, MixupRegressor
+from overmix.mix import BetaCoefficient, Recipe, SelectivePairing
 from overmix.recipes import LISA, AnchorMixup, LossMix, ManifoldMixup, RegMixup, SemanticEquivariantMixup
 
 pd = pytest.importorskip("pandas")
@@ -211,11 +212,14 @@ def test_a_label_that_occurs_once_is_trained_on_and_all_others_decide(digits):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"mix": "Mixpu"}, "recipe = 'Mixpu': did you mean Mixup"),
+        ({"mix": "Mixpu"}, "mix = 'Mixpu': did you mean Mixup(?!.*(CMixup|LISA|MixCo))"),
         ({"mix": 3}, "mix = 3: give a recipe or its name"),
         ({"mix": LISA()}, "it needs domain"),
         ({"switch": "later"}, "switch = 'later': use one of auto, always, never"),
-        ({"switch": 1.5}, r"off_at = 1\.5: a share lies in"),
+        ({"switch": 1.5}, r"switch = 1\.5: a share lies in"),
+        ({"switch": True}, "switch = True: use a number of epochs"),
+        ({"switch": float("nan")}, "switch = nan: use a number of epochs"),
+        ({"switch": np.int64(3)}, "switch = 3: use at most 2, the number of epochs"),
         ({"switch": overmix.AutoSwitch}, "switch = <class"),
         ({"epochs": 0}, "epochs = 0: use an integer >= 1"),
         ({"batch_size": 2.5}, r"batch_size = 2\.5: use an integer >= 1"),
@@ -225,7 +229,9 @@ def test_a_label_that_occurs_once_is_trained_on_and_all_others_decide(digits):
         ({"validation_fraction": None}, "validation_fraction = None: use a share"),
         ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes = "),
         ({"hidden_layer_sizes": 16}, r"hidden_layer_sizes = 16: .* such as \(16,\)"),
+        ({"hidden_layer_sizes": np.array(16)}, r"hidden_layer_sizes = array\(16\): .* such as \(16,\)"),
         ({"device": "foo"}, "device = 'foo': use one that this machine has"),
+        ({"device": None}, "device = None: name one"),
         ({"device": "meta"}, "device = 'meta': nothing is computed there"),
     ],
 )
@@ -236,7 +242,15 @@ def test_what_cannot_work_is_named(digits, settings, message):
     assert not [name for name in vars(model) if name.endswith("_")]
 
 
-def test_a_recipe_whose_loss_is_for_other_labels_is_named(digits):
-    with pytest.raises(ConfigError, match=r"mix = 'LossMix': its loss does not fit outputs of shape \(B, 10\)"):
-        MixupClassifier(mix="LossMix", epochs=2).fit(digits[0], digits[1])
-    MixupClassifier((4,), mix=LossMix(criterion="cross_entropy"), switch="always", epochs=1).fit(digits[0], digits[1])
+def test_a_recipe_for_other_labels_is_named(digits):
+    x, y = digits[:2]
+    with pytest.raises(ConfigError, match=r"mix = 'LossMix': it does not fit outputs of shape \(B, 10\)"):
+        MixupClassifier(mix="LossMix", epochs=2).fit(x, y)
+    MixupClassifier((4,), mix=LossMix(criterion="cross_entropy"), switch="always", epochs=1).fit(x, y)
+    with pytest.raises(ConfigError, match="mix = 'CMixup': use one for classes: it is for values or rows"):
+        MixupClassifier(mix="CMixup", epochs=2).fit(x, y)
+    with pytest.raises(ConfigError, match="mix = 'SelectiveMixup': use one for values: it is for classes"):
+        MixupRegressor(mix="SelectiveMixup", epochs=2).fit(x, y)
+    by_class = Recipe(SelectivePairing("same"), BetaCoefficient())  # which does not say what it is for
+    with pytest.raises(ConfigError, match=r"mix = Recipe\(.*: it does not fit .* shape \(B,\) .*made by class"):
+        MixupRegressor(mix=by_class, epochs=2).fit(x, y)

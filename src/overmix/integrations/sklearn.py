@@ -90,17 +90,17 @@ class _MixupEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         self.n_held_out_ = int(held_out.sum())
 
     def _check_loss(self, recipe: Recipe, x: Tensor, y: Tensor, classes: int | None) -> None:
-        """Refuse a recipe whose loss does not take such outputs and labels, on a few samples."""
+        """Refuse a recipe whose pairs or loss do not take such outputs and labels, on a few samples."""
         few = 4 if classes == 3 else 3  # as many as classes would broadcast, and mean another thing
         x, y = x[:few], y[:few]
-        plan = Epochs(1, mix=recipe, rank=0).next_epoch().plan(x, y)  # type: ignore[union-attr]
         try:
             with torch.no_grad():
+                plan = Epochs(1, mix=recipe, rank=0).next_epoch().plan(x, y)  # type: ignore[union-attr]
                 self._loss(recipe, x, y, plan)
         except (RuntimeError, UserWarning, DataError) as error:
             reason = str(error).splitlines()[0]
             shape = "(B,)" if classes is None else f"(B, {classes})"
-            remedy = f'its loss does not fit outputs of shape {shape} and labels of shape (B,), use "Mixup"'
+            remedy = f'it does not fit outputs of shape {shape} and labels of shape (B,), use "Mixup"'
             raise ConfigError("mix", self.mix, f"{remedy}: {reason}") from None
 
     def _fit_loop(
@@ -222,7 +222,7 @@ class MixupClassifier(ClassifierMixin, _MixupEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on samples of shape (n, features) and labels of shape (n,)."""
-        method = checked_settings(self)
+        method = checked_settings(self, "classes")
         x, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, classes = np.unique(y, return_inverse=True)
@@ -322,7 +322,7 @@ class MixupRegressor(RegressorMixin, _MixupEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on samples of shape (n, features) and values of shape (n,)."""
-        method = checked_settings(self)
+        method = checked_settings(self, "values")
         x, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         y = np.asarray(y, dtype=np.float64)
         self.y_mean_, self.y_scale_ = (float(number) for number in mean_and_std(y))
