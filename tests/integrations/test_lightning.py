@@ -104,6 +104,22 @@ def test_the_modules_hooks_are_called_in_nested_epochs_as_in_any(name):
     assert ended == [one for one in kinds if name == "goes back" or one != ("train", EPOCHS - 1)]
 
 
+class Told(DummyLogger):
+    def __init__(self):
+        super().__init__()
+        self.said = []
+
+    def log_metrics(self, metrics, step=None):
+        self.said += [metrics] if "overmix/switch_at" in metrics else []
+
+
+def test_each_fit_logs_its_decision_once():
+    mix = Mix(overmix.Mixup(), SWITCHES["goes back"])
+    for logger in (Told(), Told()):
+        fit(mix, logger=logger)
+        assert [metrics["overmix/switch_at"] for metrics in logger.said] == [4.0]
+
+
 def test_outside_of_a_fit_nothing_is_mixed_and_nobody_listens():
     mix = Mix(overmix.Mixup())
     with pytest.raises(ConfigError, match=r"callbacks=\[mix\]"):

@@ -18,7 +18,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import overmix
 from overmix.errors import ConfigError
 from overmix.integrations.sklearn import MixupClassifier, MixupRegressor
-from overmix.recipes import LISA, LossMix, ManifoldMixup
+from overmix.mix import BetaCoefficient, Recipe, SelectivePairing
+from overmix.recipes import LISA, AnchorMixup, LossMix, ManifoldMixup, RegMixup, SemanticEquivariantMixup
 
 pd = pytest.importorskip("pandas")
 
@@ -170,6 +171,28 @@ def test_values_are_mixed_and_only_a_user_who_asks_has_it_switched_off():
     assert np.allclose(scaled.predict(x[300:]), 1000 * model.predict(x[300:]), rtol=1e-4)
 
 
+def test_values_are_fitted_by_the_loss_of_the_recipe():
+    x, y = np.zeros((100, 1)), np.repeat([0.0, 10.0], [80, 20])
+
+    def constant(mix):
+        model = MixupRegressor((4,), mix=mix, epochs=60, batch_size=100, learning_rate=0.05, random_state=0)
+        return model.fit(x, y).predict(x[:1])[0]
+
+    assert constant(LossMix(alpha=0, criterion="l1")) == pytest.approx(np.median(y), abs=0.5)
+    assert constant(LossMix(alpha=0, criterion="mse")) == pytest.approx(np.mean(y), abs=0.5)
+    assert constant("NoMixup") == pytest.approx(np.mean(y), abs=0.5)
+
+
+@pytest.mark.parametrize(
+    "mix", [AnchorMixup(), ManifoldMixup(layers=("input", "1")), RegMixup(), SemanticEquivariantMixup()]
+)
+def test_recipes_that_mix_in_the_network_or_beside_the_clean_samples(mix):
+    x, y = load_diabetes(return_X_y=True)
+    assert MixupRegressor((8,), mix=mix, switch=0.5, epochs=2, random_state=0).fit(x, y).predict(x).shape == y.shape
+    if "classes" in mix.for_labels:
+        assert MixupClassifier((8,), mix=mix, switch=0.5, epochs=2).fit(x, y > 100).predict(x).shape == y.shape
+
+
 def test_too_few_samples_to_decide_on_are_told(digits):
     x, y, _, _ = digits
     with pytest.warns(UserWarning, match="^60 samples are too few to hold some out and decide on them: Mixup goes off"):
@@ -189,11 +212,14 @@ def test_a_label_that_occurs_once_is_trained_on_and_all_others_decide(digits):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"mix": "Mixpu"}, "recipe = 'Mixpu': did you mean Mixup"),
+        ({"mix": "Mixpu"}, "mix = 'Mixpu': did you mean Mixup(?!.*(CMixup|LISA|MixCo))"),
         ({"mix": 3}, "mix = 3: give a recipe or its name"),
         ({"mix": LISA()}, "it needs domain"),
         ({"switch": "later"}, "switch = 'later': use one of auto, always, never"),
-        ({"switch": 1.5}, r"off_at = 1\.5: a share lies in"),
+        ({"switch": 1.5}, r"switch = 1\.5: a share lies in"),
+        ({"switch": True}, "switch = True: use a number of epochs"),
+        ({"switch": float("nan")}, "switch = nan: use a number of epochs"),
+        ({"switch": np.int64(3)}, "switch = 3: use at most 2, the number of epochs"),
         ({"switch": overmix.AutoSwitch}, "switch = <class"),
         ({"epochs": 0}, "epochs = 0: use an integer >= 1"),
         ({"batch_size": 2.5}, r"batch_size = 2\.5: use an integer >= 1"),
@@ -203,7 +229,9 @@ def test_a_label_that_occurs_once_is_trained_on_and_all_others_decide(digits):
         ({"validation_fraction": None}, "validation_fraction = None: use a share"),
         ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes = "),
         ({"hidden_layer_sizes": 16}, r"hidden_layer_sizes = 16: .* such as \(16,\)"),
+        ({"hidden_layer_sizes": np.array(16)}, r"hidden_layer_sizes = array\(16\): .* such as \(16,\)"),
         ({"device": "foo"}, "device = 'foo': use one that this machine has"),
+        ({"device": None}, "device = None: name one"),
         ({"device": "meta"}, "device = 'meta': nothing is computed there"),
     ],
 )
@@ -214,7 +242,15 @@ def test_what_cannot_work_is_named(digits, settings, message):
     assert not [name for name in vars(model) if name.endswith("_")]
 
 
-def test_a_recipe_whose_loss_is_for_other_labels_is_named(digits):
-    with pytest.raises(ConfigError, match=r"mix = 'LossMix': its loss does not fit outputs of shape \(B, 10\)"):
-        MixupClassifier(mix="LossMix", epochs=2).fit(digits[0], digits[1])
-    MixupClassifier((4,), mix=LossMix(criterion="cross_entropy"), switch="always", epochs=1).fit(digits[0], digits[1])
+def test_a_recipe_for_other_labels_is_named(digits):
+    x, y = digits[:2]
+    with pytest.raises(ConfigError, match=r"mix = 'LossMix': it does not fit outputs of shape \(B, 10\)"):
+        MixupClassifier(mix="LossMix", epochs=2).fit(x, y)
+    MixupClassifier((4,), mix=LossMix(criterion="cross_entropy"), switch="always", epochs=1).fit(x, y)
+    with pytest.raises(ConfigError, match="mix = 'CMixup': use one for classes: it is for values or rows"):
+        MixupClassifier(mix="CMixup", epochs=2).fit(x, y)
+    with pytest.raises(ConfigError, match="mix = 'SelectiveMixup': use one for values: it is for classes"):
+        MixupRegressor(mix="SelectiveMixup", epochs=2).fit(x, y)
+    by_class = Recipe(SelectivePairing("same"), BetaCoefficient())  # which does not say what it is for
+    with pytest.raises(ConfigError, match=r"mix = Recipe\(.*: it does not fit .* shape \(B,\) .*made by class"):
+        MixupRegressor(mix=by_class, epochs=2).fit(x, y)

@@ -104,6 +104,10 @@ def test_it_follows_a_run():
         ({"prob": 2}, "prob = 2"),
         ({"switch_prob": -1}, "switch_prob = -1"),
         ({"label_smoothing": 1}, "label_smoothing = 1"),
+        ({"prob": "0.5"}, "prob = '0.5': use a probability"),
+        ({"switch_prob": None}, "switch_prob = None: use a probability"),
+        ({"label_smoothing": "0.1"}, "label_smoothing = '0.1': use a share"),
+        ({"num_classes": "10"}, "num_classes = '10': use an integer >= 1"),
         ({"mode": "elem", "cutmix_alpha": 1}, "mode = 'elem': use \"batch\""),
     ],
 )

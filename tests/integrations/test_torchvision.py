@@ -152,6 +152,8 @@ def test_a_getter_of_labels_that_the_batch_does_not_hold_is_refused(transform):
 
 
 def test_settings_that_cannot_work():
+    with pytest.raises(ConfigError, match="num_classes = '9': use an integer >= 1"):
+        MixUp(num_classes="9")
     with pytest.raises(ConfigError, match="num_classes = 0"):
         MixUp(num_classes=0)
     with pytest.raises(ConfigError, match="labels_getter = 'second'"):

@@ -45,7 +45,7 @@ def test_steps_never_go_back_in_a_run_that_does():
     assert [row["overmix/mixing"] for _, row in after.rows] == [1, 0, 0, 0, 0]
     assert [row["overmix/val/brier"] for _, row in after.rows] == [seen.brier for seen in made.history]
     last = after.rows[-1][1]
-    assert (last["overmix/switch_at"], last["overmix/cost"]) == (1, made.cost)
+    assert (last["overmix/switch_at"], last["overmix/cost_so_far"]) == (1, made.cost)
     assert last["overmix/above_floor"] == made.fits[-1].above_floor
 
 

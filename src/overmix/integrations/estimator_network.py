@@ -19,17 +19,25 @@ def mean_and_std(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values.mean(axis=0), usable_std(*(torch.as_tensor(numbers) for numbers in spread)).numpy()
 
 
-def made_perceptron(features: int, hidden: Sequence[int], outputs: int, seed: int) -> nn.Sequential:
+def made_perceptron(features: int, hidden: Sequence[int], classes: int | None, seed: int) -> nn.Sequential:
     """Return the network that PyTorch makes after ``torch.manual_seed(seed)``, and leave its global generator alone.
 
     That one is the user's, and other threads may draw from it meanwhile.
+
+    Args:
+        features: how many numbers a sample has.
+        hidden: width of each hidden layer.
+        classes: its outputs have shape (B, classes); without them shape (B,), as values have.
+        seed: of the weights.
     """
     generator = torch.Generator().manual_seed(seed)
     sizes = [features, *hidden]
     layers: list[nn.Module] = []
     for width, next_width in pairwise(sizes):
         layers += [_linear(width, next_width, generator), nn.ReLU()]
-    return nn.Sequential(*layers, _linear(sizes[-1], outputs, generator))
+    if classes is None:
+        return nn.Sequential(*layers, _linear(sizes[-1], 1, generator), nn.Flatten(0))
+    return nn.Sequential(*layers, _linear(sizes[-1], classes, generator))
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:

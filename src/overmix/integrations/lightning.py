@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from overmix.errors import ConfigError, MissingExtraError
+from overmix.integrations.trackers import decision_metrics
 from overmix.integrations.versions import warn_if_untested
 from overmix.mix import MixedTarget, Recipe
 from overmix.switch import Epoch, Epochs, Gate, Outcome, Phases, Policy, Schedule
@@ -164,10 +165,10 @@ class Mix(Callback):
         self.run = Epochs(
             trainer.max_epochs, self.recipe, self.switch, self.seed, state=_state(trainer), steps_per_epoch=steps
         )
-        self._epoch, self._again, self._validated = None, None, False
+        self._epoch, self._again, self._validated, self._told = None, None, False, False
         if self._saved is not None:
             self.run.load_state_dict(self._saved)
-            self._saved = None
+            self._saved = self._gate_saved = None  # another fit begins anew
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Train what is due before this epoch."""
@@ -240,15 +241,13 @@ class Mix(Callback):
         """Write the decision to the loggers once it is made."""
         assert self.run is not None
         assert self._trainer is not None
-        decision = self.run.decision
-        if self._told or self.run.policy is None or decision.switch_at is None:
+        if self._told or self.run.policy is None or self.run.decision.switch_at is None:
             return
         self._told = True
-        metrics = {"overmix/switch_at": float(decision.switch_at), "overmix/cost_so_far": self.run.cost}
         # The step of the last epoch's own metrics: at the end of the training these may be written after.
         step = max(0, _loops(self._trainer)[1]._batches_that_stepped - 1)
         for logger in self._trainer.loggers:
-            logger.log_metrics(metrics, step=step)
+            logger.log_metrics(decision_metrics(self.run), step=step)
 
     def _train_nested(self, epoch: Epoch) -> None:
         """Train one epoch of a probe, or one that is due again, with Lightning's own loop."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from overmix.errors import ConfigError, DataError, MissingExtraError
 from overmix.integrations.estimator_network import made_perceptron, mean_and_std
 from overmix.integrations.estimator_settings import MixUntil, checked_settings, mixes_to_the_end
-from overmix.mix import Recipe
+from overmix.mix import Recipe, SquaredError
 from overmix.switch import Epoch, Epochs, Outcome, Policy, Schedule, off_at
 
 try:
@@ -66,9 +66,9 @@ class _MixupEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         self.random_state = random_state
 
     def _train(
-        self, method: MixUntil, x: np.ndarray, y: np.ndarray, outputs: int, stratify: np.ndarray | None = None
+        self, method: MixUntil, x: np.ndarray, y: np.ndarray, classes: int | None, stratify: np.ndarray | None = None
     ) -> None:
-        """Hold samples out if the switch needs them, standardise, and train."""
+        """Hold samples out if the switch needs them, standardise, and train; without classes, on values."""
         recipe, switch = method
         random = check_random_state(self.random_state)
         seed = int(random.randint(2**31 - 1))
@@ -82,24 +82,25 @@ class _MixupEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
                 switch = off_at(0.5)
         self.mean_, self.scale_ = mean_and_std(x[~held_out])
         inputs, labels = self._inputs(x).float(), torch.as_tensor(y, device=self.device)
-        self.module_ = made_perceptron(x.shape[1], self.hidden_layer_sizes, outputs, seed).to(self.device)
-        self._check_loss(recipe, inputs, labels, outputs)
+        self.module_ = made_perceptron(x.shape[1], self.hidden_layer_sizes, classes, seed).to(self.device)
+        self._check_loss(recipe, inputs, labels, classes)
         run = self._fit_loop(recipe, switch, seed, (inputs, labels), torch.from_numpy(held_out))
         self.module_.eval()
         self.decision_, self.cost_, self.n_iter_ = run.decision, run.cost, self.epochs
         self.n_held_out_ = int(held_out.sum())
 
-    def _check_loss(self, recipe: Recipe, x: Tensor, y: Tensor, outputs: int) -> None:
-        """Refuse a recipe whose loss does not take such outputs and labels, on a few samples."""
-        few = 4 if outputs == 3 else 3  # as many as outputs would broadcast, and mean another thing
+    def _check_loss(self, recipe: Recipe, x: Tensor, y: Tensor, classes: int | None) -> None:
+        """Refuse a recipe whose pairs or loss do not take such outputs and labels, on a few samples."""
+        few = 4 if classes == 3 else 3  # as many as classes would broadcast, and mean another thing
         x, y = x[:few], y[:few]
-        plan = Epochs(1, mix=recipe, rank=0).next_epoch().plan(x, y)  # type: ignore[union-attr]
         try:
             with torch.no_grad():
+                plan = Epochs(1, mix=recipe, rank=0).next_epoch().plan(x, y)  # type: ignore[union-attr]
                 self._loss(recipe, x, y, plan)
         except (RuntimeError, UserWarning, DataError) as error:
             reason = str(error).splitlines()[0]
-            remedy = f'its loss does not fit outputs of shape (B, {outputs}) and labels of shape (B,), use "Mixup"'
+            shape = "(B,)" if classes is None else f"(B, {classes})"
+            remedy = f'it does not fit outputs of shape {shape} and labels of shape (B,), use "Mixup"'
             raise ConfigError("mix", self.mix, f"{remedy}: {reason}") from None
 
     def _fit_loop(
@@ -158,7 +159,7 @@ class _MixupEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         return torch.from_numpy((x - self.mean_) / self.scale_).to(self.device)
 
     def _output(self, x: Any) -> np.ndarray:
-        """Return what the network says, shape (n, outputs), float64."""
+        """Return what the network says, shape (n, C) or (n,), float64."""
         check_is_fitted(self)
         x = validate_data(self, x, dtype=np.float64, reset=False)
         # In float64, so that a sample's output does not depend on the others that it comes with.
@@ -221,7 +222,7 @@ class MixupClassifier(ClassifierMixin, _MixupEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on samples of shape (n, features) and labels of shape (n,)."""
-        method = checked_settings(self)
+        method = checked_settings(self, "classes")
         x, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, classes = np.unique(y, return_inverse=True)
@@ -256,7 +257,8 @@ class MixupRegressor(RegressorMixin, _MixupEstimator):  # type: ignore[misc]
     """A perceptron trained with ``x' = lam x_i + (1 - lam) x_j``, ``y'`` likewise, partners with similar values.
 
     As :class:`MixupClassifier`, with two other defaults: the recipe is C-Mixup, and it is not switched off: that
-    switching off helps was seen for classes, not for values. Values are standardised while it trains.
+    switching off helps was seen for classes, not for values. Values are standardised while it trains. What is
+    minimised is the squared error, or what the recipe has in its place, such as ``LossMix(criterion="smooth_l1")``.
 
     Args:
         hidden_layer_sizes: width of each hidden layer.
@@ -273,7 +275,7 @@ class MixupRegressor(RegressorMixin, _MixupEstimator):  # type: ignore[misc]
         random_state: an integer, a NumPy ``RandomState``, or None.
 
     Attributes:
-        module_: the network, which maps standardised samples to standardised values.
+        module_: the network, which maps standardised samples to standardised values, shape (n,).
         decision_: when Mixup went off, and why: print it.
         cost_: epochs trained, probes included, over ``epochs``.
         n_held_out_: how many samples the decision was made on.
@@ -320,22 +322,20 @@ class MixupRegressor(RegressorMixin, _MixupEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on samples of shape (n, features) and values of shape (n,)."""
-        method = checked_settings(self)
+        method = checked_settings(self, "values")
         x, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         y = np.asarray(y, dtype=np.float64)
         self.y_mean_, self.y_scale_ = (float(number) for number in mean_and_std(y))
         standardised = ((y - self.y_mean_) / self.y_scale_).astype(np.float32)
-        self._train(method, x, standardised, outputs=1)
+        self._train(method, x, standardised, classes=None)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the value of each sample, shape (n,)."""
-        standardised = self._output(X)[:, 0]
-        return standardised * self.y_scale_ + self.y_mean_
+        return self._output(X) * self.y_scale_ + self.y_mean_
 
     def _loss(self, recipe: Recipe, x: Tensor, y: Tensor, plan: Any) -> Tensor:
-        x, target = recipe.unmixed(x, y) if plan is None else recipe.mix(x, y, plan)
-        return nn.functional.mse_loss(self.module_(x).reshape(y.shape), target.soft())
+        return recipe.objective(self.module_, x, y, plan, recipe.usual_loss or SquaredError())
 
     def _observe(self, epoch: Epoch, output: Tensor, y: Tensor) -> None:
-        epoch.observe(scores=(output.reshape(y.shape) - y) ** 2)
+        epoch.observe(scores=(output - y) ** 2)

@@ -11,6 +11,7 @@ from overmix.integrations.following import Follower
 from overmix.mix import Per, Recipe
 from overmix.recipes import CutMix, NoMixup, OneOf
 from overmix.recipes import Mixup as MixupRecipe
+from overmix.switch.settings import whole_number
 
 __all__ = ["Mixup"]
 
@@ -79,13 +80,14 @@ class Mixup(Follower):
         if mode not in _PER:
             raise ConfigError("mode", mode, f"use one of {', '.join(_PER)}")
         for name, alpha in (("mixup_alpha", mixup_alpha), ("cutmix_alpha", cutmix_alpha)):
-            if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not alpha >= 0:
+            if not _is_number(alpha) or not alpha >= 0:
                 raise ConfigError(name, alpha, "use a number >= 0; 0 leaves it out")
         for name, value in (("prob", prob), ("switch_prob", switch_prob)):
-            if not 0 <= value <= 1:
+            if not _is_number(value) or not 0 <= value <= 1:
                 raise ConfigError(name, value, "use a probability in [0, 1]")
-        if not 0 <= label_smoothing < 1:
+        if not _is_number(label_smoothing) or not 0 <= label_smoothing < 1:
             raise ConfigError("label_smoothing", label_smoothing, "use a share in [0, 1)")
+        num_classes = whole_number("num_classes", num_classes)
         super().__init__(_recipe(mixup_alpha, cutmix_alpha, prob, switch_prob, mode))
         self.label_smoothing, self.num_classes, self.multi_label = float(label_smoothing), num_classes, multi_label
         self.mixup_enabled = True
@@ -105,6 +107,10 @@ class Mixup(Follower):
         rows = sides.soft() if self.multi_label else sides.soft(self.num_classes)
         towards = 0.5 if self.multi_label else 1 / self.num_classes
         return mixed, rows * (1 - self.label_smoothing) + self.label_smoothing * towards
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _recipe(mixup_alpha: float, cutmix_alpha: float, prob: float, switch_prob: float, mode: str) -> Recipe:

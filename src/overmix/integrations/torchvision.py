@@ -14,6 +14,7 @@ from overmix.integrations.following import Follower
 from overmix.mix import Recipe
 from overmix.recipes import CutMix as CutMixRecipe
 from overmix.recipes import Mixup as MixupRecipe
+from overmix.switch.settings import whole_number
 
 try:
     from torchvision import tv_tensors
@@ -37,11 +38,10 @@ class _Transform(nn.Module, Follower):
     ) -> None:
         nn.Module.__init__(self)
         Follower.__init__(self, recipe, generator)
-        if num_classes is not None and (isinstance(num_classes, bool) or num_classes < 1):
-            raise ConfigError("num_classes", num_classes, "use the number of classes, an integer >= 1")
         if labels_getter != "default" and not callable(labels_getter):
             raise ConfigError("labels_getter", labels_getter, 'use "default", or a function of the batch')
-        self.num_classes, self._labels_getter = num_classes, labels_getter
+        self.num_classes = None if num_classes is None else whole_number("num_classes", num_classes)
+        self._labels_getter = labels_getter
 
     def forward(self, *inputs: Any) -> Any:
         """Mix a batch.

@@ -76,11 +76,14 @@ def _metrics(run: Epochs) -> dict[int, dict[str, float]]:
         row = metrics.setdefault(fit.epoch, {"overmix/mixing": fit.mixing})
         row |= {"overmix/loss": fit.loss, "overmix/above_floor": fit.above_floor}
     if metrics:
-        decision, last = run.decision, max(metrics)
-        metrics[last]["overmix/cost"] = run.cost
-        if decision.switch_at is not None:
-            metrics[last]["overmix/switch_at"] = float(decision.switch_at)
+        metrics[max(metrics)] |= decision_metrics(run)
     return metrics
+
+
+def decision_metrics(run: Epochs) -> dict[str, float]:
+    """Return what the run has cost so far, and the epoch that it was switched off at, once that is decided."""
+    metrics, switch_at = {"overmix/cost_so_far": run.cost}, run.decision.switch_at
+    return metrics if switch_at is None else metrics | {"overmix/switch_at": float(switch_at)}
 
 
 Write = Callable[[Metrics, int], object]

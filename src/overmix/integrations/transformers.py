@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from overmix.errors import ConfigError, MissingExtraError, OvermixError
+from overmix.integrations.trackers import decision_metrics
 from overmix.integrations.trainer_inputs import MixedBatch, first, mixed_inputs
 from overmix.integrations.trainer_loss import check_loss, logits_of, takes_labels
 from overmix.integrations.trainer_nested import Nested
@@ -296,11 +297,10 @@ class MixTrainer(Trainer):
 
     def _tell_once(self) -> None:
         assert self.run is not None
-        decision = self.run.decision
-        if self._told or self.run.policy is None or decision.switch_at is None:
+        if self._told or self.run.policy is None or self.run.decision.switch_at is None:
             return
         self._told = True
-        self.log({"overmix/switch_at": float(decision.switch_at), "overmix/cost_so_far": self.run.cost})
+        self.log(decision_metrics(self.run))
 
 
 class _Boundaries(TrainerCallback):
