@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from numbers import Real
 from typing import Any, cast
 
 import torch
@@ -14,6 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from overmix.errors import ConfigError
+from overmix.real_numbers import is_real
 from overmix.switch.bystanders import Bystanders
 
 _OF_MODULES = frozenset(vars(nn.Module()))
@@ -128,7 +128,7 @@ class Registered:
         for name, optimizer in self.objects.items():
             for at, group in enumerate(getattr(optimizer, "param_groups", ())):
                 rate = group.get("lr")
-                if not isinstance(rate, Real | Tensor):
+                if not (is_real(rate) or isinstance(rate, Tensor)):
                     told = f"group {at}: lr is {rate!r}" if "lr" in group else f"group {at} has no lr"
                     remedy = f"a probe anneals the rate that you give ({told}): give each group a number as its lr"
                     raise ConfigError(f"state[{name!r}]", type(optimizer).__name__, remedy)
