@@ -26,6 +26,7 @@ from overmix.switch.run_state import VERSION, check_state, position_of
 from overmix.switch.schedule import Progress, Schedule
 from overmix.switch.settings import check_recipe, streams_of, switch_of, whole_number
 from overmix.switch.steps import StepCounter
+from overmix.switch.threads import used_here
 
 
 class Epochs:
@@ -185,6 +186,7 @@ class Epochs:
         if self._asks_for_rank:
             # Again, since the process group may be younger than this object.
             self.streams = self.streams.for_rank(current_rank())
+        used_here(self._registered.parts().values())  # which a run in another thread then knows as no part of its own
         self._course.begin(self.streams.rank)
         self._begun = True
 
