@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from overmix.errors import ConfigError, DataError, OvermixError
-from overmix.mix import EntropyLoss, MixedTarget, MixPlan
+from overmix.mix import EntropyLoss, MixedTarget, MixPlan, Recipe
 from overmix.switch.mixing import Mixer
 from overmix.switch.policy import ScoreKind, Split
 from overmix.switch.position import Position, Seen
@@ -74,6 +74,15 @@ class Epoch:
         return self.seen.step
 
     @property
+    def recipe(self) -> Recipe:
+        """What this epoch's batches are mixed with, or in a plain phase of :class:`Phases` take their types from.
+
+        Raises:
+            ConfigError: if the run has none.
+        """
+        return self._mixer.some_recipe()
+
+    @property
     def on(self) -> bool:
         """Whether what the run switches is on in this epoch, as a whole: for what you gate yourself.
 
@@ -124,8 +133,7 @@ class Epoch:
                 loader's worker.
         """
         plan = self._plan(x, y, features, domain)
-        recipe = self._mixer.some_recipe()
-        return recipe.unmixed(x, y) if plan is None else recipe.mix(x, y, plan)
+        return self.recipe.unmixed(x, y) if plan is None else self.recipe.mix(x, y, plan)
 
     def plan(self, x: Any, y: Any, *, features: Tensor | None = None, domain: Tensor | None = None) -> MixPlan | None:
         """Return the plan of the next batch, or None if mixing is off: for recipes with a loss of their own.
@@ -133,7 +141,7 @@ class Epoch:
         One call per batch, instead of :meth:`mix`:
 
             plan = epoch.plan(x, y)
-            loss = run.recipe.objective(model, x, y, plan)
+            loss = epoch.recipe.objective(model, x, y, plan)
 
         Args:
             x: the batch, as for :meth:`mix`; it is not mixed yet.
