@@ -242,9 +242,10 @@ class Epoch:
         """Return the state for resuming inside this epoch, after the batches mixed so far.
 
         The resumed epoch goes on with what it was told of its own batches so far, by :meth:`observe_loss` and with
-        ``split="train"``; looks at held-out samples are not in it, and are made anew. So save it after a batch was
-        told, and before what is looked at after the last one. Inside a probe it holds the snapshot that the probe will
-        go back to.
+        ``split="train"``; looks at held-out samples are not in it: those after the last batch are made anew, and one
+        from amid the batches is lost, unless the loop looks there again. So save it after a batch was told, and before
+        what is looked at after the last one. What was told is this rank's own. Inside a probe it holds the snapshot
+        that the probe will go back to.
 
         Args:
             trained: whether all batches are done and only the look at held-out samples is missing, as where a framework
