@@ -3,11 +3,13 @@
 import math
 from dataclasses import fields
 
+import numpy as np
 import pytest
 
 from overmix.errors import ConfigError
-from overmix.switch import Fade, Hesitation, LinearDecay, make_schedule, registered_policies
-from overmix.switch.policies.baselines import Fixed
+from overmix.recipes import Mixup
+from overmix.switch import Fade, HeldOut, Hesitation, LinearDecay, Phases, make_schedule, registered_policies
+from overmix.switch.policies.baselines import Fixed, Patience
 
 BAD = {
     float: ["0.5", None, True, [0.5], math.nan, -5.0, -math.inf],
@@ -49,6 +51,16 @@ def test_every_setting_of_every_policy_is_checked(name):
 def test_a_study_file_is_refused_before_anything_is_trained(settings, message):
     with pytest.raises(ConfigError, match=message):
         make_schedule(settings)
+
+
+def test_numbers_of_numpy_are_numbers():
+    third = np.float32(1 / 3)
+    policy = Patience(patience=np.int64(3))
+    assert Fixed(third).share == LinearDecay(third, 1).start == HeldOut(policy, third).share == third
+    with pytest.raises(ConfigError, match=r"^share = "):
+        Fixed(np.True_)
+    with pytest.raises(ConfigError, match=r"use a share below 1$"):
+        Phases([(0, None), (np.float32(1), Mixup())])
 
 
 @pytest.mark.parametrize("share", BAD[float])

@@ -189,6 +189,29 @@ def test_a_training_that_cannot_be_set_back_is_refused_when_it_is_registered(loo
     Epochs(20, mix=overmix.Mixup(), switch=overmix.always(), state=training.state)  # which sets nothing back
 
 
+class Halving(torch.optim.Optimizer):
+    """Has no rate."""
+
+    def __init__(self, parameters):
+        super().__init__(parameters, {})
+
+    def step(self):
+        for p in self.param_groups[0]["params"]:
+            p.data.mul_(0.5)
+
+
+@pytest.mark.parametrize("rate", [{}, {"lr": None}])
+def test_a_policy_that_goes_back_and_does_not_probe_asks_for_no_rate(loops, rate):
+    model = torch.nn.Linear(2, 2)
+    optimizer, before, factors = Halving(model.parameters()), model.bias[0].item(), []
+    optimizer.param_groups[0].update(rate)
+    policy = loops.Scripted(decide_at=2, switch_at=1)
+    for _ in Epochs(4, switch=policy, state={"model": model, "optimizer": optimizer}):
+        optimizer.step()
+        factors.append(model.bias[0].item() / before)
+    assert factors == [1 / 2, 1 / 4, 1 / 4, 1 / 8, 1 / 16]
+
+
 def test_a_lock_that_comes_later_is_named_by_the_snapshot(loops):
     training = loops.Training()
     run = loops.start(training, loops.Scripted(probes=(1,), tail=2))

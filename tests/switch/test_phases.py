@@ -46,6 +46,22 @@ def test_each_epochs_batches_are_those_of_its_own_recipe(three):
     assert not torch.equal(found[2][0][0], alone["cutmix"][2][0][0])
 
 
+def test_each_epoch_has_the_recipe_of_its_batches(three):
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 4))
+    for epoch in Epochs(10, mix=three):
+        wanted = MIXUP if epoch.index < 3 else CUTMIX
+        plan = epoch.plan(X, Y)
+        assert (plan is None) == (epoch.index >= 8)
+        assert plan is None or epoch.recipe is wanted
+        loss = epoch.recipe.objective(model, X, Y, plan)
+        expected = (
+            torch.nn.functional.cross_entropy(model(X), Y) if plan is None else wanted.objective(model, X, Y, plan)
+        )
+        assert torch.equal(loss, expected)
+    with pytest.raises(ConfigError, match=r"^mix = None: this run has no recipe"):
+        _ = next(iter(Epochs(2))).recipe
+
+
 def test_a_switch_beside_it_turns_all_of_it_off(three):
     found, _ = batches(three, switch=overmix.off_at(5))
     assert [float(found[e][0][1].lam.min()) < 1 for e in range(10)] == [True] * 5 + [False] * 5

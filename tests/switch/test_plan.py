@@ -36,7 +36,7 @@ def test_a_recipe_that_mixes_inside_of_the_model_is_driven_by_plans():
     for epoch in run:
         plan = epoch.plan(X, Y)
         if plan is not None:
-            run.recipe.objective(model, X, Y, plan).backward()
+            epoch.recipe.objective(model, X, Y, plan).backward()
         assert epoch.mixing == (1.0 if epoch.index == 0 else 0.0)
     with pytest.raises(ConfigError, match="objective"):
         next(iter(make(ManifoldMixup(layers=("1",))))).mix(X, Y)

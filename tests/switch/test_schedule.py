@@ -32,6 +32,8 @@ def mixed_epochs(schedule, epochs):
         (0.29, 100, 29),  # 0.29 * 100 is 28.999999999999996 in floats
         (0.57, 100, 57),
         (np.float64(0.5), 10, 5),
+        (np.float32(0.29), 100, 29),
+        (np.int32(4), 10, 4),
     ],
 )
 def test_off_at_mixes_so_many_epochs_and_no_more(when, epochs, mixed):

@@ -55,6 +55,17 @@ def test_samples_that_every_rank_looks_at_count_once(monkeypatch):
     assert together.observation(0, 1.0, "val").n == 20
 
 
+def test_ranks_that_disagree_about_the_same_samples_have_their_mean(monkeypatch):
+    labels = torch.zeros(4, dtype=torch.long)
+    right, wrong = torch.tensor([5.0, 0.0]), torch.tensor([0.0, 5.0])
+    parts = [filled(torch.stack([wrong] * n + [right] * (4 - n)), labels) for n in (0, 1)]
+    means = pooled(monkeypatch, *parts).observation(0, 1.0, "train")
+    alone = [part.observation(0, 1.0, "train") for part in parts]
+    assert (means.n, means.error) == (4, 0.125)
+    for name in ("score", "cross_entropy", "margin"):
+        assert getattr(means, name) == pytest.approx(sum(getattr(one, name) for one in alone) / 2)
+
+
 def test_a_rank_that_observes_nothing_learns_what_the_others_did(monkeypatch):
     logits, labels = samples(20, 1)
     together = pooled(monkeypatch, Tally(), filled(logits, labels))

@@ -6,6 +6,7 @@ import numpy as np
 
 from overmix._typing import Float, Shaped
 from overmix.errors import ConfigError, DataError
+from overmix.real_numbers import is_real
 
 
 def check_epochs(epochs: Shaped[np.ndarray, " epochs"], length: int) -> Float[np.ndarray, " epochs"]:
@@ -61,7 +62,7 @@ def check_bootstrap(n_bootstrap: int, level: float) -> None:
     """
     if isinstance(n_bootstrap, bool) or not isinstance(n_bootstrap, int | np.integer) or n_bootstrap < 100:
         raise ConfigError("n_bootstrap", n_bootstrap, "use an integer, at least 100")
-    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
+    if not is_real(level) or not 0 < level < 1:
         raise ConfigError("level", level, "use a number between 0 and 1, such as 0.95")
 
 

@@ -98,7 +98,12 @@ class ByPolicy:
 
     def _check_registered(self) -> None:
         if self.machine.planned or (self.registered and self._kept is not None):
-            self.registered.check_complete()
+            self._check_complete()
+
+    def _check_complete(self) -> None:
+        self.registered.check_complete()
+        if self.machine.planned:
+            self.registered.check_rates()
 
     def kind(self, at: Position) -> EpochKind:
         """Return ``"probe"`` in a tail, ``"final"`` after the switch, and ``"train"`` elsewhere."""
@@ -243,7 +248,7 @@ class ByPolicy:
                 return held
         if not self.registered:
             raise ConfigError("state", None, f"the policy may set the training back: give {EXAMPLE}")
-        self.registered.check_complete()
+        self._check_complete()
         new = Held(epoch, take(self.registered, self._rank), self._steps.done)
         others = [held for held in (self._probing, self._kept) if held is not None]
         self.registered.bystanders.keep_only([held.snapshot["bystanders"] for held in (*others, new)])

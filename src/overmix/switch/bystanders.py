@@ -2,8 +2,9 @@
 
 A second optimizer, a scheduler, averaged weights or a loader's generator that was not registered keeps what it learned
 from epochs that never were. They are found among the living objects of the process when a snapshot is taken, and looked
-at again after going back to it: one that is not as it was has a part in the training, unless it is used in another
-thread alone, which trains something of its own.
+at again after going back to it: one that is not as it was has a part in the training, unless it is known to be used in
+another thread alone, which trains something of its own: an optimizer that stepped there, and what a run there has
+registered. Of what else goes on there, such as the generator of a loader in a plain loop, nobody can tell whose it is.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from torch.utils.data import DataLoader, Sampler
 from overmix.switch import module_state
 from overmix.switch.attributes import read_all
 from overmix.switch.copies import same
-from overmix.switch.threads import Threads
+from overmix.switch.threads import only_elsewhere, watch_steps
 
 if TYPE_CHECKING:
     from overmix.switch.registered import Registered
@@ -52,13 +53,12 @@ class Bystanders:
     def __init__(self, registered: Registered) -> None:
         self._registered = registered
         self._notes: dict[str, Note] = {}
-        self._threads = Threads()
+        watch_steps()
 
     def note(self) -> str:
         """Note how they stand, and return the note's name; no other process has one of that name."""
         name = uuid.uuid4().hex
         parts = self._registered.parts()
-        self._threads.used_here(parts.values())
         known, ours = {id(part) for part in parts.values()}, _set_back_by(self._registered, parts)
         looks = [(weakref.ref(part), _look(part, ours)) for part in _living() if id(part) not in known]
         kept = [(reference, look) for reference, look in looks if look is not None]
@@ -80,7 +80,7 @@ class Bystanders:
             f"state: {_described(part)} went on through epochs that are set back, and is not registered: "
             "register it too, by a name of its own"
             for part, look in living
-            if not self._threads.only_elsewhere(part) and not same(_look(part, ours), look)
+            if not only_elsewhere(part) and not same(_look(part, ours), look)
         ]
         changed = [part for part, built in _structure(parts).items() if note.structure.get(part) != built]
         lines += [

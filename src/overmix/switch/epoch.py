@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from overmix.errors import ConfigError, DataError, OvermixError
-from overmix.mix import EntropyLoss, MixedTarget, MixPlan
+from overmix.mix import EntropyLoss, MixedTarget, MixPlan, Recipe
 from overmix.switch.mixing import Mixer
 from overmix.switch.policy import ScoreKind, Split
 from overmix.switch.position import Position, Seen
@@ -74,6 +74,15 @@ class Epoch:
         return self.seen.step
 
     @property
+    def recipe(self) -> Recipe:
+        """What this epoch's batches are mixed with, or in a plain phase of :class:`Phases` take their types from.
+
+        Raises:
+            ConfigError: if the run has none.
+        """
+        return self._mixer.some_recipe()
+
+    @property
     def on(self) -> bool:
         """Whether what the run switches is on in this epoch, as a whole: for what you gate yourself.
 
@@ -124,8 +133,7 @@ class Epoch:
                 loader's worker.
         """
         plan = self._plan(x, y, features, domain)
-        recipe = self._mixer.some_recipe()
-        return recipe.unmixed(x, y) if plan is None else recipe.mix(x, y, plan)
+        return self.recipe.unmixed(x, y) if plan is None else self.recipe.mix(x, y, plan)
 
     def plan(self, x: Any, y: Any, *, features: Tensor | None = None, domain: Tensor | None = None) -> MixPlan | None:
         """Return the plan of the next batch, or None if mixing is off: for recipes with a loss of their own.
@@ -133,7 +141,7 @@ class Epoch:
         One call per batch, instead of :meth:`mix`:
 
             plan = epoch.plan(x, y)
-            loss = run.recipe.objective(model, x, y, plan)
+            loss = epoch.recipe.objective(model, x, y, plan)
 
         Args:
             x: the batch, as for :meth:`mix`; it is not mixed yet.
@@ -234,9 +242,10 @@ class Epoch:
         """Return the state for resuming inside this epoch, after the batches mixed so far.
 
         The resumed epoch goes on with what it was told of its own batches so far, by :meth:`observe_loss` and with
-        ``split="train"``; looks at held-out samples are not in it, and are made anew. So save it after a batch was
-        told, and before what is looked at after the last one. Inside a probe it holds the snapshot that the probe will
-        go back to.
+        ``split="train"``; looks at held-out samples are not in it: those after the last batch are made anew, and one
+        from amid the batches is lost, unless the loop looks there again. So save it after a batch was told, and before
+        what is looked at after the last one. What was told is this rank's own. Inside a probe it holds the snapshot
+        that the probe will go back to.
 
         Args:
             trained: whether all batches are done and only the look at held-out samples is missing, as where a framework

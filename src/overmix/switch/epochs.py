@@ -26,6 +26,7 @@ from overmix.switch.run_state import VERSION, check_state, position_of
 from overmix.switch.schedule import Progress, Schedule
 from overmix.switch.settings import check_recipe, streams_of, switch_of, whole_number
 from overmix.switch.steps import StepCounter
+from overmix.switch.threads import used_here
 
 
 class Epochs:
@@ -185,6 +186,7 @@ class Epochs:
         if self._asks_for_rank:
             # Again, since the process group may be younger than this object.
             self.streams = self.streams.for_rank(current_rank())
+        used_here(self._registered.parts().values())  # which a run in another thread then knows as no part of its own
         self._course.begin(self.streams.rank)
         self._begun = True
 
@@ -274,7 +276,9 @@ class Epochs:
 
         Plain numbers, strings and lists (for a schedule it is JSON), and tensors while a policy holds a snapshot. It
         does not hold the training itself: save model, optimizer, scheduler and generators beside it.
-        Save it at the end of the loop's body. To save inside an epoch use :meth:`Epoch.state_dict`.
+        Save it at the end of the loop's body. To save inside an epoch use :meth:`Epoch.state_dict`. What the epoch
+        observed is in it as this rank observed it: where a policy decides, and ranks observe samples of their own, save
+        one for each rank.
         """
         # A policy's scores are pooled over ranks between epochs, not here, where ranks may come one by one.
         seen = self._out.unsettled
@@ -312,7 +316,7 @@ class Epochs:
         self._begun = False
 
     def _identity(self) -> dict[str, Any]:
-        """Return the settings that a resumed run must share; the rank may differ, since all ranks share one file."""
+        """Return the settings that a resumed run must share; the rank may differ, since ranks may share one file."""
         return {
             "epochs": self.epochs,
             **settings_by_name("mix", self.recipe),

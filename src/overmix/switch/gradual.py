@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from overmix.errors import ConfigError
+from overmix.real_numbers import is_real
 from overmix.switch.schedule import OffAt, Progress, Schedule, epochs_in
 
 
@@ -63,8 +64,9 @@ class LinearDecay(Schedule):
     _name: ClassVar[str] = "linear_decay"
 
     def __post_init__(self) -> None:
-        if not are_numbers(self.start, self.end) or not 0 <= self.start < self.end <= 1:
-            raise ConfigError(type(self)._name, (self.start, self.end), "use shares with 0 <= start < end <= 1")
+        shares = (self.start, self.end)
+        if not all(map(is_real, shares)) or not 0 <= self.start < self.end <= 1:
+            raise ConfigError(type(self)._name, shares, "use shares with 0 <= start < end <= 1")
 
     def probability(self, progress: Progress) -> float:
         """Return the probability at this epoch."""
@@ -126,7 +128,7 @@ class Hesitation(Schedule):
 
     def __post_init__(self) -> None:
         shares = (self.always_until, self.alternating_until)
-        if not are_numbers(*shares) or not 0 <= self.always_until <= self.alternating_until <= 1:
+        if not all(map(is_real, shares)) or not 0 <= self.always_until <= self.alternating_until <= 1:
             raise ConfigError("hesitation", shares, "use shares with 0 <= always_until <= alternating_until <= 1")
 
     def probability(self, progress: Progress) -> float:
@@ -137,8 +139,3 @@ class Hesitation(Schedule):
         if progress.epoch < second:
             return 1.0 - (progress.epoch - first) % 2
         return (progress.epochs - progress.epoch) / max(1, progress.epochs - second)
-
-
-def are_numbers(*values: object) -> bool:
-    """Return whether all of them are integers or floats; True is neither."""
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)

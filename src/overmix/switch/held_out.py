@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from overmix.errors import ConfigError
+from overmix.real_numbers import is_real
 from overmix.switch.policy import Policy
 
 SHARE = 0.2
@@ -31,6 +32,5 @@ class HeldOut:
     share: float = SHARE
 
     def __post_init__(self) -> None:
-        number = isinstance(self.share, int | float) and not isinstance(self.share, bool)
-        if not number or not 0 < self.share < 1:
+        if not is_real(self.share) or not 0 < self.share < 1:
             raise ConfigError("auto.holdout", self.share, "use a share of the training samples in (0, 1), such as 0.2")

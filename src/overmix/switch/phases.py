@@ -85,5 +85,5 @@ def _check_start(number: int, start: object) -> None:
         OffAt(start)  # type: ignore[arg-type]
     except ConfigError:
         raise ConfigError(f"phases[{number}]", start, remedy) from None
-    if isinstance(start, float) and start == 1:
+    if not hasattr(start, "__index__") and start == 1:
         raise ConfigError(f"phases[{number}]", start, "it would never begin: use a share below 1")

@@ -101,7 +101,11 @@ class Seen:
         return self.tallies.get("val", Tally()).pooled()
 
     def without_looks(self) -> Seen:
-        """Return what an epoch that is entered again goes on with: all but the looks at held-out samples, made anew."""
+        """Return what an epoch that is entered again goes on with: all but the looks at held-out samples.
+
+        Those after the last batch are made anew, and must not count twice. Of one amid the batches nobody can tell
+        whether the loop makes it again.
+        """
         return replace(self, tallies={split: tally for split, tally in self.tallies.items() if split != "val"})
 
     def plain(self) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from numbers import Real
 from typing import Any, cast
 
 import torch
@@ -14,6 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from overmix.errors import ConfigError
+from overmix.real_numbers import is_real
 from overmix.switch.bystanders import Bystanders
 
 _OF_MODULES = frozenset(vars(nn.Module()))
@@ -114,7 +114,6 @@ class Registered:
         trained = {id(p) for optimizer in self.optimizers for group in optimizer.param_groups for p in group["params"]}
         if not others or (all_modules and not trained <= held):
             raise ConfigError("state", names, f"the optimizer trains parameters of no registered model: {EXAMPLE}")
-        self.check_rates()
         for optimizer in self.optimizers:
             if any("initial_lr" in group for group in optimizer.param_groups) and not self._has_scheduler_of(optimizer):
                 raise ConfigError("state", names, f"the optimizer has a scheduler, register it too: {EXAMPLE}")
@@ -127,9 +126,8 @@ class Registered:
         """
         for name, optimizer in self.objects.items():
             for at, group in enumerate(getattr(optimizer, "param_groups", ())):
-                rate = group.get("lr")
-                if not isinstance(rate, Real | Tensor):
-                    told = f"group {at}: lr is {rate!r}" if "lr" in group else f"group {at} has no lr"
+                if rate_of(group) is None:
+                    told = f"group {at}: lr is {group['lr']!r}" if "lr" in group else f"group {at} has no lr"
                     remedy = f"a probe anneals the rate that you give ({told}): give each group a number as its lr"
                     raise ConfigError(f"state[{name!r}]", type(optimizer).__name__, remedy)
 
@@ -141,6 +139,12 @@ class Registered:
         schedulers = [part for part in self.objects.values() if is_scheduler(part)]
         theirs = [getattr(scheduler, "optimizer", optimizer) for scheduler in schedulers]
         return any(one is part for one in theirs for part in inside.values())
+
+
+def rate_of(group: Mapping[str, Any]) -> float | None:
+    """Return the learning rate of an optimizer's group; None where it has none that is a number."""
+    rate = group.get("lr")
+    return float(rate) if is_real(rate) or isinstance(rate, Tensor) else None
 
 
 def _add_held(name: str, holder: Any, parts: dict[str, Any], known: set[int]) -> None:

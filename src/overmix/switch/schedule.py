@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from overmix.errors import ConfigError
 from overmix.mix import StreamSource
+from overmix.real_numbers import is_real
 
 
 @dataclass(frozen=True)
@@ -118,15 +119,14 @@ class OffAt(Schedule):
     def __post_init__(self) -> None:
         if not isinstance(self.when, bool) and hasattr(self.when, "__index__"):
             object.__setattr__(self, "when", index(self.when))  # NumPy's integers count as Python's
-        number = isinstance(self.when, int | float) and not isinstance(self.when, bool)
-        if not number or not 0 <= self.when < math.inf:
+        if not is_real(self.when) or not 0 <= self.when < math.inf:
             raise ConfigError("off_at", self.when, "use a number of epochs (128) or a share of all epochs (0.5)")
-        if isinstance(self.when, float) and self.when > 1:
+        if not isinstance(self.when, int) and self.when > 1:
             raise ConfigError("off_at", self.when, f"a share lies in [0, 1]; for epochs write {round(self.when)}")
 
     def epoch(self, epochs: int) -> int:
         """Return the first epoch that is not mixed, in a training of ``epochs`` epochs."""
-        return epochs_in(self.when, epochs) if isinstance(self.when, float) else self.when
+        return self.when if isinstance(self.when, int) else epochs_in(self.when, epochs)
 
     def probability(self, progress: Progress) -> float:
         """Return 1 before the switch, 0 from then on."""

@@ -16,7 +16,7 @@ from overmix.switch import module_state, optimizer_state
 from overmix.switch.attributes import put_back_all, read_all
 from overmix.switch.copies import Memo, check_copied, copied, copied_tensor, put_back_tensor, same, same_tensor
 from overmix.switch.generators import generator_states, set_generator_states
-from overmix.switch.registered import Registered, is_scheduler
+from overmix.switch.registered import Registered, is_scheduler, rate_of
 
 _HOOKS = {
     f"_optimizer_{what}_{when}_hooks" for what in ("step", "state_dict", "load_state_dict") for when in ("pre", "post")
@@ -50,7 +50,7 @@ def take(registered: Registered, rank: int = 0) -> Snapshot:
         "parameters": {name: copied_tensor(p, memo) for name, p in parameters.items()},
         "requires_grad": {name: p.requires_grad for name, p in parameters.items()},
         "gradients": {name: copied_tensor(p.grad, memo) for name, p in parameters.items() if p.grad is not None},
-        "lr": [float(group["lr"]) for optimizer in registered.optimizers for group in optimizer.param_groups],
+        "lr": [rate_of(group) for optimizer in registered.optimizers for group in optimizer.param_groups],
         "generators": generator_states(),
         "rank": rank,
         "bystanders": registered.bystanders.note(),

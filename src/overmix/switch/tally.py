@@ -248,7 +248,10 @@ class Tally:
         sums, samples, labels = (
             torch.tensor(saved[name], dtype=torch.float64) for name in ("sums", "scores", "labels")
         )
-        return _tally(sums, [samples], [labels])
+        tally = _tally(sums, [samples], [labels])
+        if tally.sums is not None:  # the epoch goes on counting: exactly, as if it had not been saved
+            tally.sums = tally.sums._replace(wrong=sums[3].long())
+        return tally
 
     def _vector(self) -> Float[Tensor, " numbers"]:
         """Return it as one vector: kind, n, sum of scores, wrong, cross-entropy, margin, bins; n = 0: none."""
@@ -276,13 +279,13 @@ def _on_host(part: Tensor) -> Tensor:
 
 
 def _tally(vector: Float[Tensor, " numbers"], samples: list[Tensor], labels: list[Tensor]) -> Tally:
-    """Undo :meth:`Tally._vector`."""
+    """Undo :meth:`Tally._vector`, of one tally or of the mean over ranks, whose wrong samples need not be whole."""
     n, total = int(vector[1]), vector[2]
     if not n:
         return Tally()
     if _KINDS[int(vector[0])] == "scores":
         return Tally("scores", total=(n, total), values=samples, labels=labels)
     # Of the types in which it was summed: a saved epoch must give the means that it would have given unsaved.
-    brier, _, cross_entropy, margin = vector[2:6].float()
-    sums = ScoreSums(n, vector[3].long(), cross_entropy, brier, vector[6:].float())
+    brier, wrong, cross_entropy, margin = vector[2:6].float()
+    sums = ScoreSums(n, wrong, cross_entropy, brier, vector[6:].float())
     return Tally("brier", sums, margin, values=samples, labels=labels)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
-from numbers import Real
 from typing import Any
 
 from overmix.diagnose import Advice
 from overmix.diagnose.sentences import Part
+from overmix.real_numbers import is_real
 from overmix.study.analyse.record import (
     NO_ADVICE,
     BestCheckpoint,
@@ -256,9 +256,7 @@ def _estimate(row: Mapping[str, Any], key: str, interval: str | None = None) -> 
 
 def _number(value: Any) -> float | None:
     """Return a finite number as it is, or None."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-        return None
-    return value  # type: ignore[return-value]
+    return value if is_real(value) and math.isfinite(value) else None
 
 
 def _epochs(values: Sequence[int] | None) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, ClassVar, Protocol
 
 from overmix.errors import ConfigError
-from overmix.switch.gradual import are_numbers
+from overmix.real_numbers import is_real
 from overmix.switch.policy import Policy
 
 
@@ -49,7 +49,7 @@ class Within:
 
     def takes(self, value: Any) -> bool:
         """Return whether it is a number among them."""
-        return are_numbers(value) and self.low <= value <= self.high and value not in self.without
+        return is_real(value) and self.low <= value <= self.high and value not in self.without
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Increasing:
 
     def takes(self, value: Any) -> bool:
         """Return whether it is a tuple of these."""
-        if not isinstance(value, tuple) or not value or not are_numbers(*value):
+        if not isinstance(value, tuple) or not value or not all(map(is_real, value)):
             return False
         return 0 <= value[0] and value[-1] < 1 and all(a < b for a, b in pairwise(value))
 

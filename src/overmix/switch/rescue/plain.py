@@ -55,6 +55,7 @@ class PlainTraining:
     def __post_init__(self) -> None:
         registered = Registered(self.state)
         registered.check_complete()
+        registered.check_rates()
         check_states(registered)
         for name in ("train", "score"):
             if not callable(getattr(self, name)):
