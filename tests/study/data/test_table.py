@@ -292,7 +292,12 @@ BAD = [
     ({"target": "one"}, DataError, "has a single class, x"),
     ({"target": "when"}, DataError, "the target when is a date or time"),
     ({"labels": "rows"}, ConfigError, "a target column holds classes or values"),
-    ({"labels": "values"}, DataError, "the target kind is text"),
+    ({"labels": "values"}, DataError, "the target kind is text, such as '"),
+    (
+        {"target": "name", "drop": ["when", "hole", "far"]},
+        DataError,
+        "where 'n0' is to be a number, write numbers alone",
+    ),
     ({}, DataError, "the column when is a date or time: leave it out, drop: [when]"),
     ({"drop": ["when"]}, DataError, "the column hole is empty: leave it out, drop: [hole]"),
     ({"drop": ["when", "hole"]}, DataError, "the column far is not finite in float32 at row 12"),
