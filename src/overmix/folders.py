@@ -20,10 +20,15 @@ def made_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        blocked = file_in_the_way(folder / "x")
-        why = f"{blocked} is a file, no folder" if blocked else f"it cannot be made ({_told(error)})"
-        raise RunDirectoryError(f"{folder}: {why}: choose another folder") from None
+        raise RunDirectoryError(f"{folder}: {_why_not(folder, error)}: choose another folder") from None
     return folder
+
+
+def _why_not(folder: Path, error: OSError) -> str:
+    if blocked := file_in_the_way(folder / "x"):
+        return f"{blocked} is a file, no folder"
+    link = next((part for part in (folder / "x").absolute().parents if part.is_symlink() and not part.exists()), None)
+    return f"{link} is a link that leads nowhere" if link else f"it cannot be made ({_told(error)})"
 
 
 def file_in_the_way(path: Path) -> Path | None:

@@ -133,7 +133,10 @@ REFUSED = [
     (["hessian", "--alpha", "0"], "alpha = 0.0: use a finite number > 0"),
     (["hessian", "--samples", "1"], "samples = 1: use at least 2"),
     (["hessian", "--mixtures", "5"], "mixtures = 5: use at least 100"),
-    (["hessian", "--model", "mine:make"], "an import path runs that module's code: allow it with --allow-code"),
+    (
+        ["hessian", "--model", "mine:make"],
+        "model = 'mine:make': an import path runs that module's code: allow",
+    ),
 ]
 
 
@@ -149,14 +152,16 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(overmix, comm
         (tmp_path / folder).mkdir()
     (tmp_path / "linked" / "figures").symlink_to(tmp_path)
     (tmp_path / "taken" / "report.html").mkdir()
+    (tmp_path / "nowhere").symlink_to("gone")
     for place, told in [
         ("file/x", f"file/x: {tmp_path}/file is a file, no folder: choose another folder"),
+        ("nowhere", f"nowhere: {tmp_path}/nowhere is a link that leads nowhere: choose another folder"),
         ("linked", "linked/figures: it is a link to another folder: remove it, or choose another folder"),
         ("taken", "taken/report.html: it is a folder: choose another folder"),
     ]:
         outcome = overmix("explain", *command, "--out", place)
         assert (outcome.code, outcome.err) == (2, f"overmix: {told}\n")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "linked", "taken"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "linked", "nowhere", "taken"]
 
 
 def test_numbers_that_no_memory_holds_are_one_line(overmix, monkeypatch):
@@ -167,7 +172,8 @@ def test_numbers_that_no_memory_holds_are_one_line(overmix, monkeypatch):
     outcome = overmix("explain", "dynamics")
     assert outcome.code == 2
     assert outcome.err == (
-        "overmix: there is not enough memory for this (Unable to allocate 74.5 GiB): use smaller numbers\n"
+        "overmix: there is not enough memory for this (Unable to allocate 74.5 GiB): use smaller numbers, "
+        "fewer or smaller files, or a machine with more of it\n"
     )
     assert overmix("explain", "dynamics", "--features", "1" + 30 * "0").code == 2
 

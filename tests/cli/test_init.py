@@ -106,9 +106,46 @@ def test_a_column_that_tells_rows_apart_is_no_input(overmix, here, name, values)
     columns = {name: list(values), "a": rng.integers(9, size=40), "b": rng.normal(size=40)}
     pl.DataFrame(columns | {"kind": ["red", "green"] * 20}).write_csv("t.csv")
     outcome = overmix("init", "t.csv", "--target", "kind")
-    assert f"left out: {name}, " in outcome.out
+    assert f"left out: {name or '(without a name)'}, " in outcome.out
     assert "2 inputs each" in outcome.out
     assert planned(Path("t.yaml")).data.options["drop"] == [name]
+
+
+def test_texts_that_are_no_categories_are_left_out_and_those_that_are_spoken_of(overmix, here):
+    """A study of what Excel and pandas write: names of many lines, an id with a hole in it, no last name, copies."""
+    columns = {
+        "patient": [f"P{k % 50}" for k in range(100)],
+        "date": [f"2024-01-{1 + k % 28:02}" for k in range(100)],
+        "id": [None if k == 5 else 7.0 * k for k in range(100)],
+        "year": range(1930, 2030),
+        "Weight\nseeds: 1": [None if k % 9 == 0 else k / 7 for k in range(100)],
+        ".5": [k % 2 * 3 for k in range(100)],
+        "mass": [f"{60 + k % 25} kg" for k in range(100)],
+        "y": ["ab"[k % 2] for k in range(100)],
+        "": [None] * 100,
+    }
+    pl.DataFrame(columns, strict=False).write_csv("t.csv")
+    outcome = overmix("init", "t.csv")
+    assert outcome.code == 0
+    for fact in (
+        "left out: date, a date or time",
+        "left out: id, a number of its own for each row",
+        "left out: year, it rises by one from row to row; take it out of drop",
+        "left out: (without a name), empty",
+        "categories: patient 50 (such as 'P0'), mass 25 (such as '60 kg')",
+        "missing values: Weight\nseeds: 1 12; a number",
+    ):
+        assert fact in outcome.out
+    assert "copies" not in outcome.out
+    assert planned(Path("t.yaml")).data.options["drop"] == ["date", "id", "year", ""]
+    again = pl.DataFrame(
+        {"name": [f"n{k}" for k in range(90)], "a": [k % 30 / 7 for k in range(90)], ".5": [None] * 90}
+    )
+    again.with_columns(y=pl.Series(["ab"[k % 2] for k in range(90)])).write_csv("copies.csv")
+    outcome = overmix("init", "copies.csv")
+    assert "left out: name, a text of its own for each row" in outcome.out
+    assert "60 rows are copies of others, the target too: one may be trained on and another tested on" in outcome.out
+    assert planned(Path("copies.yaml")).data.options["drop"] == ["name", ".5"]
 
 
 def test_a_thumbnail_does_not_make_all_images_small(overmix, here):

@@ -117,7 +117,8 @@ def run(arguments: Sequence[str]) -> int:
         _say(str(error), style="bold red")
         return USAGE_ERROR
     except MemoryError as error:
-        _say(f"there is not enough memory for this ({error or 'none is left'}): use smaller numbers", style="bold red")
+        mend = "use smaller numbers, fewer or smaller files, or a machine with more of it"
+        _say(f"there is not enough memory for this ({error or 'none is left'}): {mend}", style="bold red")
         return USAGE_ERROR
     except ModuleNotFoundError:
         raise  # an extra that is not installed; the entry point names it

@@ -128,11 +128,12 @@ def noise(
 
     if lam is not None:
         _refuse_unused(context, ["alpha"], "lam")
-    _check_code(teacher or model, allow_code)
+    field = "teacher" if teacher else "model"
+    _check_code(field, teacher or model, allow_code)
     dataset = _dataset(data)
     _one_thread()
     console = Console(stderr=True, emoji=False)
-    with blaming("teacher" if teacher else "model", _import_path(teacher or model)):
+    with blaming(field, _import_path(teacher or model)):
         explanation = explain_noise(
             dataset,
             samples=samples,
@@ -237,7 +238,7 @@ def hessian(
     _check_place(out)
     from overmix.report.explain.hessian import explain_hessian
 
-    _check_code(model, allow_code)
+    _check_code("model", model, allow_code)
     dataset = _dataset(data)
     _one_thread()
     console = Console(stderr=True, emoji=False)
@@ -326,9 +327,9 @@ def _import_path(name: str) -> str:
     return name if ":" in name else ""
 
 
-def _check_code(path: str, allow_code: bool) -> None:
+def _check_code(field: str, path: str, allow_code: bool) -> None:
     if _import_path(path) and not allow_code:
-        raise ConfigError("teacher", path, "an import path runs that module's code: allow it with --allow-code")
+        raise ConfigError(field, path, "an import path runs that module's code: allow it with --allow-code")
 
 
 def _one_thread() -> None:

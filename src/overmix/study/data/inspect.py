@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,10 @@ import numpy as np
 from overmix.errors import ConfigError, DataError
 from overmix.study.data.dataset import Dataset
 from overmix.study.data.folder import list_images
+from overmix.study.data.no_input import why_no_input
 from overmix.study.data.registry import load_dataset
 from overmix.study.data.table import FEW_CLASSES
-from overmix.study.data.table_file import MOST_CATEGORIES, column_kind, read_table, why_text
+from overmix.study.data.table_file import column_kind, read_table, why_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,6 +41,8 @@ TARGETS = ("target", "label", "labels", "class", "y", "outcome", "diagnosis", "s
 """Names of columns that are what is predicted, more often than not."""
 
 _FEWEST_SAMPLES, _FEWEST_OF_A_CLASS = 16, 3
+_NAMELESS = "(without a name)"
+_MANY_COPIES = 0.05  # of the rows; some are alike by chance
 _LOOKED_AT = 200  # images whose sizes are looked at
 _IMAGE_SIDE = 32
 
@@ -157,11 +159,14 @@ def _inspect_table(path: Path, form: str, target: str, domain: str, labels: str)
     kept = {name for name in (target, domain) if name}  # a column without a name is no domain that was not given
     roles, facts = _inputs_asked([column for column in table.iter_columns() if column.name not in kept], form)
     options |= roles
-    inputs = table.drop([name for name in (target, domain, *roles.get("drop", ())) if name and name in table.columns])
+    # A column without a name is a column: a domain that was not given is none.
+    inputs = table.drop([name for name in (*kept, *roles.get("drop", ())) if name in table.columns])
     facts += _missing_in(inputs)
+    facts += _copies_in(inputs, table[target] if target in table.columns else None)
     if target in table.columns:
         without = table[target].null_count()
-        facts += [f"{without:,} rows have no {target}: they are left out"] if without else []
+        rule = "they are left out" if form != "csv" else "they are left out (nothing, NA, ? and the like)"
+        facts += [f"{without:,} rows have no {target}: {rule}"] if without else []
         kind, why = _labels_asked(table[target], labels)
         options |= {"labels": kind} if kind != "auto" else {}
         facts += [why] if why else []
@@ -176,33 +181,23 @@ def _inputs_asked(columns: Sequence[pl.Series], form: str) -> tuple[dict[str, li
     facts = [f"taken for categories: {name}, it {unclear[name]}; {mend}" for name in codes]
     left_out = []
     for column in columns:
-        why = f"it {unclear[column.name]}; {mend}" if column.name in unclear else _why_left_out(column)
+        why = f"it {unclear[column.name]}; {mend}" if column.name in unclear else why_no_input(column)
         if why and column.name not in codes:
             left_out.append(column.name)
-            facts.append(f"left out: {column.name}, {why}")
+            facts.append(f"left out: {column.name or _NAMELESS}, {why}")
+    coded = [c for c in columns if c.name not in {*codes, *left_out} and column_kind(c) == "category"]
+    facts += [f"categories: {_shortened([_categories_of(column) for column in coded])}"] if coded else []
     return {key: names for key, names in (("drop", left_out), ("categories", codes)) if names}, facts
 
 
-_FEWEST_COUNTED = 10
-"""Fewer rows may well have different numbers, in a row even, by chance."""
+def _categories_of(column: pl.Series) -> str:
+    known = column.cast(str).drop_nulls()
+    many = f" (such as {known[0][:20]!r})" if known.n_unique() > FEW_CLASSES else ""
+    return f"{column.name or _NAMELESS} {known.n_unique()}{many}"
 
-_NUMBERS_ROWS = re.compile(r"|.*id|(.*[_ .-])?(index|row|nr|no|number|unnamed.*)|_*index_level_\d+_*")
-"""Names of columns that tell rows apart and say nothing of them, as pandas and people give them."""
 
-
-def _why_left_out(column: pl.Series) -> str | None:
-    """Return why a column is no input; ``None`` if it is one."""
-    kind = column_kind(column)
-    if kind == "text":
-        return f"text of {column.n_unique():,} different values (at most {MOST_CATEGORIES} are categories)"
-    if kind in ("date", "empty", "nested"):
-        return {"date": "a date or time", "empty": "empty", "nested": "of no plain values"}[kind]
-    if not column.dtype.is_integer() or column.n_unique() < max(len(column), _FEWEST_COUNTED):
-        return None
-    if bool((column.diff().drop_nulls() == 1).all()) and not column.null_count():
-        return "it counts the rows"
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column.name).lower()
-    return "a number of its own for each row" if _NUMBERS_ROWS.fullmatch(words) else None
+def _shortened(listed: Sequence[str]) -> str:
+    return ", ".join(listed[:6]) + (f" and {len(listed) - 6} more columns" if len(listed) > 6 else "")
 
 
 def _missing_in(inputs: pl.DataFrame) -> list[str]:
@@ -210,10 +205,23 @@ def _missing_in(inputs: pl.DataFrame) -> list[str]:
     missing = {name: count for name, count in missing.items() if count}
     if not missing:
         return ["no value is missing"]
-    listed = [f"{name} {count:,}" for name, count in missing.items()]
-    shown = ", ".join(listed[:6]) + (f" and {len(listed) - 6} more columns" if len(listed) > 6 else "")
+    shown = _shortened([f"{name or _NAMELESS} {count:,}" for name, count in missing.items()])
     rule = "a number is filled with the median of the training samples, a category is one of its own"
     return [f"missing values: {shown}; {rule}"]
+
+
+def _copies_in(inputs: pl.DataFrame, target: pl.Series | None) -> list[str]:
+    """Say how many rows say again what one above says: the test would ask for what was learned by heart."""
+    rows = inputs if target is None else inputs.with_columns(target)
+    if target is not None:
+        rows = rows.filter(target.is_not_null())
+    if not rows.width or any(column_kind(column) == "nested" for column in rows.iter_columns()):
+        return []
+    copies = rows.height - rows.n_unique()
+    if copies < _MANY_COPIES * rows.height:
+        return []
+    rule = "one may be trained on and another tested on; remove those that are no samples of their own"
+    return [f"{copies:,} rows are copies of others, the target too: {rule}"]
 
 
 def _labels_asked(target: pl.Series, labels: str) -> tuple[str, str]:

@@ -22,13 +22,16 @@ def check_test_size(test_size: float) -> None:
         raise ConfigError("data.test_size", test_size, "use a share in (0, 1)")
 
 
-def set_aside(whole: Dataset, test_size: float, classes: str) -> Dataset:
+def set_aside(
+    whole: Dataset, test_size: float, classes: str, unless: str = "of numbers, say data: {labels: values}"
+) -> Dataset:
     """Return data without test samples with a share of its labelled samples set aside for testing.
 
     Args:
         whole: the data.
         test_size: the share, in (0, 1).
         classes: what errors call that in which the classes were found.
+        unless: what helps where they were meant to be values.
 
     Raises:
         ConfigError: if no sample would be tested on, or a class would be left without one to train on.
@@ -41,7 +44,7 @@ def set_aside(whole: Dataset, test_size: float, classes: str) -> Dataset:
     if len(tested) == 0 or len(missing):
         shortage = "no sample is tested on"
         if len(missing):
-            _check_repeated(np.bincount(strata), classes)
+            _check_repeated(np.bincount(strata), classes, unless)
             shortage = f"no sample of class {missing[0]} is left to train on"
         raise ConfigError(
             "data.test_size", test_size, f"of {len(known)} samples {shortage}: give more samples, or x_test and y_test"
@@ -58,10 +61,10 @@ def set_aside(whole: Dataset, test_size: float, classes: str) -> Dataset:
     )
 
 
-def _check_repeated(counts: np.ndarray, classes: str) -> None:
+def _check_repeated(counts: np.ndarray, classes: str, unless: str) -> None:
     """Refuse names, texts and values that were taken for classes: more samples of that kind would not help."""
     if 2 * int((counts == 1).sum()) > len(counts):
         raise DataError(
             f"{classes} has {len(counts):,} different values in {counts.sum():,} samples, most of them once, so they "
-            "are no classes: name a target of few values, or, of numbers, say data: {labels: values}"
+            f"are no classes: name a target of few values, or, {unless}"
         )

@@ -98,7 +98,14 @@ def _table_dataset(
     whole = _labelled(form, x, table[target], kind, field)
     if domain:
         whole = replace(whole, domain=torch.from_numpy(domain_numbers(table[domain], field)))
-    return set_aside(replace(whole, table=columns), test_size, f"{field}: the target {target}")
+    unless = "of numbers, say data: {labels: values}"
+    if column_kind(table[target]) != "number":
+        unless = f"where {_first_text(table[target])} is to be a number, write numbers alone"
+    return set_aside(replace(whole, table=columns), test_size, f"{field}: the target {target}", unless)
+
+
+def _first_text(column: pl.Series) -> str:
+    return repr(str(column.drop_nulls()[0])[:40])
 
 
 def _check_columns(
@@ -142,7 +149,10 @@ def target_kind(target: pl.Series, labels: str, field: str) -> LabelKind:
         raise DataError(f"{field}: the target {target.name} is {_KINDS[kind]}: name another column")
     if kind != "number":
         if labels == "values":
-            raise DataError(f"{field}: the target {target.name} is text: it has classes, labels: classes")
+            raise DataError(
+                f"{field}: the target {target.name} is text, such as {_first_text(target)}: write numbers alone, "
+                "or say labels: classes"
+            )
         return "classes"
     if labels != "auto":
         return labels  # type: ignore[return-value]

@@ -27,15 +27,15 @@ def proposed_study(inspection: Inspection, folder: Path, name: str) -> str:
         folder: where the file will lie; the data's path is written relative to it.
         name: of the study.
     """
-    facts = "".join(f"#   {fact}\n" for fact in inspection.facts)
+    facts = "".join(f"#   {_in_a_line(fact)}\n" for fact in inspection.facts)
     data = _data_part(inspection, folder)
     epochs, batch = _length(inspection)
     return f"""\
 # Does Mixup help on these data, does it over-train, and when is it best switched off?
 # Written by `overmix init`; what it found:
 {facts}#
-# overmix plan {name}.yaml     what it costs
-# overmix run {name}.yaml      trains what is missing, and writes a page
+# overmix plan {_in_a_line(name)}.yaml     what it costs
+# overmix run {_in_a_line(name)}.yaml      trains what is missing, and writes a page
 # Every key: docs/studies.md
 
 name: {_quoted(name)}
@@ -134,6 +134,12 @@ def _written(value: Any) -> str:
 def _quoted(text: str) -> str:
     """Return text as YAML reads it: bare where that is certain, else in quotes, which JSON's are."""
     plain = text.replace("_", "").replace("/", "").replace(".", "").replace("-", "")
-    safe = plain.isascii() and plain.isalnum() and (text[0].isalpha() or text[0] in "./")
+    # What begins with a point may be a number there, .5 or .inf, unless a path goes on.
+    safe = plain.isascii() and plain.isalnum() and (text[0].isalpha() or text.startswith(("/", "./", "../")))
     words = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
-    return text if safe and text.lower() not in words else json.dumps(text, ensure_ascii=False)
+    return text if safe and text.lower() not in words else json.dumps(text, ensure_ascii=not text.isprintable())
+
+
+def _in_a_line(fact: str) -> str:
+    """Return what a comment can hold: names of columns may have line breaks, and what cannot be printed."""
+    return "".join(sign if sign.isprintable() else "?" for sign in " ".join(fact.split()))
