@@ -241,6 +241,29 @@ def test_runs_are_lined_up_on_common_epochs(write) -> None:
     np.testing.assert_array_equal(found.values, [[0.9, 0.3, 0.3], [0.8, 0.4, 0.2]])
 
 
+def test_looks_that_not_all_runs_share_are_said(write) -> None:
+    a = write("a.csv", as_csv(LONG, first=0))
+    b = write("b.csv", "epoch,test_error\n" + "".join(f"{t},{LONG[t] / 2}\n" for t in (3, 7, 11)))
+    found = read_curves([a, b])
+    assert found.notes == (f"judged are the 3 looks at places that all runs logged; {a} has 12",)
+    assert found.diagnose().reason == "Only 3 epochs were logged by every run: log at least 10, 50 are better."
+    assert read_curves([a, write("c.csv", as_csv(ERRORS + LONG[5:], first=0))]).notes == ()
+
+
+def test_runs_of_different_axes_are_refused(write) -> None:
+    a = write("a.csv", as_csv(ERRORS))
+    b = write("b.csv", as_csv(ERRORS[::-1]).replace("epoch", "step"))
+    with pytest.raises(DataError, match=r"a.csv is by epoch, .*b.csv by step, .*: give each by itself"):
+        read_curves([a, b])
+    rows = "".join(f"{t // 3},{t},{v}\n" for t, v in enumerate(LONG))
+    c = write("c.csv", "epoch,step,test_error\n" + rows)
+    d = write("d.csv", "Epoch,test_error\n" + "".join(f"{t},{v}\n" for t, v in enumerate(LONG)))
+    assert read_curves([d, write("e.csv", as_csv(LONG[::-1], first=0))]).axis == "Epoch"
+    with pytest.raises(DataError, match="--x epoch"):
+        read_curves([c, write("f.csv", as_csv(LONG[:4], first=0))])
+    assert read_curves([c, write("f.csv", as_csv(LONG[:4], first=0))], x="epoch").axis == "epoch"
+
+
 def test_diverged_runs_keep_their_nan(write) -> None:
     assert np.isnan(read_curves([write("a.csv", "epoch,test_error\n1,0.5\n2,nan\n")]).values[0, 1])
 

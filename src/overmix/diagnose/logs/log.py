@@ -9,16 +9,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from overmix._typing import Float
-from overmix.diagnose.axis import written_place
+from overmix.diagnose.axis import AXES, written_place
 from overmix.diagnose.logs.cells import is_absent, is_number, is_percent, label, parsed_number, place, says
 from overmix.diagnose.logs.looks import LoggedValue, last_of_each, several_at_once, without_holes
 from overmix.diagnose.logs.rewinds import longest_run
 from overmix.errors import ConfigError, DataError, did_you_mean
 
-AXES = tuple(
-    "epoch epochs step global_step steps iteration iterations iter trainer/global_step _step train/epoch "
-    "train/global_step index".split()
-)
 _FEW = 10  # epochs; a log of fewer whose steps are more was looked at several times in each
 
 
@@ -76,6 +72,10 @@ class Log:
             return self if says(self.labels[column], value) else replace(self, rows=())
         rows = [row for row in self.rows if says(row.get(column), value)]
         return replace(self, name=f"{self.name} ({column} {value})", rows=rows)
+
+    def has_both(self, metric: str, axis: str) -> bool:
+        """Whether any row has a metric and a place on an axis."""
+        return any(not is_absent(row.get(metric)) and not is_absent(row.get(axis)) for row in self.rows)
 
     def column(self, metric: str, x: str | None) -> Column:
         """Return a metric, sorted; of several values at one place the last counts.
@@ -153,7 +153,8 @@ class Log:
             if wanted not in names:
                 raise ConfigError("x", wanted, f"{self.name} has no such column; {did_you_mean(wanted, names)}")
             return wanted
-        axes = sorted((name for name in names if name.lower() in AXES), key=lambda name: AXES.index(name.lower()))
+        preferred = list(AXES)
+        axes = sorted((name for name in names if name.lower() in AXES), key=lambda name: preferred.index(name.lower()))
         counts = {name: [str(row[name]) for row in rows if not is_absent(row.get(name))] for name in axes}
         distinct = {name: len(set(cells)) for name, cells in counts.items() if 2 * len(cells) > len(rows)}
         best = max(distinct, key=lambda name: min(distinct[name], _FEW), default=None)

@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from overmix.diagnose.axis import AXES
 from overmix.diagnose.logs.cells import label
-from overmix.diagnose.logs.log import AXES, Log
+from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.looks import LoggedValue, several_at_once
 from overmix.errors import ConfigError
 

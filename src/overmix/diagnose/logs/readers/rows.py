@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 
+from overmix.diagnose.axis import AXES
 from overmix.diagnose.logs.cells import is_absent, is_number
-from overmix.diagnose.logs.log import AXES, Log
+from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.names import split_of_text
 from overmix.diagnose.logs.repeats import RUN_COLUMNS
 
