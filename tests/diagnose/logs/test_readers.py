@@ -117,6 +117,27 @@ def test_commas_are_what_the_column_and_then_the_file_say(write, content, epochs
     assert (found.epochs.tolist(), found.values[0].tolist()) == (epochs, values)
 
 
+def test_numbers_that_may_be_two_are_refused_only_where_they_are_judged(write) -> None:
+    content = 'epoch,val_error,samples\n0,50,"1,500"\n1,46,"2,500"\n'
+    path = write("a.csv", content)
+    np.testing.assert_array_equal(read_curves([path]).values, [[50, 46]])
+    for asked in ({"metric": "samples"}, {"x": "samples"}):
+        with pytest.raises(DataError, match=r"samples has '1,500' in row 1, which may be a thousand or a decimal"):
+            read_curves([path], **asked)
+    # The metric that is chosen is refused, too, though another could be read.
+    with pytest.raises(DataError, match=r"the column val_error has '1,500'"):
+        read_curves([write("b.csv", content.replace("val_error,samples", "val_loss,val_error"))])
+
+
+def test_conditions_are_called_as_the_file_calls_them(write) -> None:
+    rows = [f'"{n},000",{e},{v + n}\n' for n in (1, 2) for e, v in enumerate(LONG)]
+    path = write("a.csv", "config,epoch,val_loss\n" + "".join(rows))
+    with pytest.raises(ConfigError, match=r"each config \(1,000, 2,000\).*--where config=1,000"):
+        read_curves([path])
+    for said in ("2,000", "2000"):
+        np.testing.assert_allclose(read_curves([path], where={"config": said}).values, [np.array(LONG) + 2])
+
+
 def test_csv_with_a_seed_column_holds_several_runs(write) -> None:
     rows = "".join(f"{s},{t},{v + s}\n" for s in (0, 1, 2) for t, v in enumerate(ERRORS, start=1))
     found = read_curves([write("a.csv", "seed,epoch,val_loss\n" + rows)])

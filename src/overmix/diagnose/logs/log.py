@@ -10,7 +10,16 @@ import numpy as np
 
 from overmix._typing import Float
 from overmix.diagnose.axis import AXES, written_place
-from overmix.diagnose.logs.cells import is_absent, is_number, is_percent, label, parsed_number, place, says
+from overmix.diagnose.logs.cells import (
+    UnclearNumberError,
+    is_absent,
+    is_number,
+    is_percent,
+    label,
+    parsed_number,
+    place,
+    says,
+)
 from overmix.diagnose.logs.looks import LoggedValue, last_of_each, several_at_once, without_holes
 from overmix.diagnose.logs.rewinds import longest_run
 from overmix.errors import ConfigError, DataError, did_you_mean
@@ -170,6 +179,8 @@ class Log:
     def _read(self, reading: Callable[[object], float], value: object, name: str, row: int) -> float:
         try:
             return reading(value)
+        except UnclearNumberError as error:
+            raise DataError(str(error)) from None
         except OverflowError:
             raise DataError(f"{self.name}, row {row}: {name} is a whole number beyond 1e308: mend that row") from None
         except (TypeError, ValueError):

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
-from overmix.diagnose.logs.cells import is_absent, is_number, is_percent
+from overmix.diagnose.logs.cells import WrittenNumber, is_absent, is_number
 from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.names import split_of, split_of_text, words
 from overmix.diagnose.logs.readers.reader import Reader, by_folder, lines_of, text_of
-from overmix.diagnose.logs.readers.rows import logs_of
+from overmix.diagnose.logs.readers.rows import LogRow, logs_of
 from overmix.errors import DataError
-from overmix.written_numbers import DecimalSign, as_python, decimal_signs, is_mostly_numbers, why_unclear_sign
+from overmix.written_numbers import (
+    DecimalSign,
+    as_python,
+    decimal_signs,
+    is_mostly_numbers,
+    sign_shown,
+    why_unclear_sign,
+)
 
 _BETWEEN_DIGITS = re.compile(r"[,' \u00a0\u202f\u2019]\d")
 """What numbers have that Python does not read."""
@@ -34,10 +42,11 @@ def read_csv(path: Path) -> list[Log]:
     """Read a CSV file; a column ``seed``, ``run`` or the like tells several runs apart, see `logs_of`.
 
     Lines that begin with ``#`` are comments, unless the last one before the numbers is the header (NumPy's way). A
-    header that is repeated, as resumed runs do, is passed over.
+    header that is repeated, as resumed runs do, is passed over. What may be thousands or decimals is refused where it
+    is to be judged, see `WrittenNumber`.
 
     Raises:
-        DataError: no text, no header, or no rows; a quote that is not closed; commas that may be thousands or decimals.
+        DataError: no text, no header, or no rows; a quote that is not closed.
     """
     header, lines = _table(path)
     rows = []
@@ -45,10 +54,10 @@ def read_csv(path: Path) -> list[Log]:
         if any(cells[len(header) :]):
             raise DataError(f"{path}, line {at}: more values than the header has names; mend that line")
         rows.append(dict(zip_longest(header, cells[: len(header)], fillvalue="")))
-    rows = _with_points(rows, path)
+    of_numbers = _numbers(rows, path)
     if {name.lower() for name in header} == _EXPORTED:
-        return _export(path, rows)
-    return logs_of(str(path), rows)
+        return _export(path, of_numbers)
+    return logs_of(str(path), of_numbers)
 
 
 def _table(path: Path) -> tuple[list[str], list[Cells]]:
@@ -134,31 +143,34 @@ def _separator(header: str) -> str:
     return " " if separator not in header and len(header.split()) > 1 else separator
 
 
-def _with_points(rows: list[dict[str, str]], path: Path) -> list[dict[str, str]]:
-    """Write numbers as Python does: ``1,234`` is what its column, or else the file, says.
-
-    Raises:
-        DataError: if neither does.
-    """
+def _numbers(rows: Sequence[Mapping[str, str]], path: Path) -> Sequence[LogRow]:
+    """Tell what numbers are that Python does not read: ``1,234`` is what its column, or else the file, says."""
     if not any(_BETWEEN_DIGITS.search(cell) for row in rows for cell in row.values()):
         return rows
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = {name: [None if is_absent(row[name]) else row[name] for row in rows] for name in names}
     known = {name: [cell for cell in cells if cell is not None] for name, cells in columns.items()}
     signs = decimal_signs(known, otherwise=None)
+    read: dict[str, Callable[[str], str | WrittenNumber]] = {
+        name: partial(_number, sign=sign) for name, sign in signs.items() if sign is not None
+    }
     for name, sign in signs.items():
         if sign is None and is_mostly_numbers(known[name]):
-            told = why_unclear_sign(columns[name])
-            raise DataError(f"{path}: the column {name} {told}: write a point for decimals, and nothing for thousands")
-    return [{name: _with_point(cell, signs[name]) for name, cell in row.items()} for row in rows]
+            told = f"{path}: the column {name} {why_unclear_sign(columns[name])}"
+            read[name] = partial(_unclear, why=f"{told}: write a point for decimals, and nothing for thousands")
+    return [{name: read[name](cell) if name in read else cell for name, cell in row.items()} for row in rows]
 
 
-def _with_point(cell: str, sign: DecimalSign | None) -> str:
-    number = None if sign is None else as_python(cell, sign)
-    return cell if number is None else f"{number}{'%' if is_percent(cell) else ''}"
+def _number(cell: str, *, sign: DecimalSign) -> str | WrittenNumber:
+    number = as_python(cell, sign)
+    return cell if number is None or number == cell else WrittenNumber(cell, number)
 
 
-def _export(path: Path, rows: list[dict[str, str]]) -> list[Log]:
+def _unclear(cell: str, *, why: str) -> str | WrittenNumber:
+    return cell if sign_shown(cell) is None else WrittenNumber(cell, None, why)
+
+
+def _export(path: Path, rows: Sequence[LogRow]) -> list[Log]:
     """Read TensorBoard's export of one curve, named by the name of its file, and by that of its run's folder."""
     told = _EXPORT.fullmatch(path.stem)
     if told is None:
