@@ -591,14 +591,57 @@ def test_conditions_of_two_columns_are_asked_for_one_by_one_and_folds_of_the_cho
     np.testing.assert_allclose(chosen.values, [[v + 0.1 for v in LONG], [v + 0.11 for v in LONG]])
 
 
-def test_conditions_that_differ_between_seeds_are_said(write) -> None:
+def test_settings_that_differ_between_runs_are_said(write) -> None:
+    """By whatever name; neither what changes within a run nor what stands at its end alone is a setting."""
     rows = "".join(
-        f"{e},{seed},{'mixup' if seed < 2 else 'erm'},{value + 0.01 * seed}\n"
+        f"{e},{seed},{10 * seed},{['mixup', ''][seed // 2]},{0.1 * (seed + e)},{seed if e == 11 else ''},{v + seed}\n"
         for seed in range(4)
-        for e, value in enumerate(LONG)
+        for e, v in enumerate(LONG)
     )
-    (note,) = read_curves([write("a.csv", "epoch,seed,config,val_acc\n" + rows)]).notes
-    assert note.startswith("config differs between the runs (mixup, erm)")
+    path = write("a.csv", "epoch,seed,width,config,time,best,val_loss\n" + rows)
+    of_width, of_config = read_curves([path]).notes
+    assert of_width.startswith("width differs between the runs (0, 10, 20, 30): if that is more than a seed, choose")
+    assert of_config.startswith("config differs between the runs (mixup, empty)")
+    assert read_curves([path], where={"config": ""}).values.shape == (2, 12)
+
+
+def test_settings_that_a_tool_writes_first_are_of_the_whole_run(write) -> None:
+    paths = [
+        write(
+            f"{lr}.jsonl",
+            json.dumps({"lr": lr, "seed": 0})
+            + "\n"
+            + "".join(json.dumps({"epoch": e, "val_loss": v + lr}) + "\n" for e, v in enumerate(LONG)),
+        )
+        for lr in (0.1, 0.2)
+    ]
+    (note,) = read_curves(paths).notes
+    assert note.startswith("lr differs between the runs (0.1, 0.2)")
+    assert note.endswith("--where lr=0.1")
+    assert read_curves(paths[:1]).runs == (str(paths[0]),)
+    assert read_curves(paths[:1], where={"lr": "0.1", "seed": "0"}).values.shape == (1, 12)
+    with pytest.raises(ConfigError, match=r"seed=1.*there is 0"):
+        read_curves(paths, where={"seed": "1"})
+
+
+def test_a_condition_without_a_name_is_one(write) -> None:
+    """As pandas writes None."""
+    path = write("a.csv", of_folds("config", ["mixup", ""], by_epoch=False))
+    with pytest.raises(ConfigError, match=r"one or more for each config \(mixup, empty\).*--where config=mixup"):
+        read_curves([path])
+    np.testing.assert_array_equal(read_curves([path], where={"config": ""}).values, [FOLDS[1]])
+    with pytest.raises(ConfigError, match="no such column"):
+        read_curves([path], where={"konfig": ""})
+    seeds = read_curves([write("b.csv", of_folds("seed", ["", "0"], by_epoch=False))])
+    assert [run.rpartition("b.csv ")[2] for run in seeds.runs] == ["(seed empty)", "(seed 0)"]
+
+
+def test_one_run_is_called_by_one_name(write) -> None:
+    """Seeds 1 and 1.0, which pandas makes of 1 beside an empty cell, or 1 and "1" of JSON."""
+    seeds = [1, 1.0, "1", " 1 "] * 3
+    lines = [json.dumps({"seed": seeds[e], "epoch": e, "val_acc": value}) for e, value in enumerate(LONG)]
+    found = read_curves([write("a.jsonl", "\n".join(lines))])
+    assert (found.values.shape, found.runs[0][-9:]) == ((1, 12), " (seed 1)")
 
 
 def test_what_nothing_tells_apart_is_said_to_be_dropped(write) -> None:

@@ -76,15 +76,23 @@ class Log:
         return list(dict.fromkeys(cell for cell in cells if cell is not None))
 
     def only(self, column: str, value: str) -> Log:
-        """Return the log with nothing but the rows whose column holds a value; they may be none."""
+        """Return the log with nothing but the rows whose column holds a value; they may be none.
+
+        The value ``""`` is that of empty cells. What stands in one row alone, such as the settings that a tool writes
+        first, is said of the whole log.
+        """
         if column in self.labels:
             return self if says(self.labels[column], value) else replace(self, rows=())
-        rows = [row for row in self.rows if says(row.get(column), value)]
-        return replace(self, name=f"{self.name} ({column} {value})", rows=rows)
+        held = [cell for cell in (label(row.get(column)) for row in self.rows) if cell is not None]
+        if len(held) == 1 < len(self.rows):
+            return self if says(held[0], value) else replace(self, rows=())
+        known = column in self.names()
+        rows = [row for row in self.rows if known and says(row.get(column), value)]
+        return replace(self, name=f"{self.name} ({column} {value or 'empty'})", rows=rows)
 
-    def has_both(self, metric: str, axis: str) -> bool:
-        """Whether any row has a metric and a place on an axis."""
-        return any(not is_absent(row.get(metric)) and not is_absent(row.get(axis)) for row in self.rows)
+    def has(self, *columns: str) -> bool:
+        """Whether a row has values in all of these columns."""
+        return any(not any(is_absent(row.get(column)) for column in columns) for row in self.rows)
 
     def column(self, metric: str, x: str | None) -> Column:
         """Return a metric, sorted; of several values at one place the last counts.

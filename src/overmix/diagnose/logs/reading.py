@@ -46,8 +46,8 @@ def read_curves(
         metric: name of the metric; None chooses the held-out one, see `choose_metric`.
         x: name of the column for the horizontal axis; None takes ``epoch``, else ``step``, else counts rows.
         unit: of the values; None tells it from the metric's kind and the values.
-        where: by column, the value that rows must hold to count, such as ``{"config": "mixup"}``; also of what tells
-            the runs of one file apart, such as ``{"seed": "1"}``.
+        where: by column, the value that rows must hold to count, such as ``{"config": "mixup"}``, ``""`` for empty
+            cells; also of what tells the runs of one file apart, such as ``{"seed": "1"}``.
 
     Raises:
         DataError: files that cannot be read, values that are no numbers, runs of unequal lengths or of different
@@ -61,7 +61,7 @@ def read_curves(
     choice = _choose(metric, [log for of_path in searches for log in of_path.logs()])
     logs, notes = _runs(searches, choice.metric)
     logs = [run for log in logs for run in runs_within(log, choice.metric, x)]
-    notes += differing_conditions(logs)
+    notes += differing_conditions(logs, choice.metric)
     columns = [log.column(choice.metric, x) for log in logs]
     _check_one_axis(logs, columns, choice.metric)
     _check_ends(logs, [float(column.epochs[-1]) for column in columns])
@@ -99,7 +99,11 @@ def _only(found: Found, path: Path, where: Mapping[str, str]) -> Found:
             logs = found.logs()
             has = list(dict.fromkeys(held for log in logs for held in log.values(column)))
             names = list(dict.fromkeys(name for log in logs for name in (*log.names(), *log.labels)))
-            remedy = f"there is {', '.join(has[:8])}" if has else f"no such column; {did_you_mean(column, names)}"
+            remedy = (
+                f"there is {', '.join(value or 'empty' for value in has[:8])}"
+                if has
+                else f"no such column; {did_you_mean(column, names)}"
+            )
             raise ConfigError("where", f"{column}={value}", f"{path} has no such row: {remedy}")
         found = left
     return found
@@ -179,7 +183,7 @@ def _check_one_axis(logs: Sequence[Log], columns: Sequence[Column], metric: str)
     other = next((i for i, axis in enumerate(axes) if counted_by(axis) != counted_by(axes[0])), None)
     if other is None:
         return
-    common = next((axis for axis in axes if all(log.has_both(metric, axis) for log in logs)), None)
+    common = next((axis for axis in axes if all(log.has(metric, axis) for log in logs)), None)
     remedy = f"say which one, --x {shlex.quote(common)}" if common else "give each by itself, or log one axis in all"
     raise DataError(
         f"{logs[0].name} is by {axes[0]}, {logs[other].name} by {axes[other]}, which are not the same places: {remedy}"
