@@ -42,11 +42,19 @@ def test_what_is_no_number(cell):
         ({"a": ["1,234"], "b": ["0,5", "x", "y"]}, ".", ".,"),  # a text that holds a number says nothing of others
         ({"a": ["1,234", "999"]}, ".", "."),
         ({"a": ["1,234", "1000"]}, ".", None),
+        ({"a": ["750", "1.250"]}, ".", None),  # read as a decimal, the larger one was the smaller
+        ({"a": ["750", "1.250", "1500"]}, None, "."),
+        ({"a": ["5", "1.250"]}, None, "."),
+        ({"a": ["750", "1.250"], "b": ["0.5"]}, None, ".."),
     ],
 )
 def test_signs_of_columns(columns, otherwise, signs):
     told = list(decimal_signs(columns, otherwise=otherwise).values())
     assert told[0] is None if signs is None else told == list(signs)
+
+
+def test_a_printed_minus_is_one():
+    assert (sign_shown("\u22121,5 %"), as_python("\u22121,5", ",")) == (",", "-1.5")
 
 
 def test_a_column_of_texts_is_no_column_of_numbers():

@@ -11,7 +11,20 @@ Shown = Literal[".", ",", "either", "none"]
 """The decimal sign that a number shows; ``"either"`` of ``1,234`` and ``1.234``, ``"none"`` of ``12``."""
 
 _THOUSANDS = " '\u00a0\u202f\u2019"  # blanks and apostrophes separate thousands under either decimal sign
+_MINUS = "\u2212"  # as papers and plots print it
 _WORDS = re.compile(r"[-+]?(?:inf|infinity|nan)", re.IGNORECASE)
+
+_MISSING = frozenset(("", "na", "n/a", "<na>", "#na", "#n/a", "#n/a n/a", "null", "none", "-", "?"))
+
+
+def is_missing(cell: str) -> bool:
+    """Whether a cell stands for a missing one among numbers. NaN does not: it is what a run that diverged logs.
+
+    Example:
+        >>> [is_missing(cell) for cell in ("", " None ", "#N/A", "nan", "0")]
+        [True, True, True, False, False]
+    """
+    return cell.strip().lower() in _MISSING
 
 
 def _pattern(decimal: DecimalSign, other: DecimalSign) -> re.Pattern[str]:
@@ -55,38 +68,44 @@ def decimal_signs(
 
     Args:
         columns: cells that are not missing, by the column's name.
-        otherwise: the sign where neither says it, and commas stand wherever thousands want one.
+        otherwise: the sign where neither says it, and commas stand wherever thousands want one. Points are decimals
+            there, unless numbers from 100 to 999 stand without one beside them.
 
     Example:
         >>> decimal_signs({"step": ["1,000", "2,000"], "loss": ["0.31", "0.3"]}, otherwise=None)
         {'step': '.', 'loss': '.'}
         >>> decimal_signs({"step": ["1,000", "2,000"]}, otherwise=None)
         {'step': None}
+        >>> decimal_signs({"step": ["750", "1.000"], "loss": ["31 %", "30 %"]}, otherwise=None)
+        {'step': None, 'loss': '.'}
     """
-    shown = {name: {sign_shown(cell) for cell in set(cells)} for name, cells in columns.items()}
+    shown = {name: {cell: sign_shown(cell) for cell in set(cells)} for name, cells in columns.items()}
     by_file = {
         sign
         for sign in _PATTERNS
-        if any(sign in shown[name] and is_mostly_numbers(cells) for name, cells in columns.items())
+        if any(sign in shown[name].values() and is_mostly_numbers(cells) for name, cells in columns.items())
     }
-    return {name: _sign_of(cells, shown[name], by_file, otherwise) for name, cells in columns.items()}
+    return {name: _sign_of(shown[name], by_file, otherwise) for name in columns}
 
 
 def _sign_of(
-    cells: Sequence[str], shown: set[Shown | None], by_file: set[DecimalSign], otherwise: DecimalSign | None
+    shown: Mapping[str, Shown | None], by_file: set[DecimalSign], otherwise: DecimalSign | None
 ) -> DecimalSign | None:
-    own: list[DecimalSign] = [sign for sign in _PATTERNS if sign in shown]
-    if own:
-        return own[0] if len(own) == 1 else None
-    if "either" not in shown:
+    certain: list[DecimalSign] = [sign for sign in _PATTERNS if sign in shown.values()]
+    if certain:
+        return certain[0] if len(certain) == 1 else None
+    unclear = [cell for cell, sign in shown.items() if sign == "either"]
+    if not unclear:
         return "."
     if len(by_file) == 1:
         return next(iter(by_file))
-    unclear = [cell for cell in cells if sign_shown(cell) == "either"]
+    whole = [_without_percent(cell) for cell, sign in shown.items() if sign == "none"]
+    otherwise_grouped = any(re.search(rf"\d{{4}}|\d[{_THOUSANDS}]\d", cell) for cell in whole)
     if not any("," in cell for cell in unclear):
-        return "."
-    lacks_one = any(re.search(r"\d{4}", cell) for cell in cells if sign_shown(cell) == "none")
-    return None if by_file or lacks_one or any("." in cell for cell in unclear) else otherwise
+        # Beside 750, a 1.250 may well be a thousand; beside 1500 it is none.
+        below_thousand = any(re.fullmatch(r"[-+]?[1-9]\d\d", cell) for cell in whole)
+        return None if below_thousand and not otherwise_grouped else "."
+    return None if by_file or otherwise_grouped or any("." in cell for cell in unclear) else otherwise
 
 
 def as_python(cell: str, decimal: DecimalSign) -> str | None:
@@ -144,7 +163,8 @@ def _why_unclear(known: Sequence[tuple[int, str]]) -> str | None:
     if "." in first and "," in first:
         return f"has decimal points and decimal commas, {_shown(first['.'])} and {_shown(first[','])}"
     if "either" in first:
-        return f"has {_shown(first['either'])}, which may be a thousand or a decimal"
+        longer = f"{_without_percent(first['either'][1])}0"
+        return f"has {_shown(first['either'])}, which may be a thousand or a decimal ({longer} is a decimal)"
     return None
 
 
@@ -159,4 +179,4 @@ def has_percent(cell: str) -> bool:
 
 
 def _without_percent(cell: str) -> str:
-    return cell.strip().removesuffix("%").rstrip()
+    return cell.strip().removesuffix("%").rstrip().replace(_MINUS, "-")

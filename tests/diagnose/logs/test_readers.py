@@ -397,6 +397,11 @@ def test_a_nan_that_numbers_follow_is_no_look_and_one_at_the_end_a_run_that_dive
             r"step has '1,000' in row 1, which may be a thousand",
         ),
         (
+            "step;val_loss\n500;31 %\n1.000;30 %\n",
+            None,
+            r"step has '1.000' in row 2, which may be a thousand or a decimal \(1.0000 is a decimal\)",
+        ),
+        (
             "epoch;val_loss\n1;0,85\n2;0.9\n",
             None,
             r"has decimal points and decimal commas, '0.9' in row 2",

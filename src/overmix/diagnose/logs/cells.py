@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from overmix.written_numbers import has_percent
+from overmix.written_numbers import has_percent, is_missing
 
-ABSENT = ("", "na", "n/a", "null", "none", "-")
 _WHOLE = re.compile(r"[-+]?\d+\.0", re.ASCII)
 _OF_ALL = re.compile(r"(?:epoch\s*)?\[?\s*(\d+)\s*/\s*\d+\s*\]?", re.IGNORECASE)
 
@@ -62,7 +61,7 @@ def is_absent(value: object) -> bool:
         >>> is_absent(""), is_absent(None), is_absent("nan"), is_absent(0.0)
         (True, True, False, False)
     """
-    return value is None or (isinstance(value, str) and value.strip().lower() in ABSENT)
+    return value is None or (isinstance(value, str) and is_missing(value))
 
 
 def is_number(value: object) -> bool:

@@ -24,8 +24,8 @@ from overmix.written_numbers import (
     why_unclear_sign,
 )
 
-_BETWEEN_DIGITS = re.compile(r"[,' \u00a0\u202f\u2019]\d")
-"""What numbers have that Python does not read."""
+_BETWEEN_DIGITS = re.compile(r"[,' \u00a0\u202f\u2019\u2212]\d|(?<!\d)[1-9]\d{0,2}\.\d{3}(?!\d)")
+"""What numbers have that Python does not read, or may take for a decimal."""
 _EXPORTED = {"wall time", "step", "value"}
 _EXPORT = re.compile(r"run-(?P<run>.*?)-tag-(?P<tag>.+)", re.IGNORECASE)
 _TABLES = "give CSV with a header line, or the JSON lines or event files that the training wrote beside them"
