@@ -85,6 +85,27 @@ def test_csv_of_other_separators_and_a_byte_order_mark(write, separator: str) ->
     assert read_curves([write("a.csv", content)], x="epoch").values.shape == (1, 5)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        '"epoch" "val err"\n1 0.5\n2 0.4\n',  # R's write.table
+        '"epoch" "opt" "val err"\n"1" 1 "a b" 0.5\n"2" 2 "a b" 0.4\n',  # with its names of rows
+        '"epoch","val err"\n"a",1,0.5\n"b",2,0.4\n',
+        "sep=;\nepoch;val err\n1;0,5\n2;0,4\n",  # Excel's
+        "\n# epoch|opt|val err\n1|adam|0.5\n2|adam|0.4\n",
+        "\n\nepoch|val err\n1|0.5\n2|0.4\n",
+    ],
+)
+def test_csv_of_other_tools(write, content: str) -> None:
+    found = read_curves([write("a.csv", content)])
+    assert (found.metric, found.epochs.tolist(), found.values.tolist()) == ("val err", [1, 2], [[0.5, 0.4]])
+
+
+def test_values_that_the_header_does_not_name_are_no_names_of_rows(write) -> None:
+    with pytest.raises(DataError, match="line 2: more values than the header has names"):
+        read_curves([write("a.csv", "epoch,val_err\n1,0,5\n2,0,4\n")])
+
+
 def test_a_cell_in_quotes_may_go_over_several_lines(write) -> None:
     notes = ["x\ny", "x\r\n# no comment\r\n\r\ny", "x\u2028y\x0b", 'a ""word""', ""]
     rows = "".join(f'{t},"{note}",{v}\n' for t, (note, v) in enumerate(zip(notes, ERRORS, strict=True), start=1))

@@ -15,6 +15,7 @@ from overmix.diagnose.logs.names import split_of, split_of_text, words
 from overmix.diagnose.logs.readers.reader import Reader, by_folder, lines_of, text_of
 from overmix.diagnose.logs.readers.rows import LogRow, logs_of
 from overmix.errors import DataError
+from overmix.table_text import TableText, table_in
 from overmix.written_numbers import (
     DecimalSign,
     as_python,
@@ -35,15 +36,15 @@ _KEEP_NAME = (
 )
 
 NumberedLine = tuple[int, str]
-Cells = tuple[int, list[str]]
+NumberedCells = tuple[int, list[str]]
 
 
 def read_csv(path: Path) -> list[Log]:
     """Read a CSV file; a column ``seed``, ``run`` or the like tells several runs apart, see `logs_of`.
 
-    Lines that begin with ``#`` are comments, unless the last one before the numbers is the header (NumPy's way). A
-    header that is repeated, as resumed runs do, is passed over. What may be thousands or decimals is refused where it
-    is to be judged, see `WrittenNumber`.
+    `table_in` tells where the header stands. Further lines that begin with ``#`` are comments; a header that is
+    repeated, as resumed runs do, is passed over. What may be thousands or decimals is refused where it is to be
+    judged, see `WrittenNumber`.
 
     Raises:
         DataError: no text, no header, or no rows; a quote that is not closed.
@@ -60,27 +61,25 @@ def read_csv(path: Path) -> list[Log]:
     return logs_of(str(path), of_numbers)
 
 
-def _table(path: Path) -> tuple[list[str], list[Cells]]:
+def _table(path: Path) -> tuple[list[str], list[NumberedCells]]:
     """Return the header's names, and the cells of each row below with the number of its first line."""
-    text = text_of(path)
-    top = next((line for line in lines_of(text) if line.strip() and not _is_comment(line)), None)
-    if top is None:
+    try:
+        table = table_in(text_of(path))
+    except csv.Error as error:
+        raise DataError(f"{path}: the header is not a line of CSV ({error})") from None
+    if table is None:
         raise DataError(f"{path}: empty; give a CSV file with a header line")
-    separator = _separator(top)
-    comments, rows = _split(text, separator, path)
-    at, first = rows[0]
-    if all(is_number(cell) for cell in first):
-        above = [line for number, line in comments if number < at]
-        header = _row(above[-1].lstrip().lstrip("#"), iter(()), separator) if above else []
-        if len(header) != len(first):
-            raise DataError(f"{path}, line {at}: numbers where names should stand; put a header line above")
-    elif separator == " " and any(is_number(cell) for cell in first):
+    header = table.names
+    if all(is_number(name) for name in header):
+        at = table.first_line - 1
+        raise DataError(f"{path}, line {at}: numbers where names should stand; put a header line above")
+    if table.separator == " " and any(is_number(name) for name in header):
         raise DataError(f"{path}: sentences and no table; {_TABLES}")
-    else:
-        header, rows = first, rows[1:]
-    rows = [(line, cells) for line, cells in rows if cells != header]
+    rows = [(at, cells) for at, cells in _rows(table, path) if cells != header]
     if not rows:
         raise DataError(f"{path}: only a header, no rows")
+    if _have_names(rows, table):
+        header = ["", *header]
     while header and not header[-1]:  # a separator at the end of the line
         header.pop()
     if twice := next((name for name in header if name and header.count(name) > 1), None):
@@ -88,22 +87,16 @@ def _table(path: Path) -> tuple[list[str], list[Cells]]:
     return header, rows
 
 
-def _split(text: str, separator: str, path: Path) -> tuple[list[NumberedLine], list[Cells]]:
-    """Return comments, and the cells of rows; a cell in quotes may go over several lines."""
-    lines = enumerate(lines_of(text), start=1)
-    comments: list[NumberedLine] = []
-    rows: list[Cells] = []
+def _rows(table: TableText, path: Path) -> Iterator[NumberedCells]:
+    """Yield the cells of rows; a cell in quotes may go over several lines."""
+    lines = enumerate(lines_of(table.rows), start=table.first_line)
     for at, line in lines:
-        if not line.strip():
-            continue
-        if _is_comment(line):
-            comments.append((at, line))
+        if not line.strip() or _is_comment(line):
             continue
         try:
-            rows.append((at, _row(line, lines, separator)))
+            yield at, _row(line, lines, table.separator)
         except csv.Error as error:
             raise DataError(f"{path}, line {at}: not a line of CSV ({error})") from None
-    return comments, rows
 
 
 def _row(line: str, following: Iterator[NumberedLine], separator: str) -> list[str]:
@@ -113,7 +106,9 @@ def _row(line: str, following: Iterator[NumberedLine], separator: str) -> list[s
         csv.Error: no CSV; or a quote opens that is not closed, which would swallow rows.
     """
     if separator == " ":
-        return line.split()
+        if '"' not in line:
+            return line.split()
+        line = line.strip() + "\n"
     taken = [line]
 
     def growing() -> Iterator[str]:
@@ -136,11 +131,11 @@ def _is_comment(line: str) -> bool:
     return line.lstrip().startswith("#")
 
 
-def _separator(header: str) -> str:
-    """Return what separates a header's names; blanks, if nothing else does."""
-    header = re.sub('"[^"]*"', "", header)
-    separator = max(",;\t", key=header.count)
-    return " " if separator not in header and len(header.split()) > 1 else separator
+def _have_names(rows: Sequence[NumberedCells], table: TableText) -> bool:
+    """Whether each row begins with its own name in quotes, and the header has none for them (R's ``write.table``)."""
+    if any(len(cells) != len(table.names) + 1 for _, cells in rows):
+        return False
+    return all(line.startswith('"') for line in lines_of(table.rows) if line.strip() and not _is_comment(line))
 
 
 def _numbers(rows: Sequence[Mapping[str, str]], path: Path) -> Sequence[LogRow]:
