@@ -197,10 +197,11 @@ def test_blanks_around_names_and_cells_are_none_of_theirs(read):
     ("cells", "said"),
     [
         (["1.5x", *range(11)], "the column a has numbers, but '1.5x' in row 1: write numbers alone"),
-        ([*range(11), "-"], "has numbers, but '-' in row 12: .* or say categories: .a. or drop: .a."),
+        ([*range(11), "x"], "has numbers, but 'x' in row 12: .* or say categories: .a. or drop: .a."),
         (["5%", *range(11)], "a percent sign and without, '5%' in row 1 and '0' in row 2"),
         (['"1,5"', 2.5] * 6, "decimal points and decimal commas, '2.5' in row 2 and '1,5' in row 1"),
         (['"1,234"', 5678] * 6, "has '1,234' in row 1, which may be a thousand or a decimal"),
+        (["1.234", 567] * 6, "has '1.234' in row 1, which may be a thousand or a decimal"),
     ],
 )
 def test_columns_that_are_numbers_but_for_some_cells_are_refused(read, cells, said):
@@ -215,6 +216,55 @@ def test_a_target_of_numbers_but_for_some_cells_is_refused(read):
     with pytest.raises(DataError, match=r"the target y has numbers, but '3\+' in row 17: .* or say labels: classes"):
         read(text)
     assert read(text, labels="classes").class_names == ("0", "1", "2", "3+")
+
+
+def test_more_words_stand_for_a_missing_number_than_for_a_missing_text(read):
+    words = ["#N/A", "-", "none", "<NA>", "NAN", "?"]
+    dataset = read(rows_of([*words, *("\u2212" + str(k) for k in range(1, 9))], header="a,b,y"))
+    a = torch.cat([dataset.x, dataset.x_test])[:, 0]
+    assert (int(a.isnan().sum()), a[~a.isnan()].sort().values.tolist()) == (6, [-float(k) for k in range(8, 0, -1)])
+    rows = "".join(f"{k},{word}\n" for k, word in enumerate(["None", "-", "Na", "", "#N/A", "?"] * 6))
+    assert read(f"a,y\n{rows}").class_names == ("-", "Na", "None")
+    rows = "".join(f"{word},{k % 2}\n" for k, word in enumerate(["True", "False", "None", "-"] * 3))
+    assert read(f"a,y\n{rows}").table.names == ("a",)
+
+
+@pytest.mark.parametrize("above", ["sep=,\n", "\n \n", "# made by a tool\n", '# the "first\n'])
+def test_what_stands_above_a_header(read, above):
+    rows = "".join(f"{k / 8},{k % 3},{'AB'[k % 2]}\n" for k in range(12))
+    assert read(f'{above}"Weight\n(kg)",b,y\n{rows}').table.names == ("Weight\n(kg)", "b")
+    assert read(f"{above}#a,b,y\n{rows}").table.names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "values"),
+    [
+        ("0.5,3,A", [f"{k / 8},{k % 4},{'AB'[k % 2]}" for k in range(12)], True),
+        ("0,5,A", [f"{k},{k % 4},{'AB'[k % 2]}" for k in range(12)], True),
+        ("7,7,1", [f"{k},{k % 4},{k % 2}" for k in range(12)], True),
+        ("0.5,Ann,B", [f"{k / 8},n{k},{'AB'[k % 2]}" for k in range(12)], True),
+        ("0,1,y", [f"{k},{k % 4},{'ny'[k % 2]}" for k in range(12)], False),  # pandas' names beside the target's
+        ("land,1990,2000", [f"n{k},{k % 5},{k % 2}" for k in range(12)], False),
+        (",0,1", [f"{k},{k % 4},{k % 2}" for k in range(12)], False),
+        ("400.5,401.5,y", [f"{k / 7},{k % 4},{'ab'[k % 2]}" for k in range(12)], False),  # wavelengths
+    ],
+)
+def test_a_table_without_a_header_is_told_from_names_that_are_numbers(read, header, rows, values):
+    text = "\n".join([header, *rows, ""])
+    target = header.split(",")[-1]
+    if values:
+        with pytest.raises(DataError, match=r"values stand where names should \(.*\): put a line of names above"):
+            read(text, target=target)
+    else:
+        drop = ["land"] if "land" in header else []
+        read(text, target=target, drop=drop)
+
+
+def test_a_row_with_more_values_than_names_is_told_by_its_line(read):
+    with pytest.raises(DataError, match=r"t.csv, line 4: more values than the header has names"):
+        read("sep=;\na;y\n1;0\n1;0;3\n2;1\n")
+    with pytest.raises(DataError, match="blanks separate its columns: save it with commas"):
+        read('"a" "y"\n1 0\n2 1\n')
 
 
 @pytest.mark.parametrize("header", ["a,y,y", "a,a,y", "a, a,y", '"a",a,y'])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from overmix.errors import ConfigError, DataError, MissingExtraError
-from overmix.study.data.table_cells import typed
+from overmix.study.data.csv_table import csv_table
 from overmix.written_numbers import why_no_numbers
 
 if TYPE_CHECKING:
@@ -19,11 +18,6 @@ ColumnKind = Literal["number", "category", "text", "date", "empty", "nested"]
 MOST_CATEGORIES = 100
 """A column of more different texts is a name, an address or a comment, not a category."""
 
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "?")
-"""What stands for a missing value in a CSV."""
-
-_SEPARATORS = (",", ";", "\t", "|")
-
 
 def read_table(path: str, form: str) -> pl.DataFrame:
     """Return the table in a file.
@@ -34,7 +28,7 @@ def read_table(path: str, form: str) -> pl.DataFrame:
 
     Raises:
         ConfigError: if there is no such file.
-        DataError: if it is no table, an empty one, or one with a name twice in its header.
+        DataError: if it is no table, an empty one, or one without a header or with a name twice in it.
         MissingExtraError: if polars is not installed.
     """
     if not path:
@@ -48,7 +42,7 @@ def read_table(path: str, form: str) -> pl.DataFrame:
     except ImportError:
         raise MissingExtraError("polars", "study") from None
     try:
-        table = _read_csv(file, field) if form == "csv" else pl.read_parquet(file)
+        table = csv_table(file.read_text(encoding="utf-8-sig"), field) if form == "csv" else pl.read_parquet(file)
         # pandas, among others, writes missing numbers as NaN.
         table = table.with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None))
     except DataError:
@@ -97,37 +91,3 @@ def why_text(column: pl.Series) -> str | None:
     import polars as pl
 
     return why_no_numbers(column.to_list()) if column.dtype == pl.String else None
-
-
-def _read_csv(file: Path, field: str) -> pl.DataFrame:
-    import polars as pl
-
-    text = file.read_text(encoding="utf-8-sig")
-    separator = max(_SEPARATORS, key=_outside_quotes(text.partition("\n")[0]).count)
-    if not text.strip():
-        raise DataError(f"{field}: it is empty: give a header, and a row for each sample")
-    # Without types: polars would make text of numbers that it does not know, and new names of those that are twice.
-    header = pl.read_csv(text.encode(), separator=separator, has_header=False, n_rows=1, infer_schema_length=0)
-    names = [_stripped(name) for name in header.row(0)]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise DataError(f"{field}: the header has {twice!r} twice: rename one, or remove that column")
-    if names.count("") > 1:
-        raise DataError(f"{field}: the header has {names.count('')} columns without a name: name them, or remove them")
-    table = pl.read_csv(text.encode(), separator=separator, infer_schema_length=0)
-    table.columns = names
-    cells = pl.all().str.strip_chars().str.replace(_QUOTED_BEHIND_A_BLANK, "$1")
-    table = table.with_columns(cells).with_columns(
-        pl.when(pl.all().is_in(list(MISSING))).then(None).otherwise(pl.all()).name.keep()
-    )
-    return typed(table, separator)
-
-
-_QUOTED_BEHIND_A_BLANK = '^"(.*)"$'
-
-
-def _stripped(name: str | None) -> str:
-    return re.sub(_QUOTED_BEHIND_A_BLANK, r"\1", (name or "").strip())
-
-
-def _outside_quotes(line: str) -> str:
-    return re.sub('"[^"]*"', "", line)
