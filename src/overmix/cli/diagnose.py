@@ -104,8 +104,8 @@ def _pairs(where: Sequence[str]) -> dict[str, str]:
     pairs = {}
     for text in where:
         column, equals, value = text.partition("=")
-        if not (column.strip() and equals and value.strip()):
-            raise ConfigError("where", text, "write COLUMN=VALUE, such as config=mixup")
+        if not (column.strip() and equals):
+            raise ConfigError("where", text, "write COLUMN=VALUE, such as config=mixup, or COLUMN= for empty cells")
         pairs[column.strip()] = value.strip()
     return pairs
 

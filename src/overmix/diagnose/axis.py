@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-_EPOCHS = ("epoch", "epochs", "train/epoch")
-_STEPS = (
-    "step", "steps", "global_step", "iteration", "iterations", "iter", "trainer/global_step", "train/global_step"
-)  # fmt: skip
+from collections.abc import Mapping
+from typing import Literal
+
+AXES: Mapping[str, Literal["epochs", "steps", "rows"]] = {
+    "epoch": "epochs",
+    "epochs": "epochs",
+    "step": "steps",
+    "global_step": "steps",
+    "steps": "steps",
+    "iteration": "steps",
+    "iterations": "steps",
+    "iter": "steps",
+    "trainer/global_step": "steps",
+    "_step": "rows",
+    "train/epoch": "epochs",
+    "train/global_step": "steps",
+    "index": "rows",
+}
+"""Names of axes, in lower case, and what they count; of several in a log the first is preferred."""
 
 
 def axis_noun(axis: str) -> str:
@@ -20,12 +35,22 @@ def axis_noun(axis: str) -> str:
 
 def counts_epochs(axis: str) -> bool:
     """Whether an axis counts epochs, by its name."""
-    return axis.lower() in _EPOCHS
+    return AXES.get(axis.lower()) == "epochs"
 
 
 def counts_steps(axis: str) -> bool:
     """Whether an axis may count optimizer steps, by its name; loggers count their own calls under it too."""
-    return axis.lower() in _STEPS
+    return AXES.get(axis.lower()) == "steps"
+
+
+def counted_by(axis: str) -> str:
+    """Return what an axis counts, equal for names of one meaning; of an unknown name the name.
+
+    Example:
+        >>> counted_by("Epoch") == counted_by("train/epoch"), counted_by("step"), counted_by("Hours")
+        (True, 'steps', 'hours')
+    """
+    return AXES.get(axis.lower(), axis.lower())
 
 
 def written_place(place: float) -> str:

@@ -157,7 +157,8 @@ def _nothing_to_tell(curves: Curves, axis: str) -> str | None:
         return f"Every run diverged, at or soon after {last}: lower the learning rate first."
     if len(curves.epochs) < MIN_EPOCHS:
         places = "epochs" if counts_epochs(axis) else "points"
-        return f"Only {len(curves.epochs)} {places} were logged: log at least {MIN_EPOCHS}, 50 are better."
+        logged = "were logged" if len(curves.values) + curves.n_diverged == 1 else "were logged by every run"
+        return f"Only {len(curves.epochs)} {places} {logged}: log at least {MIN_EPOCHS}, 50 are better."
     return None
 
 

@@ -19,6 +19,8 @@ in more than the mixing."""
 
 ChosenOn = Literal["validation", "test"]
 
+_ROUNDING = 1e-9  # of mean errors, which are fractions of 1
+
 
 def strength_below(difference: Comparison | None, bound: float = 0.0, *, looks: int = 1) -> Strength:
     """Return how well it is known that a difference lies below a bound.
@@ -167,10 +169,14 @@ class Compared:
         return self.lowest(self.candidates)
 
     def lowest(self, among: Sequence[Evidence]) -> Evidence:
-        """Return the condition with the lowest mean error, on what is chosen on; the first among equals."""
-        if all(e.validation_error is not None for e in among):
-            return min(among, key=lambda e: (e.validation_error, e.final))
-        return min(among, key=lambda e: e.final)
+        """Return the condition with the lowest mean error, on what is chosen on; of equals that of lower test error."""
+        return min(self.equals(among), key=lambda e: e.final)
+
+    def equals(self, among: Sequence[Evidence]) -> list[Evidence]:
+        """Return the conditions with the lowest mean error, on what is chosen on, but for rounding."""
+        held_out = [e.validation_error for e in among if e.validation_error is not None]
+        errors = held_out if len(held_out) == len(among) else [e.final for e in among]
+        return [e for e, error in zip(among, errors, strict=True) if error - min(errors) <= _ROUNDING]
 
     @property
     def looks(self) -> int:

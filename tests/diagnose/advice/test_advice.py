@@ -97,7 +97,7 @@ def test_more_seeds_are_those_that_narrow_the_interval_of_what_is_called_shown()
 
 
 def test_a_tie_on_held_out_samples_is_said_and_so_is_a_range_that_reaches_the_end():
-    held_out = {"ERM": 7.2, "Mixup": 100 * (0.1 + 0.2) / 5, "@128": 6.0}  # 0.06 but for rounding
+    held_out = {"ERM": 7.2, "Mixup": 6.0, "@128": 100 * (0.1 + 0.2) / 5}  # 6 but for rounding, which is above
     advice = Study(erm=7.2, mixup=6.3, off={128: 6.0, 256: 6.5}, held_out=held_out | {"@256": 6.5}, within=0.4).advice()
     assert advice.note.startswith(
         "Mixup and @128 tie for the lowest held-out error of 3 conditions that mix, averaged over seeds: named is "

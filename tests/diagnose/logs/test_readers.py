@@ -85,6 +85,27 @@ def test_csv_of_other_separators_and_a_byte_order_mark(write, separator: str) ->
     assert read_curves([write("a.csv", content)], x="epoch").values.shape == (1, 5)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        '"epoch" "val err"\n1 0.5\n2 0.4\n',  # R's write.table
+        '"epoch" "opt" "val err"\n"1" 1 "a b" 0.5\n"2" 2 "a b" 0.4\n',  # with its names of rows
+        '"epoch","val err"\n"a",1,0.5\n"b",2,0.4\n',
+        "sep=;\nepoch;val err\n1;0,5\n2;0,4\n",  # Excel's
+        "\n# epoch|opt|val err\n1|adam|0.5\n2|adam|0.4\n",
+        "\n\nepoch|val err\n1|0.5\n2|0.4\n",
+    ],
+)
+def test_csv_of_other_tools(write, content: str) -> None:
+    found = read_curves([write("a.csv", content)])
+    assert (found.metric, found.epochs.tolist(), found.values.tolist()) == ("val err", [1, 2], [[0.5, 0.4]])
+
+
+def test_values_that_the_header_does_not_name_are_no_names_of_rows(write) -> None:
+    with pytest.raises(DataError, match="line 2: more values than the header has names"):
+        read_curves([write("a.csv", "epoch,val_err\n1,0,5\n2,0,4\n")])
+
+
 def test_a_cell_in_quotes_may_go_over_several_lines(write) -> None:
     notes = ["x\ny", "x\r\n# no comment\r\n\r\ny", "x\u2028y\x0b", 'a ""word""', ""]
     rows = "".join(f'{t},"{note}",{v}\n' for t, (note, v) in enumerate(zip(notes, ERRORS, strict=True), start=1))
@@ -115,6 +136,27 @@ def test_lines_of_json_may_hold_signs_that_end_lines_elsewhere(write) -> None:
 def test_commas_are_what_the_column_and_then_the_file_say(write, content, epochs, values) -> None:
     found = read_curves([write("a.csv", content)])
     assert (found.epochs.tolist(), found.values[0].tolist()) == (epochs, values)
+
+
+def test_numbers_that_may_be_two_are_refused_only_where_they_are_judged(write) -> None:
+    content = 'epoch,val_error,samples\n0,50,"1,500"\n1,46,"2,500"\n'
+    path = write("a.csv", content)
+    np.testing.assert_array_equal(read_curves([path]).values, [[50, 46]])
+    for asked in ({"metric": "samples"}, {"x": "samples"}):
+        with pytest.raises(DataError, match=r"samples has '1,500' in row 1, which may be a thousand or a decimal"):
+            read_curves([path], **asked)
+    # The metric that is chosen is refused, too, though another could be read.
+    with pytest.raises(DataError, match=r"the column val_error has '1,500'"):
+        read_curves([write("b.csv", content.replace("val_error,samples", "val_loss,val_error"))])
+
+
+def test_conditions_are_called_as_the_file_calls_them(write) -> None:
+    rows = [f'"{n},000",{e},{v + n}\n' for n in (1, 2) for e, v in enumerate(LONG)]
+    path = write("a.csv", "config,epoch,val_loss\n" + "".join(rows))
+    with pytest.raises(ConfigError, match=r"each config \(1,000, 2,000\).*--where config=1,000"):
+        read_curves([path])
+    for said in ("2,000", "2000"):
+        np.testing.assert_allclose(read_curves([path], where={"config": said}).values, [np.array(LONG) + 2])
 
 
 def test_csv_with_a_seed_column_holds_several_runs(write) -> None:
@@ -239,6 +281,29 @@ def test_runs_are_lined_up_on_common_epochs(write) -> None:
     found = read_curves([a, b])
     assert found.epochs.tolist() == [1, 3, 5]
     np.testing.assert_array_equal(found.values, [[0.9, 0.3, 0.3], [0.8, 0.4, 0.2]])
+
+
+def test_looks_that_not_all_runs_share_are_said(write) -> None:
+    a = write("a.csv", as_csv(LONG, first=0))
+    b = write("b.csv", "epoch,test_error\n" + "".join(f"{t},{LONG[t] / 2}\n" for t in (3, 7, 11)))
+    found = read_curves([a, b])
+    assert found.notes == (f"judged are the 3 looks at places that all runs logged; {a} has 12",)
+    assert found.diagnose().reason == "Only 3 epochs were logged by every run: log at least 10, 50 are better."
+    assert read_curves([a, write("c.csv", as_csv(ERRORS + LONG[5:], first=0))]).notes == ()
+
+
+def test_runs_of_different_axes_are_refused(write) -> None:
+    a = write("a.csv", as_csv(ERRORS))
+    b = write("b.csv", as_csv(ERRORS[::-1]).replace("epoch", "step"))
+    with pytest.raises(DataError, match=r"a.csv is by epoch, .*b.csv by step, .*: give each by itself"):
+        read_curves([a, b])
+    rows = "".join(f"{t // 3},{t},{v}\n" for t, v in enumerate(LONG))
+    c = write("c.csv", "epoch,step,test_error\n" + rows)
+    d = write("d.csv", "Epoch,test_error\n" + "".join(f"{t},{v}\n" for t, v in enumerate(LONG)))
+    assert read_curves([d, write("e.csv", as_csv(LONG[::-1], first=0))]).axis == "Epoch"
+    with pytest.raises(DataError, match="--x epoch"):
+        read_curves([c, write("f.csv", as_csv(LONG[:4], first=0))])
+    assert read_curves([c, write("f.csv", as_csv(LONG[:4], first=0))], x="epoch").axis == "epoch"
 
 
 def test_diverged_runs_keep_their_nan(write) -> None:
@@ -552,14 +617,57 @@ def test_conditions_of_two_columns_are_asked_for_one_by_one_and_folds_of_the_cho
     np.testing.assert_allclose(chosen.values, [[v + 0.1 for v in LONG], [v + 0.11 for v in LONG]])
 
 
-def test_conditions_that_differ_between_seeds_are_said(write) -> None:
+def test_settings_that_differ_between_runs_are_said(write) -> None:
+    """By whatever name; neither what changes within a run nor what stands at its end alone is a setting."""
     rows = "".join(
-        f"{e},{seed},{'mixup' if seed < 2 else 'erm'},{value + 0.01 * seed}\n"
+        f"{e},{seed},{10 * seed},{['mixup', ''][seed // 2]},{0.1 * (seed + e)},{seed if e == 11 else ''},{v + seed}\n"
         for seed in range(4)
-        for e, value in enumerate(LONG)
+        for e, v in enumerate(LONG)
     )
-    (note,) = read_curves([write("a.csv", "epoch,seed,config,val_acc\n" + rows)]).notes
-    assert note.startswith("config differs between the runs (mixup, erm)")
+    path = write("a.csv", "epoch,seed,width,config,time,best,val_loss\n" + rows)
+    of_width, of_config = read_curves([path]).notes
+    assert of_width.startswith("width differs between the runs (0, 10, 20, 30): if that is more than a seed, choose")
+    assert of_config.startswith("config differs between the runs (mixup, empty)")
+    assert read_curves([path], where={"config": ""}).values.shape == (2, 12)
+
+
+def test_settings_that_a_tool_writes_first_are_of_the_whole_run(write) -> None:
+    paths = [
+        write(
+            f"{lr}.jsonl",
+            json.dumps({"lr": lr, "seed": 0})
+            + "\n"
+            + "".join(json.dumps({"epoch": e, "val_loss": v + lr}) + "\n" for e, v in enumerate(LONG)),
+        )
+        for lr in (0.1, 0.2)
+    ]
+    (note,) = read_curves(paths).notes
+    assert note.startswith("lr differs between the runs (0.1, 0.2)")
+    assert note.endswith("--where lr=0.1")
+    assert read_curves(paths[:1]).runs == (str(paths[0]),)
+    assert read_curves(paths[:1], where={"lr": "0.1", "seed": "0"}).values.shape == (1, 12)
+    with pytest.raises(ConfigError, match=r"seed=1.*there is 0"):
+        read_curves(paths, where={"seed": "1"})
+
+
+def test_a_condition_without_a_name_is_one(write) -> None:
+    """As pandas writes None."""
+    path = write("a.csv", of_folds("config", ["mixup", ""], by_epoch=False))
+    with pytest.raises(ConfigError, match=r"one or more for each config \(mixup, empty\).*--where config=mixup"):
+        read_curves([path])
+    np.testing.assert_array_equal(read_curves([path], where={"config": ""}).values, [FOLDS[1]])
+    with pytest.raises(ConfigError, match="no such column"):
+        read_curves([path], where={"konfig": ""})
+    seeds = read_curves([write("b.csv", of_folds("seed", ["", "0"], by_epoch=False))])
+    assert [run.rpartition("b.csv ")[2] for run in seeds.runs] == ["(seed empty)", "(seed 0)"]
+
+
+def test_one_run_is_called_by_one_name(write) -> None:
+    """Seeds 1 and 1.0, which pandas makes of 1 beside an empty cell, or 1 and "1" of JSON."""
+    seeds = [1, 1.0, "1", " 1 "] * 3
+    lines = [json.dumps({"seed": seeds[e], "epoch": e, "val_acc": value}) for e, value in enumerate(LONG)]
+    found = read_curves([write("a.jsonl", "\n".join(lines))])
+    assert (found.values.shape, found.runs[0][-9:]) == ((1, 12), " (seed 1)")
 
 
 def test_what_nothing_tells_apart_is_said_to_be_dropped(write) -> None:

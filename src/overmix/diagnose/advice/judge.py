@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,8 +15,6 @@ from overmix.diagnose.evidence import Compared, Evidence
 from overmix.diagnose.interval import Interval
 from overmix.diagnose.practical import format_size
 from overmix.diagnose.sentences import Part
-
-_ROUNDING = 1e-9  # of mean errors, which are fractions of 1
 
 
 def advise(
@@ -114,12 +111,7 @@ def _gain(study: Compared, mix: Part) -> dict[str, Any]:
 
 def _tied(study: Compared) -> list[Evidence]:
     """Return the candidates whose held-out error is that of the best, but for rounding."""
-    best = study.best
-    return [
-        e
-        for e in study.candidates
-        if e is not best and math.isclose(e.validation_error or 0.0, best.validation_error or 0.0, abs_tol=_ROUNDING)
-    ]
+    return [e for e in study.equals(study.candidates) if e is not study.best]
 
 
 def _chosen(study: Compared) -> str:

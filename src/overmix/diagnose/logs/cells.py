@@ -3,10 +3,39 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from overmix.written_numbers import has_percent, is_missing
 
+_WHOLE = re.compile(r"[-+]?\d+\.0", re.ASCII)
 _OF_ALL = re.compile(r"(?:epoch\s*)?\[?\s*(\d+)\s*/\s*\d+\s*\]?", re.IGNORECASE)
+
+
+class UnclearNumberError(ValueError):
+    """A number whose decimal sign cannot be told."""
+
+
+@dataclass(frozen=True)
+class WrittenNumber:
+    """A number that is not written as Python does, such as ``1,234``; where it names a run, its text does.
+
+    Attributes:
+        text: as it stands in the log.
+        number: as Python writes it; None if its column does not tell what it is.
+        why: then, what is unclear.
+    """
+
+    text: str
+    number: str | None
+    why: str = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __float__(self) -> float:
+        if self.number is None:
+            raise UnclearNumberError(self.why)
+        return float(self.number)
 
 
 def parsed_number(value: object) -> float:
@@ -15,6 +44,7 @@ def parsed_number(value: object) -> float:
     Raises:
         TypeError: nothing that could be a number.
         ValueError: text that is none.
+        UnclearNumberError: a number that may be two.
         OverflowError: a whole number that no float can hold.
 
     Example:
@@ -35,7 +65,7 @@ def is_absent(value: object) -> bool:
 
 
 def is_number(value: object) -> bool:
-    """Whether a cell holds a number; a whole one too large for a float is one too.
+    """Whether a cell holds a number; a whole one too large for a float is one too, and one that may be two.
 
     Example:
         >>> is_number("92.5%"), is_number(10**400), is_number("00:12"), is_number(None)
@@ -43,7 +73,7 @@ def is_number(value: object) -> bool:
     """
     try:
         parsed_number(value)
-    except OverflowError:
+    except (OverflowError, UnclearNumberError):
         return True
     except (TypeError, ValueError):
         return False
@@ -68,28 +98,29 @@ def place(value: object) -> float:
 
 def is_percent(value: object) -> bool:
     """Whether a cell is written with a percent sign."""
-    return isinstance(value, str) and has_percent(value)
+    return isinstance(value, str | WrittenNumber) and has_percent(str(value))
 
 
 def label(cell: object) -> str | None:
     """Return the text by which a cell names a run or a condition; None if it is empty. ``none`` is a name there.
 
+    Seed ``1.0`` is seed 1: pandas writes it so where other cells of the column are empty.
+
     Example:
-        >>> label(" none "), label(0), label("  "), label(None)
-        ('none', '0', None, None)
+        >>> label(" none "), label(0), label("1.0"), label("  "), label(None)
+        ('none', '0', '1', None, None)
     """
-    return None if cell is None else str(cell).strip() or None
+    text = "" if cell is None else str(cell).strip()
+    return (text.removesuffix(".0") if _WHOLE.fullmatch(text) else text) or None
 
 
 def says(cell: object, wanted: str) -> bool:
-    """Whether a cell holds what a user asked for, in text or as the same number.
+    """Whether a cell holds what a user asked for, in text or as the same number; an empty cell, nothing.
 
     Example:
-        >>> says(" mixup ", "mixup"), says(1, "1.0"), says(None, ""), says("a", "b")
-        (True, True, False, False)
+        >>> says(" mixup ", "mixup"), says(0.1, "0.10"), says(None, ""), says("a", "b")
+        (True, True, True, False)
     """
-    if label(cell) is None:
-        return False
     if label(cell) == label(wanted):
         return True
     try:

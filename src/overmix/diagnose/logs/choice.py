@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from overmix.diagnose.axis import AXES
 from overmix.diagnose.logs.held_out import held_out
 from overmix.diagnose.logs.kinds import kind_of
-from overmix.diagnose.logs.log import AXES, Log
+from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.names import LogSplit, is_running_best, is_spread, split_of, words
 from overmix.errors import ConfigError, did_you_mean
 

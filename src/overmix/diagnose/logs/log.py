@@ -9,16 +9,21 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from overmix._typing import Float
-from overmix.diagnose.axis import written_place
-from overmix.diagnose.logs.cells import is_absent, is_number, is_percent, label, parsed_number, place, says
+from overmix.diagnose.axis import AXES, written_place
+from overmix.diagnose.logs.cells import (
+    UnclearNumberError,
+    is_absent,
+    is_number,
+    is_percent,
+    label,
+    parsed_number,
+    place,
+    says,
+)
 from overmix.diagnose.logs.looks import LoggedValue, last_of_each, several_at_once, without_holes
 from overmix.diagnose.logs.rewinds import longest_run
 from overmix.errors import ConfigError, DataError, did_you_mean
 
-AXES = tuple(
-    "epoch epochs step global_step steps iteration iterations iter trainer/global_step _step train/epoch "
-    "train/global_step index".split()
-)
 _FEW = 10  # epochs; a log of fewer whose steps are more was looked at several times in each
 
 
@@ -71,11 +76,23 @@ class Log:
         return list(dict.fromkeys(cell for cell in cells if cell is not None))
 
     def only(self, column: str, value: str) -> Log:
-        """Return the log with nothing but the rows whose column holds a value; they may be none."""
+        """Return the log with nothing but the rows whose column holds a value; they may be none.
+
+        The value ``""`` is that of empty cells. What stands in one row alone, such as the settings that a tool writes
+        first, is said of the whole log.
+        """
         if column in self.labels:
             return self if says(self.labels[column], value) else replace(self, rows=())
-        rows = [row for row in self.rows if says(row.get(column), value)]
-        return replace(self, name=f"{self.name} ({column} {value})", rows=rows)
+        held = [cell for cell in (label(row.get(column)) for row in self.rows) if cell is not None]
+        if len(held) == 1 < len(self.rows):
+            return self if says(held[0], value) else replace(self, rows=())
+        known = column in self.names()
+        rows = [row for row in self.rows if known and says(row.get(column), value)]
+        return replace(self, name=f"{self.name} ({column} {value or 'empty'})", rows=rows)
+
+    def has(self, *columns: str) -> bool:
+        """Whether a row has values in all of these columns."""
+        return any(not any(is_absent(row.get(column)) for column in columns) for row in self.rows)
 
     def column(self, metric: str, x: str | None) -> Column:
         """Return a metric, sorted; of several values at one place the last counts.
@@ -153,7 +170,8 @@ class Log:
             if wanted not in names:
                 raise ConfigError("x", wanted, f"{self.name} has no such column; {did_you_mean(wanted, names)}")
             return wanted
-        axes = sorted((name for name in names if name.lower() in AXES), key=lambda name: AXES.index(name.lower()))
+        preferred = list(AXES)
+        axes = sorted((name for name in names if name.lower() in AXES), key=lambda name: preferred.index(name.lower()))
         counts = {name: [str(row[name]) for row in rows if not is_absent(row.get(name))] for name in axes}
         distinct = {name: len(set(cells)) for name, cells in counts.items() if 2 * len(cells) > len(rows)}
         best = max(distinct, key=lambda name: min(distinct[name], _FEW), default=None)
@@ -169,6 +187,8 @@ class Log:
     def _read(self, reading: Callable[[object], float], value: object, name: str, row: int) -> float:
         try:
             return reading(value)
+        except UnclearNumberError as error:
+            raise DataError(str(error)) from None
         except OverflowError:
             raise DataError(f"{self.name}, row {row}: {name} is a whole number beyond 1e308: mend that row") from None
         except (TypeError, ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from itertools import combinations
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from overmix._typing import Float
-from overmix.diagnose.axis import written_place
+from overmix.diagnose.axis import counted_by, written_place
 from overmix.diagnose.curve import MIN_EPOCHS
 from overmix.diagnose.logs.cells import is_absent
 from overmix.diagnose.logs.choice import Choice, check_metric, choose_metric
@@ -45,11 +46,12 @@ def read_curves(
         metric: name of the metric; None chooses the held-out one, see `choose_metric`.
         x: name of the column for the horizontal axis; None takes ``epoch``, else ``step``, else counts rows.
         unit: of the values; None tells it from the metric's kind and the values.
-        where: by column, the value that rows must hold to count, such as ``{"config": "mixup"}``; also of what tells
-            the runs of one file apart, such as ``{"seed": "1"}``.
+        where: by column, the value that rows must hold to count, such as ``{"config": "mixup"}``, ``""`` for empty
+            cells; also of what tells the runs of one file apart, such as ``{"seed": "1"}``.
 
     Raises:
-        DataError: files that cannot be read, values that are no numbers, runs of unequal lengths.
+        DataError: files that cannot be read, values that are no numbers, runs of unequal lengths or of different
+            axes.
         ConfigError: no such column, no metric that is told to be held out, or rows of several conditions at one
             place.
     """
@@ -59,10 +61,12 @@ def read_curves(
     choice = _choose(metric, [log for of_path in searches for log in of_path.logs()])
     logs, notes = _runs(searches, choice.metric)
     logs = [run for log in logs for run in runs_within(log, choice.metric, x)]
-    notes += differing_conditions(logs)
+    notes += differing_conditions(logs, choice.metric)
     columns = [log.column(choice.metric, x) for log in logs]
-    shared = reduce(np.intersect1d, (column.epochs for column in columns))
+    _check_one_axis(logs, columns, choice.metric)
     _check_ends(logs, [float(column.epochs[-1]) for column in columns])
+    shared = reduce(np.intersect1d, (column.epochs for column in columns))
+    notes += _unshared(logs, columns, len(shared))
     values = np.stack([column.values[np.isin(column.epochs, shared)] for column in columns])
     _check_not_the_same(logs, values)
     _check_one_unit(logs, columns, choice.metric)
@@ -95,7 +99,11 @@ def _only(found: Found, path: Path, where: Mapping[str, str]) -> Found:
             logs = found.logs()
             has = list(dict.fromkeys(held for log in logs for held in log.values(column)))
             names = list(dict.fromkeys(name for log in logs for name in (*log.names(), *log.labels)))
-            remedy = f"there is {', '.join(has[:8])}" if has else f"no such column; {did_you_mean(column, names)}"
+            remedy = (
+                f"there is {', '.join(value or 'empty' for value in has[:8])}"
+                if has
+                else f"no such column; {did_you_mean(column, names)}"
+            )
             raise ConfigError("where", f"{column}={value}", f"{path} has no such row: {remedy}")
         found = left
     return found
@@ -167,6 +175,28 @@ def _check_not_the_same(logs: Sequence[Log], values: Float[np.ndarray, "runs epo
             raise DataError(
                 f"{logs[i].name} and {logs[j].name} have the same curve: copies of a run are no seeds, give one of them"
             )
+
+
+def _check_one_axis(logs: Sequence[Log], columns: Sequence[Column], metric: str) -> None:
+    """Refuse runs of different axes: epoch 5 of one is not step 5 of another."""
+    axes = [column.axis for column in columns]
+    other = next((i for i, axis in enumerate(axes) if counted_by(axis) != counted_by(axes[0])), None)
+    if other is None:
+        return
+    common = next((axis for axis in axes if all(log.has(metric, axis) for log in logs)), None)
+    remedy = f"say which one, --x {shlex.quote(common)}" if common else "give each by itself, or log one axis in all"
+    raise DataError(
+        f"{logs[0].name} is by {axes[0]}, {logs[other].name} by {axes[other]}, which are not the same places: {remedy}"
+    )
+
+
+def _unshared(logs: Sequence[Log], columns: Sequence[Column], shared: int) -> list[str]:
+    """Say that runs were logged at different places: only those that all of them have are judged."""
+    counts = [len(column.epochs) for column in columns]
+    most = int(np.argmax(counts))
+    if counts[most] == shared:
+        return []
+    return [f"judged are the {shared} looks at places that all runs logged; {logs[most].name} has {counts[most]}"]
 
 
 def _check_ends(logs: Sequence[Log], ends: Sequence[float]) -> None:

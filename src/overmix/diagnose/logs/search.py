@@ -29,7 +29,7 @@ class Source:
 
     def having(self, metric: str) -> list[Log]:
         """Return the logs that have a metric."""
-        return [log for log in self.logs if metric in log.names()]
+        return [log for log in self.logs if _has(log, metric)]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Found:
             for source in self.sources
             if _holds_several(source, self.sources) or not any(_same_run(source, other) for other in kept)
             for log in source.logs
-            if metric not in log.names() and _is_curve(log)
+            if not _has(log, metric) and _is_curve(log)
         ]
         return list(dict.fromkeys(missed))
 
@@ -140,6 +140,11 @@ def _same_run(one: Source, other: Source) -> bool:
 
 def _holds_several(source: Source, others: Iterable[Source]) -> bool:
     return len({other.home for other in others if source.home in other.home.parents}) > 1
+
+
+def _has(log: Log, metric: str) -> bool:
+    """Whether a log has a metric; one that it cannot tell says why when it is judged."""
+    return log.has(metric) or metric in log.unreadable
 
 
 def _is_curve(log: Log) -> bool:

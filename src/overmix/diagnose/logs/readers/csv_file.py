@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
-from overmix.diagnose.logs.cells import is_absent, is_number, is_percent
+from overmix.diagnose.logs.cells import WrittenNumber, is_absent, is_number
 from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.names import split_of, split_of_text, words
 from overmix.diagnose.logs.readers.reader import Reader, by_folder, lines_of, text_of
-from overmix.diagnose.logs.readers.rows import logs_of
+from overmix.diagnose.logs.readers.rows import LogRow, logs_of
 from overmix.errors import DataError
-from overmix.written_numbers import DecimalSign, as_python, decimal_signs, is_mostly_numbers, why_unclear_sign
+from overmix.table_text import TableText, table_in
+from overmix.written_numbers import (
+    DecimalSign,
+    as_python,
+    decimal_signs,
+    is_mostly_numbers,
+    sign_shown,
+    why_unclear_sign,
+)
 
 _BETWEEN_DIGITS = re.compile(r"[,' \u00a0\u202f\u2019\u2212]\d|(?<!\d)[1-9]\d{0,2}\.\d{3}(?!\d)")
 """What numbers have that Python does not read, or may take for a decimal."""
@@ -27,17 +36,18 @@ _KEEP_NAME = (
 )
 
 NumberedLine = tuple[int, str]
-Cells = tuple[int, list[str]]
+NumberedCells = tuple[int, list[str]]
 
 
 def read_csv(path: Path) -> list[Log]:
     """Read a CSV file; a column ``seed``, ``run`` or the like tells several runs apart, see `logs_of`.
 
-    Lines that begin with ``#`` are comments, unless the last one before the numbers is the header (NumPy's way). A
-    header that is repeated, as resumed runs do, is passed over.
+    `table_in` tells where the header stands. Further lines that begin with ``#`` are comments; a header that is
+    repeated, as resumed runs do, is passed over. What may be thousands or decimals is refused where it is to be
+    judged, see `WrittenNumber`.
 
     Raises:
-        DataError: no text, no header, or no rows; a quote that is not closed; commas that may be thousands or decimals.
+        DataError: no text, no header, or no rows; a quote that is not closed.
     """
     header, lines = _table(path)
     rows = []
@@ -45,33 +55,31 @@ def read_csv(path: Path) -> list[Log]:
         if any(cells[len(header) :]):
             raise DataError(f"{path}, line {at}: more values than the header has names; mend that line")
         rows.append(dict(zip_longest(header, cells[: len(header)], fillvalue="")))
-    rows = _with_points(rows, path)
+    of_numbers = _numbers(rows, path)
     if {name.lower() for name in header} == _EXPORTED:
-        return _export(path, rows)
-    return logs_of(str(path), rows)
+        return _export(path, of_numbers)
+    return logs_of(str(path), of_numbers)
 
 
-def _table(path: Path) -> tuple[list[str], list[Cells]]:
+def _table(path: Path) -> tuple[list[str], list[NumberedCells]]:
     """Return the header's names, and the cells of each row below with the number of its first line."""
-    text = text_of(path)
-    top = next((line for line in lines_of(text) if line.strip() and not _is_comment(line)), None)
-    if top is None:
+    try:
+        table = table_in(text_of(path))
+    except csv.Error as error:
+        raise DataError(f"{path}: the header is not a line of CSV ({error})") from None
+    if table is None:
         raise DataError(f"{path}: empty; give a CSV file with a header line")
-    separator = _separator(top)
-    comments, rows = _split(text, separator, path)
-    at, first = rows[0]
-    if all(is_number(cell) for cell in first):
-        above = [line for number, line in comments if number < at]
-        header = _row(above[-1].lstrip().lstrip("#"), iter(()), separator) if above else []
-        if len(header) != len(first):
-            raise DataError(f"{path}, line {at}: numbers where names should stand; put a header line above")
-    elif separator == " " and any(is_number(cell) for cell in first):
+    header = table.names
+    if all(is_number(name) for name in header):
+        at = table.first_line - 1
+        raise DataError(f"{path}, line {at}: numbers where names should stand; put a header line above")
+    if table.separator == " " and any(is_number(name) for name in header):
         raise DataError(f"{path}: sentences and no table; {_TABLES}")
-    else:
-        header, rows = first, rows[1:]
-    rows = [(line, cells) for line, cells in rows if cells != header]
+    rows = [(at, cells) for at, cells in _rows(table, path) if cells != header]
     if not rows:
         raise DataError(f"{path}: only a header, no rows")
+    if _have_names(rows, table):
+        header = ["", *header]
     while header and not header[-1]:  # a separator at the end of the line
         header.pop()
     if twice := next((name for name in header if name and header.count(name) > 1), None):
@@ -79,22 +87,16 @@ def _table(path: Path) -> tuple[list[str], list[Cells]]:
     return header, rows
 
 
-def _split(text: str, separator: str, path: Path) -> tuple[list[NumberedLine], list[Cells]]:
-    """Return comments, and the cells of rows; a cell in quotes may go over several lines."""
-    lines = enumerate(lines_of(text), start=1)
-    comments: list[NumberedLine] = []
-    rows: list[Cells] = []
+def _rows(table: TableText, path: Path) -> Iterator[NumberedCells]:
+    """Yield the cells of rows; a cell in quotes may go over several lines."""
+    lines = enumerate(lines_of(table.rows), start=table.first_line)
     for at, line in lines:
-        if not line.strip():
-            continue
-        if _is_comment(line):
-            comments.append((at, line))
+        if not line.strip() or _is_comment(line):
             continue
         try:
-            rows.append((at, _row(line, lines, separator)))
+            yield at, _row(line, lines, table.separator)
         except csv.Error as error:
             raise DataError(f"{path}, line {at}: not a line of CSV ({error})") from None
-    return comments, rows
 
 
 def _row(line: str, following: Iterator[NumberedLine], separator: str) -> list[str]:
@@ -104,7 +106,9 @@ def _row(line: str, following: Iterator[NumberedLine], separator: str) -> list[s
         csv.Error: no CSV; or a quote opens that is not closed, which would swallow rows.
     """
     if separator == " ":
-        return line.split()
+        if '"' not in line:
+            return line.split()
+        line = line.strip() + "\n"
     taken = [line]
 
     def growing() -> Iterator[str]:
@@ -127,38 +131,41 @@ def _is_comment(line: str) -> bool:
     return line.lstrip().startswith("#")
 
 
-def _separator(header: str) -> str:
-    """Return what separates a header's names; blanks, if nothing else does."""
-    header = re.sub('"[^"]*"', "", header)
-    separator = max(",;\t", key=header.count)
-    return " " if separator not in header and len(header.split()) > 1 else separator
+def _have_names(rows: Sequence[NumberedCells], table: TableText) -> bool:
+    """Whether each row begins with its own name in quotes, and the header has none for them (R's ``write.table``)."""
+    if any(len(cells) != len(table.names) + 1 for _, cells in rows):
+        return False
+    return all(line.startswith('"') for line in lines_of(table.rows) if line.strip() and not _is_comment(line))
 
 
-def _with_points(rows: list[dict[str, str]], path: Path) -> list[dict[str, str]]:
-    """Write numbers as Python does: ``1,234`` is what its column, or else the file, says.
-
-    Raises:
-        DataError: if neither does.
-    """
+def _numbers(rows: Sequence[Mapping[str, str]], path: Path) -> Sequence[LogRow]:
+    """Tell what numbers are that Python does not read: ``1,234`` is what its column, or else the file, says."""
     if not any(_BETWEEN_DIGITS.search(cell) for row in rows for cell in row.values()):
         return rows
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = {name: [None if is_absent(row[name]) else row[name] for row in rows] for name in names}
     known = {name: [cell for cell in cells if cell is not None] for name, cells in columns.items()}
     signs = decimal_signs(known, otherwise=None)
+    read: dict[str, Callable[[str], str | WrittenNumber]] = {
+        name: partial(_number, sign=sign) for name, sign in signs.items() if sign is not None
+    }
     for name, sign in signs.items():
         if sign is None and is_mostly_numbers(known[name]):
-            told = why_unclear_sign(columns[name])
-            raise DataError(f"{path}: the column {name} {told}: write a point for decimals, and nothing for thousands")
-    return [{name: _with_point(cell, signs[name]) for name, cell in row.items()} for row in rows]
+            told = f"{path}: the column {name} {why_unclear_sign(columns[name])}"
+            read[name] = partial(_unclear, why=f"{told}: write a point for decimals, and nothing for thousands")
+    return [{name: read[name](cell) if name in read else cell for name, cell in row.items()} for row in rows]
 
 
-def _with_point(cell: str, sign: DecimalSign | None) -> str:
-    number = None if sign is None else as_python(cell, sign)
-    return cell if number is None else f"{number}{'%' if is_percent(cell) else ''}"
+def _number(cell: str, *, sign: DecimalSign) -> str | WrittenNumber:
+    number = as_python(cell, sign)
+    return cell if number is None or number == cell else WrittenNumber(cell, number)
 
 
-def _export(path: Path, rows: list[dict[str, str]]) -> list[Log]:
+def _unclear(cell: str, *, why: str) -> str | WrittenNumber:
+    return cell if sign_shown(cell) is None else WrittenNumber(cell, None, why)
+
+
+def _export(path: Path, rows: Sequence[LogRow]) -> list[Log]:
     """Read TensorBoard's export of one curve, named by the name of its file, and by that of its run's folder."""
     told = _EXPORT.fullmatch(path.stem)
     if told is None:

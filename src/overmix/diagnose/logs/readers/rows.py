@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 
-from overmix.diagnose.logs.cells import is_absent, is_number
-from overmix.diagnose.logs.log import AXES, Log
+from overmix.diagnose.axis import AXES
+from overmix.diagnose.logs.cells import is_absent, is_number, label
+from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.names import split_of_text
-from overmix.diagnose.logs.repeats import RUN_COLUMNS
+from overmix.diagnose.logs.repeats import RUN_COLUMNS, split_by
 
 LogRow = Mapping[str, object]
 
@@ -25,7 +26,8 @@ def logs_of(name: str, rows: Sequence[LogRow], hint: str = "") -> list[Log]:
     - A column such as ``phase`` or ``split`` that holds nothing but names of splits says where a row was measured;
       its metrics become ``val/acc`` and the like.
     - A column such as ``seed``, ``run`` or ``fold`` tells runs apart, and so do columns ``run - metric`` that Weights &
-      Biases exports: of one metric with ``__MIN`` and ``__MAX`` beside each, or of several runs.
+      Biases exports: of one metric with ``__MIN`` and ``__MAX`` beside each, or of several runs. Where a
+      column holds one value and is empty elsewhere, it tells nothing apart: tools write a seed in the first row alone.
     """
     names = list(dict.fromkeys(column for row in rows for column in row))
     charted = _charted(names)
@@ -34,13 +36,11 @@ def logs_of(name: str, rows: Sequence[LogRow], hint: str = "") -> list[Log]:
             Log(f"{name} ({run})", _of_chart(rows, columns), labels={"run": run}) for run, columns in charted.items()
         ]
     rows = _by_split(_widened(rows, names), names)
+    log = Log(name, rows, hint=hint)
     column = _column(names, RUN_COLUMNS)
-    if column is None:
-        return [Log(name, rows, hint=hint)]
-    runs: dict[object, list[LogRow]] = {}
-    for row in rows:
-        runs.setdefault(row.get(column), []).append({key: value for key, value in row.items() if key != column})
-    return [Log(f"{name} ({column} {run})", of_run, labels={column: str(run).strip()}) for run, of_run in runs.items()]
+    if column is None or (len(log.values(column)) < 2 and not all(label(row.get(column)) for row in rows)):
+        return [log]
+    return split_by(log, column)
 
 
 def _column(names: Sequence[str], known: Sequence[str]) -> str | None:
