@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from math import isfinite
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 import torch
 
 from overmix.errors import ConfigError, did_you_mean
 from overmix.mix import LabelKind, Recipe
+from overmix.real_numbers import is_real
 from overmix.recipes import make_recipe, registered
 from overmix.switch import AutoSwitch, Policy, Schedule, always, never, off_at
 from overmix.switch.settings import whole_number
@@ -32,11 +34,11 @@ def checked_settings(estimator: Any, labels: LabelKind) -> MixUntil:
     """
     for name in ("epochs", "batch_size"):
         whole_number(name, getattr(estimator, name))
-    if not _is_number(estimator.learning_rate) or not estimator.learning_rate > 0:
+    if not _is_finite(estimator.learning_rate) or not estimator.learning_rate > 0:
         raise ConfigError("learning_rate", estimator.learning_rate, "use a positive number")
-    if not _is_number(estimator.weight_decay) or not estimator.weight_decay >= 0:
+    if not _is_finite(estimator.weight_decay) or not estimator.weight_decay >= 0:
         raise ConfigError("weight_decay", estimator.weight_decay, "use a number >= 0")
-    if not _is_number(estimator.validation_fraction) or not 0 < estimator.validation_fraction < 1:
+    if not _is_finite(estimator.validation_fraction) or not 0 < estimator.validation_fraction < 1:
         raise ConfigError("validation_fraction", estimator.validation_fraction, "use a share of the samples in (0, 1)")
     sizes = estimator.hidden_layer_sizes
     widths = sizes.tolist() if isinstance(sizes, np.ndarray) else sizes  # of no dimension it is a number
@@ -112,5 +114,5 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and bool(np.isfinite(value))
+def _is_finite(value: object) -> TypeGuard[float]:
+    return is_real(value) and isfinite(value)

@@ -9,6 +9,7 @@ from torch import Tensor
 from overmix.errors import ConfigError
 from overmix.integrations.following import Follower
 from overmix.mix import Per, Recipe
+from overmix.real_numbers import is_real
 from overmix.recipes import CutMix, NoMixup, OneOf
 from overmix.recipes import Mixup as MixupRecipe
 from overmix.switch.settings import whole_number
@@ -80,12 +81,12 @@ class Mixup(Follower):
         if mode not in _PER:
             raise ConfigError("mode", mode, f"use one of {', '.join(_PER)}")
         for name, alpha in (("mixup_alpha", mixup_alpha), ("cutmix_alpha", cutmix_alpha)):
-            if not _is_number(alpha) or not alpha >= 0:
+            if not is_real(alpha) or not alpha >= 0:
                 raise ConfigError(name, alpha, "use a number >= 0; 0 leaves it out")
         for name, value in (("prob", prob), ("switch_prob", switch_prob)):
-            if not _is_number(value) or not 0 <= value <= 1:
+            if not is_real(value) or not 0 <= value <= 1:
                 raise ConfigError(name, value, "use a probability in [0, 1]")
-        if not _is_number(label_smoothing) or not 0 <= label_smoothing < 1:
+        if not is_real(label_smoothing) or not 0 <= label_smoothing < 1:
             raise ConfigError("label_smoothing", label_smoothing, "use a share in [0, 1)")
         num_classes = whole_number("num_classes", num_classes)
         super().__init__(_recipe(mixup_alpha, cutmix_alpha, prob, switch_prob, mode))
@@ -107,10 +108,6 @@ class Mixup(Follower):
         rows = sides.soft() if self.multi_label else sides.soft(self.num_classes)
         towards = 0.5 if self.multi_label else 1 / self.num_classes
         return mixed, rows * (1 - self.label_smoothing) + self.label_smoothing * towards
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _recipe(mixup_alpha: float, cutmix_alpha: float, prob: float, switch_prob: float, mode: str) -> Recipe:

@@ -163,7 +163,9 @@ def _is_map(plan: MixPlan, y: Tensor) -> bool:
             f"the {label[0]} positions that are cut: give rows as y.float(), classes of positions as y.unsqueeze(1), "
             "and their logits as logits.unsqueeze(2)"
         )
-    is_row = seen((y == 0) | (y == 1)) if plan.grid is not None and len(plan.grid) == 1 else None
+    if plan.grid is None or len(plan.grid) != 1:
+        return False
+    is_row = seen((y == 0) | (y == 1))
     if is_row is not None and not is_row.all():
         raise DataError(
             f"y has shape {tuple(y.shape)} and holds classes, but the box lies in {plan.grid[0]} positions: give "

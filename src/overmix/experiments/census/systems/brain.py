@@ -117,7 +117,8 @@ class Brain(Task):
     def plain(self, model: nn.Module, batch: Samples) -> Tensor:
         """Return the SoftCLIP loss of unmixed answers."""
         x, target = SoftCLIP(TEMPERATURE).unmixed(batch.x, batch.y)
-        return target.cross_entropy(model(x))
+        loss: Tensor = target.cross_entropy(model(x))
+        return loss
 
     def score(self, model: nn.Module, samples: Samples) -> Score:
         """Return the error of finding images, and of finding answers as a further number."""

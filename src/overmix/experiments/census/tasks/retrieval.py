@@ -61,7 +61,8 @@ class Halves(Task):
     def plain(self, model: nn.Module, batch: Samples) -> Tensor:
         """Return the SoftCLIP loss of unmixed queries."""
         x, target = SoftCLIP(TEMPERATURE).unmixed(batch.x, batch.y)
-        return target.cross_entropy(model(x))
+        loss: Tensor = target.cross_entropy(model(x))
+        return loss
 
     def score(self, model: nn.Module, samples: Samples) -> Score:
         """Return the error of retrieval, and the calibration error of its softmax."""
