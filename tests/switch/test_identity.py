@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 import overmix
@@ -11,6 +12,7 @@ from overmix.errors import ConfigError
 from overmix.mix import BetaCoefficient, HiddenSpace, InputSpace, RandomPairing, Recipe
 from overmix.recipes import OneOf, make_recipe, registered
 from overmix.switch import Epochs, Phases, make_schedule, registered_policies
+from overmix.switch.policies.baselines import Patience
 
 OTHER = {
     "axes": 1,
@@ -72,6 +74,12 @@ def smooth(beta):
     return make_recipe("LossMix", criterion=nn.SmoothL1Loss(reduction="none", beta=beta))
 
 
+def weighted(weight, classes=2):
+    weights = torch.ones(classes)
+    weights[-1] = weight
+    return make_recipe("LossMix", criterion=nn.CrossEntropyLoss(weights, reduction="none"))
+
+
 def elsewhere(output, y):
     return (output - y).abs()
 
@@ -108,6 +116,7 @@ class Scaled:
         (make_recipe("LossMix"), make_recipe("LossMix", criterion=elsewhere), "mix.criterion"),
         (smooth(1.0), smooth(0.5), "mix.criterion.beta"),
         (Twice(), Twice(note="other"), "mix.note"),
+        (weighted(1), weighted(9), "mix.criterion.weight"),
         (PassedOn(), PassedOn(alpha=2), "mix.alpha"),
         (
             make_recipe("LossMix", criterion=Scaled(1)),
@@ -135,6 +144,19 @@ def test_one_setting_has_one_spelling():
     as_list, as_tuple = (make_recipe("ManifoldMixup", layers=kind(["a", "b"])) for kind in (list, tuple))
     assert as_list.settings == as_tuple.settings
     assert repr(make_recipe("LossMix", criterion=elsewhere)).count(f"criterion={__name__}.elsewhere") == 1
+
+
+def test_many_weights_of_classes_are_told_apart_by_a_digest():
+    refused(weighted(1, classes=2000), weighted(9, classes=2000), "mix.criterion.weight")
+
+
+def test_a_policy_with_a_number_in_another_spelling_goes_on():
+    state = Epochs(4, mix=overmix.Mixup(), switch=Patience(patience=1), state={}).state_dict()
+    for spelt in (1.0, np.float32(1)):
+        Epochs(4, mix=overmix.Mixup(), switch=Patience(patience=spelt), state={}).load_state_dict(state)
+    state = Epochs(4, mix=overmix.Mixup(), switch=overmix.off_at(1)).state_dict()
+    with pytest.raises(ConfigError, match="the saved run has '1'"):  # an epoch is no share
+        Epochs(4, mix=overmix.Mixup(), switch=overmix.off_at(1.0)).load_state_dict(state)
 
 
 @pytest.mark.parametrize(

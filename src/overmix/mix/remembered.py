@@ -31,26 +31,35 @@ def remembering(init: Init) -> Init:
         bound.apply_defaults()
         _, *given = bound.arguments.items()
         parameters = signature.parameters
-        named = {name: _plain(value, parameters[name].default) for name, value in given if name != passed_on}
+        named = {name: one_spelling(value, parameters[name].default) for name, value in given if name != passed_on}
         if passed_on is None:
             self._settings = named
             return
         # What is passed on has its spelling, and what is left out its default, from the constructor that names it.
         inner = getattr(self, "_settings", {})
-        others = {name: _plain(value, inner.get(name)) for name, value in bound.arguments[passed_on].items()}
+        others = {name: one_spelling(value, inner.get(name)) for name, value in bound.arguments[passed_on].items()}
         self._settings = {**inner, **named, **others}
 
     return made  # type: ignore[return-value]
 
 
-def _plain(value: Any, default: Any) -> Any:
-    """Return one spelling of what means the same: 1 and 1.0, NumPy's numbers and Python's, a list and a tuple."""
+def one_spelling(value: Any, like: Any) -> Any:
+    """Return one spelling of what means the same: 1 and 1.0, NumPy's numbers and Python's, a list and a tuple.
+
+    Args:
+        value: of a setting.
+        like: another value of the setting, which says whether it is a float.
+
+    Example:
+        >>> one_spelling(1, like=0.5), one_spelling(1, like=2), one_spelling([1], like=())
+        (1.0, 1, (1,))
+    """
     if isinstance(value, list):
         return tuple(value)
     if isinstance(value, Mapping):
         return dict(value)
     number = value.item() if type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0 else value
-    return float(number) if isinstance(default, float) and type(number) is int else number
+    return float(number) if isinstance(like, float) and type(number) is int else number
 
 
 def said(value: Any) -> str:
