@@ -53,7 +53,7 @@ def init(
     place = path or _ask_for_data(console)
     file = out or Path(f"{place.resolve().name.split('.')[0] or 'study'}.yaml")
     with console.status("looking at the data", spinner="dots"):
-        from overmix.folders import made_folder
+        from overmix.files.folders import made_folder
         from overmix.study.data.inspect import inspect_data
         from overmix.study.store.files import write_bytes
     chosen, guess = _target_of(place, target, console)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from overmix.errors import RunDirectoryError
-from overmix.folders import made_folder
+from overmix.files.folders import made_folder
 from overmix.report.figures import light, strokes_of, to_png, to_svg
 from overmix.report.page import render, sections
 from overmix.report.shown import report_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from overmix.errors import RunDirectoryError
-from overmix.folders import made_folder
+from overmix.files.folders import made_folder
 from overmix.study import parse_study
 from overmix.study.plan.cells import StackTask, expand
 from overmix.study.store.directory import RunDirectory

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from overmix.written_numbers import has_percent, is_missing
+from overmix.files.written_numbers import has_percent, is_missing
 
 _WHOLE = re.compile(r"[-+]?\d+\.0", re.ASCII)
 _OF_ALL = re.compile(r"(?:epoch\s*)?\[?\s*(\d+)\s*/\s*\d+\s*\]?", re.IGNORECASE)

@@ -19,7 +19,7 @@ from overmix.experiments.census.row import Row, Scale
 from overmix.experiments.census.rows import SMALL_TASKS
 from overmix.experiments.census.study_row import StudyRow
 from overmix.experiments.census.summary import summarize
-from overmix.folders import made_folder
+from overmix.files.folders import made_folder
 from overmix.report.numbers import duration
 from overmix.study.plan.shards import Shard
 from overmix.study.run.missing import Done, FileJob, held, run_missing

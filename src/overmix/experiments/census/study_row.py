@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from overmix.experiments.census.row import SMOKE_EPOCHS, Row, Scale, interval, number
-from overmix.folders import made_folder
+from overmix.files.folders import made_folder
 from overmix.mix import Recipe
 from overmix.study import StudyResult, StudySpec, load_result, parse_study, run_study
 from overmix.study.analyse.record import ConditionSummary, Estimate, PairedDifference

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from overmix.folders import made_folder
+from overmix.files.folders import made_folder
 from overmix.study.spec.plain import digest
 from overmix.study.store.checkpoint import load_tensors, save_tensors
 from overmix.study.store.files import remove_temporaries

@@ -17,7 +17,7 @@ from overmix.experiments.reproduce.finding import Finding, Picture, line
 from overmix.experiments.reproduce.measured import Measured
 from overmix.experiments.reproduce.parts import Parts
 from overmix.experiments.reproduce.scale import Scale
-from overmix.folders import made_folder
+from overmix.files.folders import made_folder
 from overmix.report import write_report
 from overmix.report.explain import write_explanation
 from overmix.study import load_result, run_study, summary_to_json

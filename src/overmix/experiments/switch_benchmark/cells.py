@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from overmix.folders import made_folder
+from overmix.files.folders import made_folder
 from overmix.study.store.arrays import npz_bytes
 from overmix.study.store.files import write_bytes
 

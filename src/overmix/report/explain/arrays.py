@@ -21,7 +21,7 @@ from overmix.explain import (
     trajectory,
 )
 from overmix.explain.random_features import check_rate
-from overmix.regular_file import open_regular
+from overmix.files.regular_file import open_regular
 from overmix.report.charts import Chart
 from overmix.report.charts.axis import Axis
 from overmix.report.charts.line_chart import Mark, line_chart

@@ -8,7 +8,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from overmix.errors import RunDirectoryError
-from overmix.folders import check_writable
+from overmix.files.folders import check_writable
 from overmix.report.charts import Chart
 from overmix.report.explain.explanation import Explanation, ExplanationFiles
 from overmix.report.figures import light, to_svg

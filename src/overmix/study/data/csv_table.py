@@ -7,9 +7,9 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from overmix.errors import DataError
+from overmix.files.table_text import SEPARATORS, TableText, table_in
 from overmix.study.data.no_header import is_row
 from overmix.study.data.table_cells import typed
-from overmix.table_text import SEPARATORS, TableText, table_in
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,7 +21,7 @@ def csv_table(text: str, field: str) -> pl.DataFrame:
     """Return the table in a text.
 
     Args:
-        text: of a CSV file; what may stand above the header, see :func:`overmix.table_text.table_in`.
+        text: of a CSV file; what may stand above the header, see :func:`overmix.files.table_text.table_in`.
         field: what errors call it.
 
     Raises:

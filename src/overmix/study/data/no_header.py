@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from overmix.written_numbers import is_mostly_numbers, sign_shown
+from overmix.files.written_numbers import is_mostly_numbers, sign_shown
 
 if TYPE_CHECKING:
     import polars as pl

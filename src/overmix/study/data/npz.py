@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from overmix.errors import ConfigError, DataError
+from overmix.files.regular_file import open_regular
 from overmix.mix import IGNORE_INDEX, LabelKind
-from overmix.regular_file import open_regular
 from overmix.study.data.arrays import (
     check_single_class,
     validate_arrays,

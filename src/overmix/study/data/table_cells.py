@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from overmix.written_numbers import DecimalSign, as_python, decimal_signs, has_percent, is_missing, is_mostly_numbers
+from overmix.files.written_numbers import (
+    DecimalSign,
+    as_python,
+    decimal_signs,
+    has_percent,
+    is_missing,
+    is_mostly_numbers,
+)
 
 if TYPE_CHECKING:
     import polars as pl

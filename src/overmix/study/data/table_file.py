@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from overmix.errors import ConfigError, DataError, MissingExtraError
+from overmix.files.written_numbers import why_no_numbers
 from overmix.study.data.csv_table import csv_table
-from overmix.written_numbers import why_no_numbers
 
 if TYPE_CHECKING:
     import polars as pl

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from overmix.errors import StudyInterrupted
-from overmix.folders import made_folder
+from overmix.files.folders import made_folder
 from overmix.study.plan.process import as_a_worker
 from overmix.study.plan.shards import Shard
 from overmix.study.run.crew import Line, work_off

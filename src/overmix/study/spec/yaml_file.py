@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from overmix.errors import ConfigError
-from overmix.regular_file import open_regular
+from overmix.files.regular_file import open_regular
 
 _DEEPEST = 50
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from overmix.errors import RunDirectoryError
-from overmix.regular_file import open_regular
+from overmix.files.regular_file import open_regular
 from overmix.study.store.seal import BLANK, has_seal, is_intact, sealed
 
 

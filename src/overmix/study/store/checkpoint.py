@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from overmix.regular_file import open_regular
+from overmix.files.regular_file import open_regular
 from overmix.study.store.files import write_bytes
 from overmix.study.store.seal import BLANK, is_intact, sealed
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from overmix.errors import RunDirectoryError
-from overmix.folders import file_in_the_way
+from overmix.files.folders import file_in_the_way
 from overmix.study.plan.cells import StackTask
 from overmix.study.store.files import (
     LOCK_NAME,

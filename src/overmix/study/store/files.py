@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from overmix.errors import RunDirectoryError
-from overmix.regular_file import open_regular
+from overmix.files.regular_file import open_regular
 from overmix.study.store.seal import is_intact, sealed_json
 
 LOCK_NAME = ".lock"

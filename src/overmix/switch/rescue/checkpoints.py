@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from overmix.errors import CheckpointError, ConfigError
-from overmix.regular_file import open_regular
+from overmix.files.regular_file import open_regular
 
 _COUNTS = ("epoch", "index", "step")
 _FIELD = re.compile(r"\{(\w*)\}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from overmix.diagnose.numerals import written
 from overmix.errors import ConfigError, RunDirectoryError
-from overmix.folders import check_writable, made_folder
+from overmix.files.folders import check_writable, made_folder
 from overmix.switch.outcome import Outcome, ProbeRow, beside_the_best, for_json, score_name
 from overmix.switch.policies.auto import AutoSwitch
 from overmix.switch.rescue.looks import CheckpointLook, CheckpointLooks, Scored

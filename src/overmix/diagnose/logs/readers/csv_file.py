@@ -15,8 +15,8 @@ from overmix.diagnose.logs.names import split_of, split_of_text, words
 from overmix.diagnose.logs.readers.reader import Reader, by_folder, lines_of, text_of
 from overmix.diagnose.logs.readers.rows import LogRow, logs_of
 from overmix.errors import DataError
-from overmix.table_text import TableText, table_in
-from overmix.written_numbers import (
+from overmix.files.table_text import TableText, table_in
+from overmix.files.written_numbers import (
     DecimalSign,
     as_python,
     decimal_signs,

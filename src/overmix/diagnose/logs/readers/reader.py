@@ -10,7 +10,7 @@ from pathlib import Path
 
 from overmix.diagnose.logs.log import Log
 from overmix.errors import DataError
-from overmix.regular_file import open_regular
+from overmix.files.regular_file import open_regular
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from overmix.diagnose.logs.log import Log
 from overmix.diagnose.logs.names import split_of, split_of_text
 from overmix.diagnose.logs.readers.reader import Reader, by_folder
 from overmix.errors import DataError
-from overmix.regular_file import open_regular
+from overmix.files.regular_file import open_regular
 
 EVENTS = "events.out.tfevents."
 LARGEST = 1 << 16  # bytes; a longer record holds images or graphs, and is passed over unchecked

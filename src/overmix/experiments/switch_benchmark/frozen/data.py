@@ -9,7 +9,7 @@ import numpy as np
 
 from overmix.experiments.switch_benchmark.frozen.tables import TABLES, LabelledTable
 from overmix.experiments.switch_benchmark.frozen.trainings import TEST_SAMPLES
-from overmix.folders import made_folder
+from overmix.files.folders import made_folder
 from overmix.study.data.split import fixed_test_split
 from overmix.study.store.arrays import npz_bytes
 from overmix.study.store.files import write_bytes

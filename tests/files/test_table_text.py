@@ -5,7 +5,7 @@ from io import StringIO
 import pandas as pd
 import pytest
 
-from overmix.table_text import table_in
+from overmix.files.table_text import table_in
 
 
 @pytest.mark.parametrize(

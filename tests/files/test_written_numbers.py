@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overmix.written_numbers import as_python, decimal_signs, sign_shown, why_no_numbers
+from overmix.files.written_numbers import as_python, decimal_signs, sign_shown, why_no_numbers
 
 SWAPPED = str.maketrans(".,", ",.")
 NUMBERS = st.floats(-1e12, 1e12).map(lambda x: round(x, 4))

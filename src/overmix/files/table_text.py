@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from io import StringIO
 
-from overmix.written_numbers import sign_shown
+from overmix.files.written_numbers import sign_shown
 
 SEPARATORS = (",", ";", "\t", "|")
 """What separates columns, besides blanks."""
