@@ -27,8 +27,12 @@ def made_folder(folder: Path) -> Path:
 def _why_not(folder: Path, error: OSError) -> str:
     if blocked := file_in_the_way(folder / "x"):
         return f"{blocked} is a file, no folder"
-    link = next((part for part in (folder / "x").absolute().parents if part.is_symlink() and not part.exists()), None)
+    link = next((part for part in (folder / "x").absolute().parents if _leads_nowhere(part)), None)
     return f"{link} is a link that leads nowhere" if link else f"it cannot be made ({_told(error)})"
+
+
+def _leads_nowhere(path: Path) -> bool:
+    return os.path.islink(path) and not os.path.exists(path)  # unlike Path's, False of a name that is too long
 
 
 def file_in_the_way(path: Path) -> Path | None:
