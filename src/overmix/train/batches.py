@@ -87,7 +87,7 @@ class Batches:
             return Batch(x, x, y, y, mixing, on, seeds)
         clean = self.normalization.apply_(x)
         if not on.any():
-            return Batch(self.recipe.space.unmixed(clean), clean, y, y, None, on, seeds)
+            return Batch(clean, clean, y, y, None, on, seeds)
         mixed_y, mixing = y, plan.plans[step]
         if mixing is None:
             mixed_y, mixing = self._planned(plan, step, clean, y, model)
@@ -129,7 +129,7 @@ class Batches:
 
     def _plain(self, model: Bound, x: Tensor, y: Tensor) -> Tensor:
         certain = torch.ones(y.shape[0], device=y.device)
-        return self.objective.losses(model(self.recipe.space.unmixed(x)), y, y, certain).mean(-1)
+        return self.objective.losses(model(x), y, y, certain).mean(-1)
 
     def _mixed(self, model: Bound, x: Tensor, y: Tensor, plan: MixPlan) -> Tensor:
         return self.recipe.mixed_loss(model, x, y, plan, self.objective)
