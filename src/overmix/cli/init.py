@@ -94,8 +94,9 @@ def _target_of(place: Path, asked: str, console: Console) -> tuple[str, tuple[st
     if form_of(place) not in _TABLES:
         return asked, ()
     columns, likely = target_choices(place)
-    if asked in columns:
+    if asked and asked in columns:
         return asked, ()
+    columns = [name for name in columns if name]  # the last has none where a separator ends the lines
     shown = ", ".join(columns[:20]) + (", ..." if len(columns) > 20 else "")
     if asked:
         near = get_close_matches(asked, columns, n=1, cutoff=0.5)

@@ -123,7 +123,7 @@ class BiMixCo(_Contrastive):
     schedule="the first third, then SoftCLIP",
 )
 class GroupedMixCo(_Contrastive):
-    """BiMixCo, on and off, with partners from the same group only, and one loss over the whole batch.
+    """BiMixCo with partners from the same group only, on and off, and one loss over the whole batch.
 
     For samples of several subjects, whose inputs cannot be averaged with each other's. It needs ``domain``, the group
     of each sample; inputs of different widths are padded to one.
