@@ -44,6 +44,7 @@ PICTURES: tuple[tuple[str, str, str], ...] = (
     ("switching", "fashion-resnet8-cosine", "test-error"),
     ("switching", "fashion-resnet8-augmented", "test-error"),
     ("switching", "fashion-resnet8-augmented-cosine", "test-error"),
+    ("switching", "fashion-resnet8-1000", "test-error"),
     ("teacher-student", "realizable", "risk"),
     ("gradient-norm", "digits-mlp", "norm"),
     ("landscape", "digits-mlp", "slice"),
@@ -69,8 +70,8 @@ Claims are in our words, and each says where it comes from: *abstract*; *second-
 *our recollection* (believed to be the paper's, not checked against its text); *ours* (no claim of the paper).
 
 **What is trained.** Laptop scale: small networks on real data that need no download (200 digits of 8 by 8 pixels,
-sequences of mnist1d), and a residual network of 8 layers on 500 images of Fashion-MNIST. That is not CIFAR-10 with a
-ResNet18: a claim that is not confirmed here may well hold there, and
+sequences of mnist1d), and a residual network of 8 layers on 500 images of Fashion-MNIST with three seeds, and on 1,000
+(`-1000`) with five. That is not CIFAR-10 with a ResNet18: a claim that is not confirmed here may well hold there, and
 the other way round. The paper's own scale is there as studies (`--scale paper`), whose specification and first steps
 are tested and whose training is a GPU's work: **out of reach here** for all of them.
 
