@@ -23,6 +23,8 @@ def main() -> int:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     names = sys.argv[1:] or list(INTEGRATIONS)
+    if unknown := set(names) - set(INTEGRATIONS):
+        sys.exit(f"no such integration: {', '.join(sorted(unknown))}; use some of {', '.join(INTEGRATIONS)}")
     earlier = [] if len(names) == len(INTEGRATIONS) else read_json(ROOT / RESULTS)["rows"]
     sources, rows = source_digest(ROOT), []
     for row in all_rows(names, earlier):
