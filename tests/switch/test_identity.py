@@ -138,6 +138,15 @@ def test_what_recipes_are_made_of_counts_too(mix, other, setting):
     refused(mix, other, setting)
 
 
+@pytest.mark.parametrize("name", sorted(registered()))
+def test_a_number_of_numpy_is_that_number(name):
+    for parameter, default in registered()[name].defaults.items():
+        if isinstance(default, float):
+            with_numpy, plain = (make_recipe(name, **{parameter: half}) for half in (np.float32(0.5), 0.5))
+            assert with_numpy.settings == plain.settings
+            assert repr(with_numpy) == repr(plain)
+
+
 def test_one_setting_has_one_spelling():
     assert repr(make_recipe("RegMixup", eta=2)) == repr(make_recipe("RegMixup", eta=np.float64(2)))
     assert repr(PassedOn()) == repr(PassedOn(alpha=1)) == "PassedOn(alpha=1.0, per='batch', masks=None)"

@@ -13,6 +13,7 @@ from torch import Tensor
 from overmix._typing import Float
 from overmix.errors import ConfigError
 from overmix.mix.side import Need, SideInfo
+from overmix.real_numbers import is_real
 
 _HALVES = 1e15
 """Above this alpha the law's standard deviation is below float32's resolution at 1/2, and NumPy's sampler overflows."""
@@ -69,8 +70,7 @@ class BetaCoefficient(Coefficient):
     per: Per = "batch"
 
     def __post_init__(self) -> None:
-        number = isinstance(self.alpha, int | float) and not isinstance(self.alpha, bool)
-        if not number or math.isnan(self.alpha) or self.alpha < 0:
+        if not is_real(self.alpha) or math.isnan(self.alpha) or self.alpha < 0:
             raise ConfigError("alpha", self.alpha, "use a number >= 0 (0 mixes nothing, 1 is uniform, inf is halves)")
         if self.per not in ("batch", "sample"):
             raise ConfigError("per", self.per, "use 'batch' (one lam for all) or 'sample' (one lam each)")
@@ -108,8 +108,7 @@ class FixedCoefficient(Coefficient):
     value: float
 
     def __post_init__(self) -> None:
-        number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
-        if not number or not 0 <= self.value <= 1:
+        if not is_real(self.value) or not 0 <= self.value <= 1:
             raise ConfigError("lam", self.value, "use a number in [0, 1]")
 
     def draw(self, rng: np.random.Generator, batch_size: int) -> Float[Tensor, " batch"]:

@@ -12,6 +12,7 @@ from overmix._typing import Float
 from overmix.errors import ConfigError
 from overmix.mix.coefficient import BetaCoefficient, Coefficient, Per
 from overmix.mix.side import Need, SideInfo
+from overmix.real_numbers import is_real
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,5 @@ def check_probability(field: str, value: object) -> None:
     Raises:
         ConfigError: that names the field.
     """
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value <= 1:  # type: ignore[operator]
+    if not is_real(value) or not 0 <= value <= 1:
         raise ConfigError(field, value, "use a number in [0, 1]")

@@ -16,6 +16,7 @@ from overmix.mix.label_entropy import EntropyLoss
 from overmix.mix.plan import MixPlan
 from overmix.mix.precision import in_loss_precision
 from overmix.mix.target import IGNORE_INDEX, MixedTarget, Reduction
+from overmix.real_numbers import is_real
 
 if TYPE_CHECKING:
     from overmix.mix.objective import Objective
@@ -272,8 +273,7 @@ def check_temperature(value: object, name: str = "temperature") -> None:
     Raises:
         ConfigError: if it is not a positive number.
     """
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 < value < float("inf"):  # type: ignore[operator]
+    if not is_real(value) or not 0 < value < float("inf"):
         raise ConfigError(name, value, "use a number > 0")
 
 

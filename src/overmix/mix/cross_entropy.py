@@ -12,6 +12,7 @@ from torch import Tensor
 from overmix._typing import Float, Int, Shaped
 from overmix.errors import ConfigError, DataError
 from overmix.mix.precision import at_least_float32, in_loss_precision, over_samples
+from overmix.real_numbers import is_real
 
 IGNORE_INDEX = -100
 """The class index that counts for nothing, as in PyTorch's losses."""
@@ -254,8 +255,7 @@ def check_cross_entropy(weight: object, label_smoothing: float, num_classes: int
         ConfigError: if there are not as many weights as classes, or the smoothing lies outside of [0, 1].
     """
     check_weight(weight, num_classes)
-    number = isinstance(label_smoothing, int | float) and not isinstance(label_smoothing, bool)
-    if not number or not 0 <= label_smoothing <= 1:
+    if not is_real(label_smoothing) or not 0 <= label_smoothing <= 1:
         raise ConfigError("label_smoothing", label_smoothing, "use a number in [0, 1]")
 
 

@@ -19,6 +19,7 @@ from overmix.mix.cross_entropy import counted
 from overmix.mix.label_entropy import binary_entropy
 from overmix.mix.label_rows import mixed_rows
 from overmix.mix.target import IGNORE_INDEX, label_entropy, mixed_cross_entropy
+from overmix.real_numbers import is_real
 
 
 class Objective(Protocol):
@@ -211,7 +212,7 @@ class Retrieval:
     labels: ClassVar[tuple[LabelKind, ...]] = ("views",)
 
     def __init__(self, temperature: float = 0.1) -> None:
-        if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not temperature > 0:
+        if not is_real(temperature) or not temperature > 0:
             raise ConfigError("temperature", temperature, "use a number > 0")
         self.temperature = float(temperature)
 

@@ -15,6 +15,7 @@ from overmix._typing import Float
 from overmix.errors import ConfigError
 from overmix.mix.coefficient import BetaCoefficient, Coefficient
 from overmix.mix.side import Need, SideInfo
+from overmix.real_numbers import is_real
 
 _STEP = 0.08
 _LOG_TAU = 14.0
@@ -54,8 +55,7 @@ class SimilarityCoefficient(Coefficient):
         BetaCoefficient(self.alpha)
         for field in ("tau_max", "tau_std"):
             value = getattr(self, field)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not 0 < value < math.inf:
+            if not is_real(value) or not 0 < value < math.inf:
                 raise ConfigError(field, value, "use a number > 0")
 
     @property

@@ -15,6 +15,7 @@ from overmix.errors import ConfigError, DataError
 from overmix.mix.pairing import Pairing
 from overmix.mix.precision import at_least_float32
 from overmix.mix.side import SideInfo
+from overmix.real_numbers import is_real
 
 _NUMBERS_AT_ONCE = 1 << 24
 """Of differences between labels: 64 MiB."""
@@ -90,8 +91,7 @@ class KernelPairing(WeightedPairing):
     unit: LengthUnit = "std"
 
     def __post_init__(self) -> None:
-        number = isinstance(self.sigma, int | float) and not isinstance(self.sigma, bool)
-        if not number or math.isnan(self.sigma) or self.sigma <= 0:
+        if not is_real(self.sigma) or math.isnan(self.sigma) or self.sigma <= 0:
             raise ConfigError("sigma", self.sigma, "use a number > 0")
         if self.unit not in ("std", "label"):
             raise ConfigError("unit", self.unit, "use 'std' (standard deviations of the batch's labels) or 'label'")

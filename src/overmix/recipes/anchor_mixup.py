@@ -27,6 +27,7 @@ from overmix.mix import (
 from overmix.mix.capture import replaced
 from overmix.mix.precision import in_loss_precision
 from overmix.mix.weighted import sample_rows
+from overmix.real_numbers import is_real
 from overmix.recipes.registry import register
 
 
@@ -118,8 +119,7 @@ class AnchorCoefficient(Coefficient):
     intervals: int = 10
 
     def __post_init__(self) -> None:
-        number = isinstance(self.alpha, int | float) and not isinstance(self.alpha, bool)
-        if not number or not 0 < self.alpha < float("inf"):
+        if not is_real(self.alpha) or not 0 < self.alpha < float("inf"):
             raise ConfigError("alpha", self.alpha, "use a number > 0")
 
     def draw(self, rng: np.random.Generator, batch_size: int) -> Tensor:
@@ -172,7 +172,7 @@ class AnchorMixup(Recipe):
     def __init__(self, alpha: float = 5.0, intervals: int = 10, weight: float = 1.0, layer: str | None = None) -> None:
         self._anchors = AnchorPairing(intervals)
         super().__init__(self._anchors, AnchorCoefficient(alpha, intervals))
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+        if not is_real(weight) or not 0 <= weight < float("inf"):
             raise ConfigError("weight", weight, "use a number >= 0")
         self.weight, self.layer = float(weight), layer
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from overmix._typing import Float, Int, Shaped
 from overmix.errors import ConfigError, DataError
 from overmix.mix import IGNORE_INDEX, BetaCoefficient, LabelledPairing, Need, Per, Recipe
+from overmix.real_numbers import is_real
 from overmix.recipes.registry import register
 
 
@@ -46,7 +47,7 @@ class ConfidentMixup(Recipe):
 
     def __init__(self, alpha: float = 1.0, per: Per = "batch", threshold: float = 0.95) -> None:
         super().__init__(LabelledPairing(), BetaCoefficient(alpha, per))
-        if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not threshold > 0:
+        if not is_real(threshold) or not threshold > 0:
             raise ConfigError("threshold", threshold, "use a probability > 0, such as 0.95")
         self.threshold = float(threshold)
 

@@ -29,6 +29,7 @@ from overmix.mix import (
 )
 from overmix.mix.contrastive import check_temperature
 from overmix.mix.space import gather_partners, weight_like
+from overmix.real_numbers import is_real
 from overmix.recipes.registry import register
 
 Contrast = Literal["mixed", "soft"]
@@ -95,7 +96,7 @@ class M3Co(Recipe):
         super().__init__(RandomPairing(), coefficient, InputSpace(masks="keep"))
         check_temperature(temperature)
         check_temperature(soft_temperature, "soft_temperature")
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+        if not is_real(weight) or not 0 <= weight < float("inf"):
             raise ConfigError("weight", weight, "use a number >= 0")
         if isinstance(modalities, bool) or not isinstance(modalities, int) or modalities < 2:
             raise ConfigError("modalities", modalities, "use an integer >= 2")

@@ -25,6 +25,7 @@ from overmix.mix import (
 )
 from overmix.mix.space import join_batches
 from overmix.mix.target import Reduction
+from overmix.real_numbers import is_real
 from overmix.recipes.registry import register
 
 
@@ -187,7 +188,7 @@ class RegMixup(Recipe):
 
     def __init__(self, alpha: float = 20.0, eta: float = 1.0, per: Per = "batch") -> None:
         super().__init__(RandomPairing(), BetaCoefficient(alpha, per))
-        if isinstance(eta, bool) or not isinstance(eta, int | float) or not 0 <= eta < float("inf"):
+        if not is_real(eta) or not 0 <= eta < float("inf"):
             raise ConfigError("eta", eta, "use a number >= 0")
         self.eta = float(eta)
 

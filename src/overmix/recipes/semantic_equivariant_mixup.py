@@ -14,6 +14,7 @@ from overmix.mix import BetaCoefficient, MixPlan, Need, Objective, Per, RandomPa
 from overmix.mix.capture import captured
 from overmix.mix.precision import in_loss_precision
 from overmix.mix.space import join_batches, weight_like
+from overmix.real_numbers import is_real
 from overmix.recipes.registry import register
 
 
@@ -58,7 +59,7 @@ class SemanticEquivariantMixup(Recipe):
         per: Per = "batch",
     ) -> None:
         super().__init__(RandomPairing(), BetaCoefficient(alpha, per))
-        if isinstance(eta, bool) or not isinstance(eta, int | float) or not 0 <= eta < float("inf"):
+        if not is_real(eta) or not 0 <= eta < float("inf"):
             raise ConfigError("eta", eta, "use a number >= 0")
         if clean_gradient not in ("flow", "stop"):
             raise ConfigError("clean_gradient", clean_gradient, "use 'flow' or 'stop'")
